@@ -1,0 +1,57 @@
+/** The three kinds of failure: operating errors are `TidemarkError`s, our bugs fail `assert`, refused readings are values (rejections.ts). */
+
+/** Every operating error there is: whether trying again can help, and the HTTP status it becomes. Each has a heading in docs/ERRORS.md. */
+export const ERRORS = {
+  "config-invalid": { retryable: false, status: 500 },
+  "data-dir-unusable": { retryable: false, status: 500 },
+  "data-dir-owned": { retryable: true, status: 500 },
+  "history-corrupt": { retryable: false, status: 500 },
+  "history-too-new": { retryable: false, status: 500 },
+  "port-in-use": { retryable: true, status: 500 },
+  "address-unusable": { retryable: false, status: 500 },
+  "bind-refused": { retryable: false, status: 500 },
+  "log-unreachable": { retryable: true, status: 503 },
+  "log-refused": { retryable: false, status: 502 },
+  "log-full": { retryable: true, status: 429 },
+  "log-sync-failed": { retryable: false, status: 503 },
+  "log-corrupt": { retryable: false, status: 500 },
+  "log-closed": { retryable: true, status: 503 },
+  "topic-missing": { retryable: true, status: 503 },
+  "topic-recreated": { retryable: true, status: 503 },
+  "record-too-large": { retryable: false, status: 413 },
+  "request-invalid": { retryable: false, status: 400 },
+  "request-too-large": { retryable: false, status: 413 },
+  "not-found": { retryable: false, status: 404 },
+  "not-authorized": { retryable: false, status: 401 },
+  "too-busy": { retryable: true, status: 503 },
+  "server-unreachable": { retryable: true, status: 503 },
+  "disk-full": { retryable: true, status: 503 },
+} as const satisfies Record<string, { retryable: boolean; status: number }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An operating error: the environment or a caller did something that tidemark names and survives, or ends on with one clear line. */
+export class TidemarkError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly status: number;
+
+  /** @param message what could not be done to what, colon, wanted and actual */
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "TidemarkError";
+    this.code = code;
+    this.retryable = ERRORS[code].retryable;
+    this.status = ERRORS[code].status;
+  }
+}
+
+/** Fails when our own code is wrong; `message` is only built then. @throws Error "BUG: …", which nobody catches: the process stops and recovers from its last commit. */
+export function assert(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new Error(`BUG: ${message()}`);
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

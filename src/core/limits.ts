@@ -1,0 +1,39 @@
+/** Every bound of the system, with its reason. What happens when one is reached stands beside it, and a counter shows that it was. */
+
+/** A record's value, bytes. Kafka's default `message.max.bytes` is 1 MiB; larger is refused (`record-too-large`). */
+export const RECORD_BYTES_MAX = 1_048_576;
+
+/** A device or boot name, bytes: a name, not a document. Refused (`device-invalid`, `boot-invalid`). */
+export const NAME_BYTES_MAX = 256;
+
+/** An explicit id, bytes: twice the longest URN in common use. Refused (`id-invalid`). */
+export const ID_BYTES_MAX = 1024;
+
+/** Largest and smallest non-zero magnitude of a value: outside, its square leaves the doubles. Refused (`too-large`, `too-small`). */
+export const VALUE_MAGNITUDE_MAX = 1e150;
+export const VALUE_MAGNITUDE_MIN = 1e-140;
+
+/** Event times: the years 1 to 9999 (ISO 8601's four digits), ms since the epoch. Refused (`time-out-of-range`). */
+export const TIME_MS_MIN = -62_135_596_800_000;
+export const TIME_MS_MAX = 253_402_300_799_999;
+
+/** Distinct values up to which a bucket or window keeps exact counts; past it, the sketch. Covers every integer-valued sensor of 10 bits. */
+export const DISTINCT_VALUES_MAX = 1024;
+
+/** Sensors of one process: 20 bits of a page's 53-bit key. Refused at start (`config-invalid`). */
+export const SENSORS_MAX = 1_048_575;
+
+/** A device this far ahead has a wrong clock (default of `clockAheadMs`): five minutes is NTP's own panic-free range many times over. Quarantined. */
+export const CLOCK_AHEAD_MS = 300_000;
+
+/** A device before 2000-01-01 has no clock (1970, 1980: what boards show without one). Quarantined. */
+export const CLOCK_BEHIND_MS = 946_684_800_000;
+
+/** A device heard from in this time takes part in `completeUntil`. */
+export const ACTIVE_DEVICE_MS = 60_000;
+
+/** Waiting readings after which the history commits: about 64 MB of identities and pages at their widest. */
+export const COMMIT_READINGS = 1_000_000;
+
+/** … or this time since the first waiting one (each second instead would write 9.5 GB a day for three sensors). */
+export const COMMIT_INTERVAL_MS = 10_000;

@@ -1,0 +1,36 @@
+/** Why a record was refused: bad input is a value, never an exception. Stored with the record's bytes, counted and listed. */
+export const REJECTIONS = [
+  { code: "empty", text: "the record has no value" },
+  { code: "not-a-number", text: "the value is not a number" },
+  { code: "numeric-string", text: "the value is a text that holds a number: send it without quotes" },
+  { code: "not-finite", text: "the value is NaN or infinite" },
+  { code: "too-large", text: "the value's magnitude is over 1e150: its square leaves the doubles" },
+  { code: "too-small", text: "the value's magnitude is under 1e-140 and not 0: its square leaves the doubles" },
+  { code: "unreadable", text: "the record is neither a number nor a JSON object" },
+  { code: "value-missing", text: 'the JSON object has no "value"' },
+  { code: "time-unreadable", text: "the time is neither epoch milliseconds nor ISO 8601" },
+  { code: "time-looks-like-seconds", text: "the time has ten digits and looks like seconds: send milliseconds" },
+  { code: "time-out-of-range", text: "the time is outside the years 1 to 9999" },
+  { code: "sequence-invalid", text: "the sequence is not an integer from 0 to 9007199254740991" },
+  { code: "device-invalid", text: "the device is neither a text nor an integer, or is over 256 bytes" },
+  { code: "boot-invalid", text: "the boot is neither a text nor an integer, or is over 256 bytes" },
+  { code: "id-invalid", text: "the id is neither a text nor an integer, is empty, or is over 1024 bytes" },
+  { code: "record-too-large", text: "the record's value is over 1 MiB" },
+] as const;
+
+export type RejectionCode = (typeof REJECTIONS)[number]["code"];
+
+/** Column value for a reading that was not refused; a refused one holds `rejectionIndex(code)`. */
+export const ACCEPTED = 0;
+
+const indexByCode = new Map<string, number>(REJECTIONS.map((rejection, i) => [rejection.code, i + 1]));
+
+/** The number a refusal has in a column: 1 is the first of `REJECTIONS`. */
+export function rejectionIndex(code: RejectionCode): number {
+  return indexByCode.get(code) ?? 0;
+}
+
+/** The refusal behind a column's number (1 is the first). */
+export function rejectionAt(index: number): (typeof REJECTIONS)[number] {
+  return REJECTIONS[index - 1];
+}

@@ -1,0 +1,92 @@
+/** The contract of a log: the durable, replayable truth that everything after it can be rebuilt from. Every backend passes test/suites/log-suite.ts. */
+import type { Records } from "../core/records.ts";
+
+/** A topic as the log knows it. A recreated topic has the same name and another id, so its offsets are no replay. */
+export interface Topic {
+  readonly name: string;
+  /** Unique for ever: Kafka's topic id, or a random UUID. */
+  readonly id: string;
+  /** Partition numbers, ascending, from 0. */
+  readonly partitions: readonly number[];
+}
+
+/** One topic partition and the offset to read next. */
+export interface Position {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A record to append: bytes as they are; nothing is parsed before the log. */
+export interface NewRecord {
+  readonly value: Uint8Array;
+  readonly key?: Uint8Array;
+}
+
+/** Records that the log dropped (retention, a recreated topic) before they were read: named, never jumped over. */
+export interface Gap {
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
+/**
+ * What one read brought: some complete batches of one partition.
+ * Call `next` until it returns false; only then read again (the bytes may be reused).
+ */
+export interface Fetched {
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset after the newest readable record the log had at the time of this read: what is between is the lag. */
+  readonly logEnd: number;
+  /** Set when records before the first of this read were dropped unread. */
+  readonly gap: Gap | null;
+  /**
+   * Fills `into` with the next batch; rows before the position asked for are left out already.
+   * May yield `count` 0 with a larger `nextOffset` (control batches, aborted transactions, compaction).
+   * @returns false when this read is used up
+   * @throws TidemarkError "log-corrupt", naming topic, partition and offset, when a checksum fails
+   */
+  next(into: Records): boolean;
+}
+
+/** Reads forward from its positions and follows the tail. One read at a time. */
+export interface LogReader {
+  /**
+   * The next batches of any partition, fairly; waits for a record when all is read.
+   * @returns null once closed, or when `signal` aborts
+   * @throws TidemarkError "topic-recreated", "topic-missing" (open the topics anew), "log-unreachable" (retried inside first)
+   */
+  read(signal?: AbortSignal): Promise<Fetched | null>;
+  /** The offset after the newest readable record of each partition, as last seen; no I/O. */
+  ends(): readonly Position[];
+  close(): Promise<void>;
+}
+
+export interface Log {
+  /** "embedded" or "kafka". */
+  readonly kind: string;
+  /**
+   * Finds the topics, creating the missing ones.
+   * @throws TidemarkError "log-unreachable" | "log-refused"
+   */
+  open(topics: readonly string[]): Promise<Topic[]>;
+  /**
+   * Appends in order; resolves once durable (embedded: fsync; Kafka: acks=all).
+   * @throws TidemarkError "log-full" (queue bound reached: slow down), "record-too-large", "disk-full", "log-sync-failed", "log-unreachable"
+   */
+  append(topic: string, records: readonly NewRecord[]): Promise<void>;
+  /** First and end offsets that can be read now. Offsets are asked anew, not cached. */
+  bounds(topic: string, partition: number): Promise<{ start: number; end: number }>;
+  /** A position outside what the log holds is moved to the nearest readable offset, and the first read there reports the gap. */
+  reader(positions: readonly Position[]): LogReader;
+  /**
+   * Told after each history commit that is known to be *synced*: everything before `positions` is safe elsewhere.
+   * Embedded: lets retention delete up to there. Kafka: writes the group's offsets, so that tools show lag. Never reads or moves a reader.
+   */
+  committed(positions: readonly Position[]): Promise<void>;
+  /** Bytes held, and what of it retention could not delete because it was not committed; null when the log does not say (Kafka). */
+  size(): { bytes: number; bytesMax: number } | null;
+  /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
+  close(): Promise<void>;
+}

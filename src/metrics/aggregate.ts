@@ -1,0 +1,138 @@
+/** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
+import { Distribution } from "./distribution.ts";
+import { add, type Dyadic, fromDouble, ratioToNearest, sumOf, toNearest, ZERO } from "./dyadic.ts";
+import { addPart } from "./exact-sum.ts";
+
+/** Which costly parts of an aggregate a question needs; count, extremes, edges, seconds and late always come. */
+export interface Needs {
+  readonly sums: boolean;
+  readonly quantiles: boolean;
+}
+
+export const ALL_NEEDS: Needs = { sums: true, quantiles: true };
+
+/** Parts of a running total: more than a stored sum has, so that merging rarely needs the slow path. */
+const TOTAL_PARTS = 6;
+
+/** Merging is associative and commutative to the bit: any grouping of the same readings gives the same aggregate. */
+export class Aggregate {
+  count = 0;
+  /** Seconds that hold a reading. */
+  seconds = 0;
+  /** Readings that were late on arrival. */
+  late = 0;
+  min = Number.POSITIVE_INFINITY;
+  max = Number.NEGATIVE_INFINITY;
+  /** Event times, ms; ties: the smallest value is first, the largest last. */
+  firstTime = Number.POSITIVE_INFINITY;
+  firstValue = 0;
+  lastTime = Number.NEGATIVE_INFINITY;
+  lastValue = 0;
+  readonly #sum = new Float64Array(TOTAL_PARTS);
+  readonly #squares = new Float64Array(TOTAL_PARTS);
+  #sumRest: Dyadic = ZERO;
+  #squaresRest: Dyadic = ZERO;
+  /** Null unless quantiles were asked for. */
+  readonly distribution: Distribution | null;
+
+  constructor(needs: Needs) {
+    this.distribution = needs.quantiles ? new Distribution() : null;
+  }
+
+  addSum(part: number): void {
+    const carry = addPart(this.#sum, 0, TOTAL_PARTS, part);
+    if (carry !== 0) this.#sumRest = add(this.#sumRest, fromDouble(carry));
+  }
+
+  addSquares(part: number): void {
+    const carry = addPart(this.#squares, 0, TOTAL_PARTS, part);
+    if (carry !== 0) this.#squaresRest = add(this.#squaresRest, fromDouble(carry));
+  }
+
+  addRest(sum: Dyadic, squares: Dyadic): void {
+    this.#sumRest = add(this.#sumRest, sum);
+    this.#squaresRest = add(this.#squaresRest, squares);
+  }
+
+  edge(firstTime: number, firstValue: number, lastTime: number, lastValue: number): void {
+    if (firstTime < this.firstTime || (firstTime === this.firstTime && firstValue < this.firstValue)) {
+      this.firstTime = firstTime;
+      this.firstValue = firstValue;
+    }
+    if (lastTime > this.lastTime || (lastTime === this.lastTime && lastValue > this.lastValue)) {
+      this.lastTime = lastTime;
+      this.lastValue = lastValue;
+    }
+  }
+
+  /** Adds another aggregate, of this node or of another: the result is that of all their readings. */
+  merge(other: Aggregate): void {
+    if (other.count === 0) return;
+    this.count += other.count;
+    this.seconds += other.seconds;
+    this.late += other.late;
+    if (other.min < this.min) this.min = other.min;
+    if (other.max > this.max) this.max = other.max;
+    this.edge(other.firstTime, other.firstValue, other.lastTime, other.lastValue);
+    for (let i = 0; i < TOTAL_PARTS; i++) {
+      if (other.#sum[i] !== 0) this.addSum(other.#sum[i]);
+      if (other.#squares[i] !== 0) this.addSquares(other.#squares[i]);
+    }
+    this.addRest(other.#sumRest, other.#squaresRest);
+    if (this.distribution !== null && other.distribution !== null) this.distribution.merge(other.distribution);
+  }
+
+  #single(parts: Float64Array, rest: Dyadic): boolean {
+    return rest.m === 0n && parts[1] === 0 && parts[2] === 0 && parts[3] === 0 && parts[4] === 0 && parts[5] === 0;
+  }
+
+  #exactSum(): Dyadic {
+    return add(sumOf(this.#sum, 0, TOTAL_PARTS), this.#sumRest);
+  }
+
+  /** The exact sum, rounded once. */
+  sum(): number {
+    return this.#single(this.#sum, this.#sumRest) ? this.#sum[0] : toNearest(this.#exactSum());
+  }
+
+  /** The exact mean, rounded once; null when empty. */
+  mean(): number | null {
+    if (this.count === 0) return null;
+    if (this.#single(this.#sum, this.#sumRest)) return this.#sum[0] / this.count;
+    const total = this.#exactSum();
+    const n = BigInt(this.count);
+    return total.e >= 0
+      ? ratioToNearest(total.m << BigInt(total.e), n)
+      : ratioToNearest(total.m, n << BigInt(-total.e));
+  }
+
+  /**
+   * (n·Σx² − (Σx)²) / (n·(n − freedom)), exact and rounded once; null where it is not defined.
+   * @param freedom 1 for the sample's variance, 0 for the population's
+   */
+  variance(freedom: 0 | 1): number | null {
+    const n = this.count;
+    if (n <= freedom) return null;
+    if (this.#single(this.#sum, this.#sumRest) && this.#single(this.#squares, this.#squaresRest)) {
+      const s = this.#sum[0];
+      const nq = n * this.#squares[0];
+      if (Number.isSafeInteger(s) && Number.isSafeInteger(nq) && s * s <= Number.MAX_SAFE_INTEGER) {
+        const divisor = n * (n - freedom);
+        if (Number.isSafeInteger(this.#squares[0]) && divisor <= Number.MAX_SAFE_INTEGER) return (nq - s * s) / divisor;
+      }
+    }
+    const s = this.#exactSum();
+    const q = add(sumOf(this.#squares, 0, TOTAL_PARTS), this.#squaresRest);
+    const top = add({ m: BigInt(n) * q.m, e: q.e }, { m: -(s.m * s.m), e: 2 * s.e });
+    const bottom = BigInt(n) * BigInt(n - freedom);
+    return top.e >= 0
+      ? ratioToNearest(top.m << BigInt(top.e), bottom)
+      : ratioToNearest(top.m, bottom << BigInt(-top.e));
+  }
+
+  /** The quantile of p in [0, 1], never outside [min, max]; null when empty. Needs `quantiles`. */
+  quantile(p: number): number | null {
+    const estimate = this.distribution === null ? null : this.distribution.quantile(p);
+    return estimate === null ? null : Math.min(this.max, Math.max(this.min, estimate));
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The values of a bucket or window: exact counts up to 1,024 distinct values, past that a sketch of the same readings.
+ * Which of the two depends on the set of readings only, never on their order or on how it was put together.
+ *
+ * The sketch is log-linear: a value is counted under its sign, exponent and six leading mantissa bits (cf. DDSketch:
+ * Masson, Rim & Lee, "DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error Guarantees", 2019, whose
+ * logarithmic index needs a logarithm; this one is read from the double's bits). A bucket is 2^-6 of its octave wide and
+ * answers with its middle, so every estimate is within 2^-7 = 0.79% of a value in it.
+ */
+import type { ByteReader, ByteWriter } from "../core/bytes.ts";
+import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
+import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
+
+/** Relative error bound of a sketched quantile, as the receipt states it. */
+export const SKETCH_RELATIVE_ERROR = 2 ** -7;
+
+const FIRST_CAPACITY = 16;
+/** Zeroes all but sign, exponent and six mantissa bits of a double's high word. */
+const SKETCH_MASK = ~0x3fff;
+
+const floats = new Float64Array(1);
+const words = new Int32Array(floats.buffer);
+
+const EXACT = 0;
+const SKETCH = 1;
+/** Encoding tags: see docs/formats/history.md. */
+const TAG_DECIMALS = 0; // + decimal places 0–6
+const TAG_DOUBLES = 7;
+const TAG_SKETCH = 8;
+
+export class Distribution {
+  #mode = EXACT;
+  /** Open addressing: a free place has count 0. In sketch mode the keys are bucket edges (the end towards zero). */
+  #keys = new Float64Array(FIRST_CAPACITY);
+  #counts = new Float64Array(FIRST_CAPACITY);
+  #shift = 28;
+  #distinct = 0;
+  /** Readings in it. */
+  count = 0;
+
+  /** True once more than 1,024 distinct values were added: quantiles are then estimates. */
+  get sketched(): boolean {
+    return this.#mode === SKETCH;
+  }
+
+  /** Distinct values, or sketch buckets in use. */
+  get distinct(): number {
+    return this.#distinct;
+  }
+
+  /** About how many bytes of memory it holds. */
+  get bytes(): number {
+    return this.#keys.length * 16 + 96;
+  }
+
+  /** Counts a finite value `times` times. Amortised O(1). */
+  add(value: number, times: number): void {
+    this.count += times;
+    if (this.#mode === SKETCH) this.#addKey(edgeOf(value), times);
+    else {
+      this.#addKey(value, times);
+      if (this.#distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+    }
+  }
+
+  #addKey(key: number, times: number): void {
+    floats[0] = key;
+    const keys = this.#keys;
+    const counts = this.#counts;
+    const mask = keys.length - 1;
+    let at = Math.imul(words[0] ^ Math.imul(words[1], 0x9e3779b1), 0x85ebca6b) >>> this.#shift;
+    for (;;) {
+      if (counts[at] === 0) break;
+      if (keys[at] === key) {
+        counts[at] += times;
+        return;
+      }
+      at = (at + 1) & mask;
+    }
+    keys[at] = key;
+    counts[at] = times;
+    if (++this.#distinct * 2 > keys.length) this.#grow();
+  }
+
+  #grow(): void {
+    const keys = this.#keys;
+    const counts = this.#counts;
+    this.#resize(keys.length * 2);
+    for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#addKey(keys[i], counts[i]);
+  }
+
+  #resize(capacity: number): void {
+    this.#keys = new Float64Array(capacity);
+    this.#counts = new Float64Array(capacity);
+    this.#shift = Math.clz32(capacity) + 1;
+    this.#distinct = 0;
+  }
+
+  #toSketch(): void {
+    const keys = this.#keys;
+    const counts = this.#counts;
+    this.#mode = SKETCH;
+    this.#resize(256);
+    for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#addKey(edgeOf(keys[i]), counts[i]);
+  }
+
+  /** Adds everything that `other` holds. O(distinct of `other`). */
+  merge(other: Distribution): void {
+    if (other.#mode === SKETCH && this.#mode === EXACT) this.#toSketch();
+    const keys = other.#keys;
+    const counts = other.#counts;
+    for (let i = 0; i < keys.length; i++) {
+      if (counts[i] === 0) continue;
+      if (other.#mode === SKETCH) {
+        this.count += counts[i];
+        this.#addKey(keys[i], counts[i]);
+      } else this.add(keys[i], counts[i]);
+    }
+  }
+
+  /** Distinct values (or edges) ascending, with their counts. */
+  sorted(): { keys: Float64Array; counts: Float64Array } {
+    const keys = new Float64Array(this.#distinct);
+    let n = 0;
+    for (let i = 0; i < this.#keys.length; i++) if (this.#counts[i] > 0) keys[n++] = this.#keys[i];
+    keys.sort();
+    const counts = new Float64Array(n);
+    for (let i = 0; i < n; i++) counts[i] = this.#countOf(keys[i]);
+    return { keys, counts };
+  }
+
+  #countOf(key: number): number {
+    floats[0] = key;
+    const mask = this.#keys.length - 1;
+    let at = Math.imul(words[0] ^ Math.imul(words[1], 0x9e3779b1), 0x85ebca6b) >>> this.#shift;
+    while (this.#keys[at] !== key || this.#counts[at] === 0) at = (at + 1) & mask;
+    return this.#counts[at];
+  }
+
+  /**
+   * Quantiles, each p in [0, 1]: type 7 (R. J. Hyndman & Y. Fan, "Sample Quantiles in Statistical Packages", 1996),
+   * exact or within `SKETCH_RELATIVE_ERROR`; null when empty.
+   */
+  quantile(p: number): number | null {
+    if (this.count === 0) return null;
+    const { keys, counts } = this.sorted();
+    const h = (this.count - 1) * p;
+    const low = Math.floor(h);
+    let seen = 0;
+    let i = 0;
+    while (seen + counts[i] <= low) seen += counts[i++];
+    const lower = this.#valueOf(keys[i]);
+    if (h === low || seen + counts[i] > low + 1) return lower;
+    const upper = this.#valueOf(keys[i + 1]);
+    return lower + (h - low) * (upper - lower);
+  }
+
+  /** In sketch mode the middle of the bucket behind an edge. */
+  #valueOf(key: number): number {
+    if (this.#mode === EXACT || key === 0) return key;
+    floats[0] = key;
+    words[1] += 0x2000; // half a bucket up in magnitude
+    return floats[0];
+  }
+
+  /** Canonical: the same readings write the same bytes. */
+  encode(out: ByteWriter): void {
+    const { keys, counts } = this.sorted();
+    const places = this.#mode === SKETCH ? -1 : decimalPlaces(keys, keys.length);
+    out.u8(this.#mode === SKETCH ? TAG_SKETCH : places >= 0 ? TAG_DECIMALS + places : TAG_DOUBLES);
+    out.varint(keys.length);
+    let previous = 0;
+    for (let i = 0; i < keys.length; i++) {
+      if (this.#mode === SKETCH) {
+        const rank = rankOf(keys[i]);
+        out.signed(rank - previous);
+        previous = rank;
+      } else if (places >= 0) {
+        const scaled = Math.round(keys[i] * POWERS_OF_TEN[places]);
+        out.signed(scaled - previous);
+        previous = scaled;
+      } else out.f64(keys[i]);
+      out.varint(counts[i]);
+    }
+  }
+
+  /** Reads what `encode` wrote and adds it. */
+  mergeEncoded(from: ByteReader): void {
+    const tag = from.u8();
+    const length = from.varint();
+    if (tag > TAG_SKETCH) throw new RangeError(`unknown distribution tag ${tag}`);
+    if (tag === TAG_SKETCH && this.#mode === EXACT) this.#toSketch();
+    const scale = tag < TAG_DOUBLES ? POWERS_OF_TEN[tag] : 1;
+    let previous = 0;
+    for (let i = 0; i < length; i++) {
+      if (tag === TAG_DOUBLES) {
+        const value = from.f64();
+        this.add(value, from.varint());
+        continue;
+      }
+      previous += from.signed();
+      const times = from.varint();
+      if (tag === TAG_SKETCH) {
+        this.count += times;
+        this.#addKey(edgeAt(previous), times);
+      } else this.add(previous / scale, times);
+    }
+  }
+}
+
+/** The bucket edge that a value is counted under: the value with all but six mantissa bits cleared. */
+function edgeOf(value: number): number {
+  floats[0] = value;
+  words[0] = 0;
+  words[1] &= SKETCH_MASK;
+  return floats[0] + 0; // a cleared negative subnormal must not become -0
+}
+
+/** Edges as integers that ascend with them. */
+function rankOf(edge: number): number {
+  floats[0] = Math.abs(edge);
+  const magnitude = words[1] >>> 14;
+  return edge < 0 ? -magnitude : magnitude;
+}
+
+function edgeAt(rank: number): number {
+  words[0] = 0;
+  words[1] = Math.abs(rank) << 14;
+  return rank < 0 ? -floats[0] : floats[0];
+}

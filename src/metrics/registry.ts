@@ -1,0 +1,72 @@
+/** The named metrics, read from aggregates: names, validation and documentation of the API derive from this list. */
+import type { Aggregate, Needs } from "./aggregate.ts";
+
+export interface Metric {
+  readonly name: string;
+  readonly text: string;
+  readonly needs: Needs;
+  /** @param windowSeconds length of the effective window; null without data, except where 0 is the answer */
+  read(aggregate: Aggregate, windowSeconds: number): number | null;
+}
+
+const PLAIN: Needs = { sums: false, quantiles: false };
+const SUMS: Needs = { sums: true, quantiles: false };
+const QUANTILES: Needs = { sums: false, quantiles: true };
+
+const unlessEmpty =
+  (read: (a: Aggregate) => number) =>
+  (a: Aggregate): number | null =>
+    a.count === 0 ? null : read(a);
+
+const rootOf = (variance: number | null): number | null => (variance === null ? null : Math.sqrt(variance));
+
+export const METRICS = [
+  { name: "count", text: "readings", needs: PLAIN, read: (a) => a.count },
+  { name: "average", text: "arithmetic mean (the older name)", needs: SUMS, read: (a) => a.mean() },
+  { name: "mean", text: "arithmetic mean", needs: SUMS, read: (a) => a.mean() },
+  { name: "min", text: "smallest value", needs: PLAIN, read: unlessEmpty((a) => a.min) },
+  { name: "max", text: "largest value", needs: PLAIN, read: unlessEmpty((a) => a.max) },
+  { name: "sum", text: "sum of the values", needs: SUMS, read: (a) => a.sum() },
+  { name: "range", text: "max - min", needs: PLAIN, read: unlessEmpty((a) => a.max - a.min) },
+  { name: "variance", text: "sample variance", needs: SUMS, read: (a) => a.variance(1) },
+  { name: "stddev", text: "sample standard deviation", needs: SUMS, read: (a) => rootOf(a.variance(1)) },
+  { name: "populationVariance", text: "population variance", needs: SUMS, read: (a) => a.variance(0) },
+  {
+    name: "populationStddev",
+    text: "population standard deviation",
+    needs: SUMS,
+    read: (a) => rootOf(a.variance(0)),
+  },
+  { name: "median", text: "the 50th percentile", needs: QUANTILES, read: (a) => a.quantile(0.5) },
+  {
+    name: "first",
+    text: "value at the earliest event time (of equal times the smallest)",
+    needs: PLAIN,
+    read: unlessEmpty((a) => a.firstValue),
+  },
+  {
+    name: "last",
+    text: "value at the newest event time (of equal times the largest)",
+    needs: PLAIN,
+    read: unlessEmpty((a) => a.lastValue),
+  },
+  { name: "rate", text: "readings per second of the window", needs: PLAIN, read: (a, seconds) => a.count / seconds },
+  { name: "seconds", text: "seconds that hold a reading", needs: PLAIN, read: (a) => a.seconds },
+] as const satisfies readonly Metric[];
+
+export type MetricName = (typeof METRICS)[number]["name"];
+
+/** `p` and a percentage, decimals allowed: p90, p99.9; p0 is the minimum, p100 the maximum. */
+export const PERCENTILE_PATTERN = /^p(100|[0-9]{1,2}(?:\.[0-9]{1,12})?)$/;
+
+const byName = new Map<string, Metric>(METRICS.map((metric) => [metric.name, metric]));
+
+/** The metric of that name, percentiles included; undefined when there is none. */
+export function findMetric(name: string): Metric | undefined {
+  const known = byName.get(name);
+  if (known !== undefined) return known;
+  const match = PERCENTILE_PATTERN.exec(name);
+  if (match === null) return undefined;
+  const p = Number(match[1]) / 100;
+  return { name, text: `the ${match[1]}th percentile`, needs: QUANTILES, read: (a) => a.quantile(p) };
+}

@@ -1,0 +1,101 @@
+/** What the server (and anything else in the process) may ask of the running system. Implemented by the pipeline. */
+import type { Window } from "../core/window.ts";
+import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+
+/** Totals of a sensor since its history began. received = counted + duplicates + quarantined + rejected, always. */
+export interface SensorTotals {
+  readonly received: number;
+  readonly counted: number;
+  readonly duplicates: number;
+  /** Duplicates that came with another value than the first (a part of `duplicates`). */
+  readonly conflicts: number;
+  /** Of a wrong clock and still held back (released ones are counted, discarded ones stay here). */
+  readonly quarantined: number;
+  readonly rejected: number;
+  /** Counted readings that were older than `completeUntil` when they came. */
+  readonly late: number;
+  /** Records that the log dropped before they were read. */
+  readonly gapRecords: number;
+  /** Boots started without a boot id, recognised by a sequence beginning anew. */
+  readonly implicitBoots: number;
+}
+
+export interface SensorStatus {
+  readonly sensor: string;
+  readonly totals: SensorTotals;
+  /** Event time before which no active device is expected to add anything, ms; null before the first reading. */
+  readonly completeUntil: number | null;
+  /** Event times of the first and newest counted reading, ms; null before the first. */
+  readonly firstTime: number | null;
+  readonly lastTime: number | null;
+  /** The newest counted reading's value; null before the first. */
+  readonly lastValue: number | null;
+  /** When the newest reading was taken in, ms; null when none was since the start of the process. */
+  readonly lastArrival: number | null;
+  readonly devices: number;
+  /** Devices with 100 duplicates in a row and nothing new. */
+  readonly stuckDevices: number;
+  /** Counted readings by identity. */
+  readonly identities: { readonly explicit: number; readonly sequence: number; readonly offset: number };
+  /** Records in the log that are not yet taken in. */
+  readonly lag: number;
+}
+
+/** A reading held back because of its clock. */
+export interface Quarantined {
+  readonly id: number;
+  readonly sensor: string;
+  readonly device: string;
+  readonly boot: string | null;
+  readonly sequence: number | null;
+  readonly value: number;
+  /** The impossible event time, ms. */
+  readonly time: number;
+  /** What it was judged against, ms. */
+  readonly judgedAgainst: number;
+  readonly reason: "ahead" | "before-2000";
+}
+
+/** A refused record with its bytes. */
+export interface RejectedRecord {
+  readonly id: number;
+  readonly sensor: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly code: string;
+  readonly reason: string;
+  /** The record's value, cut at 4096 bytes. */
+  readonly bytes: Uint8Array;
+  /** Its whole length. */
+  readonly length: number;
+  /** When it was taken in, ms. */
+  readonly arrival: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass as `after` for the following page; null at the end. */
+  readonly next: number | null;
+}
+
+export interface Engine {
+  readonly sensors: readonly string[];
+  /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */
+  query(sensor: string, window: Window, needs: Needs): Aggregate;
+  /** Pages and buckets that the last `query` read: what the answer cost. */
+  readonly lastCost: { pages: number; buckets: number; pagesFromDisk: number };
+  status(sensor: string): SensorStatus;
+  /** Calls back after readings were taken in, with the sensors that changed. @returns a function that ends it */
+  onChange(listener: (sensors: ReadonlySet<string>) => void): () => void;
+  listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined>;
+  /** Counts the readings after all. @returns how many there were */
+  releaseQuarantine(ids: readonly number[]): Promise<number>;
+  /** Forgets them for good (they stay counted as quarantined). @returns how many there were */
+  discardQuarantine(ids: readonly number[]): Promise<number>;
+  listRejections(query: { sensor?: string; after?: number; limit: number }): Page<RejectedRecord>;
+  /** Decodes the bytes again (a later tidemark may read them). @returns how many were taken in this time; the others stay */
+  releaseRejections(ids: readonly number[]): Promise<number>;
+  discardRejections(ids: readonly number[]): Promise<number>;
+  /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */
+  readonly trouble: string | null;
+}

@@ -1,0 +1,150 @@
+/** Writes RecordBatch v2 (layout: record-batch.ts): record by record for the embedded log's queue and its packing, or all at once. */
+import { CODECS, type Codec, compress } from "./compression.ts";
+import { crc32c } from "./crc32c.ts";
+import type { NewRecord } from "./log.ts";
+import { APPEND_TIME_BIT, ATTRIBUTES_AT, BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, CRC_AT } from "./record-batch.ts";
+import { varintBytes, writeInt32, writeInt64, writeVarint } from "./varint.ts";
+
+/** No producer id, epoch or sequence; no leader epoch. */
+const NONE = -1;
+
+/** What a batch says of itself, fixed when it is finished. */
+export interface BatchStamp {
+  readonly baseOffset: number;
+  /** ms since the epoch; what the records' deltas were taken from. */
+  readonly baseTimestamp: number;
+  /** The newest record's, ms. */
+  readonly maxTimestamp: number;
+  /** True: every record has `maxTimestamp`, given by the log. */
+  readonly appendTime: boolean;
+}
+
+/** One batch that grows in its own buffer. `add` copies; `finish` gives the buffer away and begins anew. */
+export class BatchWriter {
+  #bytes = new Uint8Array(0);
+  #length = BATCH_HEADER_BYTES;
+  #count = 0;
+  #lastDelta = -1;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of the batch so far, header included. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Adds a record; its offset follows the last one's.
+   * @param timestampDelta ms after the batch's base timestamp
+   */
+  add(key: Uint8Array | undefined, value: Uint8Array | null, timestampDelta: number): void {
+    const delta = ++this.#lastDelta;
+    const keyBytes = key === undefined ? NONE : key.length;
+    const valueBytes = value === null ? NONE : value.length;
+    const length =
+      2 + // attributes, count of headers
+      varintBytes(timestampDelta) +
+      varintBytes(delta) +
+      varintBytes(keyBytes) +
+      varintBytes(valueBytes) +
+      (key === undefined ? 0 : keyBytes) +
+      (value === null ? 0 : valueBytes);
+    this.#reserve(this.#length + varintBytes(length) + length);
+    const bytes = this.#bytes;
+    let p = writeVarint(bytes, this.#length, length);
+    bytes[p++] = 0;
+    p = writeVarint(bytes, p, timestampDelta);
+    p = writeVarint(bytes, p, delta);
+    p = writeVarint(bytes, p, keyBytes);
+    if (key !== undefined) {
+      bytes.set(key, p);
+      p += keyBytes;
+    }
+    p = writeVarint(bytes, p, valueBytes);
+    if (value !== null) {
+      bytes.set(value, p);
+      p += valueBytes;
+    }
+    bytes[p++] = 0;
+    this.#length = p;
+    this.#count++;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#bytes.length) return;
+    const wider = new Uint8Array(Math.max(FIRST_BYTES, length, this.#bytes.length * 2));
+    wider.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = wider;
+  }
+
+  /** The finished batch, which the caller then owns. Compressed only where that makes it smaller. */
+  finish(stamp: BatchStamp, codec: Codec = "none"): Uint8Array<ArrayBuffer> {
+    this.#reserve(BATCH_HEADER_BYTES);
+    let batch = this.#bytes.subarray(0, this.#length);
+    let used: Codec = "none";
+    if (codec !== "none") {
+      const packed = compress(codec, batch.subarray(BATCH_HEADER_BYTES));
+      if (BATCH_HEADER_BYTES + packed.length < batch.length) {
+        used = codec;
+        batch = batch.slice(0, BATCH_HEADER_BYTES + packed.length);
+        batch.set(packed, BATCH_HEADER_BYTES);
+      }
+    }
+    writeHeader(batch, stamp, used, this.#count);
+    this.#bytes = new Uint8Array(0);
+    this.#length = BATCH_HEADER_BYTES;
+    this.#count = 0;
+    this.#lastDelta = -1;
+    return batch;
+  }
+}
+
+/** A batch of a few records fits; a long one grows by doubling. */
+const FIRST_BYTES = 256;
+
+function writeHeader(batch: Uint8Array, stamp: BatchStamp, codec: Codec, count: number): void {
+  writeInt64(batch, 0, stamp.baseOffset);
+  writeInt32(batch, 8, batch.length - BATCH_PREFIX_BYTES);
+  writeInt32(batch, 12, NONE);
+  batch[16] = 2;
+  batch[ATTRIBUTES_AT] = 0;
+  batch[ATTRIBUTES_AT + 1] = CODECS.indexOf(codec) | (stamp.appendTime ? APPEND_TIME_BIT : 0);
+  writeInt32(batch, 23, count - 1);
+  writeInt64(batch, 27, stamp.baseTimestamp);
+  writeInt64(batch, 35, stamp.maxTimestamp);
+  writeInt64(batch, 43, NONE);
+  batch[51] = batch[52] = 255;
+  writeInt32(batch, 53, NONE);
+  writeInt32(batch, 57, count);
+  writeInt32(batch, CRC_AT, crc32c(batch, ATTRIBUTES_AT, batch.length));
+}
+
+/** A whole batch at once. */
+export interface NewBatch {
+  readonly baseOffset: number;
+  readonly records: readonly NewRecord[];
+  /** ms since the epoch: one for all, or one for each record. */
+  readonly timestamp: number | readonly number[];
+  /** True: the log's own append time (then `timestamp` is one for all). */
+  readonly appendTime?: boolean;
+  readonly codec?: Codec;
+}
+
+/** The batch's bytes; `records` is not empty. */
+export function encodeBatch(batch: NewBatch): Uint8Array<ArrayBuffer> {
+  const times = typeof batch.timestamp === "number" ? [batch.timestamp] : batch.timestamp;
+  const baseTimestamp = times[0];
+  const writer = new BatchWriter();
+  let maxTimestamp = baseTimestamp;
+  for (const [i, record] of batch.records.entries()) {
+    const time = times[Math.min(i, times.length - 1)];
+    if (time > maxTimestamp) maxTimestamp = time;
+    writer.add(record.key, record.value, time - baseTimestamp);
+  }
+  return writer.finish(
+    { baseOffset: batch.baseOffset, baseTimestamp, maxTimestamp, appendTime: batch.appendTime === true },
+    batch.codec,
+  );
+}

@@ -1,0 +1,120 @@
+/** The five compression codecs of RecordBatch v2, with the size of what comes out bounded. */
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from "@platformatic/wasm-utils";
+
+/** Bits 0–2 of a batch's attributes (Kafka protocol, "Record Batch"). */
+export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+export type Codec = (typeof CODECS)[number];
+
+/**
+ * The most a batch may decompress to, bytes: 64 times what a broker takes as one batch by default (`message.max.bytes`).
+ * A batch that claims more is refused before memory is spent on it.
+ */
+export const DECOMPRESSED_BYTES_MAX = 67_108_864;
+
+/** Chunks in which zlib hands out what it decompresses, bytes: the usual batch fits into one. */
+const CHUNK_BYTES_MIN = 65_536;
+const CHUNK_BYTES_MAX = 1_048_576;
+/** Sensor readings compress to about an eighth. */
+const USUAL_RATIO = 8;
+
+/** Snappy's default block as snappy-java writes it (xerial): a magic, two int32 versions, then int32 length and block, repeated. */
+const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
+const XERIAL_HEADER_BYTES = 16;
+
+const LZ4_MAGIC = 0x184d2204;
+
+/**
+ * The bytes that `packed` holds.
+ * @throws Error when they are malformed or over `DECOMPRESSED_BYTES_MAX`; the caller names the batch
+ */
+export function decompress(codec: number, packed: Buffer): Buffer {
+  switch (codec) {
+    case 1:
+      return gunzipSync(packed, zlibOptions(packed));
+    case 2:
+      return unsnappy(packed);
+    case 3:
+      requireBound(lz4Bound(packed));
+      return lz4Decompress(packed);
+    case 4:
+      return zstdDecompressSync(packed, zlibOptions(packed));
+    default:
+      throw new Error(`the codec must be 0 to 4, was ${codec}`);
+  }
+}
+
+export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
+  switch (codec) {
+    case "none":
+      return bytes;
+    case "gzip":
+      return gzipSync(bytes);
+    case "snappy":
+      return snappyCompress(asBuffer(bytes));
+    case "lz4":
+      return lz4Compress(asBuffer(bytes));
+    case "zstd":
+      return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
+  }
+}
+
+/** The same bytes as a Buffer, without a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function zlibOptions(packed: Buffer) {
+  const chunkSize = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, packed.length * USUAL_RATIO));
+  return { chunkSize, maxOutputLength: DECOMPRESSED_BYTES_MAX };
+}
+
+function requireBound(bytes: number): void {
+  if (bytes > DECOMPRESSED_BYTES_MAX) {
+    throw new Error(`decompressed bytes must be <= ${DECOMPRESSED_BYTES_MAX}, were up to ${bytes}`);
+  }
+}
+
+function unsnappy(packed: Buffer): Buffer {
+  if (packed.length < XERIAL_HEADER_BYTES || XERIAL_MAGIC.compare(packed, 0, XERIAL_MAGIC.length) !== 0) {
+    requireBound(snappyBound(packed, 0, packed.length));
+    return snappyDecompress(packed);
+  }
+  const blocks: Buffer[] = [];
+  let total = 0;
+  for (let p = XERIAL_HEADER_BYTES; p < packed.length; ) {
+    if (p + 4 > packed.length) throw new Error("a snappy block's length is cut off");
+    const length = packed.readUInt32BE(p);
+    p += 4;
+    if (length > packed.length - p) throw new Error(`a snappy block of ${length} bytes is cut off`);
+    requireBound((total += snappyBound(packed, p, p + length)));
+    blocks.push(snappyDecompress(packed.subarray(p, p + length)));
+    p += length;
+  }
+  return blocks.length === 1 ? blocks[0] : Buffer.concat(blocks);
+}
+
+/** What a snappy block says it decompresses to: a LEB128 at its start (Snappy format description, section 1). */
+function snappyBound(packed: Buffer, start: number, end: number): number {
+  let length = 0;
+  for (let p = start, scale = 1; p < end && p < start + 5; p++, scale *= 128) {
+    length += (packed[p] & 127) * scale;
+    if (packed[p] < 128) return length;
+  }
+  throw new Error("a snappy block's length is malformed");
+}
+
+/** The most an LZ4 frame can decompress to, from its block headers (LZ4 Frame Format 1.6.3): a block is at most the frame's block size. */
+function lz4Bound(packed: Buffer): number {
+  if (packed.length < 7 || packed.readUInt32LE(0) !== LZ4_MAGIC) throw new Error("it does not begin with an LZ4 frame");
+  const flags = packed[4];
+  const blockBytesMax = 1 << (8 + 2 * ((packed[5] >> 4) & 7));
+  const blockChecksumBytes = flags & 0x10 ? 4 : 0;
+  let p = 7 + (flags & 0x08 ? 8 : 0) + (flags & 0x01 ? 4 : 0);
+  for (let bound = 0; ; bound += blockBytesMax) {
+    if (p + 4 > packed.length) throw new Error("an LZ4 block's length is cut off");
+    const size = packed.readUInt32LE(p);
+    if (size === 0) return bound;
+    p += 4 + (size & 0x7fffffff) + blockChecksumBytes;
+  }
+}

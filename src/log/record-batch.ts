@@ -1,0 +1,339 @@
+/** RecordBatch v2, the form of batches on Kafka's wire and in the embedded log: bytes ⇄ `Records`. The hottest loop of the product. */
+import { messageOf, TidemarkError } from "../core/errors.ts";
+import { ABSENT, Records } from "../core/records.ts";
+import { asBuffer, decompress } from "./compression.ts";
+import { crc32c } from "./crc32c.ts";
+import { int16, int32, int64, readVarint, readVarlong, slot } from "./varint.ts";
+
+/*
+ * Layout (Kafka protocol, https://kafka.apache.org/documentation/#recordbatch), big-endian; the checksum covers attributes to the end:
+ *   0 baseOffset int64 · 8 batchLength int32 (bytes after it) · 12 partitionLeaderEpoch int32 · 16 magic int8 · 17 crc uint32
+ *   21 attributes int16 · 23 lastOffsetDelta int32 · 27 baseTimestamp int64 · 35 maxTimestamp int64
+ *   43 producerId int64 · 51 producerEpoch int16 · 53 baseSequence int32 · 57 count int32 · 61 records
+ * A record: length, attributes int8, timestampDelta, offsetDelta, key length, key, value length, value, headers; lengths and deltas are zigzag varints.
+ */
+export const BATCH_HEADER_BYTES = 61;
+/** Bytes before those that `batchLength` counts. */
+export const BATCH_PREFIX_BYTES = 12;
+export const CRC_AT = 17;
+export const ATTRIBUTES_AT = 21;
+const MAGIC_AT = 16;
+const MAGIC = 2;
+
+/** Attribute bits. */
+const CODEC_BITS = 0x07;
+export const APPEND_TIME_BIT = 0x08;
+const TRANSACTIONAL_BIT = 0x10;
+const CONTROL_BIT = 0x20;
+
+/** The shortest record: length, attributes, two deltas, two lengths and a count of headers, one byte each. Bounds what a count may claim. */
+const RECORD_BYTES_MIN = 7;
+
+/** Control record types (Kafka protocol, "Control Batches"): what a transaction's marker says. */
+export const CONTROL_ABORT = 0;
+export const CONTROL_COMMIT = 1;
+
+/** What a batch says of itself before its records; reused, filled by `readBatchHeader`. */
+export class BatchHeader {
+  /** Byte positions of the whole batch, end exclusive. */
+  start = 0;
+  end = 0;
+  baseOffset = 0;
+  /** The offset after the batch; past its last record when compaction removed some. */
+  nextOffset = 0;
+  count = 0;
+  attributes = 0;
+  /** ms since the epoch. */
+  baseTimestamp = 0;
+  maxTimestamp = 0;
+  /** -1 when the producer is neither idempotent nor transactional. */
+  producerId = 0;
+
+  /** 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
+  get codec(): number {
+    return this.attributes & CODEC_BITS;
+  }
+
+  /** True when the broker stamped the batch: every record has `maxTimestamp`. */
+  get appendTime(): boolean {
+    return (this.attributes & APPEND_TIME_BIT) !== 0;
+  }
+
+  get isTransactional(): boolean {
+    return (this.attributes & TRANSACTIONAL_BIT) !== 0;
+  }
+
+  /** True when the batch holds a transaction's marker and no readings. */
+  get isControl(): boolean {
+    return (this.attributes & CONTROL_BIT) !== 0;
+  }
+}
+
+/**
+ * The offset after all complete batches in bytes[start, end), from their headers alone (no checksum): what to ask for next, before decoding.
+ * @returns -1 when there is no complete batch
+ */
+export function nextBatchOffset(bytes: Uint8Array, start: number, end: number): number {
+  let next = -1;
+  for (let p = start; end - p >= BATCH_HEADER_BYTES; ) {
+    const length = int32(bytes, p + 8);
+    if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES || length > end - p - BATCH_PREFIX_BYTES) break;
+    next = int64(bytes, p) + int32(bytes, p + 23) + 1;
+    p += BATCH_PREFIX_BYTES + length;
+  }
+  return next;
+}
+
+/**
+ * Reads the header of the batch at `position`; no checksum yet.
+ * @param where names the log in an error, e.g. `"temperature" partition 0`
+ * @returns false when the batch is not complete before `end`
+ * @throws TidemarkError "log-corrupt" when no batch can look like this
+ */
+export function readBatchHeader(
+  bytes: Uint8Array,
+  position: number,
+  end: number,
+  header: BatchHeader,
+  where = "the log",
+): boolean {
+  if (end - position < BATCH_HEADER_BYTES) return false;
+  const baseOffset = int64(bytes, position);
+  const length = int32(bytes, position + 8);
+  if (bytes[position + MAGIC_AT] !== MAGIC) {
+    throw corrupt(where, baseOffset, `magic must be ${MAGIC}, was ${bytes[position + MAGIC_AT]}`);
+  }
+  if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES) {
+    throw corrupt(where, baseOffset, `length must be >= ${BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES}, was ${length}`);
+  }
+  if (length > end - position - BATCH_PREFIX_BYTES) return false;
+  const lastDelta = int32(bytes, position + 23);
+  header.start = position;
+  header.end = position + BATCH_PREFIX_BYTES + length;
+  header.baseOffset = baseOffset;
+  header.nextOffset = baseOffset + lastDelta + 1;
+  header.attributes = int16(bytes, position + ATTRIBUTES_AT);
+  header.baseTimestamp = int64(bytes, position + 27);
+  header.maxTimestamp = int64(bytes, position + 35);
+  header.producerId = int64(bytes, position + 43);
+  header.count = int32(bytes, position + 57);
+  if (baseOffset < 0 || lastDelta < 0 || header.nextOffset > Number.MAX_SAFE_INTEGER) {
+    throw corrupt(where, baseOffset, `offsets must be within 0 and 2^53, the last was ${header.nextOffset - 1}`);
+  }
+  return true;
+}
+
+const controlRows = new Records(1);
+
+/** The type of a control batch's marker: `CONTROL_ABORT`, `CONTROL_COMMIT`, or another number that a reader may skip. @throws TidemarkError "log-corrupt" */
+export function controlType(bytes: Uint8Array, header: BatchHeader, where = "the log"): number {
+  const rows = controlRows;
+  decodeRows(bytes, header, 0, rows, where);
+  if (rows.count < 1 || rows.keyStart[0] === ABSENT || rows.keyEnd[0] - rows.keyStart[0] < 4) {
+    throw corrupt(where, header.baseOffset, "a control record must have a key of >= 4 bytes");
+  }
+  return int16(rows.data, rows.keyStart[0] + 2);
+}
+
+const ownHeader = new BatchHeader();
+
+/**
+ * Fills `into` with the records of the batch at `position` whose offset is >= `from`; positions point into `bytes`, or into new memory when the batch was compressed.
+ * A control batch gives `count` 0. `nextOffset` is the offset to read afterwards, never below `from`. About 10 ns a record.
+ * @param end where the bytes that may be read end
+ * @param where names the log in an error, e.g. `"temperature" partition 0`
+ * @returns the position after the batch, or -1 when it is not complete (then `into` is as it was)
+ * @throws TidemarkError "log-corrupt", naming the base offset, when the checksum fails or a length is malformed
+ */
+export function decodeBatch(
+  bytes: Uint8Array,
+  position: number,
+  end: number,
+  from: number,
+  into: Records,
+  where = "the log",
+): number {
+  const header = ownHeader;
+  if (!readBatchHeader(bytes, position, end, header, where)) return -1;
+  if (header.isControl) {
+    verify(bytes, header, where);
+    into.count = 0;
+    into.appendTime = header.appendTime;
+    into.nextOffset = Math.max(from, header.nextOffset);
+  } else {
+    decodeRows(bytes, header, from, into, where);
+  }
+  return header.end;
+}
+
+function verify(bytes: Uint8Array, header: BatchHeader, where: string): void {
+  const wanted = int32(bytes, header.start + CRC_AT) >>> 0;
+  const actual = crc32c(bytes, header.start + ATTRIBUTES_AT, header.end);
+  if (actual !== wanted) throw corrupt(where, header.baseOffset, `checksum must be ${hex(wanted)}, was ${hex(actual)}`);
+}
+
+function decodeRows(bytes: Uint8Array, header: BatchHeader, from: number, into: Records, where: string): void {
+  verify(bytes, header, where);
+  let data = bytes;
+  let position = header.start + BATCH_HEADER_BYTES;
+  let end = header.end;
+  if (header.codec !== 0) {
+    data = decompressed(bytes.subarray(position, end), header, where);
+    position = 0;
+    end = data.length;
+  }
+  if (header.count < 0 || header.count * RECORD_BYTES_MIN > end - position) {
+    throw corrupt(where, header.baseOffset, `${end - position} bytes cannot hold ${header.count} records`);
+  }
+  into.reserve(header.count);
+  into.data = data;
+  into.appendTime = header.appendTime;
+  into.nextOffset = Math.max(from, header.nextOffset);
+  const fault = decodeColumns(data, position, end, header, from, into);
+  if (fault !== "") {
+    into.count = 0;
+    throw corrupt(where, header.baseOffset, fault);
+  }
+  if (header.appendTime) into.timestamp.fill(header.maxTimestamp, 0, into.count);
+}
+
+function decompressed(packed: Uint8Array, header: BatchHeader, where: string): Uint8Array {
+  try {
+    return decompress(header.codec, asBuffer(packed));
+  } catch (cause) {
+    throw corrupt(where, header.baseOffset, "its records cannot be decompressed", cause);
+  }
+}
+
+/**
+ * The loop over the records. Short varints are read in line, longer ones by `readVarint`. A malformed record may make it look a few bytes past `end`
+ * (past the array that is `undefined`, hence 0 in bit operations); positions only grow, and none is kept that passes its record's end.
+ * `| 0` keeps lengths and deltas in small integers (as Kafka's own int32); without it every position becomes a double.
+ * @returns "" or what is malformed
+ */
+function decodeColumns(
+  data: Uint8Array,
+  position: number,
+  end: number,
+  header: BatchHeader,
+  from: number,
+  into: Records,
+): string {
+  const { offset, timestamp, keyStart, keyEnd, valueStart, valueEnd } = into;
+  const { baseOffset, baseTimestamp, count } = header;
+  const lastDelta = header.nextOffset - 1 - baseOffset;
+  const fromDelta = from - baseOffset;
+  let row = 0;
+  let before = -1;
+  let p = position;
+  for (let left = count; left > 0; left--) {
+    if (p >= end) return `${left} of ${count} records are missing`;
+    let x = data[p++];
+    let length = x >>> 1;
+    if (x >= 128) {
+      x = (x & 127) | (data[p++] << 7);
+      length = x >>> 1;
+      if (x >= 16384) {
+        x = (x & 16383) | (data[p++] << 14);
+        length = x >>> 1;
+        if (x >= 2097152) {
+          p = readVarint(data, p - 3, end);
+          length = slot[0] | 0;
+        }
+      }
+      if (x & 1) return "a record's length is negative";
+    } else if (x & 1) return "a record's length is negative";
+    const next = p + length;
+    if (!(next <= end)) return "a record passes the end of its batch";
+    p++; // attributes: unused
+
+    x = data[p++];
+    let time = (x >>> 1) ^ -(x & 1);
+    if (x >= 128) {
+      x = (x & 127) | (data[p++] << 7);
+      time = (x >>> 1) ^ -(x & 1);
+      if (x >= 16384) {
+        x = (x & 16383) | (data[p++] << 14);
+        time = (x >>> 1) ^ -(x & 1);
+        if (x >= 2097152) {
+          p = readVarlong(data, p - 3, end);
+          time = slot[0];
+        }
+      }
+    }
+
+    x = data[p++];
+    let delta = (x >>> 1) ^ -(x & 1);
+    if (x >= 128) {
+      x = (x & 127) | (data[p++] << 7);
+      delta = (x >>> 1) ^ -(x & 1);
+      if (x >= 16384) {
+        x = (x & 16383) | (data[p++] << 14);
+        delta = (x >>> 1) ^ -(x & 1);
+        if (x >= 2097152) {
+          p = readVarint(data, p - 3, end);
+          delta = slot[0] | 0;
+        }
+      }
+    }
+    if (!(delta > before && delta <= lastDelta)) return `a record's offset delta ${delta} is out of order`;
+    before = delta;
+
+    x = data[p++];
+    let keyLength = (x >>> 1) ^ -(x & 1);
+    if (x >= 128) {
+      x = (x & 127) | (data[p++] << 7);
+      keyLength = (x >>> 1) ^ -(x & 1);
+      if (x >= 16384) {
+        p = readVarint(data, p - 2, end);
+        keyLength = slot[0] | 0;
+      }
+    }
+    const keyAt = p;
+    if (keyLength > 0) p += keyLength;
+
+    x = data[p++];
+    let valueLength = (x >>> 1) ^ -(x & 1);
+    if (x >= 128) {
+      x = (x & 127) | (data[p++] << 7);
+      valueLength = (x >>> 1) ^ -(x & 1);
+      if (x >= 16384) {
+        x = (x & 16383) | (data[p++] << 14);
+        valueLength = (x >>> 1) ^ -(x & 1);
+        if (x >= 2097152) {
+          p = readVarint(data, p - 3, end);
+          valueLength = slot[0] | 0;
+        }
+      }
+    }
+    const valueAt = p;
+    if (valueLength > 0) p += valueLength;
+    // What is left of the record, at least one byte, is its headers: nothing of tidemark reads them.
+    if (!(p < next && keyLength >= -1 && valueLength >= -1)) return "a record's fields pass its end";
+    p = next;
+    if (delta < fromDelta) continue;
+    offset[row] = baseOffset + delta;
+    timestamp[row] = baseTimestamp + time;
+    keyStart[row] = keyLength < 0 ? ABSENT : keyAt;
+    keyEnd[row] = keyLength < 0 ? ABSENT : keyAt + keyLength;
+    valueStart[row] = valueLength < 0 ? ABSENT : valueAt;
+    valueEnd[row] = valueLength < 0 ? ABSENT : valueAt + valueLength;
+    row++;
+  }
+  if (p !== end) return `${end - p} bytes are left after the last record`;
+  into.count = row;
+  return "";
+}
+
+function hex(checksum: number): string {
+  return `0x${checksum.toString(16).padStart(8, "0")}`;
+}
+
+function corrupt(where: string, baseOffset: number, what: string, cause?: unknown): TidemarkError {
+  const because = cause === undefined ? "" : ` (${messageOf(cause)})`;
+  return new TidemarkError(
+    "log-corrupt",
+    `Cannot decode ${where}: the batch at offset ${baseOffset} is damaged: ${what}${because}`,
+    cause,
+  );
+}

@@ -174,6 +174,10 @@ function verify(bytes: Uint8Array, header: BatchHeader, where: string): void {
 
 function decodeRows(bytes: Uint8Array, header: BatchHeader, from: number, into: Records, where: string): void {
   verify(bytes, header, where);
+  into.count = 0;
+  into.appendTime = header.appendTime;
+  into.nextOffset = Math.max(from, header.nextOffset);
+  if (from >= header.nextOffset) return;
   let data = bytes;
   let position = header.start + BATCH_HEADER_BYTES;
   let end = header.end;
@@ -187,13 +191,8 @@ function decodeRows(bytes: Uint8Array, header: BatchHeader, from: number, into: 
   }
   into.reserve(header.count);
   into.data = data;
-  into.appendTime = header.appendTime;
-  into.nextOffset = Math.max(from, header.nextOffset);
   const fault = decodeColumns(data, position, end, header, from, into);
-  if (fault !== "") {
-    into.count = 0;
-    throw corrupt(where, header.baseOffset, fault);
-  }
+  if (fault !== "") throw corrupt(where, header.baseOffset, fault);
   if (header.appendTime) into.timestamp.fill(header.maxTimestamp, 0, into.count);
 }
 
@@ -221,9 +220,10 @@ function decodeColumns(
 ): string {
   const { offset, timestamp, keyStart, keyEnd, valueStart, valueEnd } = into;
   const { baseOffset, baseTimestamp, count } = header;
-  const lastDelta = header.nextOffset - 1 - baseOffset;
-  const fromDelta = from - baseOffset;
+  const lastDelta = (header.nextOffset - 1 - baseOffset) | 0;
+  const fromDelta = Math.max(0, from - baseOffset) | 0;
   let row = 0;
+  let keyRows = 0; // rows whose key columns are written: whole runs without keys, the usual case, are filled at once
   let before = -1;
   let p = position;
   for (let left = count; left > 0; left--) {
@@ -256,8 +256,12 @@ function decodeColumns(
         x = (x & 16383) | (data[p++] << 14);
         time = (x >>> 1) ^ -(x & 1);
         if (x >= 2097152) {
-          p = readVarlong(data, p - 3, end);
-          time = slot[0];
+          x = (x & 2097151) | (data[p++] << 21);
+          time = (x >>> 1) ^ -(x & 1);
+          if (x >= 268435456 || x < 0) {
+            p = readVarlong(data, p - 4, end);
+            time = slot[0];
+          }
         }
       }
     }
@@ -314,13 +318,22 @@ function decodeColumns(
     if (delta < fromDelta) continue;
     offset[row] = baseOffset + delta;
     timestamp[row] = baseTimestamp + time;
-    keyStart[row] = keyLength < 0 ? ABSENT : keyAt;
-    keyEnd[row] = keyLength < 0 ? ABSENT : keyAt + keyLength;
+    if (keyLength >= 0) {
+      if (row > keyRows) {
+        keyStart.fill(ABSENT, keyRows, row);
+        keyEnd.fill(ABSENT, keyRows, row);
+      }
+      keyStart[row] = keyAt;
+      keyEnd[row] = keyAt + keyLength;
+      keyRows = row + 1;
+    }
     valueStart[row] = valueLength < 0 ? ABSENT : valueAt;
     valueEnd[row] = valueLength < 0 ? ABSENT : valueAt + valueLength;
     row++;
   }
   if (p !== end) return `${end - p} bytes are left after the last record`;
+  keyStart.fill(ABSENT, keyRows, row);
+  keyEnd.fill(ABSENT, keyRows, row);
   into.count = row;
   return "";
 }

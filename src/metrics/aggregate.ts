@@ -1,7 +1,7 @@
 /** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
 import { Distribution } from "./distribution.ts";
 import { add, type Dyadic, fromDouble, ratioToNearest, sumOf, toNearest, ZERO } from "./dyadic.ts";
-import { addPart } from "./exact-sum.ts";
+import { addPart, canonicalize } from "./exact-sum.ts";
 
 /** Which costly parts of an aggregate a question needs; count, extremes, edges, seconds and late always come. */
 export interface Needs {
@@ -52,6 +52,33 @@ export class Aggregate {
   addRest(sum: Dyadic, squares: Dyadic): void {
     this.#sumRest = add(this.#sumRest, sum);
     this.#squaresRest = add(this.#squaresRest, squares);
+  }
+
+  /** Empties it for another use; only for one without a distribution. */
+  reset(): void {
+    this.count = 0;
+    this.seconds = 0;
+    this.late = 0;
+    this.min = Number.POSITIVE_INFINITY;
+    this.max = Number.NEGATIVE_INFINITY;
+    this.firstTime = Number.POSITIVE_INFINITY;
+    this.lastTime = Number.NEGATIVE_INFINITY;
+    this.#sum.fill(0);
+    this.#squares.fill(0);
+    this.#sumRest = ZERO;
+    this.#squaresRest = ZERO;
+  }
+
+  /** Writes the sum's canonical expansion to parts[at, at + length). @returns the rest that does not fit, nearly always `ZERO` itself */
+  storeSum(parts: Float64Array, at: number, length: number): Dyadic {
+    this.#sumRest = canonicalize(this.#sum, 0, TOTAL_PARTS, this.#sumRest);
+    return store(this.#sum, this.#sumRest, parts, at, length);
+  }
+
+  /** The same for the sum of squares. */
+  storeSquares(parts: Float64Array, at: number, length: number): Dyadic {
+    this.#squaresRest = canonicalize(this.#squares, 0, TOTAL_PARTS, this.#squaresRest);
+    return store(this.#squares, this.#squaresRest, parts, at, length);
   }
 
   edge(firstTime: number, firstValue: number, lastTime: number, lastValue: number): void {
@@ -135,4 +162,10 @@ export class Aggregate {
     const estimate = this.distribution === null ? null : this.distribution.quantile(p);
     return estimate === null ? null : Math.min(this.max, Math.max(this.min, estimate));
   }
+}
+
+function store(total: Float64Array, rest: Dyadic, parts: Float64Array, at: number, length: number): Dyadic {
+  for (let i = 0; i < length; i++) parts[at + i] = total[i];
+  for (let i = length; i < TOTAL_PARTS; i++) if (total[i] !== 0) return add(sumOf(total, length, TOTAL_PARTS), rest);
+  return rest;
 }

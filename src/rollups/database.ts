@@ -1,0 +1,140 @@
+/**
+ * The history's SQLite file: pages, offsets, identities, counters and dead letters, so that one transaction commits them all.
+ * Commits are not synced one by one (synchronous=NORMAL in WAL mode: a power loss rolls back to an earlier commit, never to half of
+ * one); a worker thread checkpoints, and only then is a commit known to be on disk.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { messageOf, TidemarkError } from "../core/errors.ts";
+
+/** Raised when a table or a blob changes its meaning; an older file is then migrated, a newer one refused. */
+export const HISTORY_VERSION = 1;
+
+/** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
+const PAGE_BYTES = 8192;
+/** SQLite's own cache, KiB; decoded pages have a cache of their own above it. */
+const CACHE_KIB = 8192;
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sensor(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, totals BLOB);
+CREATE TABLE IF NOT EXISTS position(topic TEXT NOT NULL, partition INTEGER NOT NULL, topic_id TEXT NOT NULL, next INTEGER NOT NULL,
+  newest REAL, PRIMARY KEY(topic, partition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS device(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL,
+  UNIQUE(sensor, name));
+CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name BLOB, ordinal INTEGER NOT NULL,
+  first_time REAL NOT NULL, last_time REAL NOT NULL, highest REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS boot_of_device ON boot(device, name, ordinal);
+CREATE TABLE IF NOT EXISTS seen(boot INTEGER NOT NULL, block INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(boot, block)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen_id(sensor INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(sensor, hash)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS delta(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, device TEXT NOT NULL, boot TEXT, sequence REAL,
+  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
+CREATE TABLE IF NOT EXISTS rejection(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
+  code TEXT NOT NULL, key BLOB, bytes BLOB NOT NULL, length INTEGER NOT NULL, timestamp REAL NOT NULL, append_time INTEGER NOT NULL,
+  arrival REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS rejection_of_sensor ON rejection(sensor, id);
+CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+`;
+
+export type Row = Record<string, number | string | Uint8Array | null>;
+
+/** An open history. One connection, one thread; a checkpointing worker has its own. */
+export class Database {
+  readonly file: string;
+  readonly #db: DatabaseSync;
+  #inTransaction = false;
+
+  private constructor(file: string, db: DatabaseSync) {
+    this.file = file;
+    this.#db = db;
+  }
+
+  /** Opens `<directory>/history.db`, made when missing. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-corrupt" */
+  static open(directory: string): Database {
+    const file = join(directory, "history.db");
+    try {
+      mkdirSync(directory, { recursive: true });
+      const db = new DatabaseSync(file);
+      db.exec(
+        `PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB};
+         PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000;`,
+      );
+      const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+      if (version > HISTORY_VERSION) {
+        db.close();
+        throw new TidemarkError(
+          "history-too-new",
+          `Cannot open the history "${file}": its version must be <= ${HISTORY_VERSION}, was ${version}`,
+        );
+      }
+      db.exec(`BEGIN; ${SCHEMA} PRAGMA user_version=${HISTORY_VERSION}; COMMIT;`);
+      return new Database(file, db);
+    } catch (error) {
+      if (error instanceof TidemarkError) throw error;
+      const text = messageOf(error);
+      if (/malformed|not a database/.test(text)) {
+        throw new TidemarkError("history-corrupt", `Cannot open the history "${file}": ${text}`, error);
+      }
+      throw new TidemarkError("data-dir-unusable", `Cannot open the history "${file}": ${text}`, error);
+    }
+  }
+
+  prepare(sql: string): StatementSync {
+    return this.#db.prepare(sql);
+  }
+
+  get inTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
+  begin(): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#inTransaction = true;
+  }
+
+  /** @throws TidemarkError "disk-full" after rolling back; everything in memory is as it was and can be committed again */
+  commit(): void {
+    this.guarded(() => this.#db.exec("COMMIT"));
+    this.#inTransaction = false;
+  }
+
+  rollback(): void {
+    if (!this.#inTransaction) return;
+    this.#inTransaction = false;
+    try {
+      this.#db.exec("ROLLBACK");
+    } catch {
+      // SQLite has rolled back by itself already (a full disk does that).
+    }
+  }
+
+  /** Runs a write and names what went wrong with the disk. */
+  guarded(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (/full|ENOSPC|disk I\/O/.test(messageOf(error))) {
+        throw new TidemarkError("disk-full", `Cannot write to the history "${this.file}": ${messageOf(error)}`, error);
+      }
+      throw error;
+    }
+  }
+
+  setting(name: string): string | number | null {
+    const row = this.#db.prepare("SELECT value FROM setting WHERE name=?").get(name);
+    const value = row?.value;
+    return typeof value === "string" || typeof value === "number" ? value : null;
+  }
+
+  setSetting(name: string, value: string | number): void {
+    this.#db.prepare("INSERT OR REPLACE INTO setting VALUES(?, ?)").run(name, value);
+  }
+
+  close(): void {
+    this.rollback();
+    this.#db.close();
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * The history of all series: folds readings into level 0, merges them upwards when somebody looks or commits, answers windows.
+ *
+ * A reading is folded into its second and, for the quantiles, into its hour; every other bucket is the merge of its children and is
+ * made anew from them when they changed. Sums are exact, so it does not matter when, how often or in what order that happens.
+ */
+import type { StatementSync } from "node:sqlite";
+import type { Window } from "../core/window.ts";
+import { Aggregate, type Needs } from "../metrics/aggregate.ts";
+import { Distribution } from "../metrics/distribution.ts";
+import { BucketPage } from "./bucket-page.ts";
+import type { Database } from "./database.ts";
+import {
+  BUCKETS_PER_PAGE,
+  pageKey,
+  pageOf,
+  plan,
+  SECONDS_PER_PAGE,
+  STEP_SECONDS,
+  seriesOf,
+  TOP_LEVEL,
+} from "./levels.ts";
+import { CachedPage, PageCache } from "./page-cache.ts";
+import { decodeBuckets, decodeSeconds, encodeBuckets, encodeSeconds } from "./page-codec.ts";
+import { SecondsPage } from "./seconds-page.ts";
+
+/** Minutes with more readings than this keep their values; others derive them from their seconds, at 240 steps. */
+const DERIVED_MINUTE_READINGS_MAX = 240;
+
+const HOUR_LEVEL = 2;
+const SECONDS_PER_MINUTE = 60;
+const MINUTES_PER_PAGE = SECONDS_PER_PAGE / SECONDS_PER_MINUTE;
+const SECONDS_PER_HOUR = 3600;
+
+/** What the last query read. */
+export interface Cost {
+  pages: number;
+  buckets: number;
+  pagesFromDisk: number;
+}
+
+export class History {
+  readonly #select: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #deleteRange: StatementSync;
+  readonly #cache: PageCache;
+  readonly #db: Database;
+  /** Changed pages, by key. */
+  readonly #dirty = new Map<number, CachedPage>();
+  #dirtyBytes = 0;
+  /** Level-0 pages with minutes that were not merged upwards yet. */
+  readonly #stale = new Set<CachedPage>();
+  /** Pages (levels 2 to 4) whose parent bucket's values are out of date. */
+  readonly #staleValues: Set<CachedPage>[] = [];
+  readonly #scratch = new Aggregate({ sums: true, quantiles: false });
+  readonly cost: Cost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
+  #foldPage: CachedPage | null = null;
+  #foldSeconds = new SecondsPage(0);
+  #foldSeries = -1;
+  #foldHour = Number.NaN;
+  #foldValues = new Distribution();
+
+  constructor(db: Database, cacheBytesMax?: number) {
+    this.#db = db;
+    this.#cache = new PageCache(cacheBytesMax);
+    this.#select = db.prepare("SELECT bytes FROM page WHERE key=?");
+    this.#select.setReturnArrays(true);
+    this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
+    this.#deleteRange = db.prepare("DELETE FROM page WHERE key>=? AND key<?");
+    for (let level = 0; level < TOP_LEVEL; level++) this.#staleValues.push(new Set());
+  }
+
+  /** Bytes of changed pages that wait for a commit. */
+  get dirtyBytes(): number {
+    return this.#dirtyBytes;
+  }
+
+  get cacheBytes(): number {
+    return this.#cache.bytes;
+  }
+
+  /**
+   * Folds one counted reading. Amortised O(1): merging upwards is put off until somebody looks.
+   * @param time event time, ms (integer); @param late 1 when it came late, else 0
+   */
+  fold(series: number, time: number, value: number, late: number): void {
+    const second = Math.floor(time / 1000);
+    let seconds = this.#foldSeconds;
+    let index = second - seconds.start;
+    if (this.#foldSeries !== series || index < 0 || index >= SECONDS_PER_PAGE || this.#foldPage === null) {
+      seconds = this.#turnTo(series, second);
+      index = second - seconds.start;
+    }
+    seconds.fold(index, time - second * 1000, value, late);
+    this.#foldValues.add(value, 1);
+  }
+
+  /** Makes the page and hour of `second` the ones that are folded into. */
+  #turnTo(series: number, second: number): SecondsPage {
+    this.#settleFold();
+    const number = Math.floor(second / SECONDS_PER_PAGE);
+    const page = this.#page(series, 0, number) ?? this.#newPage(series, 0, number);
+    this.#markDirty(page);
+    this.#stale.add(page);
+    this.#foldPage = page;
+    this.#foldSeconds = page.seconds as SecondsPage;
+    const hour = Math.floor(second / SECONDS_PER_HOUR);
+    if (this.#foldSeries !== series || hour !== this.#foldHour) {
+      const day = Math.floor(hour / BUCKETS_PER_PAGE[HOUR_LEVEL]);
+      const hours = this.#page(series, HOUR_LEVEL, day) ?? this.#newPage(series, HOUR_LEVEL, day);
+      this.#markDirty(hours);
+      this.#staleValues[HOUR_LEVEL].add(hours);
+      this.#foldValues = (hours.buckets as BucketPage).valuesOf(hour - day * BUCKETS_PER_PAGE[HOUR_LEVEL]);
+      this.#foldHour = hour;
+      this.#foldSeries = series;
+    }
+    return this.#foldSeconds;
+  }
+
+  /** Accounts for the page that was folded into, and forgets it: it may be committed and dropped now. */
+  #settleFold(): void {
+    if (this.#foldPage === null) return;
+    this.#remeasure(this.#foldPage);
+    this.#foldPage = null;
+  }
+
+  #endFold(): void {
+    this.#settleFold();
+    this.#foldSeries = -1;
+    this.#foldHour = Number.NaN;
+  }
+
+  #remeasure(page: CachedPage): void {
+    const before = page.bytes;
+    this.#cache.resize(page);
+    if (page.dirty) this.#dirtyBytes += page.bytes - before;
+  }
+
+  #markDirty(page: CachedPage): void {
+    if (page.dirty) return;
+    page.dirty = true;
+    this.#dirty.set(page.key, page);
+    this.#dirtyBytes += page.bytes;
+  }
+
+  #newPage(series: number, level: number, number: number): CachedPage {
+    const key = pageKey(series, level, number);
+    const page =
+      level === 0
+        ? new CachedPage(key, level, new SecondsPage(number * SECONDS_PER_PAGE), null)
+        : new CachedPage(key, level, null, new BucketPage(BUCKETS_PER_PAGE[level]));
+    this.#cache.add(page);
+    return page;
+  }
+
+  #page(series: number, level: number, number: number): CachedPage | undefined {
+    const key = pageKey(series, level, number);
+    this.cost.pages++;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return cached;
+    const row: unknown = this.#select.get(key);
+    if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
+    this.cost.pagesFromDisk++;
+    const page =
+      level === 0
+        ? new CachedPage(key, level, decodeSeconds(key, row[0]), null)
+        : new CachedPage(key, level, null, decodeBuckets(key, row[0]));
+    this.#cache.add(page);
+    return page;
+  }
+
+  /** Merges what was folded upwards: afterwards every bucket but for its values equals the merge of its children. O(changed minutes). */
+  #rollUp(): void {
+    if (this.#stale.size === 0) return;
+    this.#settleFold();
+    let changed = new Set<CachedPage>();
+    for (const page of this.#stale) {
+      const seconds = page.seconds as SecondsPage;
+      const series = this.#seriesOf(page);
+      const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+      const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
+      const minutes = this.#page(series, 1, hour) ?? this.#newPage(series, 1, hour);
+      this.#markDirty(minutes);
+      changed.add(minutes);
+      for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+        if ((seconds.staleMinutes & (1 << m)) === 0) continue;
+        this.#scratch.reset();
+        const from = m * SECONDS_PER_MINUTE;
+        seconds.mergeInto(this.#scratch, from, from + SECONDS_PER_MINUTE, true, false);
+        const buckets = minutes.buckets as BucketPage;
+        const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
+        buckets.set(bucket, this.#scratch);
+        if (this.#scratch.count > DERIVED_MINUTE_READINGS_MAX) {
+          const values = new Distribution();
+          seconds.mergeValues(values, from, from + SECONDS_PER_MINUTE);
+          buckets.values[bucket] = values;
+        }
+      }
+      seconds.staleMinutes = 0;
+    }
+    this.#stale.clear();
+    for (let level = 1; level < TOP_LEVEL; level++) {
+      const parents = new Set<CachedPage>();
+      for (const page of changed) {
+        const parent = this.#parent(page);
+        const buckets = page.buckets as BucketPage;
+        this.#scratch.reset();
+        for (let i = 0; i < buckets.size; i++) buckets.mergeInto(this.#scratch, i, true, false);
+        (parent.page.buckets as BucketPage).set(parent.bucket, this.#scratch);
+        this.#remeasure(page);
+        parents.add(parent.page);
+      }
+      changed = parents;
+    }
+    for (const page of changed) this.#remeasure(page);
+  }
+
+  /** The page and bucket that a page of level 1 to 4 merges into, marked as changed. */
+  #parent(page: CachedPage): { page: CachedPage; bucket: number } {
+    const series = this.#seriesOf(page);
+    const level = page.level + 1;
+    const bucket = pageOf(page.key); // a page's number is its parent bucket's
+    const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
+    const parent = this.#page(series, level, number) ?? this.#newPage(series, level, number);
+    this.#markDirty(parent);
+    return { page: parent, bucket: bucket - number * BUCKETS_PER_PAGE[level] };
+  }
+
+  #seriesOf(page: CachedPage): number {
+    return seriesOf(page.key);
+  }
+
+  /** Merges hours' values into days, those into 32 days and so on. */
+  #rollUpValues(): void {
+    this.#endFold();
+    for (let level = HOUR_LEVEL; level < TOP_LEVEL; level++) {
+      for (const page of this.#staleValues[level]) {
+        const parent = this.#parent(page);
+        const buckets = page.buckets as BucketPage;
+        const values = new Distribution();
+        for (let i = 0; i < buckets.size; i++) buckets.mergeValues(values, i);
+        (parent.page.buckets as BucketPage).values[parent.bucket] = values;
+        this.#remeasure(page);
+        this.#remeasure(parent.page);
+        if (level + 1 < TOP_LEVEL) this.#staleValues[level + 1].add(parent.page);
+      }
+      this.#staleValues[level].clear();
+    }
+  }
+
+  /** Everything in the window's seconds. O(levels) pages, plus the pages' decoding when they are not cached. */
+  query(series: number, window: Window, needs: Needs): Aggregate {
+    this.#rollUp();
+    if (needs.quantiles) this.#rollUpValues();
+    this.cost.pages = 0;
+    this.cost.buckets = 0;
+    this.cost.pagesFromDisk = 0;
+    const aggregate = new Aggregate(needs);
+    plan(window.start, window.end, (level, from, to) => this.#addRun(aggregate, series, level, from, to, needs));
+    this.#cache.trim(this.#dirtyBytes);
+    return aggregate;
+  }
+
+  #addRun(aggregate: Aggregate, series: number, level: number, from: number, to: number, needs: Needs): void {
+    const perPage = BUCKETS_PER_PAGE[level];
+    for (let at = from; at < to; ) {
+      const number = Math.floor(at / perPage);
+      const first = number * perPage;
+      const end = Math.min(to, first + perPage);
+      const page = this.#page(series, level, number);
+      if (page !== undefined) {
+        this.cost.buckets += end - at;
+        if (page.seconds !== null) {
+          page.seconds.mergeInto(aggregate, at - first, end - first, needs.sums, needs.quantiles);
+        } else if (page.buckets !== null) {
+          this.#addBuckets(aggregate, series, page.buckets, level, first, at, end, needs);
+        }
+      }
+      at = end;
+    }
+  }
+
+  #addBuckets(
+    aggregate: Aggregate,
+    series: number,
+    buckets: BucketPage,
+    level: number,
+    first: number,
+    from: number,
+    to: number,
+    needs: Needs,
+  ): void {
+    for (let bucket = from; bucket < to; bucket++) {
+      const i = bucket - first;
+      const derived = needs.quantiles && level === 1 && buckets.count[i] > 0 && buckets.values[i] === null;
+      buckets.mergeInto(aggregate, i, needs.sums, needs.quantiles && !derived);
+      if (derived && aggregate.distribution !== null) this.#addMinuteValues(aggregate.distribution, series, bucket);
+    }
+  }
+
+  /** A minute that keeps no values has them in its seconds. */
+  #addMinuteValues(into: Distribution, series: number, minute: number): void {
+    const number = Math.floor(minute / MINUTES_PER_PAGE);
+    const seconds = this.#page(series, 0, number)?.seconds;
+    if (seconds === undefined || seconds === null) return;
+    const from = (minute - number * MINUTES_PER_PAGE) * SECONDS_PER_MINUTE;
+    seconds.mergeValues(into, from, from + SECONDS_PER_MINUTE);
+  }
+
+  /**
+   * Writes all changed pages; call it inside a transaction, then `committed` or `abandoned`.
+   * Yields after each page so that a caller can let others run in between (nothing may be folded meanwhile).
+   */
+  *write(): Generator<number> {
+    this.#rollUp();
+    this.#rollUpValues();
+    this.#endFold();
+    for (const page of this.#dirty.values()) {
+      const bytes =
+        page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
+      this.#db.guarded(() => this.#insert.run(page.key, bytes));
+      yield bytes.length;
+    }
+  }
+
+  /** The transaction of `write` is committed. */
+  committed(): void {
+    for (const page of this.#dirty.values()) {
+      page.dirty = false;
+      this.#cache.resize(page);
+    }
+    this.#dirty.clear();
+    this.#dirtyBytes = 0;
+    this.#cache.trim(this.#dirtyBytes);
+  }
+
+  /** Deletes all pages that end before `second`, inside a transaction. @returns pages deleted */
+  expire(series: number, second: number): number {
+    let deleted = 0;
+    for (let level = 0; level <= TOP_LEVEL; level++) {
+      const pageSeconds = STEP_SECONDS[level] * BUCKETS_PER_PAGE[level];
+      const end = pageKey(series, level, Math.floor(second / pageSeconds));
+      const result = this.#deleteRange.run(pageKey(series, level, -(2 ** 27)), end);
+      deleted += Number(result.changes);
+    }
+    return deleted;
+  }
+
+  /** Lets go of cached pages of a level-and-series range that `expire` deleted. */
+  forget(series: number, second: number): void {
+    this.#endFold();
+    for (const page of this.#cache.pages()) {
+      if (this.#seriesOf(page) !== series) continue;
+      const pageSeconds = STEP_SECONDS[page.level] * BUCKETS_PER_PAGE[page.level];
+      if ((pageOf(page.key) + 1) * pageSeconds <= second && !page.dirty) this.#cache.drop(page);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** The levels of the history, how pages are numbered, and the plan: the fewest buckets that cover a window. */
+
+/** Seconds a bucket of each level covers: 1 s, 1 min, 1 h, 1 day, 32 days, 1,024 days. */
+export const STEP_SECONDS = [1, 60, 3600, 86_400, 2_764_800, 88_473_600] as const;
+export const TOP_LEVEL = STEP_SECONDS.length - 1;
+
+/** Buckets of the level below in one of each level. */
+const RATIO = STEP_SECONDS.map((step, level) => (level === 0 ? 1 : step / STEP_SECONDS[level - 1]));
+
+/** Seconds in a page of level 0. */
+export const SECONDS_PER_PAGE = 600;
+
+/**
+ * Buckets in a page of each level. From level 1 on a page holds exactly the children of one bucket of the next level,
+ * so its number is that bucket's; the top one holds 359 years.
+ */
+export const BUCKETS_PER_PAGE = [SECONDS_PER_PAGE, 60, 24, 32, 32, 128] as const;
+
+const PAGE_BITS = 2 ** 30;
+/** Page numbers start here: the year 1 is far before the epoch. */
+const PAGE_ZERO = 2 ** 27;
+const LEVEL_BITS = 8;
+
+/** One 53-bit key for (series < 2^20, level, page): a row of the history. */
+export function pageKey(series: number, level: number, page: number): number {
+  return (series * LEVEL_BITS + level) * PAGE_BITS + page + PAGE_ZERO;
+}
+
+export function seriesOf(key: number): number {
+  return Math.floor(key / (PAGE_BITS * LEVEL_BITS));
+}
+
+export function levelOf(key: number): number {
+  return Math.floor(key / PAGE_BITS) % LEVEL_BITS;
+}
+
+export function pageOf(key: number): number {
+  return (key % PAGE_BITS) - PAGE_ZERO;
+}
+
+/**
+ * Visits the fewest buckets that cover the seconds [start, end): runs [from, to) of one level, at most two a level.
+ * O(levels).
+ */
+export function plan(start: number, end: number, visit: (level: number, from: number, to: number) => void): void {
+  let from = start;
+  let to = end;
+  for (let level = 0; level < TOP_LEVEL; level++) {
+    const ratio = RATIO[level + 1];
+    const up = Math.ceil(from / ratio);
+    const upEnd = Math.floor(to / ratio);
+    if (up >= upEnd) {
+      if (from < to) visit(level, from, to);
+      return;
+    }
+    if (from < up * ratio) visit(level, from, up * ratio);
+    if (upEnd * ratio < to) visit(level, upEnd * ratio, to);
+    from = up;
+    to = upEnd;
+  }
+  if (from < to) visit(TOP_LEVEL, from, to);
+}

@@ -1,0 +1,168 @@
+/** The history against a scan of the raw readings: any order, any window, through commits and reopening. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Random } from "../../src/core/random.ts";
+import { Aggregate, ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { squareError } from "../../src/metrics/exact-sum.ts";
+import { findMetric, METRICS } from "../../src/metrics/registry.ts";
+import { Database } from "../../src/rollups/database.ts";
+import { History } from "../../src/rollups/history.ts";
+
+interface Reading {
+  time: number;
+  value: number;
+}
+
+/** A window's aggregate, one reading at a time. */
+function scan(readings: readonly Reading[], start: number, end: number): Aggregate {
+  const aggregate = new Aggregate(ALL_NEEDS);
+  const seconds = new Set<number>();
+  for (const { time, value } of readings) {
+    const second = Math.floor(time / 1000);
+    if (second < start || second >= end) continue;
+    seconds.add(second);
+    aggregate.count++;
+    aggregate.min = Math.min(aggregate.min, value);
+    aggregate.max = Math.max(aggregate.max, value);
+    aggregate.edge(time, value, time, value);
+    aggregate.addSum(value);
+    aggregate.addSquares(value * value);
+    aggregate.addSquares(squareError(value, value * value));
+    aggregate.distribution?.add(value, 1);
+  }
+  aggregate.seconds = seconds.size;
+  return aggregate;
+}
+
+function compare(
+  history: History,
+  series: number,
+  readings: readonly Reading[],
+  start: number,
+  end: number,
+  note: string,
+): void {
+  const expected = scan(readings, start, end);
+  const actual = history.query(series, { start, end }, ALL_NEEDS);
+  for (const name of [...METRICS.map((m) => m.name), "p1", "p90", "p99.9"]) {
+    const metric = findMetric(name);
+    assert.ok(metric !== undefined);
+    assert.equal(
+      metric.read(actual, end - start),
+      metric.read(expected, end - start),
+      `${note} ${name} [${start}, ${end})`,
+    );
+  }
+}
+
+const VALUES: Record<string, (random: Random) => number> = {
+  integers: (random) => random.integer(0, 100),
+  decimals: (random) => random.integer(-2000, 4000) / 100,
+  wide: (random) => (random.next() - 0.5) * 2 ** random.integer(-300, 300),
+};
+
+async function commit(db: Database, history: History): Promise<void> {
+  db.begin();
+  for (const _ of history.write()) {
+    // one page written
+  }
+  db.commit();
+  history.committed();
+}
+
+for (const [kind, valueOf] of Object.entries(VALUES)) {
+  for (const seed of [1, 2]) {
+    test(`history equals a scan: ${kind}, seed ${seed}`, async () => {
+      const directory = mkdtempSync(join(tmpdir(), "tidemark-history-"));
+      try {
+        const random = new Random(seed);
+        let db = Database.open(directory);
+        let history = new History(db, 200_000);
+        const readings: Reading[][] = [[], []];
+        const now = 1_700_000_000_000;
+        for (let round = 0; round < 6; round++) {
+          for (let n = 0; n < 1500; n++) {
+            const series = random.integer(0, 1);
+            const roll = random.next();
+            const back =
+              roll < 0.4 ? n * 300 : roll < 0.7 ? random.integer(0, 2000) : random.integer(0, 40 * 86_400_000);
+            const time = now + round * 3_600_000 - back;
+            const value = valueOf(random) + 0;
+            history.fold(series, time, value, 0);
+            readings[series].push({ time, value });
+            if (n % 500 === 250)
+              compare(
+                history,
+                series,
+                readings[series],
+                Math.floor(time / 1000) - 100,
+                Math.floor(time / 1000) + 50,
+                "open",
+              );
+          }
+          if (round % 2 === 1) await commit(db, history);
+          if (round === 3) {
+            db.close();
+            db = Database.open(directory);
+            history = new History(db, 200_000);
+          }
+          for (let w = 0; w < 40; w++) {
+            const series = random.integer(0, 1);
+            const at = Math.floor(random.pick(readings[series]).time / 1000);
+            const length = Math.ceil(2 ** (random.next() * 24));
+            const align = random.pick([1, 1, 60, 600, 3600, 86_400]);
+            const start = Math.floor((at - random.integer(0, length)) / align) * align;
+            compare(history, series, readings[series], start, start + Math.ceil(length / align) * align, "window");
+          }
+        }
+        compare(history, 0, readings[0], -62_135_596_800, 253_402_300_799, "all");
+        db.close();
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    });
+  }
+}
+
+test("many readings in one second, past every list and past 1,024 distinct values, in two orders give the same bits", async () => {
+  const directories = [1, 2].map(() => mkdtempSync(join(tmpdir(), "tidemark-history-")));
+  try {
+    const random = new Random(5);
+    const readings = Array.from({ length: 9000 }, (_, i) => ({
+      time: 1_650_000_000_000 + (i % 3) * 1000 + random.integer(0, 999),
+      value: (i % 3 === 0 ? random.integer(0, 900) : random.integer(0, 100_000)) / 8,
+    }));
+    const answers = await Promise.all(
+      directories.map(async (directory, which) => {
+        const db = Database.open(directory);
+        const history = new History(db);
+        for (const { time, value } of which === 0 ? readings : readings.toReversed()) history.fold(7, time, value, 0);
+        if (which === 1) await commit(db, history);
+        const windows = [0, 1, 2].map((s) => ({ start: 1_650_000_000 + s, end: 1_650_000_001 + s }));
+        const results = [...windows, { start: 1_650_000_000, end: 1_650_000_060 }].map((window) => {
+          const aggregate = history.query(7, window, ALL_NEEDS);
+          return [
+            ...METRICS.map((m) => m.read(aggregate, 1)),
+            aggregate.quantile(0.9),
+            aggregate.distribution?.sketched,
+          ];
+        });
+        if (which === 0) await commit(db, history);
+        const pages = db.prepare("SELECT key, hex(bytes) AS bytes FROM page ORDER BY key").all();
+        db.close();
+        return { results, pages };
+      }),
+    );
+    assert.deepEqual(answers[0].results, answers[1].results);
+    assert.deepEqual(answers[0].pages, answers[1].pages, "the stored bytes do not depend on order");
+    assert.deepEqual(
+      answers[0].results.map((r) => r.at(-1)),
+      [false, true, true, true],
+    );
+  } finally {
+    for (const directory of directories) rmSync(directory, { recursive: true });
+  }
+});

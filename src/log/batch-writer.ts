@@ -2,7 +2,14 @@
 import { CODECS, type Codec, compress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import type { NewRecord } from "./log.ts";
-import { APPEND_TIME_BIT, ATTRIBUTES_AT, BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, CRC_AT } from "./record-batch.ts";
+import {
+  APPEND_TIME_BIT,
+  ATTRIBUTES_AT,
+  BATCH_HEADER_BYTES,
+  BATCH_PREFIX_BYTES,
+  CRC_AT,
+  MAGIC,
+} from "./record-batch.ts";
 import { varintBytes, writeInt32, writeInt64, writeVarint } from "./varint.ts";
 
 /** No producer id, epoch or sequence; no leader epoch. */
@@ -79,20 +86,19 @@ export class BatchWriter {
     this.#bytes = wider;
   }
 
-  /** The finished batch, which the caller then owns. Compressed only where that makes it smaller. */
-  finish(stamp: BatchStamp, codec: Codec = "none"): Uint8Array<ArrayBuffer> {
+  /** The finished batch, which the caller then owns; this writer begins the next one. */
+  finish(stamp: BatchStamp): Uint8Array<ArrayBuffer> {
     this.#reserve(BATCH_HEADER_BYTES);
-    let batch = this.#bytes.subarray(0, this.#length);
-    let used: Codec = "none";
-    if (codec !== "none") {
-      const packed = compress(codec, batch.subarray(BATCH_HEADER_BYTES));
-      if (BATCH_HEADER_BYTES + packed.length < batch.length) {
-        used = codec;
-        batch = batch.slice(0, BATCH_HEADER_BYTES + packed.length);
-        batch.set(packed, BATCH_HEADER_BYTES);
-      }
-    }
-    writeHeader(batch, stamp, used, this.#count);
+    const batch = this.#bytes.subarray(0, this.#length);
+    writeInt64(batch, 0, stamp.baseOffset);
+    writeInt32(batch, 12, NONE);
+    batch[16] = MAGIC;
+    writeInt32(batch, 23, this.#lastDelta);
+    writeInt64(batch, 27, stamp.baseTimestamp);
+    writeInt64(batch, 35, stamp.maxTimestamp);
+    batch.fill(255, 43, 57); // producer id, epoch, sequence: none
+    writeInt32(batch, 57, this.#count);
+    seal(batch, stamp.appendTime ? APPEND_TIME_BIT : 0);
     this.#bytes = new Uint8Array(0);
     this.#length = BATCH_HEADER_BYTES;
     this.#count = 0;
@@ -104,21 +110,23 @@ export class BatchWriter {
 /** A batch of a few records fits; a long one grows by doubling. */
 const FIRST_BYTES = 256;
 
-function writeHeader(batch: Uint8Array, stamp: BatchStamp, codec: Codec, count: number): void {
-  writeInt64(batch, 0, stamp.baseOffset);
+/** Writes what depends on the batch's final bytes: length, attributes, checksum. */
+function seal(batch: Uint8Array, attributes: number): void {
   writeInt32(batch, 8, batch.length - BATCH_PREFIX_BYTES);
-  writeInt32(batch, 12, NONE);
-  batch[16] = 2;
   batch[ATTRIBUTES_AT] = 0;
-  batch[ATTRIBUTES_AT + 1] = CODECS.indexOf(codec) | (stamp.appendTime ? APPEND_TIME_BIT : 0);
-  writeInt32(batch, 23, count - 1);
-  writeInt64(batch, 27, stamp.baseTimestamp);
-  writeInt64(batch, 35, stamp.maxTimestamp);
-  writeInt64(batch, 43, NONE);
-  batch[51] = batch[52] = 255;
-  writeInt32(batch, 53, NONE);
-  writeInt32(batch, 57, count);
+  batch[ATTRIBUTES_AT + 1] = attributes;
   writeInt32(batch, CRC_AT, crc32c(batch, ATTRIBUTES_AT, batch.length));
+}
+
+/** The same batch with its records compressed, or `batch` itself where that would not be smaller; `batch` is not compressed yet. */
+export function compressBatch(batch: Uint8Array, codec: Codec): Uint8Array {
+  const packed = compress(codec, batch.subarray(BATCH_HEADER_BYTES));
+  if (BATCH_HEADER_BYTES + packed.length >= batch.length) return batch;
+  const smaller = new Uint8Array(BATCH_HEADER_BYTES + packed.length);
+  smaller.set(batch.subarray(0, BATCH_HEADER_BYTES));
+  smaller.set(packed, BATCH_HEADER_BYTES);
+  seal(smaller, batch[ATTRIBUTES_AT + 1] | CODECS.indexOf(codec));
+  return smaller;
 }
 
 /** A whole batch at once. */
@@ -133,7 +141,7 @@ export interface NewBatch {
 }
 
 /** The batch's bytes; `records` is not empty. */
-export function encodeBatch(batch: NewBatch): Uint8Array<ArrayBuffer> {
+export function encodeBatch(batch: NewBatch): Uint8Array {
   const times = typeof batch.timestamp === "number" ? [batch.timestamp] : batch.timestamp;
   const baseTimestamp = times[0];
   const writer = new BatchWriter();
@@ -143,8 +151,7 @@ export function encodeBatch(batch: NewBatch): Uint8Array<ArrayBuffer> {
     if (time > maxTimestamp) maxTimestamp = time;
     writer.add(record.key, record.value, time - baseTimestamp);
   }
-  return writer.finish(
-    { baseOffset: batch.baseOffset, baseTimestamp, maxTimestamp, appendTime: batch.appendTime === true },
-    batch.codec,
-  );
+  const { baseOffset, appendTime = false, codec = "none" } = batch;
+  const bytes = writer.finish({ baseOffset, baseTimestamp, maxTimestamp, appendTime });
+  return codec === "none" ? bytes : compressBatch(bytes, codec);
 }

@@ -18,7 +18,7 @@ export const BATCH_PREFIX_BYTES = 12;
 export const CRC_AT = 17;
 export const ATTRIBUTES_AT = 21;
 const MAGIC_AT = 16;
-const MAGIC = 2;
+export const MAGIC = 2;
 
 /** Attribute bits. */
 const CODEC_BITS = 0x07;
@@ -258,7 +258,7 @@ function decodeColumns(
         if (x >= 2097152) {
           x = (x & 2097151) | (data[p++] << 21);
           time = (x >>> 1) ^ -(x & 1);
-          if (x >= 268435456 || x < 0) {
+          if (x >= 268435456) {
             p = readVarlong(data, p - 4, end);
             time = slot[0];
           }

@@ -1,0 +1,230 @@
+/** Every command and option of the command line: parsing, help and suggestions derive from these lists. */
+
+export interface Option {
+  /** Unique; the flag is its last part after a colon (two commands may mean different things by one flag). */
+  readonly id: string;
+  /** What stands for the value in the help; absent: a flag that is there or not. */
+  readonly value?: string;
+  readonly fallback?: string;
+  readonly text: string;
+  /** Read from TIDEMARK_* and tidemark.config.json too. */
+  readonly kept?: boolean;
+}
+
+export const OPTIONS = [
+  {
+    id: "log",
+    value: "local|kafka://…",
+    fallback: "local",
+    kept: true,
+    text: "where readings are kept: a log in --data, or a Kafka",
+  },
+  {
+    id: "data",
+    value: "DIR",
+    fallback: "./data",
+    kept: true,
+    text: "history, local log, and what is known of running processes",
+  },
+  {
+    id: "host",
+    value: "A,B",
+    fallback: "127.0.0.1,::1",
+    kept: true,
+    text: "addresses to listen on; beyond this machine needs --token or --allow-anonymous",
+  },
+  { id: "port", value: "N", fallback: "5000", kept: true, text: "port to listen on" },
+  {
+    id: "sensors",
+    value: "A,B,C",
+    fallback: "temperature,humidity,pressure",
+    kept: true,
+    text: "names of the sensors",
+  },
+  { id: "timezone", value: "ZONE", kept: true, text: "zone of times that name none (default: the machine's)" },
+  {
+    id: "keep",
+    value: "DURATION",
+    fallback: "forever",
+    kept: true,
+    text: "how long the history is kept, such as 400d",
+  },
+  {
+    id: "log-retention",
+    value: "SIZE",
+    fallback: "2GB",
+    kept: true,
+    text: "size past which the local log drops what the history holds",
+  },
+  {
+    id: "clock-ahead",
+    value: "DURATION",
+    fallback: "5m",
+    kept: true,
+    text: "readings further in the future are held back (quarantine)",
+  },
+  {
+    id: "token",
+    value: "TOKEN",
+    kept: true,
+    text: "bearer token of clients (better as TIDEMARK_TOKEN: other users can see flags)",
+  },
+  { id: "allow-anonymous", kept: true, text: "listen beyond this machine without a token" },
+  { id: "start:watch", text: "then show the live table; Ctrl-C ends the table only" },
+  {
+    id: "url",
+    value: "URL",
+    kept: true,
+    text: "the server to ask (default: the one that runs on --data, else --port of this machine)",
+  },
+  {
+    id: "sensor:to",
+    value: "URL",
+    text: "http://host:port or kafka://host:port (default: --log if that is a Kafka, else the server as --url)",
+  },
+  { id: "rate", value: "N", fallback: "1", text: "readings a second, evenly from each whole second on" },
+  { id: "count", value: "N", text: "end after this many readings (default: go on)" },
+  { id: "device", value: "NAME", text: "name of the device (default: the sensor's and the machine's)" },
+  { id: "seed", value: "N", text: "the same seed gives the same values (default: drawn at random)" },
+  { id: "duplicates", value: "SHARE", fallback: "0", text: "share of readings sent twice, 0 to 1" },
+  { id: "late", value: "SHARE", fallback: "0", text: "share of readings held back for up to a minute, 0 to 1" },
+  { id: "sensor:from", value: "TIME", text: "first send the readings since then, as fast as they are taken" },
+  { id: "query:from", value: "TIME", text: "beginning of the window (default: the first reading)" },
+  { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
+  { id: "receipt", text: "also print what the answer rests on" },
+  { id: "list:sensor", value: "NAME", text: "only this sensor's" },
+  { id: "list:limit", value: "N", fallback: "50", text: "at most this many" },
+  { id: "list:after", value: "ID", text: "those that follow this ID" },
+  { id: "json", text: "print JSON" },
+] as const satisfies readonly Option[];
+
+export type OptionId = (typeof OPTIONS)[number]["id"];
+
+const byId = new Map<string, Option>(OPTIONS.map((option) => [option.id, option]));
+
+export function optionOf(id: OptionId): Option {
+  return byId.get(id) ?? { id, text: "" };
+}
+
+/** `sensor:to` → `to`. */
+export function flagOf(id: string): string {
+  return id.slice(id.indexOf(":") + 1);
+}
+
+/** `log-retention` → `TIDEMARK_LOG_RETENTION`. */
+export function variableOf(id: string): string {
+  return "TIDEMARK_" + flagOf(id).toUpperCase().replaceAll("-", "_");
+}
+
+const SERVER = [
+  "log",
+  "data",
+  "host",
+  "port",
+  "sensors",
+  "timezone",
+  "keep",
+  "log-retention",
+  "clock-ahead",
+  "token",
+  "allow-anonymous",
+] as const satisfies readonly OptionId[];
+
+const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly OptionId[];
+
+const LIST = ["list:sensor", "list:limit", "list:after", "json", ...CLIENT] as const satisfies readonly OptionId[];
+
+export interface Command {
+  readonly name: string;
+  /** What stands after the name in the usage line. */
+  readonly operands: string;
+  readonly text: string;
+  /** Further paragraphs of its help. */
+  readonly more: readonly string[];
+  readonly options: readonly OptionId[];
+}
+
+export const COMMANDS = [
+  {
+    name: "run",
+    operands: "",
+    text: "server, sensors and live table in the foreground; Ctrl-C ends all",
+    more: [],
+    options: SERVER,
+  },
+  {
+    name: "start",
+    operands: "",
+    text: "server and sensors in the background; joins what runs already",
+    more: ["Each process writes to a log file of its own under DIR/run. Returns once the server is ready."],
+    options: ["start:watch", ...SERVER],
+  },
+  { name: "stop", operands: "", text: "ends what runs in the background, cleanly", more: [], options: ["data"] },
+  {
+    name: "serve",
+    operands: "",
+    text: "the server alone, in the foreground",
+    more: ["SIGINT or SIGTERM: takes in nothing more, commits, closes, exits 0."],
+    options: SERVER,
+  },
+  {
+    name: "sensor",
+    operands: "NAME",
+    text: "a simulated sensor: random whole numbers from 0 to 100",
+    more: [
+      "Each reading carries device, boot, sequence and time, and is sent again as it was until it is acknowledged.",
+      "With --from it goes on live afterwards, unless --count is reached before.",
+    ],
+    options: [
+      "sensor:to",
+      "rate",
+      "count",
+      "device",
+      "seed",
+      "duplicates",
+      "late",
+      "sensor:from",
+      "timezone",
+      "log",
+      ...CLIENT,
+    ],
+  },
+  {
+    name: "watch",
+    operands: "",
+    text: "the live table; plain lines without a terminal",
+    more: ["q or Ctrl-C ends the table, nothing else."],
+    options: CLIENT,
+  },
+  {
+    name: "query",
+    operands: "SENSOR[,SENSOR] [METRIC …]",
+    text: "metrics of a window of time",
+    more: [
+      "METRIC: count, mean, min, max (the default), sum, range, median, p95 or any pNN, first, last, rate, seconds,",
+      "variance, stddev, populationVariance, populationStddev.",
+      'TIME: "2020-01-13", "2020-01-13 15:12", "2020-01-13 15:12:00", ISO 8601, or epoch milliseconds.',
+    ],
+    options: ["query:from", "query:to", "receipt", "json", ...CLIENT],
+  },
+  {
+    name: "quarantine",
+    operands: "[list | release ID… | discard ID…]",
+    text: "readings held back because of an impossible clock",
+    more: ["release counts them after all; discard forgets them for good."],
+    options: LIST,
+  },
+  {
+    name: "rejections",
+    operands: "[list | release ID… | discard ID…]",
+    text: "records that could not be read, with their bytes",
+    more: ["release tries to read them again; discard forgets them for good."],
+    options: LIST,
+  },
+] as const satisfies readonly Command[];
+
+export type CommandName = (typeof COMMANDS)[number]["name"];
+
+export function findCommand(name: string): (typeof COMMANDS)[number] | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

@@ -1,0 +1,106 @@
+/** Decimal texts → doubles out of bytes, bit for bit what `Number(text)` gives (-0 becomes 0). Under every format that holds numbers as text. */
+import { VALUE_MAGNITUDE_MAX, VALUE_MAGNITUDE_MIN } from "../core/limits.ts";
+import type { RejectionCode } from "../core/rejections.ts";
+
+/** Powers of ten that are doubles: up to 10^22 (5^22 < 2^53). */
+const POWERS = new Float64Array(23);
+for (let i = 0; i < POWERS.length; i++) POWERS[i] = Number(`1e${i}`);
+
+/** Below it every integer is a double, and a mantissa summed up digit by digit is exact; above it the sum only ever stays above. */
+const EXACT_LIMIT = 2 ** 53;
+
+/** Past this an exponent's size no longer matters (a mantissa has under 2^20 digits), and summing up its digits must not wrap. */
+const EXPONENT_LIMIT = 100_000_000;
+
+/**
+ * Reads one number at a position. Grammar: JSON's (RFC 8259, 6) and what older producers print: a leading `+`, leading zeros, `.5`, `5.`.
+ * The usual number is one multiplication or division of two exact doubles, so it is rounded once (Clinger 1990,
+ * "How to Read Floating Point Numbers Accurately"); what is longer goes through `Number`.
+ */
+export class NumberScanner {
+  /** The last number's double; ±Infinity when it overflows; never -0. */
+  value = 0.5;
+  /** Whether the last number is one of JSON's grammar too. */
+  isJson = true;
+  /** Whether the last number is 0 only because its text was too small for a double. */
+  isUnderflow = false;
+  #bytes: Uint8Array | null = null;
+  #buffer: Buffer = Buffer.alloc(0);
+
+  /** Scans the longest number at `start`. @returns the position after it, or -1 when there is none */
+  scan(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    let byte = at < end ? bytes[at] : 0;
+    const negative = byte === 45;
+    this.isJson = byte !== 43;
+    if (negative || byte === 43) at++;
+
+    const first = at;
+    let mantissa = 0;
+    let digit = 0;
+    while (at < end && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
+      mantissa = mantissa * 10 + digit;
+      at++;
+    }
+    let digits = at - first;
+    if (digits === 0 || (digits > 1 && bytes[first] === 48)) this.isJson = false;
+    let scale = 0;
+    if (at < end && bytes[at] === 46) {
+      const point = at++;
+      while (at < end && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
+        mantissa = mantissa * 10 + digit;
+        at++;
+      }
+      scale = at - point - 1;
+      if (scale === 0) this.isJson = false;
+      digits += scale;
+    }
+    if (digits === 0) return -1;
+    if (at < end && ((byte = bytes[at]) === 101 || byte === 69)) {
+      const exponentStart = at++;
+      const sign = at < end ? bytes[at] : 0;
+      if (sign === 45 || sign === 43) at++;
+      const firstDigit = at;
+      let exponent = 0;
+      while (at < end && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
+        if (exponent < EXPONENT_LIMIT) exponent = exponent * 10 + digit;
+        at++;
+      }
+      if (at === firstDigit) at = exponentStart;
+      else scale -= sign === 45 ? -exponent : exponent;
+    }
+
+    let value = 0;
+    if (mantissa < EXACT_LIMIT && scale <= 22 && scale >= -22) {
+      value = scale >= 0 ? mantissa / POWERS[scale] : mantissa * POWERS[-scale];
+    } else if (mantissa !== 0) {
+      value = Math.abs(this.#slow(bytes, start, at));
+    }
+    this.isUnderflow = value === 0 && mantissa !== 0;
+    this.value = negative && value !== 0 ? -value : value;
+    return at;
+  }
+
+  #slow(bytes: Uint8Array, start: number, end: number): number {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    return Number(this.#buffer.toString("latin1", start, end));
+  }
+}
+
+/** Why a number is no value of a reading, or null when it is one. `isUnderflow` as in NumberScanner. */
+export function valueFault(value: number, isUnderflow: boolean): RejectionCode | null {
+  const magnitude = Math.abs(value);
+  if (magnitude <= VALUE_MAGNITUDE_MAX && magnitude >= VALUE_MAGNITUDE_MIN) return null;
+  if (magnitude === 0) return isUnderflow ? "too-small" : null;
+  if (magnitude < VALUE_MAGNITUDE_MIN) return "too-small";
+  return magnitude < Number.POSITIVE_INFINITY ? "too-large" : "not-finite";
+}
+
+/** Whether the value may stand in a reading, without asking why not. */
+export function isValue(value: number, isUnderflow: boolean): boolean {
+  const magnitude = Math.abs(value);
+  return (magnitude <= VALUE_MAGNITUDE_MAX && magnitude >= VALUE_MAGNITUDE_MIN) || (value === 0 && !isUnderflow);
+}

@@ -21,7 +21,7 @@ const MAGIC_AT = 16;
 export const MAGIC = 2;
 
 /** Attribute bits. */
-const CODEC_BITS = 0x07;
+export const CODEC_BITS = 0x07;
 export const APPEND_TIME_BIT = 0x08;
 const TRANSACTIONAL_BIT = 0x10;
 const CONTROL_BIT = 0x20;

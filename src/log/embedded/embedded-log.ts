@@ -1,0 +1,353 @@
+/** The embedded log: one SQLite file, one partition a topic. Appends are encoded here and made durable by the writer thread; reads happen here. */
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Clock } from "../../core/clock.ts";
+import { assert, messageOf, TidemarkError } from "../../core/errors.ts";
+import { RECORD_BYTES_MAX } from "../../core/limits.ts";
+import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
+import { AppendGroup, queuedBytesOf } from "./append-queue.ts";
+import { EmbeddedReader, type ReaderSource, type TopicTail } from "./embedded-reader.ts";
+import { ReadConnection } from "./log-file.ts";
+import type { Answer, Held, Request, StoredTopic } from "./messages.ts";
+import type { WriterSettings } from "./writer-thread.ts";
+
+/** What may wait for the disk, bytes. More is refused ("log-full"); one append into an empty queue is always taken. */
+const QUEUE_BYTES_MAX = 67_108_864;
+
+/** The file's name in the data directory. */
+export const LOG_FILE = "log.db";
+
+export interface EmbeddedLogSettings {
+  /** Made when it does not exist. */
+  readonly directory: string;
+  /** What the file may hold, bytes; retention deletes the oldest batches above it. */
+  readonly retentionBytes: number;
+  /** Stamps the append time. */
+  readonly clock: Clock;
+}
+
+/**
+ * Opens the log in `directory`, creating it.
+ * @throws TidemarkError "data-dir-unusable" | "log-corrupt" | "disk-full" | "log-sync-failed"
+ */
+export async function openEmbeddedLog(settings: EmbeddedLogSettings): Promise<Log> {
+  const { directory, retentionBytes, clock } = settings;
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    throw new TidemarkError("data-dir-unusable", `Cannot create ${directory}: ${messageOf(error)}`, error);
+  }
+  const log = new EmbeddedLog(join(directory, LOG_FILE), retentionBytes, clock);
+  await log.start();
+  return log;
+}
+
+/** A request that is no append, and who waits for its answer. */
+interface Call {
+  readonly request: Request;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+class LiveTopic implements TopicTail {
+  readonly number: number;
+  readonly name: string;
+  readonly id: string;
+  /** Offset after the newest durable record. */
+  end: number;
+
+  constructor(stored: StoredTopic) {
+    this.number = stored.number;
+    this.name = stored.name;
+    this.id = stored.id;
+    this.end = stored.end;
+  }
+}
+
+/**
+ * States: open → broken (after a failed sync: reads go on, nothing is acknowledged) → closed; or open → closing (drains the queue) → closed.
+ * The writer thread has one request at a time: the appends of `#sent`, or `#call`. What comes meanwhile waits in `#next` and `#calls`.
+ */
+class EmbeddedLog implements Log, ReaderSource {
+  readonly kind = "embedded";
+  readonly #path: string;
+  readonly #retentionBytes: number;
+  readonly #clock: Clock;
+  readonly #worker: Worker;
+  readonly #topics = new Map<string, LiveTopic>();
+  readonly #byNumber = new Map<number, LiveTopic>();
+  readonly #readers = new Set<EmbeddedReader>();
+  #connection: ReadConnection | null = null;
+  #held: Held = { bytes: 0, stuck: false };
+  #next = new AppendGroup();
+  #sent: { readonly group: AppendGroup; readonly ends: ReadonlyMap<number, number> } | null = null;
+  readonly #calls: Call[] = [];
+  #call: Call | null = null;
+  /** Settles when the writer thread has ended. */
+  readonly #exited: Promise<void>;
+  #scheduled = false;
+  /** Set by `close` while it waits for the queue to drain. */
+  #onIdle: (() => void) | null = null;
+  #broken: TidemarkError | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(path: string, retentionBytes: number, clock: Clock) {
+    this.#path = path;
+    this.#retentionBytes = retentionBytes;
+    this.#clock = clock;
+    const workerData: WriterSettings = { path, retentionBytes };
+    this.#worker = new Worker(new URL("./writer-thread.ts", import.meta.url), { workerData });
+    this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
+    const ended = (error: unknown) =>
+      this.#break(new TidemarkError("log-sync-failed", `Cannot write ${path}: ${messageOf(error)}`, error));
+    this.#worker.on("error", ended);
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on("exit", () => {
+        ended(new Error("the writer thread ended"));
+        resolve();
+      });
+    });
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#ask({ kind: "topics", topics: [] });
+      this.#connection = new ReadConnection(this.#path);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  get connection(): ReadConnection | null {
+    return this.#connection;
+  }
+
+  tail(topic: string): TopicTail | undefined {
+    return this.#topics.get(topic);
+  }
+
+  release(reader: EmbeddedReader): void {
+    this.#readers.delete(reader);
+  }
+
+  async open(names: readonly string[]): Promise<Topic[]> {
+    const missing = [...new Set(names)].filter((name) => !this.#topics.has(name));
+    if (missing.length > 0) {
+      this.#requireOpen(`open "${missing[0]}"`);
+      await this.#ask({ kind: "topics", topics: missing.map((name) => ({ name, id: randomUUID() })) });
+    }
+    return names.map((name) => {
+      const topic = this.#topics.get(name);
+      assert(topic !== undefined, () => `topic ${name} was not made`);
+      return { name, id: topic.id, partitions: [0] };
+    });
+  }
+
+  async append(name: string, records: readonly NewRecord[]): Promise<void> {
+    const what = `append to "${name}"`;
+    this.#requireOpen(what);
+    const topic = this.#topics.get(name);
+    if (topic === undefined) {
+      throw new TidemarkError("topic-missing", `Cannot ${what}: the topic must be opened first`);
+    }
+    for (const { value, key } of records) {
+      requireBytes(what, "payload", value.length);
+      requireBytes(what, "key", key?.length ?? 0);
+    }
+    if (records.length === 0) return;
+    const bytes = queuedBytesOf(records);
+    this.#requireRoom(what, bytes);
+    const done = this.#next.add(topic.number, records, bytes);
+    // After this turn: appends made in the same one share a sync.
+    this.#schedule();
+    await done;
+  }
+
+  #requireRoom(what: string, bytes: number): void {
+    const queued = this.#next.bytes + (this.#sent?.group.bytes ?? 0);
+    if (queued > 0 && queued + bytes > QUEUE_BYTES_MAX) {
+      const actual = `${queued} are waiting for the disk and ${bytes} more came`;
+      throw new TidemarkError("log-full", `Cannot ${what}: queued bytes must be <= ${QUEUE_BYTES_MAX}, ${actual}`);
+    }
+    if (this.#held.stuck) {
+      const actual = `was ${this.#held.bytes}, none of them in the history yet`;
+      throw new TidemarkError(
+        "log-full",
+        `Cannot ${what}: the log must be <= ${this.#retentionBytes} bytes, ${actual}`,
+      );
+    }
+  }
+
+  #requireOpen(what: string): void {
+    if (this.#closing !== null) throw new TidemarkError("log-closed", `Cannot ${what}: the log is closed`);
+    if (this.#broken !== null) throw this.#broken;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
+  }
+
+  /** Gives the writer its next request when it has none. */
+  #send(): void {
+    if (this.#sent !== null || this.#call !== null || this.#broken !== null) return;
+    const call = this.#calls.shift();
+    if (call !== undefined) {
+      this.#call = call;
+      this.#worker.postMessage(call.request);
+    } else if (!this.#next.isEmpty) {
+      const group = this.#next;
+      this.#next = new AppendGroup();
+      const rows = group.rows((number) => this.#numbered(number).end, Math.floor(this.#clock.now()));
+      this.#sent = { group, ends: new Map(rows.map(({ topic, next }) => [topic, next])) };
+      const request: Request = { kind: "append", rows };
+      this.#worker.postMessage(
+        request,
+        rows.map((row) => row.bytes.buffer),
+      );
+    }
+  }
+
+  #ask(request: Request): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== null) return reject(this.#broken);
+      this.#calls.push({ request, resolve, reject });
+      this.#send();
+    });
+  }
+
+  #onAnswer(answer: Answer): void {
+    switch (answer.kind) {
+      case "held":
+        this.#held = answer.held;
+        return;
+      case "appended":
+        this.#held = answer.held;
+        this.#onAppended();
+        break;
+      case "topics":
+        this.#held = answer.held;
+        for (const stored of answer.topics) this.#addTopic(stored);
+        this.#call?.resolve();
+        this.#call = null;
+        break;
+      case "refused":
+        this.#settleFailed(new TidemarkError(answer.code, answer.message));
+        break;
+      case "broken":
+        this.#break(new TidemarkError(answer.code, answer.message));
+        break;
+    }
+    this.#send();
+    if (this.#isIdle()) this.#onIdle?.();
+  }
+
+  #onAppended(): void {
+    const sent = this.#sent;
+    assert(sent !== null, () => "appended, but nothing was sent");
+    this.#sent = null;
+    for (const [number, end] of sent.ends) this.#numbered(number).end = end;
+    sent.group.resolve();
+    for (const reader of this.#readers) reader.wake();
+  }
+
+  #addTopic(stored: StoredTopic): void {
+    if (this.#topics.has(stored.name)) return;
+    const topic = new LiveTopic(stored);
+    this.#topics.set(topic.name, topic);
+    this.#byNumber.set(topic.number, topic);
+  }
+
+  #numbered(number: number): LiveTopic {
+    const topic = this.#byNumber.get(number);
+    assert(topic !== undefined, () => `no topic ${number}`);
+    return topic;
+  }
+
+  #settleFailed(error: TidemarkError): void {
+    this.#call?.reject(error);
+    this.#call = null;
+    this.#sent?.group.reject(error);
+    this.#sent = null;
+  }
+
+  /** Nothing is acknowledged any more. */
+  #break(error: TidemarkError): void {
+    this.#broken ??= error;
+    this.#settleFailed(this.#broken);
+    for (const call of this.#calls.splice(0)) call.reject(this.#broken);
+    this.#next.reject(this.#broken);
+    this.#next = new AppendGroup();
+    this.#onIdle?.();
+  }
+
+  #isIdle(): boolean {
+    return this.#sent === null && this.#call === null && this.#calls.length === 0 && this.#next.isEmpty;
+  }
+
+  async bounds(name: string, partition: number): Promise<{ start: number; end: number }> {
+    const what = `ask for the bounds of "${name}" partition ${partition}`;
+    const connection = this.#connection;
+    if (connection === null) throw new TidemarkError("log-closed", `Cannot ${what}: the log is closed`);
+    const topic = partition === 0 ? this.#topics.get(name) : undefined;
+    if (topic === undefined) throw new TidemarkError("topic-missing", `Cannot ${what}: it must be opened first`);
+    return { start: connection.start(topic.number), end: topic.end };
+  }
+
+  reader(positions: readonly Position[]): LogReader {
+    const reader = new EmbeddedReader(this, positions);
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  async committed(positions: readonly Position[]): Promise<void> {
+    if (this.#closing !== null || this.#broken !== null) return;
+    const offsets = positions.flatMap(({ topic: name, partition, offset }) => {
+      const topic = partition === 0 ? this.#topics.get(name) : undefined;
+      return topic === undefined ? [] : [{ topic: topic.number, offset }];
+    });
+    const request: Request = { kind: "committed", offsets };
+    this.#worker.postMessage(request);
+  }
+
+  size(): { bytes: number; bytesMax: number } {
+    return { bytes: this.#held.bytes, bytesMax: this.#retentionBytes };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#broken === null && !this.#isIdle()) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    // Before the writer, so that its last checkpoint has nobody to wait for.
+    this.#connection?.close();
+    this.#connection = null;
+    for (const reader of this.#readers) reader.wake();
+    this.#readers.clear();
+    const request: Request = { kind: "close" };
+    this.#worker.postMessage(request);
+    await this.#exited;
+  }
+}
+
+function requireBytes(what: string, name: string, bytes: number): void {
+  if (bytes > RECORD_BYTES_MAX) {
+    throw new TidemarkError(
+      "record-too-large",
+      `Cannot ${what}: ${name} must be <= ${RECORD_BYTES_MAX} bytes, was ${bytes}`,
+    );
+  }
+}

@@ -1,0 +1,194 @@
+/** The embedded log's SQLite file: its schema, its connections, and what SQLite's errors mean (docs/formats/embedded-log.md). */
+import { DatabaseSync } from "node:sqlite";
+import { messageOf, TidemarkError } from "../../core/errors.ts";
+
+/** "tmlg": tells `file` and us whose database this is. */
+const APPLICATION_ID = 0x746d6c67;
+/** Version of the format, in `user_version`. */
+const FORMAT = 1;
+
+/** One block of the file system: a single small append then writes the least a disk can write. */
+export const PAGE_BYTES = 4096;
+
+/** The write-ahead log is cut back to this after a burst, bytes. */
+const WAL_KEPT_BYTES = 67_108_864;
+
+/** Waits this long for another connection, ms: readers hold the file for microseconds, so longer means something foreign. */
+const BUSY_MS = 5_000;
+
+/** A damaged page (SQLITE_CORRUPT) and a file that is no database (SQLITE_NOTADB). */
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
+/** No space left (SQLITE_FULL): the transaction is rolled back, the file is as before. */
+const FULL = 13;
+
+/** The result code of an error from SQLite without its extension, or -1. */
+function resultCode(error: unknown): number {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return -1;
+  return error.errcode & 0xff;
+}
+
+/**
+ * What an error while writing means: "disk-full" (rolled back, worth trying again), "log-corrupt", and for anything else of SQLite's "log-sync-failed",
+ * after which it is not known what the disk holds, so nothing more is acknowledged. What SQLite did not throw stays what it is.
+ */
+export function writeError(path: string, error: unknown): unknown {
+  const code = resultCode(error);
+  if (code === -1) return error;
+  if (code === FULL) return new TidemarkError("disk-full", `Cannot write ${path}: the disk is full`, error);
+  if (code === CORRUPT || code === NOT_A_DATABASE) return readError(path, error);
+  return new TidemarkError("log-sync-failed", `Cannot write ${path}: ${messageOf(error)}`, error);
+}
+
+/** What an error while reading means. */
+export function readError(path: string, error: unknown): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  return new TidemarkError("log-corrupt", `Cannot read ${path}: ${messageOf(error)}`, error);
+}
+
+/**
+ * The one connection that writes; creates the file. Checkpoints are left to the caller, whose they are to fail.
+ * @throws TidemarkError "data-dir-unusable" | "log-corrupt" | "disk-full" | "log-sync-failed"
+ */
+export function openForWriting(path: string): DatabaseSync {
+  const db = openDatabase(path, false);
+  try {
+    db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL`);
+    const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
+    if (mode !== "wal") {
+      throw new TidemarkError("data-dir-unusable", `Cannot open ${path}: journal mode must be wal, was ${mode}`);
+    }
+    db.exec(`
+      PRAGMA synchronous = FULL;
+      PRAGMA fullfsync = 1;
+      PRAGMA checkpoint_fullfsync = 1;
+      PRAGMA wal_autocheckpoint = 0;
+      PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
+    `);
+    requireFormat(db, path);
+  } catch (error) {
+    db.close();
+    throw writeError(path, error);
+  }
+  return db;
+}
+
+function openDatabase(path: string, readOnly: boolean): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
+  } catch (error) {
+    throw new TidemarkError("data-dir-unusable", `Cannot open ${path}: ${messageOf(error)}`, error);
+  }
+}
+
+function requireFormat(db: DatabaseSync, path: string): void {
+  const id = db.prepare("PRAGMA application_id").get()?.["application_id"];
+  const format = db.prepare("PRAGMA user_version").get()?.["user_version"];
+  if (id === APPLICATION_ID && format === FORMAT) return;
+  const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"];
+  if (id !== 0 || tables !== 0) {
+    const wanted = `application_id ${APPLICATION_ID} and user_version ${FORMAT}`;
+    throw new TidemarkError("data-dir-unusable", `Cannot open ${path}: wanted ${wanted}, was ${id} and ${format}`);
+  }
+  db.exec(`
+    BEGIN IMMEDIATE;
+    CREATE TABLE topic (
+      number INTEGER PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      id TEXT NOT NULL UNIQUE,
+      first INTEGER NOT NULL,
+      packed INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE batch (
+      topic INTEGER NOT NULL,
+      base INTEGER NOT NULL,
+      next INTEGER NOT NULL,
+      time INTEGER NOT NULL,
+      bytes BLOB NOT NULL,
+      PRIMARY KEY (topic, base)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA application_id = ${APPLICATION_ID};
+    PRAGMA user_version = ${FORMAT};
+    COMMIT;
+  `);
+}
+
+/** A stored batch. */
+export interface Row {
+  readonly base: number;
+  readonly next: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A connection that only reads; sees what is committed, whatever the writer is doing. */
+export class ReadConnection {
+  readonly path: string;
+  readonly #db: DatabaseSync;
+  readonly #rows;
+  readonly #start;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#db = openDatabase(path, true);
+    // One statement, hence one snapshot: packing may replace rows between two.
+    this.#rows = this.#db.prepare(`
+      SELECT base, next, bytes FROM batch
+      WHERE topic = :topic AND base < :end
+        AND base >= coalesce((SELECT max(base) FROM batch WHERE topic = :topic AND base <= :from), 0)
+      ORDER BY base`);
+    this.#start = this.#db.prepare(`
+      SELECT coalesce((SELECT min(base) FROM batch WHERE topic = :topic), first) AS start
+      FROM topic WHERE number = :topic`);
+  }
+
+  /**
+   * The batches from the one that holds offset `from`, or the first one after it, until `bytesMax` is reached; at least one if there is one before `end`.
+   * @throws TidemarkError "log-corrupt"
+   */
+  rows(topic: number, from: number, end: number, bytesMax: number): Row[] {
+    const rows: Row[] = [];
+    let bytes = 0;
+    try {
+      for (const row of this.#rows.iterate({ topic, from, end })) {
+        const read = rowOf(row);
+        rows.push(read);
+        if ((bytes += read.bytes.length) >= bytesMax) break;
+      }
+    } catch (error) {
+      throw readError(this.path, error);
+    }
+    return rows;
+  }
+
+  /** The first offset that the topic still holds. */
+  start(topic: number): number {
+    try {
+      return integer(this.#start.get({ topic })?.["start"]);
+    } catch (error) {
+      throw readError(this.path, error);
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+/** The columns base, next and bytes of a result row. @throws Error when they are something else */
+export function rowOf(row: Record<string, unknown>): Row {
+  const { bytes } = row;
+  if (!(bytes instanceof Uint8Array)) throw new Error("a batch's bytes are no blob");
+  return { base: integer(row["base"]), next: integer(row["next"]), bytes };
+}
+
+/** A number from the database. @throws Error when it is none */
+export function integer(value: unknown): number {
+  if (typeof value !== "number") throw new Error(`wanted a number, was ${typeof value}`);
+  return value;
+}
+
+/** A text from the database. @throws Error when it is none */
+export function text(value: unknown): string {
+  if (typeof value !== "string") throw new Error(`wanted a text, was ${typeof value}`);
+  return value;
+}

@@ -1,0 +1,384 @@
+/** The one writer of the embedded log: durable appends, checkpoints, retention and packing. Synchronous; runs in its own thread (writer-thread.ts). */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { assert, TidemarkError } from "../../core/errors.ts";
+import { compressBatch } from "../batch-writer.ts";
+import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, CODEC_BITS } from "../record-batch.ts";
+import { integer, openForWriting, PAGE_BYTES, type Row, rowOf, text, writeError } from "./log-file.ts";
+import type { Held, NewRow, StoredTopic } from "./messages.ts";
+import { type Packed, pack } from "./packing.ts";
+
+/** A run of small batches is packed when it holds this many bytes of records, and a batch of as many is compressed when it is appended. */
+const PACK_BYTES_MIN = 65_536;
+/** … and at most this many at once: a piece of work between two appends. */
+const PACK_BYTES_MAX = 262_144;
+/** The newest batches stay as they are: readers at the tail take them one by one. */
+const UNPACKED_BATCHES = 16;
+
+/** Pages written after which they are moved from the write-ahead log into the file: SQLite's own default, 4 MB. */
+const CHECKPOINT_PAGES = 1000;
+/** A write-ahead log of so many pages (64 MB) is emptied even if a reader has to be waited for. */
+const CHECKPOINT_PAGES_MAX = 16_384;
+
+/** Retention deletes at least so much at once, bytes, so that few transactions are needed. */
+const TRIM_BYTES_MIN = 1_048_576;
+/** Over its bound by this share with nothing to delete, the log refuses more: room for what is read but not committed yet. */
+const SLACK = 0.25;
+
+/** Free pages are given back to the system when they are over a quarter of the file and 16 MB; below, they are used again. */
+const FREE_SHARE_MAX = 0.25;
+const FREE_PAGES_MIN = 4096;
+/** … so many at once. */
+const VACUUM_PAGES = 1024;
+
+interface TopicState {
+  readonly number: number;
+  readonly name: string;
+  readonly id: string;
+  end: number;
+  /** Everything before is safe elsewhere: retention may delete it. */
+  committed: number;
+  /** Everything before is packed, or was large from the start. */
+  packed: number;
+  /** Batches since then, and bytes of records in them. */
+  looseBatches: number;
+  looseBytes: number;
+  /** Packing found too little: not again before there is so much. */
+  looseBytesWanted: number;
+  /** The oldest batch, undefined when not known, null when there is none. */
+  head:
+    | { readonly base: number; readonly next: number; readonly time: number; readonly bytes: number }
+    | null
+    | undefined;
+}
+
+export class LogWriter {
+  readonly path: string;
+  readonly #retentionBytes: number;
+  readonly #db: DatabaseSync;
+  readonly #topics = new Map<number, TopicState>();
+  /** Topics that may have something to pack. */
+  readonly #unpacked = new Set<TopicState>();
+  readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #head: StatementSync;
+  readonly #loose: StatementSync;
+  readonly #looseSize: StatementSync;
+  readonly #setFirst: StatementSync;
+  readonly #setPacked: StatementSync;
+  readonly #pageCount: StatementSync;
+  readonly #freeCount: StatementSync;
+  /** Pages in the write-ahead log that are not in the file yet, at least. */
+  #waitingPages = 0;
+
+  /**
+   * @param retentionBytes what the file may hold
+   * @throws TidemarkError "data-dir-unusable" | "log-corrupt" | "disk-full" | "log-sync-failed"
+   */
+  constructor(path: string, retentionBytes: number) {
+    this.path = path;
+    this.#retentionBytes = retentionBytes;
+    const db = openForWriting(path);
+    this.#db = db;
+    try {
+      this.#insert = db.prepare("INSERT INTO batch (topic, base, next, time, bytes) VALUES (?, ?, ?, ?, ?)");
+      this.#delete = db.prepare("DELETE FROM batch WHERE topic = ? AND base >= ? AND base < ?");
+      this.#head = db.prepare(
+        "SELECT base, next, time, length(bytes) AS bytes FROM batch WHERE topic = ? ORDER BY base LIMIT 1",
+      );
+      this.#loose = db.prepare(
+        "SELECT base, next, bytes FROM batch WHERE topic = ? AND base >= ? ORDER BY base LIMIT ?",
+      );
+      this.#looseSize = db.prepare(
+        "SELECT count(*) AS batches, coalesce(sum(length(bytes)), 0) AS bytes FROM batch WHERE topic = ? AND base >= ?",
+      );
+      this.#setFirst = db.prepare("UPDATE topic SET first = ? WHERE number = ?");
+      this.#setPacked = db.prepare("UPDATE topic SET packed = ? WHERE number = ?");
+      this.#pageCount = db.prepare("PRAGMA page_count");
+      this.#freeCount = db.prepare("PRAGMA freelist_count");
+      this.#loadTopics();
+    } catch (error) {
+      db.close();
+      throw writeError(path, error);
+    }
+  }
+
+  #loadTopics(): void {
+    const last = this.#db.prepare("SELECT next FROM batch WHERE topic = ? ORDER BY base DESC LIMIT 1");
+    for (const row of this.#db.prepare("SELECT number, name, id, first, packed FROM topic ORDER BY number").all()) {
+      const number = integer(row["number"]);
+      const end = integer(last.get(number)?.["next"] ?? row["first"]);
+      const names = { name: text(row["name"]), id: text(row["id"]) };
+      this.#addTopic(number, names, end, integer(row["packed"]), undefined);
+    }
+  }
+
+  #addTopic(number: number, names: { name: string; id: string }, end: number, packed: number, head: null | undefined) {
+    const loose = { looseBatches: 0, looseBytes: 0, looseBytesWanted: PACK_BYTES_MIN };
+    const topic: TopicState = { number, ...names, end, committed: 0, packed, ...loose, head };
+    this.#topics.set(number, topic);
+    this.#countLoose(topic);
+  }
+
+  #countLoose(topic: TopicState): void {
+    const row = this.#looseSize.get(topic.number, topic.packed);
+    topic.looseBatches = integer(row?.["batches"]);
+    topic.looseBytes = integer(row?.["bytes"]) - topic.looseBatches * BATCH_HEADER_BYTES;
+    topic.looseBytesWanted = PACK_BYTES_MIN;
+    this.#unpacked.add(topic);
+  }
+
+  topics(): StoredTopic[] {
+    return [...this.#topics.values()].map(({ number, name, id, end }) => ({ number, name, id, end }));
+  }
+
+  /** Creates the topics that do not exist yet; durable. */
+  createTopics(wanted: readonly { readonly name: string; readonly id: string }[]): void {
+    const known = new Set([...this.#topics.values()].map((topic) => topic.name));
+    const missing = wanted.filter((topic) => !known.has(topic.name));
+    if (missing.length === 0) return;
+    const insert = this.#db.prepare("INSERT INTO topic (name, id, first, packed) VALUES (?, ?, 0, 0) RETURNING number");
+    const numbers = this.#transaction("FULL", () =>
+      missing.map(({ name, id }) => integer(insert.get(name, id)?.["number"])),
+    );
+    for (const [i, names] of missing.entries()) this.#addTopic(numbers[i], names, 0, 0, null);
+  }
+
+  /** Writes the batches in one transaction; they are on the disk when it returns. @throws TidemarkError "disk-full" | "log-sync-failed" */
+  append(rows: readonly NewRow[]): void {
+    const ends = new Map<TopicState, number>();
+    const stored = rows.map(({ bytes }) => (bytes.length >= PACK_BYTES_MIN ? compressBatch(bytes, "zstd") : bytes));
+    this.#transaction("FULL", () => {
+      for (const [i, row] of rows.entries()) {
+        const topic = this.#topic(row.topic);
+        assert(row.base === (ends.get(topic) ?? topic.end), () => `append at ${row.base} to ${topic.name}`);
+        ends.set(topic, row.next);
+        this.#insert.run(row.topic, row.base, row.next, row.time, stored[i]);
+      }
+    });
+    let bytes = 0;
+    for (const [i, row] of rows.entries()) {
+      const topic = this.#topic(row.topic);
+      topic.end = row.next;
+      topic.looseBatches++;
+      topic.looseBytes += stored[i].length - BATCH_HEADER_BYTES;
+      if (topic.head === null) topic.head = undefined;
+      this.#unpacked.add(topic);
+      bytes += stored[i].length;
+      this.#waitingPages += 2 + Math.ceil(stored[i].length / PAGE_BYTES);
+    }
+    if (this.#trimmable()) this.#trim(bytes * 2);
+  }
+
+  /** Everything before `offset` may be deleted by retention. */
+  committed(number: number, offset: number): void {
+    const topic = this.#topic(number);
+    topic.committed = Math.max(topic.committed, Math.min(offset, topic.end));
+  }
+
+  held(): Held {
+    const bytes = this.#liveBytes();
+    const over = bytes > this.#retentionBytes * (1 + SLACK);
+    return { bytes, stuck: over && this.#oldestDeletable() === null };
+  }
+
+  /**
+   * One piece of the work that nobody waits for: a checkpoint, deletion, packing, giving space back.
+   * @returns false when there is nothing left to do
+   */
+  work(): boolean {
+    if (this.#waitingPages >= CHECKPOINT_PAGES) this.checkpoint();
+    else if (this.#trimmable()) this.#trim(0);
+    else if (!this.#packOne() && !this.#vacuum()) return false;
+    return true;
+  }
+
+  /** Moves what is in the write-ahead log into the file. SQLite would do so by itself, but swallow an error of it. */
+  checkpoint(): void {
+    try {
+      const result = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      if (integer(result?.["log"]) >= CHECKPOINT_PAGES_MAX) this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      throw writeError(this.path, error);
+    }
+    this.#waitingPages = 0;
+  }
+
+  close(): void {
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      throw writeError(this.path, error);
+    } finally {
+      this.#db.close();
+    }
+  }
+
+  /**
+   * FULL: on the disk when it returns. NORMAL: with the next FULL one; enough for work that changes no content, since either state is right
+   * and a crash leaves one of them.
+   */
+  #transaction<T>(synchronous: "FULL" | "NORMAL", write: () => T): T {
+    try {
+      this.#db.exec(`PRAGMA synchronous = ${synchronous}; BEGIN IMMEDIATE`);
+      const result = write();
+      this.#db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw writeError(this.path, error);
+    }
+  }
+
+  #topic(number: number): TopicState {
+    const topic = this.#topics.get(number);
+    assert(topic !== undefined, () => `no topic ${number}`);
+    return topic;
+  }
+
+  #liveBytes(): number {
+    const pages = integer(this.#pageCount.get()?.["page_count"]);
+    return (pages - this.#freePages()) * PAGE_BYTES;
+  }
+
+  #freePages(): number {
+    return integer(this.#freeCount.get()?.["freelist_count"]);
+  }
+
+  #headOf(topic: TopicState) {
+    if (topic.head === undefined) {
+      const row = this.#head.get(topic.number);
+      topic.head =
+        row === undefined
+          ? null
+          : {
+              base: integer(row["base"]),
+              next: integer(row["next"]),
+              time: integer(row["time"]),
+              bytes: integer(row["bytes"]),
+            };
+    }
+    return topic.head;
+  }
+
+  /** The topic whose first batch is the oldest of those that may be deleted. */
+  #oldestDeletable(): TopicState | null {
+    let oldest: TopicState | null = null;
+    let oldestTime = Infinity;
+    for (const topic of this.#topics.values()) {
+      if (topic.committed === 0) continue;
+      const head = this.#headOf(topic);
+      if (head === null || head.next > topic.committed || head.time >= oldestTime) continue;
+      oldest = topic;
+      oldestTime = head.time;
+    }
+    return oldest;
+  }
+
+  #trimmable(): boolean {
+    return this.#liveBytes() > this.#retentionBytes && this.#oldestDeletable() !== null;
+  }
+
+  /** Deletes whole batches, oldest first, until the file is within its bound, or `bytesWanted` and `TRIM_BYTES_MIN` are reached. */
+  #trim(bytesWanted: number): void {
+    const excess = this.#liveBytes() - this.#retentionBytes;
+    const wanted = Math.min(excess, Math.max(bytesWanted, TRIM_BYTES_MIN));
+    const touched = new Set<TopicState>();
+    try {
+      this.#transaction("NORMAL", () => {
+        for (let freed = 0; freed < wanted; ) {
+          const topic = this.#oldestDeletable();
+          const head = topic === null ? null : this.#headOf(topic);
+          if (topic === null || head === null || head === undefined) break;
+          this.#delete.run(topic.number, head.base, head.next);
+          this.#setFirst.run(head.next, topic.number);
+          touched.add(topic);
+          topic.head = undefined;
+          freed += head.bytes;
+          this.#waitingPages += 2;
+        }
+      });
+    } catch (error) {
+      for (const topic of touched) topic.head = undefined;
+      throw error;
+    }
+    for (const topic of touched) {
+      const first = this.#headOf(topic)?.base ?? topic.end;
+      if (first <= topic.packed) continue;
+      topic.packed = first;
+      this.#countLoose(topic);
+    }
+  }
+
+  #packOne(): boolean {
+    for (const topic of this.#unpacked) {
+      if (topic.looseBatches > UNPACKED_BATCHES && topic.looseBytes >= topic.looseBytesWanted) {
+        this.#pack(topic);
+        return true;
+      }
+      this.#unpacked.delete(topic);
+    }
+    return false;
+  }
+
+  /** Packs the first run of small batches, or passes the large ones at its place. */
+  #pack(topic: TopicState): void {
+    const run: Row[] = [];
+    let bytes = 0;
+    let large = false;
+    let ended = false;
+    for (const stored of this.#loose.iterate(topic.number, topic.packed, topic.looseBatches - UNPACKED_BATCHES)) {
+      const row = rowOf(stored);
+      const rowLarge = isLarge(row.bytes);
+      if (run.length === 0) large = rowLarge;
+      ended = rowLarge !== large || bytes >= PACK_BYTES_MAX;
+      if (ended) break;
+      run.push(row);
+      bytes += row.bytes.length - BATCH_HEADER_BYTES;
+    }
+    if (!large && !ended && bytes < PACK_BYTES_MIN) {
+      // All but the newest is too little: not again before a quarter more is there.
+      topic.looseBytesWanted = topic.looseBytes + PACK_BYTES_MIN / 4;
+      return;
+    }
+    const { base } = run[0];
+    const { next } = run[run.length - 1];
+    const packed = large || run.length === 1 ? null : packRun(run, `${this.path}, topic "${topic.name}"`);
+    this.#transaction("NORMAL", () => {
+      if (packed !== null) {
+        this.#delete.run(topic.number, base, next);
+        this.#insert.run(topic.number, base, next, packed.time, packed.bytes);
+        this.#waitingPages += 2 + Math.ceil((bytes + packed.bytes.length) / PAGE_BYTES);
+      }
+      this.#setPacked.run(next, topic.number);
+    });
+    if (topic.head !== null && topic.head !== undefined && topic.head.base === base) topic.head = undefined;
+    topic.packed = next;
+    topic.looseBatches -= run.length;
+    topic.looseBytes -= bytes;
+    topic.looseBytesWanted = PACK_BYTES_MIN;
+  }
+
+  /** Gives free pages back to the system when there are many. @returns false when there was no need */
+  #vacuum(): boolean {
+    const free = this.#freePages();
+    if (free <= FREE_PAGES_MIN || free <= integer(this.#pageCount.get()?.["page_count"]) * FREE_SHARE_MAX) return false;
+    this.#transaction("NORMAL", () => this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
+    this.#waitingPages += VACUUM_PAGES;
+    return true;
+  }
+}
+
+/** True for a batch that packing would not make smaller. */
+function isLarge(batch: Uint8Array): boolean {
+  return batch.length >= PACK_BYTES_MIN || (batch[ATTRIBUTES_AT + 1] & CODEC_BITS) !== 0;
+}
+
+/** Null when a batch of the run is damaged: it stays as it is, for the reader to name. */
+function packRun(run: readonly Row[], where: string): Packed | null {
+  try {
+    return pack(run, where);
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === "log-corrupt") return null;
+    throw error;
+  }
+}

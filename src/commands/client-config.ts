@@ -4,6 +4,7 @@ import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { parseTime } from "../core/time.ts";
 import { openZone } from "../core/zone.ts";
 import { nearest } from "./nearest.ts";
+import { METRICS_ASKED } from "./option-table.ts";
 import { didYouMean, invalid, type Settings, shown } from "./settings.ts";
 import {
   type Parsed,
@@ -65,9 +66,6 @@ export interface ListConfig {
   readonly after: number | null;
   readonly json: boolean;
 }
-
-/** Metrics of a query that names none. */
-const METRICS_ASKED = ["count", "mean", "min", "max"] as const;
 
 export function clientConfig(settings: Settings, cwd: string): ClientConfig {
   const port = settings.read("port", parseInteger(0, 65_535));

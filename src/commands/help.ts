@@ -36,7 +36,7 @@ export function commandHelp(command: Command): string {
     `Usage: tidemark ${command.name}${command.operands === "" ? "" : ` ${command.operands}`} [options]`,
     "",
     `${command.name}: ${command.text}`,
-    ...command.more,
+    ...command.more.flatMap(wrapped),
     "",
     ...columns([...rows, ...EVERYWHERE]),
     ...(kept.length === 0 ? [] : ["", ...wrapped(`Environment: ${kept.join(", ")}`)]),

@@ -1,4 +1,5 @@
 /** Every command and option of the command line: parsing, help and suggestions derive from these lists. */
+import { METRICS, type MetricName } from "../metrics/registry.ts";
 
 export interface Option {
   /** Unique; the flag is its last part after a colon (two commands may mean different things by one flag). */
@@ -31,7 +32,7 @@ export const OPTIONS = [
     value: "A,B",
     fallback: "127.0.0.1,::1",
     kept: true,
-    text: "addresses to listen on; beyond this machine needs --token or --allow-anonymous",
+    text: "addresses to listen on; others need --token or --allow-anonymous",
   },
   { id: "port", value: "N", fallback: "5000", kept: true, text: "port to listen on" },
   {
@@ -75,12 +76,12 @@ export const OPTIONS = [
     id: "url",
     value: "URL",
     kept: true,
-    text: "the server to ask (default: the one that runs on --data, else --port of this machine)",
+    text: "the server (default: the one that runs on --data, else port 5000 here)",
   },
   {
     id: "sensor:to",
     value: "URL",
-    text: "http://host:port or kafka://host:port (default: --log if that is a Kafka, else the server as --url)",
+    text: "http://… or kafka://… (default: --log if that is a Kafka, else as --url)",
   },
   { id: "rate", value: "N", fallback: "1", text: "readings a second, evenly from each whole second on" },
   { id: "count", value: "N", text: "end after this many readings (default: go on)" },
@@ -115,6 +116,9 @@ export function flagOf(id: string): string {
 export function variableOf(id: string): string {
   return "TIDEMARK_" + flagOf(id).toUpperCase().replaceAll("-", "_");
 }
+
+/** Metrics of a query that names none. */
+export const METRICS_ASKED = ["count", "mean", "min", "max"] as const satisfies readonly MetricName[];
 
 const SERVER = [
   "log",
@@ -201,8 +205,7 @@ export const COMMANDS = [
     operands: "SENSOR[,SENSOR] [METRIC …]",
     text: "metrics of a window of time",
     more: [
-      "METRIC: count, mean, min, max (the default), sum, range, median, p95 or any pNN, first, last, rate, seconds,",
-      "variance, stddev, populationVariance, populationStddev.",
+      `METRIC: ${METRICS.map((metric) => metric.name).join(", ")}, or any pNN such as p95 (default: ${METRICS_ASKED.join(" ")}).`,
       'TIME: "2020-01-13", "2020-01-13 15:12", "2020-01-13 15:12:00", ISO 8601, or epoch milliseconds.',
     ],
     options: ["query:from", "query:to", "receipt", "json", ...CLIENT],

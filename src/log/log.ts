@@ -28,6 +28,8 @@ export interface Gap {
   readonly from: number;
   /** Exclusive. */
   readonly to: number;
+  /** Set when the log was cut back below what had been read (then `from` is `to`): where reading had come to. Records from `to` on are new, under offsets that were used before. */
+  readonly cutFrom?: number;
 }
 
 /**

@@ -1,0 +1,80 @@
+/** What went wrong between tidemark and a Kafka, in tidemark's own words: the client library's errors and the protocol's codes become `TidemarkError`s. */
+import { type ErrorCode, TidemarkError } from "../../core/errors.ts";
+
+/** Protocol error codes that are treated in their own way (Kafka protocol, "Error Codes"); every other one is tried again. */
+export const NONE = 0;
+export const OFFSET_OUT_OF_RANGE = 1;
+export const CORRUPT_MESSAGE = 2;
+export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+export const INVALID_TOPIC = 17;
+export const TOPIC_AUTHORIZATION_FAILED = 29;
+
+/** By the protocol's name, or the library's code where there is none: what trying again does not change. */
+const CODE_BY_ID: Readonly<Record<string, ErrorCode>> = {
+  MESSAGE_TOO_LARGE: "record-too-large",
+  RECORD_LIST_TOO_LARGE: "record-too-large",
+  UNKNOWN_TOPIC_OR_PARTITION: "topic-missing",
+  UNKNOWN_TOPIC_ID: "topic-missing",
+  TOPIC_AUTHORIZATION_FAILED: "log-refused",
+  GROUP_AUTHORIZATION_FAILED: "log-refused",
+  CLUSTER_AUTHORIZATION_FAILED: "log-refused",
+  SASL_AUTHENTICATION_FAILED: "log-refused",
+  UNSUPPORTED_SASL_MECHANISM: "log-refused",
+  UNSUPPORTED_VERSION: "log-refused",
+  INVALID_TOPIC_EXCEPTION: "log-refused",
+  INVALID_PARTITIONS: "log-refused",
+  INVALID_REPLICATION_FACTOR: "log-refused",
+  INVALID_CONFIG: "log-refused",
+  INVALID_RECORD: "log-refused",
+  INVALID_TIMESTAMP: "log-refused",
+  POLICY_VIOLATION: "log-refused",
+  PLT_KFK_AUTHENTICATION: "log-refused",
+  PLT_KFK_UNSUPPORTED_API: "log-refused",
+  PLT_KFK_USER: "log-refused", // "Broker requires TLS", "TLS handshake failed"
+};
+
+/** One error without others in it: its protocol or library code, and its text. */
+interface Leaf {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** The library wraps errors in errors (`errors`, `cause`): the innermost ones say what happened. */
+function* leaves(error: unknown): Generator<Leaf> {
+  if (!(error instanceof Error)) {
+    yield { id: "", text: String(error) };
+    return;
+  }
+  const id =
+    "apiId" in error && typeof error.apiId === "string" ? error.apiId : "code" in error ? String(error.code) : "";
+  const inner = "errors" in error && Array.isArray(error.errors) ? error.errors : [];
+  if (inner.length > 0) {
+    for (const one of inner) yield* leaves(one);
+  } else if (error.cause instanceof Error) {
+    const causes = [...new Set([...leaves(error.cause)].map((leaf) => leaf.id || leaf.text))];
+    yield { id, text: `${error.message.replace(/\.$/, "")} (${causes.join(", ")})` };
+    yield* [...leaves(error.cause)].filter((leaf) => leaf.id in CODE_BY_ID).map((leaf) => ({ ...leaf, text: "" }));
+  } else {
+    yield { id, text: id === "" || error.message.includes(id) ? error.message : `${error.message} (${id})` };
+  }
+}
+
+/** The reasons in an error of the library, each once. */
+export function reasonOf(error: unknown): string {
+  return [...new Set([...leaves(error)].map((leaf) => leaf.text.replace(/\.$/, "")))]
+    .filter((text) => text !== "")
+    .join("; ");
+}
+
+/**
+ * The operating error behind an error of the library; what can be tried again is "log-unreachable".
+ * @param doing what could not be done to what: `append to "temperature"`
+ */
+export function operatingError(doing: string, error: unknown): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  let code: ErrorCode = "log-unreachable";
+  for (const leaf of leaves(error)) {
+    code = /^Unknown topic /.test(leaf.text) ? "topic-missing" : (CODE_BY_ID[leaf.id] ?? code);
+  }
+  return new TidemarkError(code, `Cannot ${doing}: ${reasonOf(error)}`, error);
+}

@@ -1,0 +1,208 @@
+/** The log contract over a Kafka cluster: partitions are assigned by hand, and how far they were read is kept by the history, not by a consumer group. */
+import type { Clock } from "../../core/clock.ts";
+import { TidemarkError } from "../../core/errors.ts";
+import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
+import { Appender } from "./appender.ts";
+import { type KafkaAddress, KafkaClient, type LocatedTopic } from "./client.ts";
+import {
+  INVALID_TOPIC,
+  NONE,
+  operatingError,
+  TOPIC_AUTHORIZATION_FAILED,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} from "./faults.ts";
+import { GroupOffsets } from "./group-offsets.ts";
+import { type Pause, retryMs, systemPause } from "./pause.ts";
+import { KafkaReader } from "./reader.ts";
+import { MISSING_TRIES, NOWHERE } from "./track.ts";
+import type { OnTrouble } from "./trouble.ts";
+
+/** How long opening, creating and asking for bounds try to get through, ms: a broker that is just starting, not one that is not there. */
+const REACH_MS_MAX = 10_000;
+/** How long closing waits for records on their way and for group offsets, ms. */
+const CLOSE_MS_MAX = 5000;
+/**
+ * Partitions of a topic that tidemark makes: one keeps all readings of a sensor in the order they came, and one is read at tens of millions of readings
+ * a second, far above what a process counts. More only help producers on a cluster of several brokers.
+ */
+const PARTITIONS = 1;
+
+export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
+  readonly clock: Clock;
+  /** Default "tidemark". */
+  readonly clientId?: string;
+  /** The group whose offsets are written; default "tidemark". */
+  readonly groupId?: string;
+  /** Of topics that are made; default 1. */
+  readonly partitions?: number;
+  /** Told when reading does not go on for some seconds, and null when it does again. Without it `read` throws "log-unreachable" then. */
+  readonly onTrouble?: OnTrouble;
+  /** How long to try before "log-unreachable", ms; default 10 s. */
+  readonly reachMs?: number;
+  /** Waiting between tries; for simulations. */
+  readonly pause?: Pause;
+}
+
+/** Connects to a Kafka of version 3.1 or later. @throws TidemarkError "log-unreachable" after `reachMs`, "log-refused" at once */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
+  const log = new KafkaLog(options);
+  try {
+    await log.reach();
+    return log;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+export class KafkaLog implements Log {
+  readonly kind = "kafka";
+  readonly #options: KafkaLogOptions;
+  readonly #client: KafkaClient;
+  readonly #appender: Appender;
+  readonly #groupOffsets: GroupOffsets;
+  readonly #topics = new Map<string, Topic>();
+  readonly #readers = new Set<KafkaReader>();
+  readonly #stop = new AbortController();
+  readonly #pause: Pause;
+  readonly #at: string;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: KafkaLogOptions) {
+    const { clock, groupId = "tidemark", partitions, onTrouble, reachMs, pause = systemPause, ...address } = options;
+    this.#options = options;
+    this.#pause = pause;
+    this.#at = `Kafka at ${options.bootstrap.join(", ")}`;
+    this.#client = new KafkaClient({ clientId: "tidemark", ...address });
+    this.#appender = new Appender(this.#client);
+    this.#groupOffsets = new GroupOffsets(this.#client, groupId);
+  }
+
+  /** Group offset writes that failed, since the start. */
+  get groupOffsetErrors(): number {
+    return this.#groupOffsets.errors;
+  }
+
+  async reach(): Promise<void> {
+    await this.#persist(`reach ${this.#at}`, async () => this.#client.reach());
+  }
+
+  /** Tries again what may help, for `reachMs` in all. */
+  async #persist<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
+    const { clock, reachMs = REACH_MS_MAX } = this.#options;
+    const start = clock.now();
+    for (let failures = 1; ; failures++) {
+      this.#requireOpen(doing);
+      try {
+        return await attempt();
+      } catch (error) {
+        const failure = operatingError(doing, error);
+        const mayPass =
+          failure.code === "topic-missing" ? failures < MISSING_TRIES : failure.code === "log-unreachable";
+        if (!mayPass || clock.now() - start >= reachMs) throw failure;
+        await this.#pause(retryMs(failures), this.#stop.signal);
+      }
+    }
+  }
+
+  #requireOpen(doing: string): void {
+    if (this.#closed !== null) throw new TidemarkError("log-closed", `Cannot ${doing}: the log is closed`);
+  }
+
+  async open(names: readonly string[]): Promise<Topic[]> {
+    if (names.length === 0) return [];
+    const located = await this.#persist(`open topics on ${this.#at}`, async () => {
+      const found = await this.#client.locate(names);
+      const missing = found.filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC_OR_PARTITION).map(({ name }) => name);
+      if (missing.length > 0) await this.#create(missing);
+      return requireReady(missing.length > 0 ? await this.#client.locate(names) : found);
+    });
+    return located.map(({ name, id, leaders }) => {
+      const topic = { name, id, partitions: leaders.map((_, partition) => partition) };
+      this.#topics.set(name, topic);
+      return topic;
+    });
+  }
+
+  async #create(names: readonly string[]): Promise<void> {
+    try {
+      await this.#client.createTopics(names, this.#options.partitions ?? PARTITIONS);
+    } catch (error) {
+      const failure = operatingError(`create topics on ${this.#at}`, error);
+      if (!failure.message.includes("already exists")) throw failure; // another process was quicker
+    }
+  }
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<void> {
+    this.#requireOpen(`append to "${topic}"`);
+    await this.#appender.append(this.#topic(topic), records);
+  }
+
+  async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
+    return this.#persist(`find the offsets of "${topic}" partition ${partition}`, async () => {
+      const [{ id, errorCode, leaders }] = await this.#client.locate([topic]);
+      if (errorCode === UNKNOWN_TOPIC_OR_PARTITION) {
+        throw new TidemarkError("topic-missing", `Cannot find "${topic}": Kafka does not know it`);
+      }
+      const known = this.#topic(topic).id;
+      if (errorCode === NONE && id !== known) {
+        throw new TidemarkError("topic-recreated", `Cannot find "${topic}": its topic id must be ${known}, was ${id}`);
+      }
+      return this.#client.offsets(leaders[partition] ?? NOWHERE, topic, partition);
+    });
+  }
+
+  reader(positions: readonly Position[]): LogReader {
+    this.#requireOpen("read");
+    for (const { topic } of positions) this.#topic(topic);
+    const { clock, onTrouble } = this.#options;
+    const onClosed = (): void => void this.#readers.delete(reader);
+    const options = { clock, onTrouble, pause: this.#pause, onClosed };
+    const reader = new KafkaReader(this.#client, positions, this.#topics, options);
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  #topic(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw new TidemarkError("topic-missing", `Cannot use "${name}": it was not opened`);
+    return topic;
+  }
+
+  async committed(positions: readonly Position[]): Promise<void> {
+    if (this.#closed === null) this.#groupOffsets.note(positions);
+  }
+
+  size(): null {
+    return null;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#readers].map((reader) => reader.close()));
+    const waited = new AbortController();
+    const limit = this.#pause(CLOSE_MS_MAX, waited.signal);
+    await Promise.race([Promise.all([this.#appender.drain(), this.#groupOffsets.settled()]), limit]);
+    waited.abort();
+    this.#stop.abort();
+    await this.#client.close();
+  }
+}
+
+/** @throws Error when a topic cannot be read yet, TidemarkError "log-refused" when it never will */
+function requireReady(located: LocatedTopic[]): LocatedTopic[] {
+  for (const { name, errorCode, leaders } of located) {
+    if (errorCode === TOPIC_AUTHORIZATION_FAILED || errorCode === INVALID_TOPIC) {
+      const why = errorCode === INVALID_TOPIC ? "Kafka takes no topic of this name" : "Kafka does not allow it";
+      throw new TidemarkError("log-refused", `Cannot open "${name}": ${why}`);
+    }
+    if (errorCode !== NONE || leaders.length === 0 || leaders.includes(NOWHERE)) {
+      throw new Error(`"${name}" has no leader yet (error ${errorCode})`);
+    }
+  }
+  return located;
+}

@@ -1,0 +1,268 @@
+/** Reads partitions that were assigned by hand from their leaders: one fetch per leader is under way while what the last one brought is decoded. */
+import { setImmediate as turn } from "node:timers/promises";
+import type { Clock } from "../../core/clock.ts";
+import { assert, TidemarkError } from "../../core/errors.ts";
+import type { Fetched, LogReader, Position, Topic } from "../log.ts";
+import type { Fetcher, KafkaClient, LocatedTopic } from "./client.ts";
+import { operatingError } from "./faults.ts";
+import type { FetchedPartition } from "./fetch-response.ts";
+import { KafkaFetched } from "./fetched.ts";
+import { type Pause, retryMs } from "./pause.ts";
+import { type Brought, NOWHERE, Track, type Verdict } from "./track.ts";
+import { type OnTrouble, Trouble } from "./trouble.ts";
+
+/** Metadata is asked for again this often without a reason, ms: a partition that somebody added is noticed. */
+const METADATA_INTERVAL_MS = 30_000;
+
+export interface ReaderOptions {
+  readonly clock: Clock;
+  readonly pause: Pause;
+  /** Without it, `read` throws "log-unreachable" when a fault lasts; reading may then go on. */
+  readonly onTrouble: OnTrouble | undefined;
+  readonly onClosed: () => void;
+}
+
+/**
+ * States: idle → (first `read`) → running → closed, or failed: then `read` throws what cannot be mended here, after what was already fetched.
+ * While running, `#supervise` finds leaders for partitions that have none, and a `#feed` per leader fetches.
+ */
+export class KafkaReader implements LogReader {
+  readonly #client: KafkaClient;
+  readonly #fetcher: Fetcher;
+  readonly #trouble: Trouble;
+  readonly #pause: Pause;
+  readonly #onClosed: () => void;
+  readonly #stop = new AbortController();
+  readonly #tracks: readonly Track[];
+  /** In the order of the next request: partitions that brought records go to the end, so that each has its turn. */
+  #turns: Track[];
+  /** Leaders that are being asked. */
+  readonly #feeds = new Set<number>();
+  #tasks: Promise<void>[] = [];
+  readonly #ready: KafkaFetched[] = [];
+  #failure: TidemarkError | null = null;
+  /** Thrown once: reading goes on when it is called again. */
+  #interruption: TidemarkError | null = null;
+  #wakeReader = (): void => {};
+  #wakeSupervisor = (): void => {};
+
+  constructor(
+    client: KafkaClient,
+    positions: readonly Position[],
+    topics: ReadonlyMap<string, Topic>,
+    options: ReaderOptions,
+  ) {
+    this.#client = client;
+    this.#fetcher = client.fetcher();
+    this.#pause = options.pause;
+    this.#onClosed = options.onClosed;
+    this.#trouble = new Trouble(options.clock, options.onTrouble ?? ((why) => this.#interrupt(why)));
+    this.#tracks = positions.map(({ topic: name, partition, offset }) => {
+      const topic = topics.get(name);
+      assert(topic !== undefined, () => `topic "${name}" was not opened before reading it`);
+      return new Track(topic, partition, offset);
+    });
+    this.#turns = [...this.#tracks];
+  }
+
+  async read(signal?: AbortSignal): Promise<Fetched | null> {
+    if (this.#tasks.length === 0) this.#tasks.push(this.#supervise());
+    while (!this.#stop.signal.aborted && signal?.aborted !== true) {
+      const fetched = this.#ready.shift();
+      if (fetched !== undefined) {
+        fetched.onTaken();
+        await turn(); // lets the next request leave before the caller decodes, which holds the thread
+        return fetched;
+      }
+      if (this.#failure !== null) throw this.#failure;
+      this.#throwInterruption();
+      await this.#waitForMore(signal);
+    }
+    return null;
+  }
+
+  async #waitForMore(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    this.#wakeReader = wake;
+    signal?.addEventListener("abort", wake, { once: true });
+    await promise;
+    signal?.removeEventListener("abort", wake);
+  }
+
+  ends(): readonly Position[] {
+    return this.#tracks.map(({ topic, partition, end }) => ({ topic: topic.name, partition, offset: end }));
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    for (const fetched of this.#ready.splice(0)) fetched.onTaken();
+    this.#wakeReader();
+    for (const track of this.#tracks) this.#trouble.good(track.where);
+    await this.#fetcher.close();
+    await Promise.all(this.#tasks);
+    this.#onClosed();
+  }
+
+  get #over(): boolean {
+    return this.#stop.signal.aborted || this.#failure !== null;
+  }
+
+  #fail(error: TidemarkError): void {
+    this.#failure ??= error;
+    this.#wakeReader();
+    this.#wakeSupervisor();
+  }
+
+  #interrupt(why: string | null): void {
+    this.#interruption = why === null ? null : new TidemarkError("log-unreachable", why);
+    this.#wakeReader();
+  }
+
+  #throwInterruption(): void {
+    const interruption = this.#interruption;
+    this.#interruption = null;
+    if (interruption !== null) throw interruption;
+  }
+
+  /** Finds leaders, again and again while there are partitions without one, else now and then. */
+  async #supervise(): Promise<void> {
+    const names = [...new Set(this.#tracks.map(({ topic }) => topic.name))];
+    while (!this.#over) {
+      try {
+        this.#place(await this.#client.locate(names));
+      } catch (error) {
+        this.#couldNotLocate(error);
+      }
+      const nap = new AbortController();
+      this.#wakeSupervisor = () => nap.abort();
+      const signal = AbortSignal.any([nap.signal, this.#stop.signal]);
+      if (this.#over) return;
+      if (this.#lost.length === 0) await this.#pause(METADATA_INTERVAL_MS, signal);
+      if (this.#lost.length > 0) await this.#pause(this.#retryMs, this.#stop.signal);
+    }
+  }
+
+  get #lost(): Track[] {
+    return this.#tracks.filter((track) => track.leader === NOWHERE);
+  }
+
+  get #retryMs(): number {
+    return retryMs(Math.max(...this.#lost.map((track) => track.failures)));
+  }
+
+  #couldNotLocate(error: unknown): void {
+    if (this.#over) return;
+    const fault = operatingError("find the leaders in Kafka", error);
+    if (!fault.retryable) this.#fail(fault);
+    for (const track of this.#lost) this.#lose(track, fault.message);
+  }
+
+  #place(located: readonly LocatedTopic[]): void {
+    const byName = new Map(located.map((topic) => [topic.name, topic]));
+    for (const track of this.#tracks) {
+      const found = byName.get(track.topic.name);
+      assert(found !== undefined, () => `locate left out "${track.topic.name}"`);
+      this.#follow(track, track.place(found));
+    }
+    for (const leader of new Set(this.#tracks.map((track) => track.leader))) {
+      if (leader === NOWHERE || this.#feeds.has(leader) || this.#over) continue;
+      this.#feeds.add(leader);
+      this.#tasks.push(this.#feed(leader));
+    }
+  }
+
+  /** Does what a verdict says, except handing out. */
+  #follow(track: Track, verdict: Verdict): void {
+    if (verdict.kind === "failed") this.#fail(verdict.error);
+    if (verdict.kind === "lost") this.#lose(track, verdict.why);
+  }
+
+  /** The partition is read nowhere until its leader is found again. */
+  #lose(track: Track, why: string): void {
+    track.leader = NOWHERE;
+    track.failures++;
+    this.#trouble.fault(track.where, why);
+    this.#wakeSupervisor();
+  }
+
+  /** One request after the other to one leader, as long as it leads something. The next one leaves when the reader takes what the last one brought. */
+  async #feed(node: number): Promise<void> {
+    while (!this.#over) {
+      const tracks = this.#turns.filter((track) => track.leader === node);
+      if (tracks.length === 0) break;
+      const asked = new Map(tracks.map((track) => [track.key, { track, from: track.next }]));
+      const answers = await this.#ask(node, tracks);
+      const brought: Brought[] = [];
+      let incomplete: Track | null = null;
+      for (const answer of answers) {
+        const request = asked.get(`${answer.topicId}/${answer.partition}`);
+        // An answer to what was asked elsewhere since then is no news.
+        if (request === undefined || request.track.leader !== node || request.track.next !== request.from) continue;
+        const { track } = request;
+        const first = track.accept(answer);
+        const verdict = first.kind === "out-of-range" ? await this.#relocate(node, track) : first;
+        this.#follow(track, verdict);
+        if (verdict.kind === "incomplete") incomplete = track;
+        if (verdict.kind === "brought") brought.push(verdict.content);
+        if (verdict.kind === "brought" || verdict.kind === "nothing") this.#good(track, verdict.kind === "brought");
+      }
+      // Another partition may have filled the answer; if none did, this one's next batch never comes.
+      if (brought.length === 0 && incomplete !== null)
+        this.#lose(incomplete, `Cannot read ${incomplete.where}: no whole batch comes`);
+      await this.#handOut(brought);
+    }
+    this.#feeds.delete(node);
+  }
+
+  #good(track: Track, brought: boolean): void {
+    track.failures = 0;
+    this.#trouble.good(track.where);
+    if (brought && this.#turns.length > 1) this.#turns = [...this.#turns.filter((other) => other !== track), track];
+  }
+
+  /** Resolves when the reader takes the first of it, or at once when there is none. */
+  async #handOut(brought: readonly Brought[]): Promise<void> {
+    if (brought.length === 0 || this.#stop.signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const content of brought) this.#ready.push(new KafkaFetched({ ...content, onTaken: resolve }));
+    this.#wakeReader();
+    await promise;
+  }
+
+  async #ask(node: number, tracks: readonly Track[]): Promise<readonly FetchedPartition[]> {
+    try {
+      const requests = tracks.map(({ topic, partition, next, epoch }) => ({
+        topicId: topic.id,
+        partition,
+        next,
+        epoch,
+      }));
+      return await this.#fetcher.fetch(node, requests);
+    } catch (error) {
+      this.#couldNotAsk(node, tracks, error);
+      return [];
+    }
+  }
+
+  #couldNotAsk(node: number, tracks: readonly Track[], error: unknown): void {
+    if (this.#over) return;
+    const fault = operatingError("read from Kafka", error);
+    if (!fault.retryable) this.#fail(fault);
+    for (const track of tracks) if (track.leader === node) this.#lose(track, fault.message);
+  }
+
+  /** The position is not in the log: dropped before it was read, or cut off behind it. */
+  async #relocate(node: number, track: Track): Promise<Verdict> {
+    if (track.epoch >= 0) {
+      track.epoch = -1; // the leader may have forgotten the epoch alone: ask again for the offset
+      return { kind: "nothing" };
+    }
+    try {
+      const { start, end } = await this.#client.offsets(node, track.topic.name, track.partition);
+      return track.relocate(start, end);
+    } catch (error) {
+      return { kind: "lost", why: operatingError(`find the offsets of ${track.where}`, error).message };
+    }
+  }
+}

@@ -1,0 +1,150 @@
+/** One partition as its reader follows it: how far it was fetched, where, and what an answer of its leader means. */
+import { TidemarkError } from "../../core/errors.ts";
+import type { Gap, Topic } from "../log.ts";
+import type { LocatedTopic } from "./client.ts";
+import {
+  CORRUPT_MESSAGE,
+  NONE,
+  OFFSET_OUT_OF_RANGE,
+  TOPIC_AUTHORIZATION_FAILED,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} from "./faults.ts";
+import type { FetchedPartition } from "./fetch-response.ts";
+import { endOf, type FetchedContent } from "./fetched.ts";
+
+/** The leader of a partition that has none, or none that is known. */
+export const NOWHERE = -1;
+
+/** A topic is believed to be gone when it was missing so often in a row, over about a second: brokers learn of topics one after another. */
+export const MISSING_TRIES = 6;
+
+/** What a read brings of one partition, before it is queued. */
+export type Brought = Omit<FetchedContent, "onTaken">;
+
+/** What an answer means: something to hand out; nothing new; the position is not in the log; ask again elsewhere or later; give up. */
+export type Verdict =
+  | { readonly kind: "brought"; readonly content: Brought }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "incomplete" }
+  | { readonly kind: "out-of-range" }
+  | { readonly kind: "lost"; readonly why: string }
+  | { readonly kind: "failed"; readonly error: TidemarkError };
+
+export class Track {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** Names it in messages. */
+  readonly where: string;
+  /** The offset to fetch next: ahead of what was decoded. */
+  next: number;
+  /** The leader epoch of the record before `next`, -1 when unknown: lets the broker tell whether the log was cut back since. */
+  epoch = -1;
+  /** The end of what can be read, as last seen. */
+  end: number;
+  /** The node it is fetched from, or `NOWHERE`. */
+  leader = NOWHERE;
+  /** Faults since the last good answer. */
+  failures = 0;
+  /** How often in a row the topic was missing. */
+  #missing = 0;
+
+  constructor(topic: Topic, partition: number, offset: number) {
+    this.topic = topic;
+    this.partition = partition;
+    this.where = `"${topic.name}" partition ${partition}`;
+    this.next = offset;
+    this.end = offset;
+  }
+
+  get key(): string {
+    return `${this.topic.id}/${this.partition}`;
+  }
+
+  /** Its leader by the cluster's metadata. */
+  place(found: LocatedTopic): Verdict {
+    const { name, id, partitions } = this.topic;
+    const gone = found.errorCode === UNKNOWN_TOPIC_OR_PARTITION;
+    this.#missing = gone ? this.#missing + 1 : 0;
+    if (this.#missing >= MISSING_TRIES)
+      return failed("topic-missing", `Cannot read "${name}": the topic is gone from Kafka`);
+    if (found.errorCode === TOPIC_AUTHORIZATION_FAILED) return refused(this.where);
+    if (found.errorCode === NONE && found.id !== id) {
+      const why = `its topic id must be ${id}, was ${found.id}: it was deleted and made anew`;
+      return failed("topic-recreated", `Cannot go on reading "${name}": ${why}`);
+    }
+    if (found.leaders.length > partitions.length) {
+      // Records of a partition that nobody reads would be missed silently: opening the topic anew finds it.
+      const why = `it had ${partitions.length} partitions, has ${found.leaders.length}: open it anew`;
+      return failed("topic-recreated", `Cannot go on reading "${name}": ${why}`);
+    }
+    const leader = found.leaders[this.partition] ?? NOWHERE;
+    if (leader === NOWHERE) {
+      const why = gone ? "Kafka does not know the topic" : `no broker leads it (error ${found.errorCode})`;
+      return { kind: "lost", why: `Cannot read ${this.where}: ${why}` };
+    }
+    this.leader = leader;
+    return { kind: "nothing" };
+  }
+
+  /** What its leader's answer brings; moves on past it. */
+  accept(answer: FetchedPartition): Verdict {
+    switch (answer.errorCode) {
+      case NONE:
+        break;
+      case OFFSET_OUT_OF_RANGE:
+        return { kind: "out-of-range" };
+      case TOPIC_AUTHORIZATION_FAILED:
+        return refused(this.where);
+      case CORRUPT_MESSAGE:
+        return failed(
+          "log-corrupt",
+          `Cannot read ${this.where}: the broker finds its log damaged at offset ${this.next} or after`,
+        );
+      default:
+        return { kind: "lost", why: `Cannot read ${this.where}: its broker answers with error ${answer.errorCode}` };
+    }
+    this.end = answer.lastStableOffset;
+    if (answer.divergedAt >= 0)
+      return { kind: "brought", content: this.moveTo(Math.min(answer.divergedAt, this.next)) };
+    if (answer.records === null) return { kind: "nothing" };
+    const from = this.next;
+    const { next, epoch, damaged } = endOf(answer.records);
+    if (next < 0 && !damaged) return { kind: "incomplete" };
+    if (next >= 0) {
+      this.next = Math.max(next, from);
+      this.epoch = epoch;
+    }
+    const { records, aborted } = answer;
+    return { kind: "brought", content: { ...this.#place, logEnd: this.end, gap: null, from, records, aborted } };
+  }
+
+  /** What to do about a position that the leader does not have, given what it has. */
+  relocate(start: number, end: number): Verdict {
+    this.end = end;
+    if (this.next < start) return { kind: "brought", content: this.moveTo(start) };
+    if (this.next > end) return { kind: "brought", content: this.moveTo(end) };
+    const why = `its broker says that offset ${this.next} is not within ${start} and ${end}`;
+    return { kind: "lost", why: `Cannot read ${this.where}: ${why}` };
+  }
+
+  /** Ahead: what is between was dropped before it was read. Back: the log was cut back behind what was read. */
+  moveTo(to: number): Brought {
+    const from = this.next;
+    this.next = to;
+    this.epoch = -1;
+    const gap: Gap = to >= from ? { from, to } : { from: to, to, cutFrom: from };
+    return { ...this.#place, logEnd: Math.max(this.end, to), gap, from: to, records: null, aborted: null };
+  }
+
+  get #place(): { topic: string; partition: number } {
+    return { topic: this.topic.name, partition: this.partition };
+  }
+}
+
+function failed(code: "topic-missing" | "topic-recreated" | "log-refused" | "log-corrupt", message: string): Verdict {
+  return { kind: "failed", error: new TidemarkError(code, message) };
+}
+
+function refused(where: string): Verdict {
+  return failed("log-refused", `Cannot read ${where}: Kafka does not allow it`);
+}

@@ -1,0 +1,37 @@
+/** Faults that pass by themselves are nobody's business; one that lasts is told, once, and so is its end. */
+import type { Clock } from "../../core/clock.ts";
+
+/** A leader election or a broker's restart behind a balancer is over by then. */
+const TROUBLE_AFTER_MS = 5000;
+
+/** Why reading does not go on; null when it does again. */
+export type OnTrouble = (trouble: string | null) => void;
+
+/** Keeps, for each partition at fault, since when; tells the first that lasts longer than `TROUBLE_AFTER_MS`. */
+export class Trouble {
+  readonly #clock: Clock;
+  readonly #tell: OnTrouble;
+  readonly #since = new Map<string, number>();
+  #told = false;
+
+  constructor(clock: Clock, tell: OnTrouble) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  /** @param why what cannot be done: a whole sentence without its end */
+  fault(where: string, why: string): void {
+    const now = this.#clock.now();
+    const since = this.#since.get(where) ?? now;
+    this.#since.set(where, since);
+    if (this.#told || now - since < TROUBLE_AFTER_MS) return;
+    this.#told = true;
+    this.#tell(why);
+  }
+
+  good(where: string): void {
+    if (this.#since.size === 0 || !this.#since.delete(where) || this.#since.size > 0 || !this.#told) return;
+    this.#told = false;
+    this.#tell(null);
+  }
+}

@@ -149,6 +149,10 @@ export class Names {
     return name;
   }
 
+  isUsed(slot: number): boolean {
+    return slot < this.#used && this.#lengthOf[slot] >= 0;
+  }
+
   namespace(slot: number): number {
     return this.#namespaceOf[slot];
   }

@@ -1,0 +1,249 @@
+/** Records in, counted readings out: decode, identity, clocks, fold. Works on batches of columns; nothing here does I/O but for cold look-ups. */
+import type { Clock } from "../core/clock.ts";
+import { ACTIVE_DEVICE_MS, CLOCK_BEHIND_MS } from "../core/limits.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
+import { ABSENT, Records } from "../core/records.ts";
+import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
+import type { Zone } from "../core/zone.ts";
+import { createDecoder, type Decoder } from "../formats/decode.ts";
+import type { Fetched } from "../log/log.ts";
+import { QUARANTINE_ROWS_MAX, REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
+import { CONFLICT, Identity, NEW } from "./identity.ts";
+import type { PartitionState, SensorState, State } from "./state.ts";
+import { ValueMemory } from "./value-memory.ts";
+
+export interface IngestOptions {
+  readonly clock: Clock;
+  readonly zone: Zone;
+  /** A device this far ahead of the reference has a wrong clock, ms. */
+  readonly clockAheadMs: number;
+}
+
+export class Ingest {
+  readonly #state: State;
+  readonly #options: IngestOptions;
+  readonly #identity: Identity;
+  readonly #records = new Records(4096);
+  readonly #readings = new Readings(4096);
+  readonly #decoders = new Map<string, Decoder>();
+  /** Records taken in since the last commit, and bytes of rejected ones. */
+  waiting = 0;
+  waitingRejectedBytes = 0;
+
+  constructor(state: State, options: IngestOptions) {
+    this.#state = state;
+    this.#options = options;
+    this.#identity = new Identity(
+      state.devices,
+      state.boots,
+      state.seen,
+      state.ids,
+      new ValueMemory(),
+      state.bootNames,
+    );
+  }
+
+  /**
+   * Takes in the next batch of what was read.
+   * @returns false when it is used up
+   * @throws TidemarkError "log-corrupt"
+   */
+  takeBatch(fetched: Fetched, sensor: SensorState, partition: PartitionState): boolean {
+    const records = this.#records;
+    if (!fetched.next(records)) return false;
+    if (records.count > 0) this.take(records, sensor, partition);
+    partition.next = records.nextOffset;
+    return true;
+  }
+
+  /** Takes in a batch of records. */
+  take(records: Records, sensor: SensorState, partition: PartitionState): void {
+    const readings = this.#readings;
+    readings.reserve(records.count);
+    this.#decoder(sensor).decode(records, readings);
+    this.#takeReadings(records, readings, sensor, partition);
+    this.waiting += records.count;
+  }
+
+  #decoder(sensor: SensorState): Decoder {
+    let decoder = this.#decoders.get(sensor.name);
+    if (decoder === undefined) {
+      decoder = createDecoder({
+        namespace: sensor.id,
+        devices: this.#state.deviceNames,
+        boots: this.#state.bootNames,
+        zone: this.#options.zone,
+      });
+      this.#decoders.set(sensor.name, decoder);
+    }
+    return decoder;
+  }
+
+  #takeReadings(records: Records, readings: Readings, sensor: SensorState, partition: PartitionState): void {
+    const { devices, history } = this.#state;
+    const { totals, watermark } = sensor;
+    const { time, value, device, identity, rejection } = readings;
+    const nowMs = this.#options.clock.now();
+    const aheadMs = this.#options.clockAheadMs;
+    const { count, appendTime, timestamp } = records;
+    sensor.lastArrival = nowMs;
+    sensor.changed = true;
+    totals.received += count;
+    const keptSinceMs = this.#state.keptSince * 1000;
+    let latestMs = nowMs + aheadMs;
+    for (let i = 0; i < count; i++) {
+      if (rejection[i] !== ACCEPTED) {
+        this.#reject(records, i, rejection[i], sensor, partition, nowMs);
+        continue;
+      }
+      const slot = device[i];
+      if (!devices.isLoaded(slot)) devices.load(slot);
+      if (devices.heardAt[slot] !== nowMs) this.#hear(slot, sensor, nowMs);
+      const t = time[i];
+      if (appendTime) latestMs = timestamp[i] + aheadMs;
+      const impossible = t > latestMs || t < CLOCK_BEHIND_MS;
+      const kind = identity[i];
+      if (kind !== IDENTITY_OFFSET) {
+        const verdict = this.#identity.judge(readings, i, sensor.id, impossible);
+        if (verdict !== NEW) {
+          totals.duplicates++;
+          if (verdict === CONFLICT) totals.conflicts++;
+          continue;
+        }
+        totals.implicitBoots += this.#identity.startedBoots;
+        devices.touch(slot);
+      }
+      if (impossible) {
+        this.#quarantine(readings, i, sensor, latestMs - aheadMs);
+        continue;
+      }
+      const late = watermark.isLate(t, nowMs) ? 1 : 0;
+      if (kind === IDENTITY_SEQUENCE) {
+        totals.sequence++;
+        if (readings.boot[i] === NO_BOOT) this.#identity.counted(slot, readings.sequence[i], t);
+      } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
+      else totals.offset++;
+      if (t > devices.newest[slot]) {
+        devices.newest[slot] = t;
+        devices.touch(slot);
+      }
+      if (t > partition.newest) partition.newest = t;
+      this.#count(sensor, t, value[i], late);
+      if (t >= keptSinceMs) history.fold(sensor.id, t, value[i], late);
+      else totals.expired++;
+    }
+  }
+
+  #hear(slot: number, sensor: SensorState, nowMs: number): void {
+    const { heardAt } = this.#state.devices;
+    const wasSilent = heardAt[slot] < nowMs - ACTIVE_DEVICE_MS;
+    heardAt[slot] = nowMs;
+    if (wasSilent) sensor.watermark.joined(slot);
+  }
+
+  #count(sensor: SensorState, time: number, value: number, late: number): void {
+    const { totals } = sensor;
+    totals.counted++;
+    totals.late += late;
+    if (time < totals.firstTime) totals.firstTime = time;
+    if (time > totals.lastTime || (time === totals.lastTime && value > totals.lastValue)) {
+      totals.lastTime = time;
+      totals.lastValue = value;
+    }
+  }
+
+  #quarantine(readings: Readings, i: number, sensor: SensorState, reference: number): void {
+    const { quarantine, deviceNames, bootNames } = this.#state;
+    sensor.totals.quarantined++;
+    if (quarantine.size >= QUARANTINE_ROWS_MAX) {
+      sensor.totals.quarantineDropped++;
+      return;
+    }
+    const time = readings.time[i];
+    quarantine.pending.push({
+      id: quarantine.takeId(),
+      sensor: sensor.id,
+      device: deviceNames.text(readings.device[i]),
+      boot:
+        readings.boot[i] === NO_BOOT || readings.identity[i] !== IDENTITY_SEQUENCE
+          ? null
+          : bootNames.text(readings.boot[i]),
+      sequence: readings.identity[i] === IDENTITY_SEQUENCE ? readings.sequence[i] : null,
+      value: readings.value[i],
+      time,
+      judgedAgainst: reference,
+      reason: time < CLOCK_BEHIND_MS ? "before-2000" : "ahead",
+    });
+  }
+
+  /** Counts a reading that was held back: its identity is marked already, its clock is not judged again. */
+  release(sensor: SensorState, time: number, value: number): void {
+    sensor.totals.quarantined--;
+    sensor.changed = true;
+    this.#count(sensor, time, value, 0);
+    if (time >= this.#state.keptSince * 1000) this.#state.history.fold(sensor.id, time, value, 0);
+    else sensor.totals.expired++;
+    this.waiting++;
+  }
+
+  /**
+   * Takes a refused record in after all, when today's decoders can read it.
+   * @returns false when it is refused again; nothing has changed then
+   */
+  retry(row: RejectionRow, sensor: SensorState, partition: PartitionState): boolean {
+    if (row.bytes.length < row.length) return false; // cut: the log has all of it
+    const records = recordOf(row);
+    this.#decoder(sensor).decode(records, this.#readings);
+    if (this.#readings.rejection[0] !== ACCEPTED) return false;
+    sensor.totals.received--;
+    sensor.totals.rejected--;
+    this.#takeReadings(records, this.#readings, sensor, partition);
+    this.waiting++;
+    return true;
+  }
+
+  #reject(
+    records: Records,
+    i: number,
+    code: number,
+    sensor: SensorState,
+    partition: PartitionState,
+    nowMs: number,
+  ): void {
+    const { rejections } = this.#state;
+    sensor.totals.rejected++;
+    const start = records.valueStart[i];
+    const length = start === ABSENT ? 0 : records.valueEnd[i] - start;
+    const kept = Math.min(length, REJECTION_BYTES_MAX);
+    this.waitingRejectedBytes += kept;
+    rejections.pending.push({
+      id: rejections.takeId(),
+      sensor: sensor.id,
+      partition: partition.partition,
+      offset: records.offset[i],
+      code: rejectionAt(code).code,
+      key: records.keyStart[i] === ABSENT ? null : records.data.slice(records.keyStart[i], records.keyEnd[i]),
+      bytes: kept === 0 ? new Uint8Array(0) : records.data.slice(start, start + kept),
+      length,
+      timestamp: records.timestamp[i],
+      appendTime: records.appendTime,
+      arrival: nowMs,
+    });
+  }
+}
+
+/** A refused record as it came from the log. */
+function recordOf(row: RejectionRow): Records {
+  const records = new Records(1);
+  const key = row.key ?? new Uint8Array(0);
+  records.data = Buffer.concat([key, row.bytes]);
+  records.count = 1;
+  records.offset[0] = row.offset;
+  records.timestamp[0] = row.timestamp;
+  records.appendTime = row.appendTime;
+  records.keyStart[0] = row.key === null ? ABSENT : 0;
+  records.keyEnd[0] = key.length;
+  records.valueStart[0] = key.length;
+  records.valueEnd[0] = key.length + row.bytes.length;
+  return records;
+}

@@ -1,0 +1,67 @@
+/** What a sensor's readings came to, since its history began: received = counted + duplicates + quarantined + rejected, always. */
+import { ByteReader, ByteWriter } from "../core/bytes.ts";
+
+/** Stored in this order; a new one goes last. */
+const FIELDS = [
+  "received",
+  "counted",
+  "duplicates",
+  "conflicts",
+  "quarantined",
+  "rejected",
+  "late",
+  "gapRecords",
+  "implicitBoots",
+  "explicit",
+  "sequence",
+  "offset",
+  "firstTime",
+  "lastTime",
+  "lastValue",
+  "quarantineDropped",
+  "rejectionsDropped",
+  "expired",
+] as const;
+
+const out = new ByteWriter(256);
+
+/** Mutable counts of one sensor. */
+export class Totals {
+  received = 0;
+  counted = 0;
+  duplicates = 0;
+  /** Duplicates with another value than the first. */
+  conflicts = 0;
+  quarantined = 0;
+  rejected = 0;
+  late = 0;
+  gapRecords = 0;
+  implicitBoots = 0;
+  /** Counted readings by identity. */
+  explicit = 0;
+  sequence = 0;
+  offset = 0;
+  /** Event times of the first and newest counted reading, ms; infinite before the first. */
+  firstTime = Number.POSITIVE_INFINITY;
+  lastTime = Number.NEGATIVE_INFINITY;
+  /** Of equal newest times the largest value. */
+  lastValue = 0;
+  /** Quarantined readings and rejected records that found their list full: counted, in the log, but not listed. */
+  quarantineDropped = 0;
+  rejectionsDropped = 0;
+  /** Counted readings older than the history is kept. */
+  expired = 0;
+
+  encode(): Uint8Array<ArrayBuffer> {
+    out.reset();
+    for (const field of FIELDS) out.f64(this[field]);
+    return out.finish();
+  }
+
+  static decode(bytes: Uint8Array): Totals {
+    const totals = new Totals();
+    const from = new ByteReader(bytes);
+    for (const field of FIELDS) if (!from.done) totals[field] = from.f64();
+    return totals;
+  }
+}

@@ -1,0 +1,78 @@
+/** `completeUntil` of a sensor: the smallest newest event time over the devices heard from in the last minute. It informs, and discards nothing. */
+import { ACTIVE_DEVICE_MS } from "../core/limits.ts";
+import type { Devices } from "./devices.ts";
+
+/** With more active devices than this, the mark is looked up every so many readings instead of whenever it may have moved. */
+const EXACT_DEVICES_MAX = 1000;
+const READINGS_BETWEEN = 65_536;
+
+export class Watermark {
+  readonly #devices: Devices;
+  readonly #sensor: number;
+  /** The device that held the mark when it was last looked up, and the mark then. The true one lies between it and that device's newest. */
+  #slot = -1;
+  #floor = Number.NEGATIVE_INFINITY;
+  #active = 0;
+  #readings = 0;
+  /** The newest event time read from partitions that are not read to their end yet; Infinity when there is none. */
+  unreadLimit = Number.POSITIVE_INFINITY;
+
+  constructor(devices: Devices, sensor: number) {
+    this.#devices = devices;
+    this.#sensor = sensor;
+  }
+
+  /** The mark now, ms; null before the first reading. O(devices). */
+  now(nowMs: number): number | null {
+    this.#lookUp(nowMs);
+    const mark = Math.min(this.#floor, this.unreadLimit);
+    return Number.isFinite(mark) ? mark : null;
+  }
+
+  /** Whether a reading of that event time is late as it arrives. Amortised O(1). */
+  isLate(time: number, nowMs: number): boolean {
+    if (time >= this.unreadLimit || this.#slot < 0) return false;
+    this.#readings++;
+    if (time >= this.#devices.newest[this.#slot] && this.#devices.id[this.#slot] !== 0) return false;
+    if (time < this.#floor && this.#floor !== Number.POSITIVE_INFINITY) return true;
+    if (this.#active > EXACT_DEVICES_MAX && this.#readings < READINGS_BETWEEN) return false;
+    this.#lookUp(nowMs);
+    return time < this.#floor && this.#slot >= 0;
+  }
+
+  /** A device was heard from that was silent (or unknown): it may hold the mark. */
+  joined(slot: number): void {
+    const newest = this.#devices.newest[slot];
+    if (newest === Number.NEGATIVE_INFINITY) return;
+    if (this.#slot < 0 || newest < this.#floor) {
+      this.#slot = slot;
+      this.#floor = newest;
+    }
+  }
+
+  /** Devices may have fallen silent or been let go of: look again when next asked. */
+  expire(nowMs: number): void {
+    this.#lookUp(nowMs);
+  }
+
+  #lookUp(nowMs: number): void {
+    const { newest, heardAt, slotsOf } = this.#devices;
+    let slot = -1;
+    let floor = Number.POSITIVE_INFINITY;
+    let active = 0;
+    for (const candidate of slotsOf.get(this.#sensor) ?? []) {
+      if (heardAt[candidate] < nowMs - ACTIVE_DEVICE_MS || newest[candidate] === Number.NEGATIVE_INFINITY) continue;
+      active++;
+      if (newest[candidate] < floor) {
+        floor = newest[candidate];
+        slot = candidate;
+      }
+    }
+    this.#readings = 0;
+    this.#active = active;
+    // With nobody heard from, the mark stays where it was.
+    if (active === 0) return;
+    this.#slot = slot;
+    this.#floor = floor;
+  }
+}

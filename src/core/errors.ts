@@ -22,10 +22,14 @@ export const ERRORS = {
   "request-invalid": { retryable: false, status: 400 },
   "request-too-large": { retryable: false, status: 413 },
   "not-found": { retryable: false, status: 404 },
+  "method-not-allowed": { retryable: false, status: 405 },
   "not-authorized": { retryable: false, status: 401 },
+  "origin-refused": { retryable: false, status: 403 },
   "too-busy": { retryable: true, status: 503 },
+  "not-ready": { retryable: true, status: 503 },
   "server-unreachable": { retryable: true, status: 503 },
   "disk-full": { retryable: true, status: 503 },
+  internal: { retryable: false, status: 500 },
 } as const satisfies Record<string, { retryable: boolean; status: number }>;
 
 export type ErrorCode = keyof typeof ERRORS;

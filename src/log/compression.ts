@@ -69,6 +69,13 @@ function zlibOptions(packed: Buffer) {
   return { chunkSize, maxOutputLength: DECOMPRESSED_BYTES_MAX };
 }
 
+/**
+ * The most that a byte can decompress to: a snappy copy of 64 bytes takes 3, an LZ4 match grows by 255 with each byte. A larger claim is malformed;
+ * it is refused before the codec reserves memory for it, which WebAssembly never gives back.
+ */
+const SNAPPY_RATIO_MAX = 22;
+const LZ4_RATIO_MAX = 255;
+
 function requireBound(bytes: number): void {
   if (bytes > DECOMPRESSED_BYTES_MAX) {
     throw new Error(`decompressed bytes must be <= ${DECOMPRESSED_BYTES_MAX}, were up to ${bytes}`);
@@ -99,7 +106,10 @@ function snappyBound(packed: Buffer, start: number, end: number): number {
   let length = 0;
   for (let p = start, scale = 1; p < end && p < start + 5; p++, scale *= 128) {
     length += (packed[p] & 127) * scale;
-    if (packed[p] < 128) return length;
+    if (packed[p] >= 128) continue;
+    const possible = (end - start) * SNAPPY_RATIO_MAX;
+    if (length > possible) throw new Error(`a snappy block must hold <= ${possible} bytes, claims ${length}`);
+    return length;
   }
   throw new Error("a snappy block's length is malformed");
 }
@@ -111,10 +121,11 @@ function lz4Bound(packed: Buffer): number {
   const blockBytesMax = 1 << (8 + 2 * ((packed[5] >> 4) & 7));
   const blockChecksumBytes = flags & 0x10 ? 4 : 0;
   let p = 7 + (flags & 0x08 ? 8 : 0) + (flags & 0x01 ? 4 : 0);
-  for (let bound = 0; ; bound += blockBytesMax) {
+  for (let bound = 0; ; ) {
     if (p + 4 > packed.length) throw new Error("an LZ4 block's length is cut off");
-    const size = packed.readUInt32LE(p);
+    const size = packed.readUInt32LE(p) & 0x7fffffff; // the highest bit: not compressed
     if (size === 0) return bound;
-    p += 4 + (size & 0x7fffffff) + blockChecksumBytes;
+    bound += Math.min(blockBytesMax, size * LZ4_RATIO_MAX);
+    p += 4 + size + blockChecksumBytes;
   }
 }

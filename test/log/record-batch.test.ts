@@ -1,0 +1,441 @@
+/** RecordBatch v2: against a plain encoder with BigInt, against the Kafka client's own codec, and against damage. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { createRecordsBatch, Reader, readRecordsBatch } from "@platformatic/kafka";
+import { crc32c as clientCrc, lz4Compress, snappyCompress } from "@platformatic/wasm-utils";
+import { TidemarkError } from "../../src/core/errors.ts";
+import { Random } from "../../src/core/random.ts";
+import { Records } from "../../src/core/records.ts";
+import { compressBatch, encodeBatch } from "../../src/log/batch-writer.ts";
+import { CODECS, DECOMPRESSED_BYTES_MAX } from "../../src/log/compression.ts";
+import { crc32c } from "../../src/log/crc32c.ts";
+import {
+  BatchHeader,
+  CONTROL_ABORT,
+  CONTROL_COMMIT,
+  controlType,
+  decodeBatch,
+  nextBatchOffset,
+  readBatchHeader,
+} from "../../src/log/record-batch.ts";
+import { seen } from "../suites/log-suite.ts";
+
+/** A record as a foreign producer may write it. */
+interface Foreign {
+  readonly offsetDelta: number;
+  readonly timestampDelta: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly (readonly [Buffer, Buffer | null])[];
+}
+
+interface ForeignBatch {
+  readonly baseOffset: bigint;
+  readonly records: readonly Foreign[];
+  readonly baseTimestamp: bigint;
+  readonly maxTimestamp: bigint;
+  readonly attributes: number;
+  readonly producerId?: bigint;
+  readonly lastOffsetDelta?: number;
+  /** Wraps the records' bytes: a codec, or damage. */
+  readonly body?: (bytes: Buffer) => Buffer;
+  readonly count?: number;
+}
+
+function zigzag(value: bigint | number): Buffer {
+  let rest = BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n));
+  const bytes: number[] = [];
+  for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  bytes.push(Number(rest));
+  return Buffer.from(bytes);
+}
+
+function field(bytes: Buffer | null): Buffer {
+  return bytes === null ? zigzag(-1) : Buffer.concat([zigzag(bytes.length), bytes]);
+}
+
+function foreignRecord({ offsetDelta, timestampDelta, key, value, headers }: Foreign): Buffer {
+  const body = Buffer.concat([
+    Buffer.from([0]),
+    zigzag(timestampDelta),
+    zigzag(offsetDelta),
+    field(key),
+    field(value),
+    zigzag(headers.length),
+    ...headers.flatMap(([name, content]) => [field(name), field(content)]),
+  ]);
+  return Buffer.concat([zigzag(body.length), body]);
+}
+
+/** CRC-32C a bit at a time. */
+function slowCrc(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+function foreignBatch(batch: ForeignBatch): Buffer {
+  const plain = Buffer.concat(batch.records.map(foreignRecord));
+  const body = batch.body?.(plain) ?? plain;
+  const bytes = Buffer.alloc(61 + body.length);
+  bytes.writeBigInt64BE(batch.baseOffset, 0);
+  bytes.writeInt32BE(bytes.length - 12, 8);
+  bytes.writeInt32BE(17, 12);
+  bytes.writeInt8(2, 16);
+  bytes.writeInt16BE(batch.attributes, 21);
+  bytes.writeInt32BE(batch.lastOffsetDelta ?? batch.records.at(-1)?.offsetDelta ?? 0, 23);
+  bytes.writeBigInt64BE(batch.baseTimestamp, 27);
+  bytes.writeBigInt64BE(batch.maxTimestamp, 35);
+  bytes.writeBigInt64BE(batch.producerId ?? -1n, 43);
+  bytes.writeInt16BE(3, 51);
+  bytes.writeInt32BE(5, 53);
+  bytes.writeInt32BE(batch.count ?? batch.records.length, 57);
+  body.copy(bytes, 61);
+  return sealed(bytes);
+}
+
+/** Writes the checksum that belongs to the bytes as they are. */
+function sealed(bytes: Buffer): Buffer {
+  bytes.writeUInt32BE(clientCrc(bytes.subarray(21)), 17);
+  return bytes;
+}
+
+function xerial(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])];
+  for (let p = 0; p < bytes.length; p += 1000) {
+    const block = snappyCompress(bytes.subarray(p, p + 1000));
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(block.length);
+    parts.push(length, block);
+  }
+  return Buffer.concat(parts);
+}
+
+const foreignCodecs: readonly { attributes: number; body: (bytes: Buffer) => Buffer }[] = [
+  { attributes: 0, body: (bytes) => bytes },
+  { attributes: 1, body: (bytes) => gzipSync(bytes, { level: 1 }) },
+  { attributes: 2, body: (bytes) => Buffer.from(snappyCompress(bytes)) },
+  { attributes: 2, body: xerial },
+  { attributes: 3, body: (bytes) => Buffer.from(lz4Compress(bytes)) },
+  { attributes: 4, body: (bytes) => zstdCompressSync(bytes) },
+];
+
+const noise = Buffer.from(Array.from({ length: 65_536 }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 13) & 255));
+
+function randomBytes(random: Random, length: number): Buffer {
+  const start = random.integer(0, noise.length - length);
+  return noise.subarray(start, start + length);
+}
+
+function randomBatch(random: Random, count = random.pick([1, 1, 2, 3, 10, 70, 200])): ForeignBatch {
+  const appendTime = random.chance(0.2);
+  const baseTimestamp = BigInt(random.pick([1_750_000_000_000, 0, -1, -62_135_596_800_000, 2 ** 45]));
+  const lengths = [0, 0, 1, 2, 5, 62, 63, 64, 65, 127, 128, 300, 8191, 8192, 20_000];
+  let offsetDelta = 0;
+  const records = Array.from({ length: count }, (): Foreign => {
+    const own = offsetDelta;
+    offsetDelta += random.chance(0.1) ? random.pick([2, 65, 9000, 2_000_000]) : 1;
+    const length = random.chance(0.1) ? random.pick(lengths) : random.integer(0, 20);
+    return {
+      offsetDelta: own,
+      timestampDelta: BigInt(
+        random.pick([0, 1, -1, 63, 64, -65, 8191, 8192, 1_048_575, 1_048_576, -(2 ** 28), 2 ** 40]),
+      ),
+      key: random.chance(0.5) ? null : randomBytes(random, random.chance(0.05) ? random.pick(lengths) : 3),
+      value: random.chance(0.05) ? null : randomBytes(random, length),
+      headers: random.chance(0.8) ? [] : [[Buffer.from("trace"), random.chance(0.5) ? null : randomBytes(random, 9)]],
+    };
+  });
+  const codec = random.pick(foreignCodecs);
+  return {
+    baseOffset: BigInt(random.pick([0, 1, 4_294_967_295, 4_294_967_296, 2 ** 53 - 2 ** 32])),
+    records,
+    baseTimestamp,
+    maxTimestamp: appendTime ? 1_750_000_123_456n : baseTimestamp + 5n,
+    attributes: codec.attributes | (appendTime ? 8 : 0) | (random.chance(0.2) ? 16 : 0),
+    producerId: random.pick([-1n, 0n, 4_294_967_297n]),
+    lastOffsetDelta: offsetDelta - 1 + random.pick([0, 0, 3]),
+    body: codec.body,
+  };
+}
+
+/** What must come out, straight from the batch's description. */
+function expected(batch: ForeignBatch, from: number) {
+  return batch.records
+    .map(({ offsetDelta, timestampDelta, key, value }) => ({
+      offset: Number(batch.baseOffset) + offsetDelta,
+      key: key === null ? null : key.toString("latin1"),
+      value: value === null ? null : value.toString("latin1"),
+      time: Number(batch.attributes & 8 ? batch.maxTimestamp : batch.baseTimestamp + timestampDelta),
+      appendTime: (batch.attributes & 8) !== 0,
+    }))
+    .filter((row) => row.offset >= from);
+}
+
+function corrupt(pattern: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof TidemarkError && error.code === "log-corrupt" && pattern.test(error.message);
+}
+
+describe("RecordBatch v2", () => {
+  test("any batch of a foreign producer, in every codec, from any offset, amid other bytes", () => {
+    const random = new Random(1);
+    const into = new Records(1);
+    const rows = { decoded: 0, left: 0 };
+    for (let round = 0; round < 400; round++) {
+      const batch = randomBatch(random);
+      const bytes = foreignBatch(batch);
+      const before = randomBytes(random, random.integer(0, 9));
+      const all = Buffer.concat([before, bytes, randomBytes(random, random.integer(0, 70))]);
+      const from = Number(batch.baseOffset) + random.pick([-5, 0, 0, 0, 1, 17, 100, 3_000_000]);
+      assert.equal(decodeBatch(all, before.length, all.length, from, into), before.length + bytes.length);
+      assert.deepEqual(seen(into), expected(batch, from));
+      const next = Number(batch.baseOffset) + (batch.lastOffsetDelta ?? 0) + 1;
+      assert.equal(into.nextOffset, Math.max(next, from));
+      rows.decoded += into.count;
+      rows.left += batch.records.length - into.count;
+      const header = new BatchHeader();
+      assert.ok(readBatchHeader(all, before.length, all.length, header));
+      assert.equal(header.isTransactional, (batch.attributes & 16) !== 0);
+      assert.equal(header.isControl, false);
+      assert.equal(header.producerId, Number(batch.producerId));
+      assert.equal(header.nextOffset, next);
+    }
+    assert.ok(rows.decoded > 5000 && rows.left > 500, JSON.stringify(rows));
+  });
+
+  test("batches of the Kafka client in every codec", () => {
+    const into = new Records();
+    for (const compression of CODECS) {
+      const messages = Array.from({ length: 300 }, (_, i) => ({
+        topic: "temperature",
+        key: Buffer.from(`device-${i % 3}`),
+        value: Buffer.from(`${(i * 37) % 101}`),
+        timestamp: 1_750_000_000_000n + BigInt(i * 1000),
+        headers: new Map([[Buffer.from("h"), Buffer.from(`${i}`)]]),
+      }));
+      const bytes = Buffer.from(createRecordsBatch(messages, { compression }).buffer);
+      assert.equal(decodeBatch(bytes, 0, bytes.length, 0, into), bytes.length);
+      assert.deepEqual(
+        seen(into),
+        messages.map(({ key, value, timestamp }, offset) => {
+          return { offset, key: `${key}`, value: `${value}`, time: Number(timestamp), appendTime: false };
+        }),
+      );
+    }
+  });
+
+  test("the Kafka client reads what is encoded here, in every codec", () => {
+    for (const codec of CODECS) {
+      const records = Array.from({ length: 300 }, (_, i) => {
+        const value = Buffer.from(`${(i * 37) % 101}`);
+        return i % 3 === 0 ? { value } : { value, key: Buffer.from(`device-${i % 3}`) };
+      });
+      const timestamp = records.map((_, i) => 1_750_000_000_000 + ((i * 7919) % 5000) - 2500);
+      const bytes = encodeBatch({ baseOffset: 2 ** 40, records, timestamp, codec });
+      const batch = readRecordsBatch(Reader.from(Buffer.from(bytes)));
+      assert.equal(batch.firstOffset, 2n ** 40n);
+      assert.equal(batch.attributes, CODECS.indexOf(codec));
+      assert.equal(batch.crc, slowCrc(bytes.subarray(21)));
+      assert.equal(batch.maxTimestamp, BigInt(Math.max(...timestamp)));
+      assert.deepEqual(
+        batch.records.map((row) => [row.offsetDelta, row.key, row.value, batch.firstTimestamp + row.timestampDelta]),
+        records.map((row, i) => [i, row.key ?? null, row.value, BigInt(timestamp[i])]),
+      );
+    }
+  });
+
+  test("what does not get smaller is not compressed", () => {
+    const batch = encodeBatch({ baseOffset: 0, records: [{ value: Buffer.from("1") }], timestamp: 1 });
+    assert.equal(compressBatch(batch, "zstd"), batch);
+  });
+
+  test("every cut is an incomplete batch", () => {
+    const batch = foreignBatch({ ...randomBatch(new Random(5)), attributes: 0, body: (bytes) => bytes });
+    const into = new Records();
+    for (let end = 0; end < batch.length; end += end < 80 ? 1 : 37) {
+      assert.equal(decodeBatch(batch, 0, end, 0, into), -1);
+      assert.equal(nextBatchOffset(batch, 0, end), -1);
+    }
+  });
+
+  test("the header walk gives the offset after all complete batches", () => {
+    const random = new Random(9);
+    let all = Buffer.alloc(0);
+    for (let base = 0, i = 0; i < 5; i++) {
+      const batch = { ...randomBatch(random), baseOffset: BigInt(base) };
+      const start = all.length;
+      all = Buffer.concat([all, foreignBatch(batch)]);
+      assert.equal(nextBatchOffset(all, 0, all.length - 1), base === 0 ? -1 : base);
+      base += (batch.lastOffsetDelta ?? 0) + 1;
+      assert.equal(nextBatchOffset(all, 0, all.length), base);
+      assert.equal(nextBatchOffset(all, start, all.length), base);
+      assert.equal(nextBatchOffset(Buffer.concat([all, Buffer.alloc(100)]), 0, all.length + 100), base);
+    }
+  });
+
+  test("a batch that compaction emptied moves the offset", () => {
+    const into = new Records();
+    const times = { baseTimestamp: -1n, maxTimestamp: -1n, attributes: 0 };
+    const bytes = foreignBatch({ baseOffset: 10n, records: [], lastOffsetDelta: 4, ...times });
+    assert.equal(decodeBatch(bytes, 0, bytes.length, 0, into), bytes.length);
+    assert.equal(into.count, 0);
+    assert.equal(into.nextOffset, 15);
+  });
+
+  test("control batches hold no readings, and say what became of the transaction", () => {
+    for (const [type, wanted] of [
+      [0, CONTROL_ABORT],
+      [1, CONTROL_COMMIT],
+    ]) {
+      const marker = { offsetDelta: 0, timestampDelta: 0n, value: Buffer.alloc(6), headers: [] };
+      const times = { baseTimestamp: 1n, maxTimestamp: 1n };
+      const key = Buffer.from([0, 0, 0, type]);
+      const own = { baseOffset: 7n, attributes: 0x30, producerId: 4711n, records: [{ ...marker, key }] };
+      const bytes = foreignBatch({ ...own, ...times });
+      const into = new Records();
+      assert.equal(decodeBatch(bytes, 0, bytes.length, 0, into), bytes.length);
+      assert.equal(into.count, 0);
+      assert.equal(into.nextOffset, 8);
+      const header = new BatchHeader();
+      assert.ok(readBatchHeader(bytes, 0, bytes.length, header));
+      assert.ok(header.isControl && header.isTransactional);
+      assert.equal(header.producerId, 4711);
+      assert.equal(controlType(bytes, header), wanted);
+    }
+  });
+
+  test("a flipped bit is damage, named with the base offset, or lies where no checksum looks", () => {
+    const random = new Random(3);
+    const into = new Records();
+    const batch = foreignBatch({ ...randomBatch(random), baseOffset: 4711n, attributes: 0, body: (bytes) => bytes });
+    for (let round = 0; round < 2000; round++) {
+      const flipped = Buffer.from(batch);
+      const at = random.chance(0.5) ? random.integer(0, 60) : random.integer(0, batch.length - 1);
+      flipped[at] ^= 1 << random.integer(0, 7);
+      if (at >= 17)
+        assert.throws(() => decodeBatch(flipped, 0, flipped.length, 0, into), corrupt(/offset 4711 is damaged/));
+      else decodeOrDamage(flipped, into);
+    }
+  });
+
+  test("malformed records under a right checksum never read out of bounds", () => {
+    const random = new Random(4);
+    const into = new Records();
+    const outcomes = { decoded: 0, damaged: 0 };
+    for (let round = 0; round < 6000; round++) {
+      const codec = random.chance(0.8) ? foreignCodecs[0] : random.pick(foreignCodecs);
+      const body = (bytes: Buffer) => {
+        const packed = Buffer.from(codec.body(bytes));
+        for (let i = random.integer(1, 3); i > 0; i--) {
+          packed[random.integer(0, packed.length - 1)] = random.pick([
+            0,
+            1,
+            2,
+            127,
+            128,
+            254,
+            255,
+            random.integer(0, 255),
+          ]);
+        }
+        return random.chance(0.1) ? packed.subarray(0, random.integer(0, packed.length)) : packed;
+      };
+      const { records } = randomBatch(random, random.integer(1, 5));
+      const own = { baseOffset: 4711n, baseTimestamp: 0n, maxTimestamp: 0n, attributes: codec.attributes };
+      const bytes = foreignBatch({
+        ...own,
+        records,
+        body,
+        count: records.length + random.pick([0, 0, 0, -1, 1, 2 ** 30]),
+      });
+      outcomes[decodeOrDamage(bytes, into) ? "decoded" : "damaged"]++;
+    }
+    assert.ok(outcomes.decoded > 500 && outcomes.damaged > 500, JSON.stringify(outcomes));
+    // The codecs still work after what they refused.
+    for (const codec of foreignCodecs) {
+      const batch = { ...randomBatch(random), attributes: codec.attributes, body: codec.body };
+      const bytes = foreignBatch(batch);
+      assert.equal(decodeBatch(bytes, 0, bytes.length, 0, into), bytes.length);
+      assert.deepEqual(seen(into), expected(batch, 0));
+    }
+  });
+
+  test("random bytes under a right header and checksum", () => {
+    const random = new Random(8);
+    const into = new Records();
+    for (let round = 0; round < 3000; round++) {
+      const body = () => randomBytes(random, random.integer(0, 120));
+      const own = { baseOffset: 4711n, baseTimestamp: 0n, maxTimestamp: 0n, attributes: random.integer(0, 7) };
+      decodeOrDamage(
+        foreignBatch({ ...own, records: [], body, count: random.integer(0, 9), lastOffsetDelta: 20 }),
+        into,
+      );
+    }
+  });
+
+  test("a batch that claims to decompress to more than the bound is refused", () => {
+    const into = new Records();
+    const huge = Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1);
+    for (const { attributes, body } of foreignCodecs.filter((codec) => codec.attributes > 0 && codec.body !== xerial)) {
+      const own = { baseOffset: 4711n, baseTimestamp: 0n, maxTimestamp: 0n, attributes, records: [] };
+      const bytes = foreignBatch({ ...own, body: () => body(huge), count: 1 });
+      assert.throws(() => decodeBatch(bytes, 0, bytes.length, 0, into), corrupt(/cannot be decompressed/));
+    }
+  });
+
+  test("an unknown codec or version is named", () => {
+    const into = new Records();
+    const own = { baseOffset: 4711n, baseTimestamp: 0n, maxTimestamp: 0n, records: [] };
+    const unknown = foreignBatch({ ...own, attributes: 5, body: () => Buffer.alloc(9), count: 1 });
+    assert.throws(() => decodeBatch(unknown, 0, unknown.length, 0, into), corrupt(/codec must be 0 to 4, was 5/));
+    const older = foreignBatch({ ...own, attributes: 0 });
+    older[16] = 1;
+    assert.throws(
+      () => decodeBatch(older, 0, older.length, 0, into, "t"),
+      corrupt(/Cannot decode t: .*magic must be 2, was 1/),
+    );
+  });
+});
+
+/** Decodes; what comes out must lie within the bytes. @returns false when the batch was refused as damaged or is incomplete */
+function decodeOrDamage(bytes: Buffer, into: Records): boolean {
+  try {
+    const end = decodeBatch(bytes, 0, bytes.length, 0, into);
+    if (end === -1) return false;
+    assert.equal(end, bytes.length);
+  } catch (error) {
+    assert.ok(error instanceof TidemarkError && error.code === "log-corrupt", String(error));
+    assert.match(error.message, /the batch at offset -?\d+ is damaged/);
+    return false;
+  }
+  for (let i = 0; i < into.count; i++) {
+    if (i > 0) assert.ok(into.offset[i] > into.offset[i - 1]);
+    assert.ok(into.offset[i] < into.nextOffset);
+    for (const [start, end] of [
+      [into.keyStart[i], into.keyEnd[i]],
+      [into.valueStart[i], into.valueEnd[i]],
+    ]) {
+      assert.ok(
+        (start === -1 && end === -1) || (start >= 0 && start <= end && end <= into.data.length),
+        `${start} ${end}`,
+      );
+    }
+  }
+  return true;
+}
+
+describe("CRC-32C", () => {
+  test("the check value of the polynomial, and every length against a bit at a time", () => {
+    const random = new Random(2);
+    assert.equal(crc32c(Buffer.from("123456789"), 0, 9), 0xe3069283);
+    const bytes = randomBytes(random, 700);
+    for (let length = 0; length < 690; length++) {
+      const start = random.integer(0, 9);
+      assert.equal(crc32c(bytes, start, start + length), slowCrc(bytes.subarray(start, start + length)));
+    }
+  });
+});

@@ -46,6 +46,7 @@ const SETTINGS = {
   "share.coordinator.state.topic.min.isr": "1",
   "group.initial.rebalance.delay.ms": "0",
   "log.cleaner.dedupe.buffer.size": "4194304", // the default's 128 MB do not fit the heap
+  "log.retention.ms": "-1", // tests send old timestamps, by which retention goes
   "log.retention.check.interval.ms": "1000",
   "log.initial.task.delay.ms": "1000",
   // A broker that was killed may register again when its session has ended: by default that takes 9 s.

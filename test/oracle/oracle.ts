@@ -1,0 +1,313 @@
+/**
+ * The oracle: what tidemark must answer, recomputed slowly from raw readings. It imports nothing from src/.
+ *
+ *   const oracle = new Oracle({ zone: "Europe/Berlin" });
+ *   for (const arrival of history.arrivals) oracle.receive(arrival);   // in processing order; returns the arrival's fate
+ *   oracle.answer("temperature", startSec, endSec, "p99")              // number | null
+ *   oracle.fault("temperature", startSec, endSec, "p99", got)          // null, or what is wrong with `got`
+ *   oracle.totals("temperature"), oracle.rejections, oracle.quarantine
+ *
+ * Windows are whole seconds of UTC, half-open. Times are ms since the epoch.
+ * `ambiguities` names every decision about implicit boots that the documented rules leave open: compare only where it is empty.
+ */
+import { type Decoded, decodePayload, deviceOf, refused } from "./decode.ts";
+import { DeviceBoots, type Place, placeOutside } from "./identity.ts";
+import { type CountedReading, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
+
+const AHEAD_MS = 300_000;
+const YEAR_2000 = 946_684_800_000;
+
+/** A record in the order it was processed. */
+export interface Arrival {
+  readonly sensor: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** The record's timestamp, ms. */
+  readonly recordTime: number;
+  /** True when the log stamped it itself: then it is what the clock rule judges against. */
+  readonly appendTime: boolean;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** The clock when it was processed, ms. */
+  readonly nowMs: number;
+}
+
+/** What became of an arrival. `replay`: read before, not received again. */
+export type Fate = "counted" | "duplicate" | "ahead" | "before-2000" | "replay" | `rejected:${string}`;
+
+export interface Totals {
+  readonly received: number;
+  readonly counted: number;
+  readonly duplicates: number;
+  /** Duplicates with another value than the first: the most that can be recognised (a part of `duplicates`). */
+  readonly conflicts: number;
+  readonly quarantined: number;
+  readonly rejected: number;
+  /** Boots that a sequence beginning anew has started; a device's first boot is none. */
+  readonly implicitBoots: number;
+  /** Counted readings by what tells them apart. */
+  readonly identities: { readonly explicit: number; readonly sequence: number; readonly offset: number };
+}
+
+export interface Rejection {
+  readonly arrival: Arrival;
+  readonly code: string;
+}
+
+export interface Quarantined {
+  readonly arrival: Arrival;
+  readonly device: string;
+  readonly boot: string | null;
+  /** Only where it is the identity. */
+  readonly sequence: number | null;
+  readonly value: number;
+  readonly time: number;
+  readonly judgedAgainst: number;
+  readonly reason: "ahead" | "before-2000";
+}
+
+interface Sensor {
+  readonly devices: Map<string, DeviceBoots>;
+  /** Explicit ids, each with the value it first came with. */
+  readonly ids: Map<string, number>;
+  readonly readings: CountedReading[];
+  totals: Totals;
+  /** The last window's readings, until another is asked for or a reading comes. */
+  sample: { key: string; sample: Sample } | null;
+}
+
+/** What tells a reading from its duplicates. */
+type IdentityKind = keyof Totals["identities"];
+
+const NOTHING = {
+  received: 0,
+  counted: 0,
+  duplicates: 0,
+  conflicts: 0,
+  quarantined: 0,
+  rejected: 0,
+  implicitBoots: 0,
+  identities: { explicit: 0, sequence: 0, offset: 0 },
+} satisfies Totals;
+
+export class Oracle {
+  readonly rejections: Rejection[] = [];
+  readonly quarantine: Quarantined[] = [];
+  readonly ambiguities: string[] = [];
+  readonly #sensors = new Map<string, Sensor>();
+  /** The offset to read next, by topic id and partition. */
+  readonly #next = new Map<string, number>();
+  readonly #zone: string;
+  readonly #aheadMs: number;
+
+  /** @param options `zone` is for payload times without one (default UTC), `aheadMs` how far ahead a clock may be */
+  constructor(options: { zone?: string; aheadMs?: number } = {}) {
+    this.#zone = options.zone ?? "UTC";
+    this.#aheadMs = options.aheadMs ?? AHEAD_MS;
+  }
+
+  /** Takes one record in. */
+  receive(arrival: Arrival): Fate {
+    const log = JSON.stringify([arrival.topicId, arrival.partition]);
+    if (arrival.offset < (this.#next.get(log) ?? 0)) return "replay";
+    this.#next.set(log, arrival.offset + 1);
+
+    const sensor = this.#sensor(arrival.sensor);
+    this.#add(sensor, { received: 1 });
+    const payload = decodePayload(arrival.value, this.#zone);
+    if (refused(payload)) {
+      this.#add(sensor, { rejected: 1 });
+      this.rejections.push({ arrival, code: payload.code });
+      return `rejected:${payload.code}`;
+    }
+
+    const device = deviceOf(payload.device, arrival.key);
+    const time = payload.time ?? arrival.recordTime;
+    const judgedAgainst = arrival.appendTime ? arrival.recordTime : arrival.nowMs;
+    const reason = time > judgedAgainst + this.#aheadMs ? "ahead" : time < YEAR_2000 ? "before-2000" : null;
+    const { value, boot, sequence, id } = payload;
+    const kind: IdentityKind = id !== null ? "explicit" : sequence !== null ? "sequence" : "offset";
+
+    const boots = this.#boots(sensor, device);
+    const place = this.#place(sensor, boots, payload, time, reason !== null);
+    if (place.ambiguity !== null) {
+      const what = `sequence ${sequence} at ${time} of "${utf8(device)}" of "${arrival.sensor}"`;
+      this.ambiguities.push(`${what}: ${place.ambiguity}`);
+    }
+    if (place.startsBoot) this.#add(sensor, { implicitBoots: 1 });
+    if (place.first !== undefined) {
+      this.#add(sensor, { duplicates: 1, conflicts: place.first === value ? 0 : 1 });
+      return "duplicate";
+    }
+    place.hold(reason === null ? null : time);
+    if (reason !== null) {
+      this.#add(sensor, { quarantined: 1 });
+      this.quarantine.push({
+        arrival,
+        device: utf8(device),
+        boot: boot === null ? null : utf8(boot),
+        sequence: kind === "sequence" ? sequence : null,
+        value,
+        time,
+        judgedAgainst,
+        reason,
+      });
+      return reason;
+    }
+    place.count(time);
+    boots.newest = Math.max(boots.newest, time);
+    this.#count(sensor, { time, value }, kind);
+    return "counted";
+  }
+
+  /** Counts quarantined readings after all. They move no boot's range and no device's newest time. */
+  release(which: (held: Quarantined) => boolean): number {
+    const released = this.quarantine.filter(which);
+    for (const held of released) {
+      this.quarantine.splice(this.quarantine.indexOf(held), 1);
+      const sensor = this.#sensor(held.arrival.sensor);
+      this.#add(sensor, { quarantined: -1 });
+      const payload = decodePayload(held.arrival.value, this.#zone);
+      const explicit = !refused(payload) && payload.id !== null;
+      this.#count(sensor, held, explicit ? "explicit" : held.sequence !== null ? "sequence" : "offset");
+    }
+    return released.length;
+  }
+
+  /** The sensors heard from. */
+  get sensors(): string[] {
+    return [...this.#sensors.keys()];
+  }
+
+  /** The raw counted readings of a sensor, in the order they were counted. */
+  readings(sensor: string): readonly CountedReading[] {
+    return this.#sensors.get(sensor)?.readings ?? [];
+  }
+
+  totals(sensor: string): Totals {
+    return this.#sensors.get(sensor)?.totals ?? NOTHING;
+  }
+
+  /** Event times of the first and newest counted reading of these sensors, ms; null when there is none. */
+  span(sensors: readonly string[]): { first: number; newest: number } | null {
+    let first = Infinity;
+    let newest = -Infinity;
+    for (const { time } of sensors.flatMap((sensor) => this.readings(sensor))) {
+      first = Math.min(first, time);
+      newest = Math.max(newest, time);
+    }
+    return first === Infinity ? null : { first, newest };
+  }
+
+  /** The readings of the seconds [startSec, endSec). O(readings of the sensor). */
+  sample(sensor: string, startSec: number, endSec: number): Sample {
+    const state = this.#sensors.get(sensor);
+    if (state === undefined) return new Sample([]);
+    const key = `${startSec} ${endSec}`;
+    if (state.sample?.key !== key) {
+      const inside = (reading: CountedReading): boolean => {
+        const second = Math.floor(reading.time / 1000);
+        return second >= startSec && second < endSec;
+      };
+      state.sample = { key, sample: new Sample(state.readings.filter(inside)) };
+    }
+    return state.sample.sample;
+  }
+
+  /** A metric over the seconds [startSec, endSec); quantiles as if always exact. @param windowSeconds for `rate` */
+  answer(
+    sensor: string,
+    startSec: number,
+    endSec: number,
+    metric: string,
+    windowSeconds: number = endSec - startSec,
+  ): number | null {
+    return metricOf(this.sample(sensor, startSec, endSec), metric, windowSeconds);
+  }
+
+  /** What is wrong with `got` as the quantile `p` (0..1) of a window; null when nothing is. Past 1,024 distinct values 1% is allowed. */
+  checkQuantile(
+    sensor: string,
+    window: { readonly start: number; readonly end: number },
+    p: number,
+    got: number | null,
+  ): string | null {
+    return quantileFault(this.sample(sensor, window.start, window.end), p, got);
+  }
+
+  /** What is wrong with `got` as any metric of a window; null when nothing is. The same bits are wanted, except of quantiles that may be off. */
+  fault(
+    sensor: string,
+    startSec: number,
+    endSec: number,
+    metric: string,
+    got: number | null,
+    windowSeconds: number = endSec - startSec,
+  ): string | null {
+    const share = shareOf(metric);
+    const sample = this.sample(sensor, startSec, endSec);
+    const wanted = metricOf(sample, metric, windowSeconds);
+    const fault =
+      share !== null
+        ? quantileFault(sample, share, got)
+        : Object.is(wanted, got)
+          ? null
+          : `wanted ${wanted}, got ${Object.is(got, -0) ? "-0" : got}`;
+    return fault === null
+      ? null
+      : `${metric} of "${sensor}" in [${startSec}, ${endSec}), ${sample.count} readings: ${fault}`;
+  }
+
+  #place(sensor: Sensor, boots: DeviceBoots, payload: Decoded, time: number, isWrong: boolean): Place {
+    const { id, boot, sequence, value } = payload;
+    if (id !== null) return placeOutside(sensor.ids.get(id), () => sensor.ids.set(id, value));
+    // Whatever is no replay has an offset that was never seen.
+    if (sequence === null) return placeOutside(undefined, () => {});
+    if (boot !== null) return boots.placeNamed(boot, sequence, value);
+    return payload.time === null
+      ? boots.placeUntimed(sequence, value)
+      : boots.placeTimed(sequence, time, isWrong, value);
+  }
+
+  #sensor(name: string): Sensor {
+    let sensor = this.#sensors.get(name);
+    if (sensor === undefined) {
+      sensor = { devices: new Map(), ids: new Map(), readings: [], totals: NOTHING, sample: null };
+      this.#sensors.set(name, sensor);
+    }
+    return sensor;
+  }
+
+  #boots(sensor: Sensor, device: string): DeviceBoots {
+    let boots = sensor.devices.get(device);
+    if (boots === undefined) sensor.devices.set(device, (boots = new DeviceBoots()));
+    return boots;
+  }
+
+  #count(sensor: Sensor, { time, value }: CountedReading, kind: IdentityKind): void {
+    sensor.readings.push({ time, value });
+    sensor.sample = null;
+    this.#add(sensor, { counted: 1 });
+    const { identities } = sensor.totals;
+    sensor.totals = { ...sensor.totals, identities: { ...identities, [kind]: identities[kind] + 1 } };
+  }
+
+  #add(sensor: Sensor, more: Partial<Omit<Totals, "identities">>): void {
+    const { totals } = sensor;
+    sensor.totals = {
+      received: totals.received + (more.received ?? 0),
+      counted: totals.counted + (more.counted ?? 0),
+      duplicates: totals.duplicates + (more.duplicates ?? 0),
+      conflicts: totals.conflicts + (more.conflicts ?? 0),
+      quarantined: totals.quarantined + (more.quarantined ?? 0),
+      rejected: totals.rejected + (more.rejected ?? 0),
+      implicitBoots: totals.implicitBoots + (more.implicitBoots ?? 0),
+      identities: totals.identities,
+    };
+  }
+}
+
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, "latin1").toString("utf8");
+}

@@ -12,7 +12,7 @@
  *   for (const { start, end } of history.randomWindows(100)) compare(oracle.fault(sensor, start, end, metric, got));
  *
  * `fates[i]` is what must become of `arrivals[i]` (the generator's own truth, found without the oracle's rules). A batch may be split at will;
- * batches with the same topic id and partition may be joined where the clock rule judges against the record's timestamp (`log` not "kafka").
+ * neighbouring batches with the same topic id and partition may be joined where the clock rule judges against the record's timestamp (`log` not "kafka").
  * With `log: "embedded"` there is one partition and the topic is not recreated; record timestamps are the processing clock.
  * For a real broker or a real process use `clock: "still"` (everything is judged at `nowMs`, which should be the real now) and
  * `order: "any"` (the counted set does not depend on how partitions are interleaved; fates of single arrivals may then differ, sums do not).

@@ -1,0 +1,74 @@
+/** What is asked → the text of the answer. The hot path of the server: an answer is put together from ready-made pieces. */
+import type { Clock } from "../core/clock.ts";
+import { resolveWindow } from "../core/time-window.ts";
+import type { Window } from "../core/window.ts";
+import type { Engine } from "../pipeline/engine.ts";
+import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
+import { Receipt } from "./receipt.ts";
+
+const NO_HISTORY = { firstMs: null, lastMs: null };
+
+/** The window that a request means, at this moment. */
+export function windowOf(request: ComputeRequest, engine: Engine, clock: Clock): Window | RefusedRequest {
+  const { bounds } = request;
+  const open = bounds.from === null || bounds.to === null;
+  const window = resolveWindow(bounds, open ? historyOf(request.sensors, engine) : NO_HISTORY, clock.now());
+  if (!("errors" in window)) return window;
+  return { refused: request.errors.toSpliced(request.boundsAt, 0, ...window.errors) };
+}
+
+/** First and newest counted reading of these sensors. */
+function historyOf(sensors: readonly string[], engine: Engine): { firstMs: number | null; lastMs: number | null } {
+  let firstMs = Number.POSITIVE_INFINITY;
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (const sensor of sensors) {
+    const { firstTime, lastTime } = engine.status(sensor);
+    if (firstTime !== null && firstTime < firstMs) firstMs = firstTime;
+    if (lastTime !== null && lastTime > lastMs) lastMs = lastTime;
+  }
+  return firstMs <= lastMs ? { firstMs, lastMs } : NO_HISTORY;
+}
+
+/** `{"result":{"temperature":{"count":61,"min":2}},"errors":[]}` */
+export function answerText(request: ComputeRequest, window: Window, engine: Engine): string {
+  return `${resultText(request, window, engine, null)},"errors":${errorsText(request.errors)}}`;
+}
+
+/** The same with `"receipt"`. */
+export function answerTextWithReceipt(request: ComputeRequest, window: Window, engine: Engine, clock: Clock): string {
+  const receipt = new Receipt(engine, window, clock.now());
+  const result = resultText(request, window, engine, receipt);
+  return `${result},"errors":${errorsText(request.errors)},"receipt":${receipt.text()}}`;
+}
+
+/** `{"result":{},"errors":["…"]}` */
+export function refusalText(errors: readonly string[]): string {
+  return `{"result":{},"errors":${errorsText(errors)}}`;
+}
+
+function errorsText(errors: readonly string[]): string {
+  return errors.length === 0 ? "[]" : JSON.stringify(errors);
+}
+
+function resultText(request: ComputeRequest, window: Window, engine: Engine, receipt: Receipt | null): string {
+  const seconds = window.end - window.start;
+  let text = '{"result":{';
+  let before = "";
+  for (const { sensor, label, columns, needs } of request.asks) {
+    const aggregate = engine.query(sensor, window, needs);
+    receipt?.add(sensor, aggregate);
+    text += before + label;
+    before = "{";
+    for (const column of columns) {
+      text += before + column.label + numberText(column.metric.read(aggregate, seconds));
+      before = ",";
+    }
+    text += "}";
+  }
+  return text + "}";
+}
+
+/** As JSON.stringify has it: no number of JSON is infinite. */
+function numberText(value: number | null): string {
+  return value === null || !Number.isFinite(value) ? "null" : String(value);
+}

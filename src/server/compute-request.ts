@@ -1,0 +1,209 @@
+/** The body of a question → what to compute, or the errors that say why nothing is. */
+import { type Bounds, parseBounds } from "../core/time-window.ts";
+import type { Zone } from "../core/zone.ts";
+import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
+import { depthOf, keysInOrder, parseLenient } from "./lenient-json.ts";
+import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
+import { type Column, MetricColumns } from "./metric-columns.ts";
+import { namesShown } from "./names-shown.ts";
+
+/** What is asked of one sensor; at least one column. */
+export interface Ask {
+  readonly sensor: string;
+  /** `"temperature":` */
+  readonly label: string;
+  readonly columns: readonly Column[];
+  readonly needs: Needs;
+}
+
+export interface ComputeRequest {
+  /** In the order of the body; not empty. */
+  readonly asks: readonly Ask[];
+  /** Known sensors that the body names: what an open bound refers to. */
+  readonly sensors: readonly string[];
+  readonly bounds: Bounds;
+  /** Where among the errors one of the bounds would stand. */
+  readonly boundsAt: number;
+  /** What of the body is not computed, in its order. */
+  readonly errors: readonly string[];
+}
+
+/** A body of which nothing is computed. */
+export interface RefusedRequest {
+  readonly refused: readonly string[];
+}
+
+const SHAPE =
+  'expected a JSON object such as {"temperature":["count","average"],"from":"2020-01-13 15:12:00","to":"2020-01-13 15:13:00"}';
+
+const NEEDS: readonly Needs[] = [
+  { sums: false, quantiles: false },
+  { sums: true, quantiles: false },
+  { sums: false, quantiles: true },
+  ALL_NEEDS,
+];
+
+/** Reads the bodies of questions about these sensors. */
+export class ComputeReader {
+  /** `"temperature":` by sensor. */
+  readonly #labels: ReadonlyMap<string, string>;
+  readonly #zone: Zone;
+  readonly #columns = new MetricColumns();
+
+  constructor(sensors: readonly string[], zone: Zone) {
+    this.#labels = new Map(sensors.map((sensor) => [sensor, `${JSON.stringify(sensor)}:`]));
+    this.#zone = zone;
+  }
+
+  read(body: Buffer): ComputeRequest | RefusedRequest {
+    const source = body.toString("utf8");
+    const parsed = parseLenient(source);
+    if ("unreadable" in parsed) {
+      const what = source.trim() === "" ? "it is empty" : parsed.unreadable;
+      return { refused: [`Unreadable request body: ${SHAPE}; ${what}`] };
+    }
+    const { value, text } = parsed;
+    if (!isObject(value)) {
+      const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
+      return { refused: [`Unreadable request body: ${SHAPE}; it is ${kind}`] };
+    }
+    return new BodyReading(this.#labels, this.#columns, this.#zone).read(value, text);
+  }
+}
+
+/** One body on its way through its keys. */
+class BodyReading {
+  readonly #labels: ReadonlyMap<string, string>;
+  readonly #columns: MetricColumns;
+  readonly #zone: Zone;
+  readonly #asks: Ask[] = [];
+  readonly #sensors: string[] = [];
+  readonly #errors: string[] = [];
+  /** Bounds in the order of the body, each with the number of errors before it. */
+  readonly #places: { readonly name: "from" | "to"; readonly at: number }[] = [];
+  #refused = false;
+
+  constructor(labels: ReadonlyMap<string, string>, columns: MetricColumns, zone: Zone) {
+    this.#labels = labels;
+    this.#columns = columns;
+    this.#zone = zone;
+  }
+
+  read(body: Readonly<Record<string, unknown>>, text: string): ComputeRequest | RefusedRequest {
+    let nested = false;
+    for (const key of keysInOrder(body, text)) {
+      const value = body[key];
+      if (!nested && isNested(value)) {
+        // Texts of errors show such values: JSON.stringify recurses.
+        nested = true;
+        if (depthOf(text) > JSON_DEPTH_MAX) {
+          return { refused: [`Unreadable request body: ${SHAPE}; it is nested more than ${JSON_DEPTH_MAX} deep`] };
+        }
+      }
+      if (key === "from" || key === "to") this.#places.push({ name: key, at: this.#errors.length });
+      else this.#readSensor(key, value);
+    }
+    return this.#conclude(given(body, "from"), given(body, "to"));
+  }
+
+  #readSensor(sensor: string, list: unknown): void {
+    const label = this.#labels.get(sensor);
+    if (label === undefined) {
+      this.#errors.push(`Unexpected key ${sensor} in the request body`);
+      return;
+    }
+    this.#sensors.push(sensor);
+    const what = `Cannot compute metrics for the sensor ${sensor}`;
+    if (!Array.isArray(list)) {
+      this.#refuse(`${what}: expected a list of metrics such as ["count","average"], was ${JSON.stringify(list)}`);
+      return;
+    }
+    if (list.length > METRICS_PER_SENSOR_MAX) {
+      this.#refuse(`${what}: expected at most ${METRICS_PER_SENSOR_MAX} metrics, were ${list.length}`);
+      return;
+    }
+    const columns = this.#readMetrics(sensor, list);
+    if (columns.length > 0) this.#asks.push({ sensor, label, columns, needs: needsOf(columns) });
+  }
+
+  #readMetrics(sensor: string, list: readonly unknown[]): Column[] {
+    const columns: Column[] = [];
+    for (let i = 0; i < list.length; i++) {
+      const name = list[i];
+      if (i > 0 && list.indexOf(name) < i) continue; // asked twice, answered once
+      const column = typeof name === "string" ? this.#columns.find(name) : undefined;
+      if (column !== undefined) columns.push(column);
+      else {
+        const shown = typeof name === "string" ? name : JSON.stringify(name);
+        this.#errors.push(`Unexpected metric ${shown} to compute for the sensor ${sensor}`);
+      }
+    }
+    return columns;
+  }
+
+  #refuse(error: string): void {
+    this.#refused = true;
+    this.#errors.push(error);
+  }
+
+  #conclude(from: unknown, to: unknown): ComputeRequest | RefusedRequest {
+    const bounds = parseBounds(from, to, this.#zone);
+    if ("errors" in bounds) {
+      this.#refused = true;
+      this.#placeBoundErrors(bounds.errors, from, to);
+    } else if (!this.#refused && this.#asks.length > 0) {
+      const boundsAt = this.#places.length === 0 ? this.#errors.length : this.#places[this.#places.length - 1].at;
+      return { asks: this.#asks, sensors: this.#sensors, bounds, boundsAt, errors: this.#errors };
+    }
+    if (this.#errors.length === 0) {
+      const known = namesShown([...this.#labels.keys()]);
+      this.#errors.push(`Nothing to compute: expected at least one sensor (${known}) with a list of metrics`);
+    }
+    return { refused: this.#errors };
+  }
+
+  /** Puts what is wrong with the bounds where the body has them. An error of both stands at the later one. */
+  #placeBoundErrors(both: readonly string[], from: unknown, to: unknown): void {
+    const faults = {
+      from: faultOf(parseBounds(from, undefined, this.#zone)),
+      to: faultOf(parseBounds(undefined, to, this.#zone)),
+    };
+    const last = this.#places.length - 1;
+    for (let i = last; i >= 0; i--) {
+      const { name, at } = this.#places[i];
+      const own = faults.from.length + faults.to.length > 0 ? faults[name] : i === last ? both : [];
+      this.#errors.splice(at, 0, ...own);
+    }
+  }
+}
+
+function faultOf(bounds: ReturnType<typeof parseBounds>): readonly string[] {
+  return "errors" in bounds ? bounds.errors : [];
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A bound that is null is not given. */
+function given(body: Readonly<Record<string, unknown>>, name: "from" | "to"): unknown {
+  return body[name] ?? undefined;
+}
+
+/** True for all but plain values and lists of texts. */
+function isNested(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (!Array.isArray(value)) return true;
+  for (const item of value) if (typeof item !== "string") return true;
+  return false;
+}
+
+function needsOf(columns: readonly Column[]): Needs {
+  let sums = 0;
+  let quantiles = 0;
+  for (const { metric } of columns) {
+    if (metric.needs.sums) sums = 1;
+    if (metric.needs.quantiles) quantiles = 2;
+  }
+  return NEEDS[sums + quantiles];
+}

@@ -1,0 +1,16 @@
+/** `GET /docs/ERRORS.md`: what the `type` of a problem links to. */
+import { readFile } from "node:fs/promises";
+import type { FastifyInstance } from "fastify";
+import { TidemarkError } from "../core/errors.ts";
+import { ERROR_DOCS_PATH } from "./problem.ts";
+
+const FILE = new URL("../../docs/ERRORS.md", import.meta.url);
+
+export function registerErrorDocs(scope: FastifyInstance): void {
+  scope.get(ERROR_DOCS_PATH, async (_request, reply) => {
+    const text = await readFile(FILE, "utf8").catch((cause: unknown) => {
+      throw new TidemarkError("not-found", "Cannot show docs/ERRORS.md: this installation was made without it", cause);
+    });
+    return reply.type("text/markdown; charset=utf-8").send(text);
+  });
+}

@@ -1,0 +1,18 @@
+/** What becomes of an error that a route did not answer itself; a bug is reported to the process and told to nobody else. */
+import type { FastifyReply } from "fastify";
+import { type Problem, problemOf, sendProblem } from "./problem.ts";
+
+/** Told of every exception that is a bug of ours: the process should stop and recover from its last commit. */
+export type OnBug = (error: unknown) => void;
+
+/** @returns the problem that the error is, after a bug was reported */
+export function judge(error: unknown, onBug: OnBug): Problem {
+  const answer = problemOf(error);
+  if (answer.code === "internal") onBug(error);
+  return answer;
+}
+
+export const errorHandler =
+  (onBug: OnBug) =>
+  (error: unknown, _request: unknown, reply: FastifyReply): FastifyReply =>
+    sendProblem(reply, judge(error, onBug));

@@ -1,0 +1,18 @@
+/** `GET /livez`, `GET /readyz`: for whoever keeps the process running. Open to all. */
+import type { FastifyInstance } from "fastify";
+import type { Engine } from "../pipeline/engine.ts";
+import { problem, sendProblem } from "./problem.ts";
+
+export const LIVEZ_PATH = "/livez";
+export const READYZ_PATH = "/readyz";
+
+export function registerHealth(scope: FastifyInstance, engine: Engine): void {
+  // That it is answered at all says that the event loop runs.
+  scope.get(LIVEZ_PATH, (_request, reply) => reply.header("cache-control", "no-store").send({ status: "alive" }));
+  scope.get(READYZ_PATH, (_request, reply) => {
+    reply.header("cache-control", "no-store");
+    const { trouble } = engine;
+    if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${trouble}`));
+    return reply.send({ status: "ready" });
+  });
+}

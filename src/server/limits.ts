@@ -1,0 +1,96 @@
+/** Every bound of the HTTP doors, with its reason; what happens past one stands beside it. */
+
+/** Body of a question, bytes: a thousand sensors with a few metrics each. Past it 413. */
+export const COMPUTE_BODY_BYTES_MAX = 65_536;
+
+/** Metrics in one list: all percentiles and every named metric fit. Past it 400: each one may cost a sort of 1,024 values. */
+export const METRICS_PER_SENSOR_MAX = 128;
+
+/** Percentiles whose parsed form is kept (the named metrics always are). Past it all are forgotten and made again. */
+export const PERCENTILES_KEPT = 256;
+
+/** Nesting of a body that is looked at any closer than JSON.parse does: nothing asked for needs more than 2. Past it 400. */
+export const JSON_DEPTH_MAX = 32;
+
+/** Body of readings, bytes: four records of the largest size. Past it 413. */
+export const READINGS_BODY_BYTES_MAX = 4_194_304;
+
+/** Readings in one body: what a batch takes while an array of small records is still small. Past it 413. */
+export const READINGS_PER_BODY_MAX = 65_536;
+
+/** Body of a list of ids, bytes: `IDS_MAX` of 16 digits. Past it 413. */
+export const IDS_BODY_BYTES_MAX = 32_768;
+
+/** Ids of one request: a page of the list that they come from. Past it 400. */
+export const IDS_MAX = 1000;
+
+/** Items of one page of a list, and how many come when nothing is said. */
+export const PAGE_ITEMS_MAX = 1000;
+export const PAGE_ITEMS = 100;
+
+/** Of a body that is too large so much is still read (and dropped), bytes: most clients only read the answer when all is sent. Past it the connection is cut. */
+export const DROPPED_BODY_BYTES_MAX = 16_777_216;
+
+/** Bodies in memory at one time, all connections together, bytes: half of what the process shall stay under. Past it 503. */
+export const BODIES_BYTES_MAX = 67_108_864;
+
+/** Seconds after which a client that was told to come back may do so. */
+export const RETRY_AFTER_SECONDS = 1;
+
+/** Headers of one request, bytes (Node's default). Past it 431. */
+export const HEADERS_BYTES_MAX = 16_384;
+
+/** Time for the headers, and for all of a request, ms: a slow line takes seconds; longer is a client that holds a connection. Past it 408. */
+export const HEADERS_MS_MAX = 10_000;
+export const REQUEST_MS_MAX = 30_000;
+
+/** How often these two are looked at, ms. */
+export const TIMEOUTS_CHECK_MS = 5_000;
+
+/** An idle keep-alive connection is closed after this, ms: longer than the 60 s of most proxies, so that they close first. */
+export const IDLE_CONNECTION_MS_MAX = 72_000;
+
+/** A connection on which nothing moves for this long during a request or an answer is cut, ms. The live stream writes every 15 s. */
+export const SILENT_CONNECTION_MS_MAX = 60_000;
+
+/** Connections to one address. Past it new ones are closed. */
+export const CONNECTIONS_MAX = 1024;
+
+/** What is still being answered when the server closes has this long, ms. Then its connection is cut. */
+export const CLOSE_MS_MAX = 5_000;
+
+/** Ports tried when any will do, but the second address does not have the first one's free. */
+export const FREE_PORT_TRIES = 8;
+
+/** Clients of the live stream. Past it 503: each costs a write a frame. */
+export const LIVE_CLIENTS_MAX = 100;
+
+/** Sensors in the live stream; the rest is left out and `sensorsTotal` says so. A frame of them all stays under 2 MB. */
+export const LIVE_SENSORS_MAX = 1000;
+
+/** Shortest time between two frames, ms: a screen shows no more than 50 a second, and an answer waits for no frame longer than that. */
+export const FRAME_INTERVAL_MS_MIN = 20;
+
+/** Longest time between two frames, ms, however much they cost. */
+export const FRAME_INTERVAL_MS_MAX = 1000;
+
+/** Time between two frames is at least this often the time that the last one took: frames take at most a tenth of a core. */
+export const FRAME_COST_FACTOR = 10;
+
+/** A frame stops taking in further sensors after this, ms; they come in the next. Answers wait that long. */
+export const FRAME_COMPUTE_MS_MAX = 10;
+
+/** What the last minute holds is shown anew at least this often, ms. */
+export const LIVE_TICK_MS = 1000;
+
+/** A comment when nothing else was sent for this long, ms: shorter than every proxy's patience. */
+export const HEARTBEAT_MS = 15_000;
+
+/** A client whose connection has not drained for this long is cut, ms. */
+export const STUCK_CLIENT_MS_MAX = 30_000;
+
+/** A client of the live stream comes back after this, ms. */
+export const LIVE_RETRY_MS = 2000;
+
+/** Names listed in an error's text; the rest is counted. */
+export const NAMES_SHOWN_MAX = 20;

@@ -1,0 +1,189 @@
+/** Where the server listens: addresses → open ports, or one clear line why not. */
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { platform } from "node:process";
+import { messageOf, TidemarkError } from "../core/errors.ts";
+import {
+  CLOSE_MS_MAX,
+  CONNECTIONS_MAX,
+  FREE_PORT_TRIES,
+  HEADERS_BYTES_MAX,
+  HEADERS_MS_MAX,
+  IDLE_CONNECTION_MS_MAX,
+  REQUEST_MS_MAX,
+  SILENT_CONNECTION_MS_MAX,
+  TIMEOUTS_CHECK_MS,
+} from "./limits.ts";
+import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
+import { PROBLEM_TYPE, problem } from "./problem.ts";
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface Place {
+  /** Addresses or names; undefined: both loopbacks, or the one there is. */
+  readonly hosts?: readonly string[] | undefined;
+  /** 0: any that is free, the same on all addresses. */
+  readonly port: number;
+}
+
+/** How often connections that became idle are looked for while closing, ms. */
+const CLOSE_CHECK_MS = 20;
+
+/** Addresses that this machine does not have. */
+const MISSING = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
+
+/** The open ports of one handler. */
+export class Doors {
+  readonly #handler: Handler;
+  readonly #openToOthers: boolean;
+  #servers: Server[] = [];
+
+  /** @param openToOthers whether addresses that other machines reach may be listened on */
+  constructor(handler: Handler, openToOthers: boolean) {
+    this.#handler = handler;
+    this.#openToOthers = openToOthers;
+  }
+
+  /**
+   * Listens on all the addresses or, when one cannot be had, on none.
+   * @throws TidemarkError "port-in-use" | "address-unusable" | "bind-refused"
+   */
+  async open({ hosts, port }: Place): Promise<readonly AddressInfo[]> {
+    const wanted = (hosts ?? LOOPBACKS).flatMap((host) => (host === "localhost" ? [...LOOPBACKS] : [host]));
+    const beyond = wanted.find((host) => !isLoopbackAddress(host));
+    if (beyond !== undefined && !this.#openToOthers) {
+      const text = `Cannot listen on ${beyond}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`;
+      throw new TidemarkError("bind-refused", text);
+    }
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#openAll([...new Set(wanted)], port);
+      } catch (error) {
+        await this.close();
+        if (port !== 0 || codeOf(error) !== "EADDRINUSE" || tries === FREE_PORT_TRIES) throw named(error, port);
+      }
+    }
+  }
+
+  async #openAll(hosts: readonly string[], port: number): Promise<AddressInfo[]> {
+    const addresses: AddressInfo[] = [];
+    for (const host of hosts) {
+      const server = createDoor(this.#handler);
+      try {
+        addresses.push(await listen(server, host, addresses[0]?.port ?? port));
+        this.#servers.push(server);
+      } catch (error) {
+        // A machine without IPv6 (or, rarely, IPv4) has one loopback only: who asked for "this machine" has it.
+        const other = LOOPBACKS.find((loopback) => loopback !== host);
+        const spare = LOOPBACKS.some((loopback) => loopback === host) && hosts.some((name) => name === other);
+        const last = host === hosts[hosts.length - 1] && addresses.length === 0;
+        if (!spare || last || !MISSING.has(codeOf(error))) throw new ListenError(host, error);
+      }
+    }
+    return addresses;
+  }
+
+  /** Takes in no more; what is being answered is answered, then cut after `CLOSE_MS_MAX`. Idempotent. */
+  async close(): Promise<void> {
+    const servers = this.#servers;
+    this.#servers = [];
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    // Node closes what is idle now; what is busy now is idle (and kept alive) only once it was answered.
+    const idle = setInterval(() => {
+      for (const server of servers) server.closeIdleConnections();
+    }, CLOSE_CHECK_MS);
+    const cut = setTimeout(() => {
+      for (const server of servers) server.closeAllConnections();
+    }, CLOSE_MS_MAX);
+    await Promise.all(closed);
+    clearInterval(idle);
+    clearTimeout(cut);
+  }
+}
+
+function createDoor(handler: Handler): Server {
+  const server = createHttpServer(
+    {
+      maxHeaderSize: HEADERS_BYTES_MAX,
+      headersTimeout: HEADERS_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      keepAliveTimeout: IDLE_CONNECTION_MS_MAX,
+      connectionsCheckingInterval: TIMEOUTS_CHECK_MS,
+    },
+    handler,
+  );
+  server.timeout = SILENT_CONNECTION_MS_MAX;
+  server.maxConnections = CONNECTIONS_MAX;
+  // Whoever asks first whether it may send its body is answered by the route: at once when the body is too large.
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    request.once("resume", () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    handler(request, response);
+  });
+  server.on("clientError", refuseClient);
+  return server;
+}
+
+/** What is no HTTP at all, or came too slowly: there is no request yet, so the answer is written by hand. */
+function refuseClient(error: Error, socket: Socket): void {
+  const code = codeOf(error);
+  if (code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const answer =
+    code === "HPE_HEADER_OVERFLOW"
+      ? problem("request-too-large", `Cannot read the headers: expected <= ${HEADERS_BYTES_MAX} bytes, were more`, 431)
+      : code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? problem("request-invalid", `Cannot read the request: expected all of it within ${REQUEST_MS_MAX} ms`, 408)
+        : problem("request-invalid", "Cannot read the request: expected HTTP/1.1, was something else");
+  const body = JSON.stringify(answer);
+  const head = `HTTP/1.1 ${answer.status} ${answer.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
+}
+
+class ListenError extends Error {
+  readonly host: string;
+  override readonly cause: unknown;
+
+  constructor(host: string, cause: unknown) {
+    super(messageOf(cause));
+    this.host = host;
+    this.cause = cause;
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("BUG: a port has no address"));
+      else resolve(address);
+    });
+  });
+}
+
+function codeOf(error: unknown): string {
+  const source = error instanceof ListenError ? error.cause : error;
+  return source instanceof Error && "code" in source && typeof source.code === "string" ? source.code : "";
+}
+
+function named(error: unknown, port: number): unknown {
+  if (!(error instanceof ListenError)) return error;
+  const place = `${error.host.includes(":") ? `[${error.host}]` : error.host}:${port}`;
+  if (codeOf(error) === "EADDRINUSE") {
+    return new TidemarkError("port-in-use", portInUseText(place, port, platform), error.cause);
+  }
+  const text = `Cannot listen on ${place}: expected an address of this machine and a port it may use, ${error.message}`;
+  return new TidemarkError("address-unusable", text, error.cause);
+}
+
+/** macOS's AirPlay Receiver holds port 5000 on every Mac where nobody turned it off. */
+export function portInUseText(place: string, port: number, system: string): string {
+  const text = `Cannot listen on ${place}: another process uses the port; expected a free one (--port)`;
+  if (system !== "darwin" || port !== 5000) return text;
+  return `${text}. On macOS it usually is AirPlay Receiver: turn it off in System Settings, General, AirDrop & Handoff`;
+}

@@ -1,0 +1,176 @@
+/** What tidemark knows of its sensors, and what it holds back: readings in quarantine and rejected records, to look at, release or discard. */
+import { isUtf8 } from "node:buffer";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { TidemarkError } from "../core/errors.ts";
+import { formatMs } from "../core/time.ts";
+import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../pipeline/engine.ts";
+import { type BodyBudget, takeBodies } from "./body-reader.ts";
+import { parseLenient } from "./lenient-json.ts";
+import { IDS_BODY_BYTES_MAX, IDS_MAX, PAGE_ITEMS, PAGE_ITEMS_MAX } from "./limits.ts";
+import { namesShown } from "./names-shown.ts";
+
+export const SENSORS_PATH = "/sensors";
+export const QUARANTINE_PATH = "/quarantine";
+export const REJECTIONS_PATH = "/rejections";
+
+const COUNT = { type: "string", pattern: "^[0-9]{1,15}$" } as const;
+
+const PAGE_QUERY = {
+  type: "object",
+  properties: { after: COUNT, limit: COUNT },
+} as const;
+
+const LIST_QUERY = {
+  type: "object",
+  properties: { sensor: { type: "string" }, after: COUNT, limit: COUNT },
+} as const;
+
+const IDS_BODY = {
+  type: "object",
+  required: ["ids"],
+  additionalProperties: false,
+  properties: {
+    ids: {
+      type: "array",
+      minItems: 1,
+      maxItems: IDS_MAX,
+      items: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    },
+  },
+} as const;
+
+interface PageQuery {
+  readonly after?: string;
+  readonly limit?: string;
+}
+
+interface ListQuery extends PageQuery {
+  readonly sensor?: string;
+}
+
+/** What a list is asked for, and what can be done with its items. */
+interface Held<T> {
+  list(query: { sensor?: string; after?: number; limit: number }): Page<T>;
+  show(item: T): object;
+  release(ids: readonly number[]): Promise<number>;
+  discard(ids: readonly number[]): Promise<number>;
+}
+
+export function registerLists(scope: FastifyInstance, engine: Engine, budget: BodyBudget): void {
+  takeBodies(scope, IDS_BODY_BYTES_MAX, budget);
+  scope.addHook("preValidation", (request, _reply, done) => {
+    if (Buffer.isBuffer(request.body)) {
+      const parsed = parseLenient(request.body.toString("utf8"));
+      budget.give(request.body.length);
+      if ("unreadable" in parsed) return done(invalid(`expected {"ids":[…]}, ${parsed.unreadable}`));
+      request.body = parsed.value;
+    }
+    done();
+  });
+  registerSensors(scope, engine);
+  registerHeld(scope, QUARANTINE_PATH, engine.sensors, {
+    list: (query) => engine.listQuarantine(query),
+    show: shownQuarantined,
+    release: (ids) => engine.releaseQuarantine(ids),
+    discard: (ids) => engine.discardQuarantine(ids),
+  });
+  registerHeld(scope, REJECTIONS_PATH, engine.sensors, {
+    list: (query) => engine.listRejections(query),
+    show: shownRejection,
+    release: (ids) => engine.releaseRejections(ids),
+    discard: (ids) => engine.discardRejections(ids),
+  });
+}
+
+/** Sensors have no ids: `after` counts them in their configured order. */
+function registerSensors(scope: FastifyInstance, engine: Engine): void {
+  const schema = { querystring: PAGE_QUERY };
+  scope.get(SENSORS_PATH, { schema }, (request: FastifyRequest<{ Querystring: PageQuery }>, reply) => {
+    const start = Number(request.query.after ?? 0);
+    const end = start + limitOf(request.query);
+    const items = engine.sensors.slice(start, end).map((sensor) => shownStatus(engine.status(sensor)));
+    return sendFresh(reply, { items, next: end < engine.sensors.length ? end : null });
+  });
+}
+
+function registerHeld<T>(scope: FastifyInstance, path: string, sensors: readonly string[], held: Held<T>): void {
+  const schema = { querystring: LIST_QUERY };
+  scope.get(path, { schema }, (request: FastifyRequest<{ Querystring: ListQuery }>, reply) => {
+    const { sensor, after } = request.query;
+    if (sensor !== undefined && !sensors.includes(sensor)) {
+      const what = `Cannot list ${path.slice(1)} of "${sensor}"`;
+      throw new TidemarkError("not-found", `${what}: expected one of ${namesShown(sensors)}`);
+    }
+    const page = held.list({
+      limit: limitOf(request.query),
+      ...(sensor === undefined ? {} : { sensor }),
+      ...(after === undefined ? {} : { after: Number(after) }),
+    });
+    return sendFresh(reply, { items: page.items.map((item) => held.show(item)), next: page.next });
+  });
+  const options = { schema: { body: IDS_BODY } };
+  type IdsRequest = FastifyRequest<{ Body: { ids: number[] } }>;
+  scope.post(`${path}/release`, options, async (request: IdsRequest) => {
+    const ids = [...new Set(request.body.ids)];
+    return { asked: ids.length, released: await held.release(ids) };
+  });
+  scope.post(`${path}/discard`, options, async (request: IdsRequest) => {
+    const ids = [...new Set(request.body.ids)];
+    return { asked: ids.length, discarded: await held.discard(ids) };
+  });
+}
+
+function limitOf({ limit }: PageQuery): number {
+  if (limit === undefined) return PAGE_ITEMS;
+  const items = Number(limit);
+  if (items >= 1 && items <= PAGE_ITEMS_MAX) return items;
+  throw invalid(`limit must be 1 to ${PAGE_ITEMS_MAX}, was ${limit}`);
+}
+
+function invalid(what: string): TidemarkError {
+  return new TidemarkError("request-invalid", `Cannot read the request: ${what}`);
+}
+
+function sendFresh(reply: FastifyReply, body: object): FastifyReply {
+  return reply.header("cache-control", "no-store").send(body);
+}
+
+function shownTime(ms: number | null): string | null {
+  return ms === null ? null : formatMs(ms);
+}
+
+function shownStatus(status: SensorStatus): object {
+  const { totals, ...rest } = status;
+  return {
+    ...rest,
+    ...totals,
+    completeUntil: shownTime(status.completeUntil),
+    firstTime: shownTime(status.firstTime),
+    lastTime: shownTime(status.lastTime),
+    lastArrival: shownTime(status.lastArrival),
+  };
+}
+
+function shownQuarantined(item: Quarantined): object {
+  return { ...item, time: formatMs(item.time), judgedAgainst: formatMs(item.judgedAgainst) };
+}
+
+/** Bytes are shown as text where they are UTF-8, else in base64; `bytesEncoding` says which. */
+function shownRejection(item: RejectedRecord): object {
+  const { bytes, arrival, length, ...rest } = item;
+  const whole = length > bytes.length ? withoutCutCharacter(bytes) : bytes;
+  const shown = isUtf8(whole)
+    ? { bytesEncoding: "utf8", bytes: Buffer.from(whole).toString("utf8") }
+    : { bytesEncoding: "base64", bytes: Buffer.from(bytes).toString("base64") };
+  return { ...rest, ...shown, length, cut: length > bytes.length, arrival: formatMs(arrival) };
+}
+
+/** Cut bytes may end within a character, which is up to four bytes long: a lead byte (11……) and the following (10……). */
+function withoutCutCharacter(bytes: Uint8Array): Uint8Array {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back];
+    if (byte >= 0xc0) return bytes.subarray(0, bytes.length - back);
+    if (byte < 0x80) break;
+  }
+  return bytes;
+}

@@ -1,0 +1,14 @@
+/** Which addresses only this machine reaches. */
+import { BlockList, isIP } from "node:net";
+
+export const LOOPBACKS = ["127.0.0.1", "::1"] as const;
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/** True for 127.0.0.0/8, ::1 and the former written as IPv6. */
+export function isLoopbackAddress(address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && loopback.check(address, family === 4 ? "ipv4" : "ipv6");
+}

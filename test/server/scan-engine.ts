@@ -1,0 +1,160 @@
+/** An engine for the server's tests: the raw readings, scanned for each question; status and dead letters as a test sets them. */
+import type { Window } from "../../src/core/window.ts";
+import { Aggregate, type Needs } from "../../src/metrics/aggregate.ts";
+import { squareError } from "../../src/metrics/exact-sum.ts";
+import type {
+  Engine,
+  Page,
+  Quarantined,
+  RejectedRecord,
+  SensorStatus,
+  SensorTotals,
+} from "../../src/pipeline/engine.ts";
+
+interface Reading {
+  /** ms. */
+  readonly time: number;
+  readonly value: number;
+  readonly late: boolean;
+}
+
+const NO_TOTALS: SensorTotals = {
+  received: 0,
+  counted: 0,
+  duplicates: 0,
+  conflicts: 0,
+  quarantined: 0,
+  rejected: 0,
+  late: 0,
+  gapRecords: 0,
+  implicitBoots: 0,
+};
+
+export class ScanEngine implements Engine {
+  readonly sensors: readonly string[];
+  readonly lastCost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
+  trouble: string | null = null;
+  /** Overrides of what `status` says. */
+  readonly totals = new Map<string, Partial<SensorTotals>>();
+  quarantine: Quarantined[] = [];
+  rejections: RejectedRecord[] = [];
+  /** Thrown by the next calls of `query`. */
+  failure: Error | null = null;
+  readonly #readings = new Map<string, Reading[]>();
+  readonly #listeners = new Set<(sensors: ReadonlySet<string>) => void>();
+
+  constructor(sensors: readonly string[] = ["temperature", "humidity", "pressure"]) {
+    this.sensors = sensors;
+    for (const sensor of sensors) this.#readings.set(sensor, []);
+  }
+
+  add(sensor: string, ...readings: readonly (readonly [time: number, value: number, late?: boolean])[]): void {
+    for (const [time, value, late] of readings) this.#of(sensor).push({ time, value, late: late === true });
+    this.changed(sensor);
+  }
+
+  changed(...sensors: readonly string[]): void {
+    for (const listener of this.#listeners) listener(new Set(sensors));
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  query(sensor: string, window: Window, needs: Needs): Aggregate {
+    if (this.failure !== null) throw this.failure;
+    const aggregate = new Aggregate(needs);
+    const seconds = new Set<number>();
+    for (const { time, value, late } of this.#of(sensor)) {
+      const second = Math.floor(time / 1000);
+      if (second < window.start || second >= window.end) continue;
+      seconds.add(second);
+      aggregate.count++;
+      if (late) aggregate.late++;
+      aggregate.min = Math.min(aggregate.min, value);
+      aggregate.max = Math.max(aggregate.max, value);
+      aggregate.edge(time, value, time, value);
+      aggregate.addSum(value);
+      aggregate.addSquares(value * value);
+      aggregate.addSquares(squareError(value, value * value));
+      aggregate.distribution?.add(value, 1);
+    }
+    aggregate.seconds = seconds.size;
+    this.lastCost.pages = 1;
+    this.lastCost.buckets = seconds.size;
+    return aggregate;
+  }
+
+  status(sensor: string): SensorStatus {
+    const readings = this.#of(sensor);
+    const totals = { ...NO_TOTALS, counted: readings.length, ...this.totals.get(sensor) };
+    const received = totals.counted + totals.duplicates + totals.quarantined + totals.rejected;
+    const times = readings.map((reading) => reading.time);
+    const lastTime = readings.length === 0 ? null : Math.max(...times);
+    const newest = readings.filter((reading) => reading.time === lastTime).map((reading) => reading.value);
+    return {
+      sensor,
+      totals: { ...totals, received },
+      completeUntil: lastTime,
+      firstTime: readings.length === 0 ? null : Math.min(...times),
+      lastTime,
+      lastValue: newest.length === 0 ? null : Math.max(...newest),
+      lastArrival: null,
+      devices: readings.length === 0 ? 0 : 1,
+      stuckDevices: 0,
+      identities: { explicit: 0, sequence: readings.length, offset: 0 },
+      lag: 0,
+    };
+  }
+
+  onChange(listener: (sensors: ReadonlySet<string>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined> {
+    return pageOf(this.quarantine, query);
+  }
+
+  listRejections(query: { sensor?: string; after?: number; limit: number }): Page<RejectedRecord> {
+    return pageOf(this.rejections, query);
+  }
+
+  async releaseQuarantine(ids: readonly number[]): Promise<number> {
+    const released = this.quarantine.filter((item) => ids.includes(item.id));
+    this.quarantine = this.quarantine.filter((item) => !ids.includes(item.id));
+    for (const { sensor, time, value } of released) this.add(sensor, [time, value]);
+    return released.length;
+  }
+
+  async discardQuarantine(ids: readonly number[]): Promise<number> {
+    const before = this.quarantine.length;
+    this.quarantine = this.quarantine.filter((item) => !ids.includes(item.id));
+    return before - this.quarantine.length;
+  }
+
+  async releaseRejections(): Promise<number> {
+    return 0;
+  }
+
+  async discardRejections(ids: readonly number[]): Promise<number> {
+    const before = this.rejections.length;
+    this.rejections = this.rejections.filter((item) => !ids.includes(item.id));
+    return before - this.rejections.length;
+  }
+
+  #of(sensor: string): Reading[] {
+    const readings = this.#readings.get(sensor);
+    if (readings === undefined) throw new Error(`BUG: asked for the unknown sensor ${sensor}`);
+    return readings;
+  }
+}
+
+function pageOf<T extends { readonly id: number; readonly sensor: string }>(
+  all: readonly T[],
+  { sensor, after, limit }: { sensor?: string; after?: number; limit: number },
+): Page<T> {
+  const items = all.filter((item) => item.id > (after ?? -1) && (sensor === undefined || item.sensor === sensor));
+  const last = items[limit - 1];
+  return { items: items.slice(0, limit), next: items.length > limit && last !== undefined ? last.id : null };
+}

@@ -1,0 +1,151 @@
+/** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
+import type { LogTarget } from "./commands/values.ts";
+import type { Config } from "./config.ts";
+import { type Clock, systemClock } from "./core/clock.ts";
+import { openZone } from "./core/zone.ts";
+import { lockDataDirectory } from "./log/embedded/data-lock.ts";
+import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
+import { openKafkaLog } from "./log/kafka/kafka-log.ts";
+import type { Log } from "./log/log.ts";
+import type { Engine } from "./pipeline/engine.ts";
+import { Pipeline } from "./pipeline/pipeline.ts";
+import { State } from "./pipeline/state.ts";
+import { Checkpointer } from "./rollups/checkpointer.ts";
+import { Database } from "./rollups/database.ts";
+import { createServer, listen } from "./server/server.ts";
+
+/** The part of tidemark below the HTTP server: a log followed into a history. */
+export interface Core {
+  readonly engine: Engine;
+  readonly log: Log;
+  /** Rejects when a bug ends the pipeline. */
+  readonly failed: Promise<never>;
+  /** Stops taking in, commits, syncs, closes; idempotent. */
+  close(): Promise<void>;
+}
+
+export type CoreSettings = Pick<
+  Config,
+  "log" | "data" | "sensors" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
+>;
+
+/**
+ * Opens the data directory and follows the log.
+ * @throws TidemarkError "data-dir-owned", "data-dir-unusable", "history-corrupt", "log-unreachable" and others of opening
+ */
+export async function openCore(settings: CoreSettings, clock: Clock = systemClock): Promise<Core> {
+  const zone = openZone(settings.timezone);
+  const undo: (() => Promise<void> | void)[] = [];
+  try {
+    const lock = lockDataDirectory(settings.data);
+    undo.push(() => lock.release());
+    const log = await openLog(settings.log, settings, clock);
+    undo.push(() => log.close());
+    const db = Database.open(settings.data);
+    undo.push(() => db.close());
+    const checkpointer = new Checkpointer(db.file);
+    undo.push(() => checkpointer.close());
+    const pipeline = new Pipeline({
+      state: new State(db),
+      log,
+      checkpointer,
+      sensors: settings.sensors,
+      clock,
+      zone,
+      clockAheadMs: settings.clockAheadMs,
+      keepMs: settings.keepMs,
+    });
+    pipeline.start();
+    undo.push(() => pipeline.close());
+    return { engine: pipeline, log, failed: pipeline.failed, close: once(() => unwind(undo)) };
+  } catch (error) {
+    await unwind(undo);
+    throw error;
+  }
+}
+
+/** A running tidemark. */
+export interface App {
+  /** The first address it listens on. */
+  readonly address: string;
+  readonly port: number;
+  /** Resolves when it is closed; rejects when a bug ends it. */
+  readonly closed: Promise<void>;
+  /** Stops taking in, commits, syncs, closes; idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens everything and listens.
+ * @throws TidemarkError of opening the core, "port-in-use", "address-unusable", "bind-refused"
+ */
+export async function openApp(config: Config, clock: Clock = systemClock): Promise<App> {
+  const core = await openCore(config, clock);
+  let bug: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    bug = reject;
+  });
+  failed.catch(() => {});
+  try {
+    const server = await createServer({
+      engine: core.engine,
+      log: core.log,
+      clock,
+      zone: openZone(config.timezone),
+      token: config.token,
+      allowAnonymous: config.allowAnonymous,
+      onBug: bug,
+    });
+    const addresses = await listen(server, {
+      hosts: config.hosts.length === 0 ? undefined : config.hosts,
+      port: config.port,
+    });
+    const close = once(async () => {
+      await server.close();
+      await core.close();
+    });
+    const ended = new Promise<void>((resolve, reject) => {
+      failed.catch(reject);
+      core.failed.catch(reject);
+      server.addHook("onClose", async () => resolve());
+    });
+    return { address: addresses[0].address, port: addresses[0].port, closed: ended.then(close), close };
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+}
+
+function openLog(target: LogTarget, settings: CoreSettings, clock: Clock): Promise<Log> {
+  if (target.kind === "local") {
+    return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock });
+  }
+  const { brokers, tls, sasl } = target;
+  return openKafkaLog({
+    bootstrap: brokers,
+    clock,
+    ...(tls ? { tls: {} } : {}),
+    ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
+  });
+}
+
+/** Undoes what was opened, last first; all of it, even when a part fails. @throws the first failure */
+async function unwind(undo: (() => Promise<void> | void)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+function once(close: () => Promise<void>): () => Promise<void> {
+  let closing: Promise<void> | null = null;
+  return () => {
+    closing ??= close();
+    return closing;
+  };
+}

@@ -1,0 +1,262 @@
+/** Runs a generated history through the real pipeline and history, with commits, restarts and crashes, and compares with the oracle. */
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ManualClock } from "../../src/core/clock.ts";
+import { openZone } from "../../src/core/zone.ts";
+import { findMetric, METRICS } from "../../src/metrics/registry.ts";
+import { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { State } from "../../src/pipeline/state.ts";
+import { Checkpointer } from "../../src/rollups/checkpointer.ts";
+import { Database } from "../../src/rollups/database.ts";
+import type { Batch, History } from "../oracle/generator.ts";
+import { Oracle } from "../oracle/oracle.ts";
+import { ReplayLog } from "./replay-log.ts";
+
+const PERCENTILES = ["p0", "p1", "p25", "p90", "p99", "p99.9", "p100"];
+
+export interface Outcome {
+  readonly windows: number;
+  readonly comparisons: number;
+  readonly kills: number;
+  readonly restarts: number;
+  readonly bytesWritten: number;
+}
+
+/** One run; make a new one for each history. */
+export class Simulation {
+  readonly #history: History;
+  readonly #oracle: Oracle;
+  readonly #clock: ManualClock;
+  readonly #root = mkdtempSync(join(tmpdir(), "tidemark-simulation-"));
+  #generation = 0;
+  #state: State;
+  #db: Database;
+  #checkpointer: Checkpointer;
+  #log: ReplayLog;
+  #pipeline: Pipeline;
+  readonly #topicIds = new Map<string, string>();
+  #outcome = { windows: 0, comparisons: 0, kills: 0, restarts: 0, bytesWritten: 0 };
+
+  constructor(history: History) {
+    this.#history = history;
+    this.#oracle = new Oracle({ zone: history.options.zone });
+    this.#clock = new ManualClock(history.options.nowMs);
+    ({
+      db: this.#db,
+      state: this.#state,
+      checkpointer: this.#checkpointer,
+      log: this.#log,
+      pipeline: this.#pipeline,
+    } = this.#open());
+  }
+
+  get #directory(): string {
+    return join(this.#root, String(this.#generation));
+  }
+
+  #open() {
+    const db = Database.open(this.#directory);
+    const state = new State(db);
+    // The topics are what they were at the last commit: what came after it comes again.
+    this.#topicIds.clear();
+    for (const batch of this.#history.batches) {
+      if (!this.#topicIds.has(batch.sensor)) this.#topicIds.set(batch.sensor, batch.topicId);
+    }
+    for (const { topic, topicId } of state.partitions.values()) this.#topicIds.set(topic, topicId);
+    const partitions = Array.from({ length: this.#history.options.partitions }, (_, i) => i);
+    const log = new ReplayLog([...this.#topicIds].map(([name, id]) => ({ name, id, partitions })));
+    const checkpointer = new Checkpointer(db.file);
+    const pipeline = new Pipeline({
+      state,
+      log,
+      checkpointer,
+      sensors: this.#history.options.sensors,
+      clock: this.#clock,
+      zone: openZone(this.#history.options.zone),
+      clockAheadMs: 300_000,
+      keepMs: null,
+    });
+    pipeline.failed.catch((error: unknown) => {
+      throw error;
+    });
+    pipeline.start();
+    return { db, state, checkpointer, log, pipeline };
+  }
+
+  async #close(): Promise<void> {
+    await this.#pipeline.close();
+    this.#outcome.bytesWritten += this.#state.bytesWritten;
+    await this.#checkpointer.close();
+    this.#db.close();
+  }
+
+  /** Opens the directory again: after a clean close, or as a killed process left it. */
+  async #reopen(kill: boolean, upTo: number): Promise<void> {
+    const old = this.#directory;
+    if (kill) {
+      this.#outcome.kills++;
+      this.#generation++;
+      cpSync(old, this.#directory, { recursive: true });
+      this.#generation--;
+      await this.#close();
+      rmSync(old, { recursive: true });
+      this.#generation++;
+    } else {
+      this.#outcome.restarts++;
+      await this.#close();
+    }
+    ({
+      db: this.#db,
+      state: this.#state,
+      checkpointer: this.#checkpointer,
+      log: this.#log,
+      pipeline: this.#pipeline,
+    } = this.#open());
+    const committed = [...this.#state.partitions.values()].map((partition) => ({ ...partition }));
+    for (const batch of this.#history.batches.slice(0, upTo)) {
+      const at = committed.find((p) => p.topic === batch.sensor && p.partition === batch.partition);
+      const isSafe =
+        at !== undefined &&
+        (at.topicId === batch.topicId ? at.next > this.#lastOffset(batch) : this.#isBefore(batch.topicId, at.topicId));
+      if (!isSafe) await this.#deliver(batch);
+    }
+  }
+
+  /** Whether a topic was replaced by a later one. */
+  #isBefore(topicId: string, later: string): boolean {
+    const first = (id: string) => this.#history.batches.findIndex((batch) => batch.topicId === id);
+    return first(topicId) < first(later);
+  }
+
+  #lastOffset(batch: Batch): number {
+    return this.#history.arrivals[batch.end - 1].offset;
+  }
+
+  async #deliver(batch: Batch): Promise<void> {
+    this.#clock.set(batch.nowMs);
+    if (this.#topicIds.get(batch.sensor) !== batch.topicId) {
+      this.#topicIds.set(batch.sensor, batch.topicId);
+      const partitions = Array.from({ length: this.#history.options.partitions }, (_, i) => i);
+      this.#log.recreate({ name: batch.sensor, id: batch.topicId, partitions });
+    }
+    await this.#log.deliver(this.#history.arrivals.slice(batch.start, batch.end));
+  }
+
+  /** Runs all of it, comparing `windows` windows at each stop and at the end. */
+  async run(windows: number): Promise<Outcome> {
+    try {
+      const { batches, marks, arrivals } = this.#history;
+      for (const batch of batches) {
+        for (const mark of marks) {
+          if (mark.batch !== batch.index) continue;
+          this.#compare(Math.ceil(windows / 10));
+          if (mark.kind === "commit") await this.#pipeline.releaseQuarantine([]);
+          else await this.#reopen(mark.kind === "kill", batch.index);
+        }
+        await this.#deliver(batch);
+        for (const arrival of arrivals.slice(batch.start, batch.end)) this.#oracle.receive(arrival);
+        this.#compareTotals(batch.sensor);
+      }
+      this.#compare(windows);
+      await this.#reopen(false, batches.length);
+      this.#compare(windows);
+      return this.#outcome;
+    } finally {
+      await this.#close();
+      rmSync(this.#root, { recursive: true, force: true });
+    }
+  }
+
+  #compare(windows: number): void {
+    assert.deepEqual(this.#oracle.ambiguities, [], "the generator makes only unambiguous histories");
+    for (const sensor of this.#history.options.sensors) {
+      this.#compareTotals(sensor);
+      this.#compareDeadLetters(sensor);
+    }
+    for (const { start, end } of this.#history.randomWindows(windows, this.#outcome.windows + 1)) {
+      this.#outcome.windows++;
+      for (const sensor of this.#history.options.sensors) this.#compareWindow(sensor, start, end);
+    }
+  }
+
+  #compareTotals(sensor: string): void {
+    const expected = this.#oracle.totals(sensor);
+    const { totals, identities } = this.#pipeline.status(sensor);
+    const { received, counted, duplicates, quarantined, rejected, implicitBoots } = totals;
+    assert.deepEqual(
+      { received, counted, duplicates, quarantined, rejected, implicitBoots },
+      {
+        received: expected.received,
+        counted: expected.counted,
+        duplicates: expected.duplicates,
+        quarantined: expected.quarantined,
+        rejected: expected.rejected,
+        implicitBoots: expected.implicitBoots,
+      },
+      this.#note(sensor),
+    );
+    assert.equal(received, counted + duplicates + quarantined + rejected, this.#note(sensor));
+    assert.ok(
+      totals.conflicts <= expected.conflicts,
+      `${this.#note(sensor)}: conflicts ${totals.conflicts} of ${expected.conflicts}`,
+    );
+    assert.deepEqual(
+      { explicit: identities.explicit, sequence: identities.sequence, offset: identities.offset },
+      expected.identities,
+      this.#note(sensor),
+    );
+  }
+
+  #note(sensor: string): string {
+    return `seed ${this.#history.options.seed}, ${this.#history.options.log}, sensor ${sensor}`;
+  }
+
+  #compareWindow(sensor: string, start: number, end: number): void {
+    const aggregate = this.#pipeline.query(sensor, { start, end }, { sums: true, quantiles: true });
+    for (const name of [...METRICS.map((metric) => metric.name), ...PERCENTILES]) {
+      const metric = findMetric(name);
+      assert.ok(metric !== undefined);
+      const got = metric.read(aggregate, end - start);
+      const fault = this.#oracle.fault(sensor, start, end, name, got);
+      assert.equal(fault, null, `${this.#note(sensor)}, ${name} of [${start}, ${end}): ${fault}`);
+      this.#outcome.comparisons++;
+    }
+  }
+
+  #compareDeadLetters(sensor: string): void {
+    const held = this.#pipeline.listQuarantine({ sensor, limit: 1_000_000 }).items;
+    assert.deepEqual(
+      held.map(({ device, boot, sequence, value, time, judgedAgainst, reason }) => ({
+        device,
+        boot,
+        sequence,
+        value,
+        time,
+        judgedAgainst,
+        reason,
+      })),
+      this.#oracle.quarantine
+        .filter((row) => row.arrival.sensor === sensor)
+        .map(({ device, boot, sequence, value, time, judgedAgainst, reason }) => ({
+          device,
+          boot,
+          sequence,
+          value,
+          time,
+          judgedAgainst,
+          reason,
+        })),
+      this.#note(sensor),
+    );
+    const refused = this.#pipeline.listRejections({ sensor, limit: 1_000_000 }).items;
+    assert.deepEqual(
+      refused.map(({ code, partition, offset }) => ({ code, partition, offset })),
+      this.#oracle.rejections
+        .filter((row) => row.arrival.sensor === sensor)
+        .map(({ code, arrival }) => ({ code, partition: arrival.partition, offset: arrival.offset })),
+      this.#note(sensor),
+    );
+  }
+}

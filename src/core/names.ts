@@ -6,8 +6,11 @@ const FIRST_CAPACITY = 1024;
 const FIRST_POOL = 4096;
 
 /** Odd multipliers with well spread bits (the finalizer of MurmurHash3, Appleby 2011). */
-const MIX_WORD = 0x85ebca6b;
-const MIX_END = 0xc2b2ae35;
+const MIX_WORD = 0x85ebca6b | 0;
+const MIX_END = 0xc2b2ae35 | 0;
+
+/** Words of an entry: a quarter of a cache line. */
+const ENTRY = 4;
 
 const EMPTY = -1;
 const TOMBSTONE = -2;
@@ -15,22 +18,21 @@ const TOMBSTONE = -2;
 /**
  * An open-addressing table from (namespace, UTF-8 bytes) to a slot. Slots are dense from 0, and a released one is used again.
  * The namespace keeps sensors apart: device "a" of temperature is not device "a" of humidity.
- * The bytes of all names lie in one pool as little-endian words, the last one padded with zeros: no object per name, compared four bytes at a time.
+ * The bytes of all names lie in one pool as little-endian words, the last one overlapping the one before it (or padded with zeros, in
+ * names under four bytes): no object per name, hashed and compared four bytes at a time.
  */
 export class Names {
   #slotAt = new Int32Array(FIRST_CAPACITY * 2).fill(EMPTY);
-  #hashOf = new Int32Array(FIRST_CAPACITY);
-  #namespaceOf = new Int32Array(FIRST_CAPACITY);
-  /** Word of the pool that a name starts at. */
-  #startOf = new Int32Array(FIRST_CAPACITY);
-  /** Bytes; -1 in a free slot. */
-  #lengthOf = new Int32Array(FIRST_CAPACITY);
+  /** By slot, ENTRY words: hash, namespace, length in bytes (-1: a free slot), and the word of the pool that the name starts at. */
+  #entries = new Int32Array(FIRST_CAPACITY * ENTRY);
   #pool = new Int32Array(FIRST_POOL);
   #poolUsed = 0;
   /** Words of the pool that released names left behind. */
   #poolDead = 0;
   /** The words of the name being looked up. */
   #words = new Int32Array(64);
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
   #free: number[] = [];
   #used = 0;
   #tombstones = 0;
@@ -45,60 +47,73 @@ export class Names {
     return this.#used;
   }
 
-  /** The slot of the name in bytes[start, end), made when it is new. O(length). */
+  /** The slot of the name in bytes[start, end), made when it is new. O(length), cheapest when many names come out of the same `bytes`. */
   intern(namespace: number, bytes: Uint8Array, start: number, end: number): number {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    const view = this.#view;
     const length = end - start;
     if (length > this.#words.length * 4) this.#words = new Int32Array(length);
     const words = this.#words;
     let hash = namespace;
     let count = 0;
-    let at = start;
-    for (; at <= end - 4; at += 4) {
-      const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+    if (length >= 4) {
+      const last = end - 4;
+      for (let at = start; at < last; at += 4) {
+        const word = view.getInt32(at, true);
+        words[count++] = word;
+        hash = Math.imul(hash ^ word, MIX_WORD);
+        hash ^= hash >>> 15;
+      }
+      words[count++] = view.getInt32(last, true);
+    } else if (length > 0) {
+      let word = bytes[start];
+      if (length > 1) word |= bytes[start + 1] << 8;
+      if (length > 2) word |= bytes[start + 2] << 16;
       words[count++] = word;
-      hash = Math.imul(hash ^ word, MIX_WORD);
-      hash ^= hash >>> 15;
     }
-    if (at < end) {
-      let word = bytes[at];
-      if (at + 1 < end) word |= bytes[at + 1] << 8;
-      if (at + 2 < end) word |= bytes[at + 2] << 16;
-      words[count++] = word;
-      hash = Math.imul(hash ^ word, MIX_WORD);
-      hash ^= hash >>> 15;
-    }
-    hash = Math.imul(hash ^ length, MIX_END);
-    hash ^= hash >>> 13;
-    const mask = this.#slotAt.length - 1;
-    for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const slot = this.#slotAt[place];
-      if (slot === EMPTY) return this.#add(namespace, length, count, hash);
-      if (slot >= 0 && this.#hashOf[slot] === hash && this.#is(slot, namespace, length, count)) return slot;
-    }
+    if (count > 0) hash = Math.imul(hash ^ words[count - 1], MIX_WORD);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ length, MIX_END);
+    return this.#find(namespace, length, count, hash ^ (hash >>> 13));
   }
 
-  /** Whether `slot` holds the name in `#words`. */
-  #is(slot: number, namespace: number, length: number, count: number): boolean {
-    if (this.#lengthOf[slot] !== length || this.#namespaceOf[slot] !== namespace) return false;
-    const start = this.#startOf[slot];
-    for (let i = 0; i < count; i++) if (this.#pool[start + i] !== this.#words[i]) return false;
-    return true;
+  /** The slot of the name in `#words`. */
+  #find(namespace: number, length: number, count: number, hash: number): number {
+    const slotAt = this.#slotAt;
+    const entries = this.#entries;
+    const pool = this.#pool;
+    const words = this.#words;
+    const mask = slotAt.length - 1;
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const slot = slotAt[place];
+      if (slot === EMPTY) return this.#add(namespace, length, count, hash);
+      const entry = slot * ENTRY;
+      if (slot < 0 || entries[entry] !== hash || entries[entry + 1] !== namespace || entries[entry + 2] !== length) {
+        continue;
+      }
+      const start = entries[entry + 3];
+      let same = 0;
+      while (same < count && pool[start + same] === words[same]) same++;
+      if (same === count) return slot;
+    }
   }
 
   #add(namespace: number, length: number, count: number, hash: number): number {
     if ((this.size + this.#tombstones + 1) * 2 > this.#slotAt.length) this.#rehash();
     if (this.#poolUsed + count > this.#pool.length) this.#makeRoom(count);
     const slot = this.#free.pop() ?? this.#used++;
-    if (slot >= this.#hashOf.length) {
-      this.#hashOf = grown(this.#hashOf);
-      this.#namespaceOf = grown(this.#namespaceOf);
-      this.#startOf = grown(this.#startOf);
-      this.#lengthOf = grown(this.#lengthOf);
+    const entry = slot * ENTRY;
+    if (entry >= this.#entries.length) {
+      const wider = new Int32Array(this.#entries.length * 2);
+      wider.set(this.#entries);
+      this.#entries = wider;
     }
-    this.#hashOf[slot] = hash;
-    this.#namespaceOf[slot] = namespace;
-    this.#startOf[slot] = this.#poolUsed;
-    this.#lengthOf[slot] = length;
+    this.#entries[entry] = hash;
+    this.#entries[entry + 1] = namespace;
+    this.#entries[entry + 2] = length;
+    this.#entries[entry + 3] = this.#poolUsed;
     for (let i = 0; i < count; i++) this.#pool[this.#poolUsed++] = this.#words[i];
     this.#place(slot);
     return slot;
@@ -106,7 +121,7 @@ export class Names {
 
   #place(slot: number): void {
     const mask = this.#slotAt.length - 1;
-    let place = this.#hashOf[slot] & mask;
+    let place = this.#entries[slot * ENTRY] & mask;
     while (this.#slotAt[place] >= 0) place = (place + 1) & mask;
     if (this.#slotAt[place] === TOMBSTONE) this.#tombstones--;
     this.#slotAt[place] = slot;
@@ -117,7 +132,7 @@ export class Names {
     while ((this.size + 1) * 4 > capacity) capacity *= 2;
     this.#slotAt = new Int32Array(capacity).fill(EMPTY);
     this.#tombstones = 0;
-    for (let slot = 0; slot < this.#used; slot++) if (this.#lengthOf[slot] >= 0) this.#place(slot);
+    for (let slot = 0; slot < this.#used; slot++) if (this.#lengthOf(slot) >= 0) this.#place(slot);
   }
 
   /** A new pool without what released names left, at most half full: so that moving names costs O(1) a name, over time. */
@@ -128,24 +143,35 @@ export class Names {
     const pool = new Int32Array(capacity);
     let used = 0;
     for (let slot = 0; slot < this.#used; slot++) {
-      if (this.#lengthOf[slot] < 0) continue;
-      const start = this.#startOf[slot];
-      this.#startOf[slot] = used;
-      const end = start + wordsOf(this.#lengthOf[slot]);
-      for (let i = start; i < end; i++) pool[used++] = this.#pool[i];
+      const length = this.#lengthOf(slot);
+      if (length < 0) continue;
+      const start = this.#entries[slot * ENTRY + 3];
+      this.#entries[slot * ENTRY + 3] = used;
+      for (let i = 0; i < wordsOf(length); i++) pool[used++] = this.#pool[start + i];
     }
     this.#pool = pool;
     this.#poolUsed = used;
     this.#poolDead = 0;
   }
 
+  /** Bytes of the name in `slot`, or -1 when there is none. */
+  #lengthOf(slot: number): number {
+    return slot >= 0 && slot < this.#used ? this.#entries[slot * ENTRY + 2] : -1;
+  }
+
   /** A copy of the UTF-8 bytes of the name in `slot`. */
   bytes(slot: number): Uint8Array {
-    const length = slot < this.#used ? this.#lengthOf[slot] : -1;
-    if (!(length >= 0)) throw new Error(`BUG: name slot ${slot} is not in use`);
+    const length = this.#lengthOf(slot);
+    if (length < 0) throw new Error(`BUG: name slot ${slot} is not in use`);
     const name = new Uint8Array(length);
-    const start = this.#startOf[slot];
-    for (let i = 0; i < length; i++) name[i] = this.#pool[start + (i >> 2)] >>> ((i & 3) * 8);
+    const view = new DataView(name.buffer);
+    const start = this.#entries[slot * ENTRY + 3];
+    if (length >= 4) {
+      for (let at = 0; at < length; at += 4)
+        view.setInt32(Math.min(at, length - 4), this.#pool[start + (at >> 2)], true);
+    } else {
+      for (let at = 0; at < length; at++) name[at] = this.#pool[start] >>> (8 * at);
+    }
     return name;
   }
 
@@ -154,7 +180,7 @@ export class Names {
   }
 
   namespace(slot: number): number {
-    return this.#namespaceOf[slot];
+    return this.#entries[slot * ENTRY + 1];
   }
 
   text(slot: number): string {
@@ -163,24 +189,19 @@ export class Names {
 
   /** Forgets the name in `slot`; the slot may be given to another name by the next `intern`. */
   release(slot: number): void {
-    if (!(slot < this.#used && this.#lengthOf[slot] >= 0)) throw new Error(`BUG: name slot ${slot} is not in use`);
+    const length = this.#lengthOf(slot);
+    if (length < 0) throw new Error(`BUG: name slot ${slot} is not in use`);
     const mask = this.#slotAt.length - 1;
-    let place = this.#hashOf[slot] & mask;
+    let place = this.#entries[slot * ENTRY] & mask;
     while (this.#slotAt[place] !== slot) place = (place + 1) & mask;
     this.#slotAt[place] = TOMBSTONE;
     this.#tombstones++;
-    this.#poolDead += wordsOf(this.#lengthOf[slot]);
-    this.#lengthOf[slot] = -1;
+    this.#poolDead += wordsOf(length);
+    this.#entries[slot * ENTRY + 2] = -1;
     this.#free.push(slot);
   }
 }
 
 function wordsOf(bytes: number): number {
   return (bytes + 3) >> 2;
-}
-
-function grown(column: Int32Array): Int32Array<ArrayBuffer> {
-  const wider = new Int32Array(column.length * 2);
-  wider.set(column);
-  return wider;
 }

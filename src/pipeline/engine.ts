@@ -18,6 +18,11 @@ export interface SensorTotals {
   readonly gapRecords: number;
   /** Boots started without a boot id, recognised by a sequence beginning anew. */
   readonly implicitBoots: number;
+  /** Counted readings older than the history is kept: in no window. */
+  readonly expired: number;
+  /** Quarantined readings and rejected records that are counted but no longer listed: their list was full. */
+  readonly quarantineDropped: number;
+  readonly rejectionsDropped: number;
 }
 
 export interface SensorStatus {

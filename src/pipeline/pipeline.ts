@@ -297,7 +297,7 @@ export class Pipeline implements Engine {
     }
     return {
       sensor: name,
-      totals: { ...totals },
+      totals: totals.snapshot(),
       completeUntil: sensor.watermark.now(this.#options.clock.now()),
       firstTime: any ? totals.firstTime : null,
       lastTime: any ? totals.lastTime : null,
@@ -305,7 +305,7 @@ export class Pipeline implements Engine {
       lastArrival: sensor.lastArrival,
       devices: counts.get(sensor.id) ?? 0,
       stuckDevices: stuck.get(sensor.id) ?? 0,
-      identities: totals,
+      identities: totals.identities(),
       lag,
     };
   }

@@ -1,5 +1,6 @@
 /** What a sensor's readings came to, since its history began: received = counted + duplicates + quarantined + rejected, always. */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
+import type { SensorTotals } from "./engine.ts";
 
 /** Stored in this order; a new one goes last. */
 const FIELDS = [
@@ -51,6 +52,22 @@ export class Totals {
   rejectionsDropped = 0;
   /** Counted readings older than the history is kept. */
   expired = 0;
+
+  /** Counted readings by what tells them apart. */
+  identities(): { explicit: number; sequence: number; offset: number } {
+    const { explicit, sequence, offset } = this;
+    return { explicit, sequence, offset };
+  }
+
+  /** A copy of the counts. */
+  snapshot(): SensorTotals {
+    const { received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots } = this;
+    const { expired, quarantineDropped, rejectionsDropped } = this;
+    return {
+      ...{ received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots },
+      ...{ expired, quarantineDropped, rejectionsDropped },
+    };
+  }
 
   encode(): Uint8Array<ArrayBuffer> {
     out.reset();

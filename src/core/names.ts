@@ -176,7 +176,7 @@ export class Names {
   }
 
   isUsed(slot: number): boolean {
-    return slot < this.#used && this.#lengthOf[slot] >= 0;
+    return this.#lengthOf(slot) >= 0;
   }
 
   namespace(slot: number): number {

@@ -3,7 +3,7 @@ import { formatMs, formatSecond } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
 import { SKETCH_RELATIVE_ERROR } from "../metrics/distribution.ts";
-import type { Engine, SensorStatus } from "../pipeline/engine.ts";
+import type { Engine, SensorStatus, SensorTotals } from "../pipeline/engine.ts";
 
 /** What of a sensor's readings an answer used, and what became of the others. */
 interface SensorReceipt {
@@ -21,17 +21,7 @@ interface SensorReceipt {
   /** Null when no quantile was asked for. */
   readonly quantiles: { readonly method: "exact" | "sketch"; readonly relativeError: number } | null;
   /** Since the history began, whatever the window. */
-  readonly totals: {
-    readonly received: number;
-    readonly counted: number;
-    readonly duplicates: number;
-    readonly conflicts: number;
-    readonly quarantined: number;
-    readonly rejected: number;
-    readonly late: number;
-    readonly gaps: number;
-    readonly implicitBoots: number;
-  };
+  readonly totals: Omit<SensorTotals, "gapRecords"> & { readonly gaps: number };
   readonly devices: number;
   readonly stuckDevices: number;
   /** Records in the log that no answer holds yet. */
@@ -64,7 +54,7 @@ export class Receipt {
     this.#buckets += buckets;
     this.#pagesFromDisk += pagesFromDisk;
     const status = this.#engine.status(sensor);
-    const { totals } = status;
+    const { gapRecords, ...totals } = status.totals;
     this.#completeUntil.push(status.completeUntil);
     this.#sensors.set(sensor, {
       counted: aggregate.count,
@@ -74,17 +64,7 @@ export class Receipt {
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
       identity: { inUse: identityInUse(status.identities), readings: status.identities },
       quantiles: quantilesOf(aggregate),
-      totals: {
-        received: totals.received,
-        counted: totals.counted,
-        duplicates: totals.duplicates,
-        conflicts: totals.conflicts,
-        quarantined: totals.quarantined,
-        rejected: totals.rejected,
-        late: totals.late,
-        gaps: totals.gapRecords,
-        implicitBoots: totals.implicitBoots,
-      },
+      totals: { ...totals, gaps: gapRecords },
       devices: status.devices,
       stuckDevices: status.stuckDevices,
       lag: status.lag,

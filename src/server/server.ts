@@ -67,6 +67,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.register(async (guarded) => {
     const methods = rememberMethods(guarded);
     guarded.addHook("onRequest", guard);
+    guarded.removeAllContentTypeParsers(); // the body of an unknown path is of no interest
     guarded.setNotFoundHandler((request, reply) =>
       sendProblem(reply, problem("not-found", `Cannot ${request.method} ${request.url}: there is no such path`)),
     );

@@ -28,6 +28,9 @@ const NO_TOTALS: SensorTotals = {
   late: 0,
   gapRecords: 0,
   implicitBoots: 0,
+  expired: 0,
+  quarantineDropped: 0,
+  rejectionsDropped: 0,
 };
 
 export class ScanEngine implements Engine {

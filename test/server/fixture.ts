@@ -1,0 +1,53 @@
+/** A server over a scan engine and a log in memory, with a clock that stands still. */
+import type { FastifyInstance } from "fastify";
+import { ManualClock } from "../../src/core/clock.ts";
+import { openZone } from "../../src/core/zone.ts";
+import type { ReadingsLog } from "../../src/intake/body.ts";
+import type { NewRecord } from "../../src/log/log.ts";
+import { createServer, type ServerOptions } from "../../src/server/server.ts";
+import { ScanEngine } from "./scan-engine.ts";
+
+export const NOON = Date.UTC(2020, 0, 13, 12);
+
+/** Keeps what is appended; `hold` or `failure` decide what becomes of the next appends. */
+export class MemoryLog implements ReadingsLog {
+  readonly appends: { readonly topic: string; readonly records: readonly NewRecord[] }[] = [];
+  failure: Error | null = null;
+  hold: Promise<void> = Promise.resolve();
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<void> {
+    await this.hold;
+    if (this.failure !== null) throw this.failure;
+    this.appends.push({ topic, records });
+  }
+
+  /** The values of the last append, as texts. */
+  last(): string[] {
+    return (this.appends.at(-1)?.records ?? []).map(({ value }) => Buffer.from(value).toString("utf8"));
+  }
+}
+
+export interface Fixture {
+  readonly app: FastifyInstance;
+  readonly engine: ScanEngine;
+  readonly log: MemoryLog;
+  readonly clock: ManualClock;
+  /** Exceptions that were reported as bugs. */
+  readonly bugs: unknown[];
+}
+
+export async function openFixture(options: Partial<ServerOptions> = {}, engine = new ScanEngine()): Promise<Fixture> {
+  const log = new MemoryLog();
+  const clock = new ManualClock(NOON);
+  const bugs: unknown[] = [];
+  const app = await createServer({
+    engine,
+    log,
+    clock,
+    zone: openZone("Europe/Berlin"),
+    token: null,
+    onBug: (error) => bugs.push(error),
+    ...options,
+  });
+  return { app, engine, log, clock, bugs };
+}

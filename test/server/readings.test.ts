@@ -1,0 +1,151 @@
+/** `POST /readings/{sensor}`: which bytes of a body become which records, and what is answered when. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { FastifyInstance } from "fastify";
+import { ERRORS, type ErrorCode, TidemarkError } from "../../src/core/errors.ts";
+import { RECORD_BYTES_MAX } from "../../src/core/limits.ts";
+import { recordsOfBody } from "../../src/intake/body.ts";
+import { READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../../src/server/limits.ts";
+import { type MemoryLog, openFixture } from "./fixture.ts";
+
+let app: FastifyInstance;
+let log: MemoryLog;
+let bugs: unknown[];
+
+before(async () => {
+  ({ app, log, bugs } = await openFixture());
+});
+
+after(() => app.close());
+
+function post(payload: string | Buffer, headers: Record<string, string> = {}, sensor = "temperature") {
+  return app.inject({ method: "POST", url: `/readings/${sensor}`, payload, headers });
+}
+
+function records(body: string | Buffer): string[] {
+  return recordsOfBody("t", Buffer.from(body), undefined, 100).map(({ value }) =>
+    Buffer.from(value).toString("latin1"),
+  );
+}
+
+test("bodies and the records they are", () => {
+  const pretty = JSON.stringify({ device: "kitchen", value: 21.5, more: [1, { a: "\n" }] }, null, 2);
+  const cases: [string, string[]][] = [
+    ["42", ["42"]],
+    ["42\n", ["42"]],
+    [" \r\n\t 42 \r\n", ["42"]],
+    ["42\n43\r\n\r\n \n44", ["42", "43", "44"]],
+    ['{"value":1}\n{"value":2}\n', ['{"value":1}', '{"value":2}']],
+    ['{"value":1}\n7\nnonsense {\n', ['{"value":1}', "7", "nonsense {"]],
+    [pretty, [pretty]],
+    [`\n${pretty}\r\n`, [pretty]],
+    [pretty.replaceAll("\n", "\r\n"), [pretty.replaceAll("\n", "\r\n")]],
+    ["[1,\n2]", ["[1,\n2]"]],
+    ["[1]\n[2]", ["[1]", "[2]"]],
+    ['"a"\n"b"', ['"a"', '"b"']],
+    ["not json\nat all", ["not json", "at all"]],
+    ['{"value":1,\n"value":2,}', ['{"value":1,', '"value":2,}']],
+    ["4\r2", ["4\r2"]],
+    ["\0", ["\0"]],
+  ];
+  for (const [body, expected] of cases) assert.deepEqual(records(body), expected, JSON.stringify(body));
+  const bytes = Buffer.from([0xff, 0x0a, 0xfe, 0x00, 0x0a]);
+  assert.deepEqual(records(bytes), ["\xff", "\xfe\0"]);
+});
+
+test("limits name the line", () => {
+  const long = "1".repeat(RECORD_BYTES_MAX);
+  assert.equal(records(`1\n${long}\n`).length, 2);
+  assert.throws(() => records(`\n\n1\n\n${long}1\n`), {
+    code: "record-too-large",
+    message: 'Cannot append to "t": payload must be <= 1048576 bytes, was 1048577 in line 5',
+  });
+  assert.equal(records("1\n".repeat(100)).length, 100);
+  assert.throws(() => records("1\n".repeat(101)), { code: "request-too-large" });
+  for (const empty of ["", " ", "\n\r\n\t"]) assert.throws(() => records(empty), { code: "request-invalid" });
+});
+
+test("a request is one append, answered once it is durable", async () => {
+  let durable = (): void => {};
+  log.hold = new Promise((resolve) => {
+    durable = resolve;
+  });
+  let answered = false;
+  const before = log.appends.length;
+  const response = post("1\n2\n3").then((each) => {
+    answered = true;
+    return each;
+  });
+  await app.inject("/livez"); // goes all the way through the server meanwhile
+  assert.equal(answered, false);
+  durable();
+  const { statusCode, body, headers } = await response;
+  assert.equal(statusCode, 200);
+  assert.equal(body, '{"appended":3}');
+  assert.match(String(headers["content-type"]), /^application\/json/);
+  assert.equal(log.appends.length, before + 1);
+  assert.equal(log.appends.at(-1)?.topic, "temperature");
+  assert.deepEqual(log.last(), ["1", "2", "3"]);
+  log.hold = Promise.resolve();
+});
+
+test("any bytes under any Content-Type; nothing is judged here", async () => {
+  for (const type of ["application/json", "application/x-www-form-urlencoded", "application/cbor", "!"]) {
+    assert.equal((await post('{"value": nonsense', { "content-type": type })).statusCode, 200);
+    assert.deepEqual(log.last(), ['{"value": nonsense']);
+  }
+});
+
+test("Tidemark-Device is the key of the records", async () => {
+  await post("1\n2", { "tidemark-device": Buffer.from("küche").toString("latin1") });
+  const keys = log.appends.at(-1)?.records.map(({ key }) => Buffer.from(key ?? []).toString("utf8"));
+  assert.deepEqual(keys, ["küche", "küche"]);
+  await post("1");
+  assert.equal(log.appends.at(-1)?.records[0].key, undefined);
+  for (const name of ["", "x".repeat(257)])
+    assert.equal((await post("1", { "tidemark-device": name })).statusCode, 400);
+});
+
+test("what cannot be appended is a problem that says why", async () => {
+  const empty = await post("");
+  assert.equal(empty.statusCode, 400);
+  assert.equal(empty.json().detail, 'Cannot append to "temperature": expected a reading, was an empty body');
+
+  const unknown = await post("1", {}, "temprature");
+  assert.equal(unknown.statusCode, 404);
+  assert.match(String(unknown.headers["content-type"]), /^application\/problem\+json/);
+  const { type, code, detail, status, retryable } = unknown.json();
+  assert.deepEqual([type, code, status, retryable], ["/docs/ERRORS.md#not-found", "not-found", 404, false]);
+  assert.equal(detail, 'Cannot append to "temprature": expected one of temperature, humidity, pressure');
+
+  const large = await post(Buffer.alloc(READINGS_BODY_BYTES_MAX + 1, "1\n"));
+  assert.equal(large.statusCode, 413);
+  assert.equal(large.json().code, "request-too-large");
+  const many = await post("1\n".repeat(READINGS_PER_BODY_MAX + 1));
+  assert.equal(many.statusCode, 413);
+});
+
+test("the log's errors keep their status, and Retry-After where a retry helps", async () => {
+  const codes: ErrorCode[] = [
+    "log-full",
+    "log-unreachable",
+    "disk-full",
+    "log-closed",
+    "log-sync-failed",
+    "record-too-large",
+  ];
+  for (const code of codes) {
+    log.failure = new TidemarkError(code, `Cannot append to "temperature": ${code}`);
+    const response = await post("1");
+    assert.equal(response.statusCode, ERRORS[code].status, code);
+    assert.equal(response.json().code, code);
+    assert.equal(response.headers["retry-after"], ERRORS[code].retryable ? "1" : undefined, code);
+  }
+  assert.deepEqual(bugs, []);
+  log.failure = new TypeError("undefined is not a function");
+  const response = await post("1");
+  assert.equal(response.statusCode, 500);
+  assert.doesNotMatch(response.body, /undefined/);
+  assert.deepEqual(bugs, [log.failure]);
+  log.failure = null;
+});

@@ -1,0 +1,78 @@
+/** Numbers, ages and rows of values as short texts for a terminal. */
+
+/** No value yet. */
+export const NOTHING = "–";
+
+const EXPONENT_FROM = 1e9;
+const EXPONENT_BELOW = 1e-3;
+const DECIMALS = 3;
+
+const counts = new Intl.NumberFormat("en-US");
+const decimals = new Intl.NumberFormat("en-US", { minimumFractionDigits: DECIMALS, maximumFractionDigits: DECIMALS });
+
+/** 1234567 → "1,234,567". */
+export function countText(count: number): string {
+  return counts.format(count);
+}
+
+/** A value as short as it can be told: whole numbers whole, others with three decimals, very large and small ones with an exponent. */
+export function valueText(value: number | null): string {
+  if (value === null) return NOTHING;
+  if (Number.isInteger(value) && Math.abs(value) < EXPONENT_FROM) return countText(value);
+  return decimalText(value);
+}
+
+/** A mean: always with its decimals, so that a column of them stands still. */
+export function meanText(mean: number | null): string {
+  return mean === null ? NOTHING : decimalText(mean);
+}
+
+function decimalText(value: number): string {
+  const size = Math.abs(value);
+  if (size >= EXPONENT_FROM || (size < EXPONENT_BELOW && value !== 0)) return value.toExponential(DECIMALS);
+  return decimals.format(value);
+}
+
+/** Readings a second. */
+export function rateText(rate: number): string {
+  if (rate === 0) return "0";
+  if (rate >= 100) return countText(Math.round(rate));
+  return rate < 0.1 ? rate.toFixed(3) : rate.toFixed(1);
+}
+
+const AGES: readonly (readonly [size: number, unit: string])[] = [
+  [86_400, "d"],
+  [3600, "h"],
+  [60, "m"],
+  [1, "s"],
+];
+
+/** The two largest units: "4s", "2m03s", "5h", "3d04h"; ahead of our clock: "-3s". */
+export function ageText(ageMs: number | null): string {
+  if (ageMs === null) return NOTHING;
+  const seconds = Math.floor(Math.abs(ageMs) / 1000);
+  const sign = ageMs <= -1000 ? "-" : "";
+  const largest = AGES.findIndex(([size]) => seconds >= size);
+  if (largest === -1) return "0s";
+  const [size, unit] = AGES[largest];
+  const rest = seconds % size;
+  const next = AGES[largest + 1];
+  if (next === undefined || rest < next[0]) return `${sign}${Math.floor(seconds / size)}${unit}`;
+  return `${sign}${Math.floor(seconds / size)}${unit}${String(Math.floor(rest / next[0])).padStart(2, "0")}${next[1]}`;
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+
+/** The newest `width` values as bars between their smallest and largest; a blank where there is none. */
+export function sparkText(values: readonly (number | null)[], width: number): string {
+  const shown = values.slice(-width);
+  const known = shown.filter((value) => value !== null);
+  const low = Math.min(...known);
+  const high = Math.max(...known);
+  const bars = shown.map((value) => {
+    if (value === null) return " ";
+    if (high === low) return BARS[3];
+    return BARS[Math.min(BARS.length - 1, Math.floor(((value - low) / (high - low)) * BARS.length))];
+  });
+  return bars.join("").padStart(width);
+}

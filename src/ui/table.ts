@@ -1,0 +1,188 @@
+/** The live table: what is known of the sensors → lines for a terminal of a given size. Pure. */
+import { ageText, countText, meanText, rateText, sparkText, valueText } from "./figures.ts";
+import type { LiveRow } from "./live-event.ts";
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** How it stands with the server. */
+export type Connection =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "live" }
+  | { readonly kind: "lost"; readonly forMs: number; readonly tries: number; readonly reason: string };
+
+export interface TableState {
+  readonly server: string;
+  readonly connection: Connection;
+  readonly trouble: string | null;
+  readonly sensorsTotal: number;
+  /** With `ageMs` as of now. */
+  readonly rows: readonly LiveRow[];
+  /** The last line. */
+  readonly footer: string;
+}
+
+interface Column {
+  readonly title: string;
+  readonly minute?: true;
+  /** So wide at least, that the table stands still while numbers grow. */
+  readonly width: number;
+  /** Where there is no room for all, those of the largest go first. */
+  readonly rank: number;
+  readonly left?: true;
+  cell(row: LiveRow): string;
+  /** Whether it is something to look at. */
+  warns?(row: LiveRow): boolean;
+}
+
+/** A sensor of a reading a second that was silent so long is worth a look. */
+const AGE_MS_WARNED = 5000;
+
+const COLUMNS: readonly Column[] = [
+  { title: "SENSOR", width: 11, rank: 0, left: true, cell: (row) => row.sensor },
+  { title: "COUNT", width: 7, rank: 0, cell: (row) => countText(row.count) },
+  { title: "MEAN", width: 7, rank: 1, cell: (row) => meanText(row.mean) },
+  { title: "MIN", width: 4, rank: 5, cell: (row) => valueText(row.min) },
+  { title: "MAX", width: 4, rank: 5, cell: (row) => valueText(row.max) },
+  { title: "LAST", width: 4, rank: 2, cell: (row) => valueText(row.last) },
+  { title: "RATE", width: 4, rank: 4, cell: (row) => rateText(row.rate) },
+  { title: "COUNT", width: 5, rank: 8, minute: true, cell: (row) => countText(row.minute.count) },
+  { title: "MEAN", width: 7, rank: 6, minute: true, cell: (row) => meanText(row.minute.mean) },
+  { title: "MIN", width: 3, rank: 7, minute: true, cell: (row) => valueText(row.minute.min) },
+  { title: "MAX", width: 3, rank: 7, minute: true, cell: (row) => valueText(row.minute.max) },
+  { title: "LATE", width: 4, rank: 9, cell: (row) => countText(row.late) },
+  { title: "DUPL", width: 4, rank: 9, cell: (row) => countText(row.duplicates) },
+  {
+    title: "AGE",
+    width: 5,
+    rank: 3,
+    cell: (row) => ageText(row.ageMs),
+    warns: (row) => row.ageMs !== null && row.ageMs >= AGE_MS_WARNED,
+  },
+];
+
+const GAP = "  ";
+const MINUTE_TITLES = ["last minute", "1 min"] as const;
+
+/** Fewer bars say nothing. */
+const SPARK_MIN = 10;
+const SPARK_MAX = 60;
+
+/** Head, titles and footer, and the line that is left free below. */
+const OTHER_LINES = 7;
+
+/** Lines no wider than `size.columns` and no more than `size.rows` - 1. */
+export function renderTable(state: TableState, size: Size, color: boolean): string[] {
+  const paint = color ? painted : plain;
+  const columns = fitting(state.rows, size.columns);
+  const widths = columns.map((column) => widthOf(column, state.rows));
+  const sparkWidth = Math.min(SPARK_MAX, size.columns - total(widths) - GAP.length);
+  const shown = state.rows.slice(0, Math.max(1, size.rows - OTHER_LINES - notesOf(state).length));
+  const lines = [headLine(state, size.columns, paint), ""];
+  if (columns.some((column) => column.minute)) lines.push(paint("dim", minuteLine(columns, widths)));
+  lines.push(paint("bold", columns.map((column, i) => padded(column, column.title, widths[i])).join(GAP)));
+  for (const row of shown) {
+    const cells = columns.map((column, i) => {
+      const cell = padded(column, column.cell(row), widths[i]);
+      return column.warns?.(row) ? paint("yellow", cell) : cell;
+    });
+    const spark = sparkWidth < SPARK_MIN ? [] : [paint("cyan", sparkText(row.spark, sparkWidth))];
+    lines.push([...cells, ...spark].join(GAP));
+  }
+  const left = state.sensorsTotal - shown.length;
+  if (state.rows.length > 0 && left > 0) lines.push(`… and ${countText(left)} more`);
+  for (const note of notesOf(state)) lines.push(paint("yellow", cut(note, size.columns)));
+  lines.push("", paint("dim", cut(state.footer, size.columns)));
+  return lines.slice(0, Math.max(1, size.rows - 1));
+}
+
+/** The columns that fit: of equal rank all or none. */
+function fitting(rows: readonly LiveRow[], width: number): readonly Column[] {
+  let columns: readonly Column[] = COLUMNS;
+  while (total(columns.map((column) => widthOf(column, rows))) > width) {
+    const last = Math.max(...columns.map((column) => column.rank));
+    if (last === 0)
+      return columns.map((column) => (column.left ? { ...column, ...shortened(column, rows, width) } : column));
+    columns = columns.filter((column) => column.rank < last);
+  }
+  return columns;
+}
+
+/** On the narrowest terminals the sensor's name gives way. */
+function shortened(column: Column, rows: readonly LiveRow[], width: number): Pick<Column, "cell" | "width" | "title"> {
+  const others = COLUMNS.filter((other) => other.rank === 0 && other !== column);
+  const left = Math.max(1, width - total([0, ...others.map((other) => widthOf(other, rows))]));
+  return { title: cut(column.title, left), width: left, cell: (row) => cut(column.cell(row), left) };
+}
+
+function widthOf(column: Column, rows: readonly LiveRow[]): number {
+  return Math.max(column.width, column.title.length, ...rows.map((row) => column.cell(row).length));
+}
+
+function total(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
+}
+
+function padded(column: Column, text: string, width: number): string {
+  return column.left ? text.padEnd(width) : text.padStart(width);
+}
+
+function minuteLine(columns: readonly Column[], widths: readonly number[]): string {
+  const first = columns.findIndex((column) => column.minute);
+  const last = columns.findLastIndex((column) => column.minute);
+  const start = total(widths.slice(0, first)) + GAP.length;
+  const width = total(widths.slice(first, last + 1));
+  const ruled = ` ${MINUTE_TITLES.find((title) => title.length + 4 <= width) ?? MINUTE_TITLES[1]} `;
+  const left = Math.floor((width - ruled.length) / 2);
+  return " ".repeat(start) + "─".repeat(left) + ruled + "─".repeat(width - ruled.length - left);
+}
+
+function headLine(state: TableState, width: number, paint: Paint): string {
+  const { connection } = state;
+  const name = `tidemark ${state.server}`;
+  if (connection.kind === "live") {
+    if (state.trouble !== null) return paint("red", cut(`${name}  takes in nothing: ${state.trouble}`, width));
+    return paint("bold", cut(name, width));
+  }
+  if (connection.kind === "connecting") return cut(`${name}  connecting …`, width);
+  const tries = `${connection.tries} ${connection.tries === 1 ? "try" : "tries"}`;
+  return paint(
+    "red",
+    cut(`${name}  connection lost ${ageText(connection.forMs)} ago, ${tries}: ${connection.reason}`, width),
+  );
+}
+
+/** What the figures alone would hide. */
+function notesOf(state: TableState): string[] {
+  const notes: string[] = [];
+  for (const row of state.rows) {
+    const parts: string[] = [];
+    if (row.quarantined > 0) parts.push(`${countText(row.quarantined)} held back (tidemark quarantine)`);
+    if (row.rejected > 0) parts.push(`${countText(row.rejected)} rejected (tidemark rejections)`);
+    if (row.gapRecords > 0) parts.push(`${countText(row.gapRecords)} lost by the log before they were read`);
+    if (row.stuckDevices > 0) parts.push(`${countText(row.stuckDevices)} devices send only duplicates`);
+    if (row.lag >= LAG_NOTED) parts.push(`${countText(row.lag)} behind the log`);
+    if (parts.length > 0) notes.push(`${row.sensor}: ${parts.join(", ")}`);
+    if (notes.length === NOTES_MAX) break;
+  }
+  return notes;
+}
+
+/** Readings on their way are no news; so many are a backlog. */
+const LAG_NOTED = 1000;
+const NOTES_MAX = 5;
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : text.slice(0, Math.max(0, width - 1)) + "…";
+}
+
+type Style = "bold" | "dim" | "red" | "yellow" | "cyan";
+type Paint = (style: Style, text: string) => string;
+
+/** SGR parameters (ECMA-48, 8.3.117). */
+const STYLES: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, yellow: 33, cyan: 36 };
+
+const painted: Paint = (style, text) => `\x1b[${STYLES[style]}m${text}\x1b[0m`;
+const plain: Paint = (_style, text) => text;

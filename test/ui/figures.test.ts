@@ -1,0 +1,68 @@
+/** Figures: each text at the edges between its forms. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ageText, meanText, rateText, sparkText, valueText } from "../../src/ui/figures.ts";
+
+test("values", () => {
+  for (const [value, text] of [
+    [null, "–"],
+    [0, "0"],
+    [-7, "-7"],
+    [12_345, "12,345"],
+    [999_999_999, "999,999,999"],
+    [1e9, "1.000e+9"],
+    [0.5, "0.500"],
+    [-1234.56789, "-1,234.568"],
+    [0.0009, "9.000e-4"],
+    [1e-140, "1.000e-140"],
+    [-1e150, "-1.000e+150"],
+  ] as const) {
+    assert.equal(valueText(value), text);
+  }
+  assert.equal(meanText(50), "50.000");
+  assert.equal(meanText(0), "0.000");
+  assert.equal(meanText(null), "–");
+});
+
+test("rates", () => {
+  assert.deepEqual([0, 1 / 60, 0.1, 1, 99.94, 100, 12_345.6].map(rateText), [
+    "0",
+    "0.017",
+    "0.1",
+    "1.0",
+    "99.9",
+    "100",
+    "12,346",
+  ]);
+});
+
+test("ages", () => {
+  const s = 1000;
+  for (const [ms, text] of [
+    [null, "–"],
+    [0, "0s"],
+    [999, "0s"],
+    [-999, "0s"],
+    [-3 * s, "-3s"],
+    [59_999, "59s"],
+    [60 * s, "1m"],
+    [123 * s, "2m03s"],
+    [3600 * s, "1h"],
+    [3659 * s, "1h"],
+    [3660 * s, "1h01m"],
+    [86_400 * s, "1d"],
+    [(3 * 86_400 + 4 * 3600) * s, "3d04h"],
+    [400 * 86_400 * s, "400d"],
+  ] as const) {
+    assert.equal(ageText(ms), text);
+  }
+});
+
+test("sparks", () => {
+  assert.equal(sparkText([0, 1, 2, 3, 4, 5, 6, 7], 8), "▁▂▃▄▅▆▇█");
+  assert.equal(sparkText([9, 0, null, 100], 3), "▁ █");
+  assert.equal(sparkText([5, 5], 4), "  ▄▄");
+  assert.equal(sparkText([null, null], 2), "  ");
+  assert.equal(sparkText([], 3), "   ");
+  assert.equal(sparkText([-1e150, 1e150], 2), "▁█");
+});

@@ -1,0 +1,138 @@
+/** The table at every size: no line wider than the terminal, nothing that matters lost before something that does not. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import type { LiveRow } from "../../src/ui/live-event.ts";
+import { renderTable, type TableState } from "../../src/ui/table.ts";
+
+const ROW: LiveRow = {
+  sensor: "temperature",
+  count: 12_345,
+  mean: 49.8571,
+  min: 0,
+  max: 100,
+  last: 42,
+  ageMs: 400,
+  rate: 1,
+  minute: { count: 60, mean: 51.25, min: 3, max: 98 },
+  spark: Array.from({ length: 60 }, (_, i) => i),
+  late: 3,
+  duplicates: 7,
+  quarantined: 0,
+  rejected: 0,
+  gapRecords: 0,
+  lag: 0,
+  stuckDevices: 0,
+};
+const NO_DATA: LiveRow = {
+  ...ROW,
+  sensor: "humidity",
+  count: 0,
+  mean: null,
+  min: null,
+  max: null,
+  last: null,
+  ageMs: null,
+  rate: 0,
+  minute: { count: 0, mean: null, min: null, max: null },
+  spark: Array.from({ length: 60 }, () => null),
+  late: 0,
+  duplicates: 0,
+};
+const STATE: TableState = {
+  server: "http://127.0.0.1:5000",
+  connection: { kind: "live" },
+  trouble: null,
+  sensorsTotal: 2,
+  rows: [ROW, NO_DATA],
+  footer: "q or Ctrl-C ends this table",
+};
+const lineAt = (state: Partial<TableState>, columns: number): string[] =>
+  renderTable({ ...STATE, ...state }, { columns, rows: 40 }, false);
+
+describe("what is shown", () => {
+  test("everything on a wide terminal", () => {
+    assert.deepEqual(lineAt({}, 112), [
+      "tidemark http://127.0.0.1:5000",
+      "",
+      "                                                       ───── last minute ──────",
+      "SENSOR         COUNT     MEAN   MIN   MAX  LAST  RATE  COUNT     MEAN  MIN  MAX  LATE  DUPL    AGE",
+      "temperature   12,345   49.857     0   100    42   1.0     60   51.250    3   98     3     7     0s  ▁▁▂▃▃▄▅▆▆▇██",
+      "humidity           0        –     –     –     –     0      0        –    –    –     0     0      –              ",
+      "",
+      "q or Ctrl-C ends this table",
+    ]);
+  });
+
+  test("the most telling columns on one of 80", () => {
+    assert.deepEqual(lineAt({}, 80).slice(2, 5), [
+      "                                                       ── last minute ──",
+      "SENSOR         COUNT     MEAN   MIN   MAX  LAST  RATE     MEAN  MIN  MAX    AGE",
+      "temperature   12,345   49.857     0   100    42   1.0   51.250    3   98     0s",
+    ]);
+  });
+
+  test("at every width no line is wider, and sensor and count are there", () => {
+    const huge = { ...ROW, sensor: "x".repeat(249), count: 9_007_199_254_740_991, mean: -1.5e150, quarantined: 5 };
+    for (const rows of [[ROW, NO_DATA], [ROW, huge], []]) {
+      for (let columns = 1; columns <= 250; columns++) {
+        const lines = lineAt({ rows }, columns);
+        for (const line of lines) {
+          const needed = rows.includes(huge) ? 25 : 12; // below this not even the counts fit
+          assert.ok(line.length <= Math.max(columns, needed), `${columns}: ${line.length} ${line}`);
+        }
+        if (rows.includes(ROW))
+          assert.ok(
+            lines.some((line) => line.includes("12,345")),
+            `${columns}`,
+          );
+      }
+    }
+  });
+
+  test("at every height it fits above the prompt, and says what is left out", () => {
+    const rows = Array.from({ length: 30 }, (_, i) => ({ ...ROW, sensor: `s${i}`, rejected: i }));
+    for (let height = 2; height <= 50; height++) {
+      const lines = renderTable({ ...STATE, rows, sensorsTotal: 1500 }, { columns: 100, rows: height }, false);
+      assert.ok(lines.length <= height - 1, `${height}: ${lines.length}`);
+      if (height > 12)
+        assert.ok(
+          lines.some((line) => /^… and 1,[45]\d\d more$/.test(line)),
+          lines.join("\n"),
+        );
+    }
+  });
+});
+
+describe("what is wrong", () => {
+  test("a lost connection with its age and tries", () => {
+    const connection = { kind: "lost", forMs: 63_000, tries: 9, reason: "connect ECONNREFUSED" } as const;
+    assert.equal(
+      lineAt({ connection }, 200)[0],
+      "tidemark http://127.0.0.1:5000  connection lost 1m03s ago, 9 tries: connect ECONNREFUSED",
+    );
+    assert.equal(lineAt({ connection: { kind: "connecting" } }, 99)[0], "tidemark http://127.0.0.1:5000  connecting …");
+  });
+
+  test("a server that takes in nothing", () => {
+    assert.match(
+      lineAt({ trouble: "the log cannot be reached" }, 200)[0],
+      / takes in nothing: the log cannot be reached$/,
+    );
+  });
+
+  test("what is held back, rejected, lost, stuck or behind has a line of its own", () => {
+    const rows = [{ ...ROW, quarantined: 2, rejected: 1, gapRecords: 1000, stuckDevices: 1, lag: 5000 }, NO_DATA];
+    const notes = lineAt({ rows }, 200).filter((line) => line.startsWith("temperature: "));
+    assert.deepEqual(notes, [
+      "temperature: 2 held back (tidemark quarantine), 1 rejected (tidemark rejections), 1,000 lost by the log before they were read, 1 devices send only duplicates, 5,000 behind the log",
+    ]);
+  });
+
+  test("colour only adds SGR sequences: the text is the same, a silent sensor stands out", () => {
+    const rows = [{ ...ROW, ageMs: 3_600_000, quarantined: 1 }, NO_DATA];
+    const colored = renderTable({ ...STATE, rows }, { columns: 120, rows: 40 }, true);
+    assert.deepEqual(colored.map(stripVTControlCharacters), lineAt({ rows }, 120));
+    assert.ok(colored.some((line) => line.includes("\x1b[33m   1h\x1b[0m")));
+  });
+});

@@ -93,7 +93,13 @@ async function libraryFetch(bootstrap: string): Promise<number> {
   const { id, partitions } = metadata.topics.get(TOPIC)!;
   let rows = 0;
   for (let next = 0n; next < READINGS; ) {
-    const partition = { partition: 0, currentLeaderEpoch: -1, fetchOffset: next, lastFetchedEpoch: -1, partitionMaxBytes: 1_048_576 };
+    const partition = {
+      partition: 0,
+      currentLeaderEpoch: -1,
+      fetchOffset: next,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: 1_048_576,
+    };
     const topics = [{ topicId: id, partitions: [partition] }];
     const response = await client.fetch({ node: partitions[0].leader, topics, maxBytes: 1_048_576 });
     for (const batch of response.responses[0].partitions[0].records ?? []) {
@@ -123,13 +129,36 @@ async function libraryStream(bootstrap: string): Promise<number> {
 
 /** librdkafka, printing one byte a record into nothing; its CPU time is the child's. */
 async function kcat(bootstrap: string): Promise<Lap> {
-  const flags = ["-C", "-b", bootstrap, "-t", TOPIC, "-p", "0", "-o", "beginning", "-e", "-q", "-f", "", "-X", "queued.min.messages=1000000"];
+  const flags = [
+    "-C",
+    "-b",
+    bootstrap,
+    "-t",
+    TOPIC,
+    "-p",
+    "0",
+    "-o",
+    "beginning",
+    "-e",
+    "-q",
+    "-f",
+    "",
+    "-X",
+    "queued.min.messages=1000000",
+  ];
   const start = performance.now();
-  const child = spawn("sh", ["-c", 'kcat "$@" > /dev/null; times', "sh", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("sh", ["-c", 'kcat "$@" > /dev/null; times', "sh", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let times = "";
   for await (const chunk of child.stdout) times += chunk;
   const seconds = (performance.now() - start) / 1000;
-  const cpuSeconds = [...times.trim().split("\n")[1].matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, m, s]) => sum + Number(m) * 60 + Number(s), 0);
+  const cpuSeconds = [
+    ...times
+      .trim()
+      .split("\n")[1]
+      .matchAll(/(\d+)m([\d.]+)s/g),
+  ].reduce((sum, [, m, s]) => sum + Number(m) * 60 + Number(s), 0);
   return { seconds, cpuSeconds };
 }
 
@@ -146,7 +175,9 @@ const setup = await openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemC
 await setup.open([TOPIC]);
 await setup.close();
 const { batches, bytes } = await fill(broker.bootstrap);
-console.log(`${READINGS / 1e6} M bare integers, ${(bytes / READINGS).toFixed(1)} B each in ${batches} batches; node ${process.version}`);
+console.log(
+  `${READINGS / 1e6} M bare integers, ${(bytes / READINGS).toFixed(1)} B each in ${batches} batches; node ${process.version}`,
+);
 await timed(() => ours(broker.bootstrap)); // warms broker, page cache and JIT
 const laps = new Map(contestants.map(([name]) => [name, [] as Lap[]]));
 for (let round = 0; round < ROUNDS; round++) {

@@ -25,7 +25,10 @@ const produce = createAPI<[topic: string, partition: number, batch: Uint8Array],
       .appendArray([topic], (w, name) => {
         w.appendString(name).appendArray([partition], (partitions, index) => {
           const records = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
-          partitions.appendInt32(index).appendUnsignedVarInt(records.length + 1).append(records);
+          partitions
+            .appendInt32(index)
+            .appendUnsignedVarInt(records.length + 1)
+            .append(records);
         });
       })
       .appendTaggedFields(),

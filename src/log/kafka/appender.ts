@@ -1,5 +1,6 @@
 /** Appends to Kafka: per partition one request is under way, and what arrives meanwhile leaves together with the next. */
 import { TidemarkError } from "../../core/errors.ts";
+import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { asBuffer } from "../compression.ts";
 import type { NewRecord, Topic } from "../log.ts";
 import { type KafkaClient, keyHash, type OutgoingMessage } from "./client.ts";
@@ -21,8 +22,12 @@ interface Share {
   readonly reject: (error: unknown) => void;
 }
 
+/** Told where a partition ends after an append. */
+export type OnEnd = (topic: Topic, partition: number, end: number) => void;
+
 export class Appender {
   readonly #client: KafkaClient;
+  readonly #onEnd: OnEnd;
   /** By topic and partition, while there is something to send. */
   readonly #lanes = new Map<string, Share[]>();
   readonly #pumps = new Set<Promise<void>>();
@@ -30,12 +35,18 @@ export class Appender {
   /** Which partition records without a key go to: another one with each append. */
   #turn = 0;
 
-  constructor(client: KafkaClient) {
+  constructor(client: KafkaClient, onEnd: OnEnd) {
     this.#client = client;
+    this.#onEnd = onEnd;
   }
 
-  /** Resolves when all records are durable. After an error some of them may be. */
+  /** Resolves when all records are durable. After "log-unreachable" some of them may be. */
   async append(topic: Topic, records: readonly NewRecord[]): Promise<void> {
+    for (const { value } of records) {
+      if (value.length <= RECORD_BYTES_MAX) continue;
+      const limit = `a record's value must be <= ${RECORD_BYTES_MAX} bytes, was ${value.length}`;
+      throw new TidemarkError("record-too-large", `Cannot append to "${topic.name}": ${limit}`);
+    }
     const bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
       const limit = `bytes on their way must be <= ${WAITING_BYTES_MAX}, would be ${this.#waitingBytes + bytes}`;
@@ -44,7 +55,7 @@ export class Appender {
     this.#waitingBytes += bytes;
     try {
       const shares = [...this.#shares(topic, records)];
-      await Promise.all(shares.map(([partition, messages]) => this.#enqueue(topic.name, partition, messages)));
+      await Promise.all(shares.map(([partition, messages]) => this.#enqueue(topic, partition, messages)));
     } finally {
       this.#waitingBytes -= bytes;
     }
@@ -66,14 +77,14 @@ export class Appender {
     return shares;
   }
 
-  #enqueue(topic: string, partition: number, messages: readonly OutgoingMessage[]): Promise<void> {
+  #enqueue(topic: Topic, partition: number, messages: readonly OutgoingMessage[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const key = `${topic}/${partition}`;
+    const key = `${topic.name}/${partition}`;
     const share = { messages, at: 0, resolve, reject };
     const lane = this.#lanes.get(key);
     if (lane !== undefined) lane.push(share);
     else {
-      const pump = this.#pump(topic, key, [share]).finally(() => this.#pumps.delete(pump));
+      const pump = this.#pump(topic, partition, key, [share]).finally(() => this.#pumps.delete(pump));
       this.#pumps.add(pump);
     }
     return promise;
@@ -84,17 +95,17 @@ export class Appender {
     while (this.#pumps.size > 0) await Promise.all(this.#pumps);
   }
 
-  async #pump(topic: string, key: string, lane: Share[]): Promise<void> {
+  async #pump(topic: Topic, partition: number, key: string, lane: Share[]): Promise<void> {
     this.#lanes.set(key, lane);
-    while (lane.length > 0) await this.#send(topic, lane);
+    while (lane.length > 0) await this.#send(topic, partition, lane);
     this.#lanes.delete(key);
   }
 
   /** One request with what fits of the lane's head; a share is done when its last message is durable. */
-  async #send(topic: string, lane: Share[]): Promise<void> {
+  async #send(topic: Topic, partition: number, lane: Share[]): Promise<void> {
     const { messages, shares } = take(lane);
     try {
-      await this.#produce(topic, messages);
+      this.#onEnd(topic, partition, await this.#produce(topic.name, messages));
       for (const share of shares) if (share.at === share.messages.length) share.resolve();
     } catch (error) {
       for (const share of shares) {
@@ -108,16 +119,17 @@ export class Appender {
   /**
    * A topic may take less than a request holds: then it is sent in halves, until a record that is too large is alone.
    * A request is for one partition, so it was taken as a whole or not at all.
+   * @returns the offset after the last
    */
-  async #produce(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+  async #produce(topic: string, messages: readonly OutgoingMessage[]): Promise<number> {
     try {
-      await this.#client.produce(messages);
+      return (await this.#client.produce(messages)) + messages.length;
     } catch (error) {
       const failure = operatingError(`append to "${topic}"`, error);
       if (failure.code !== "record-too-large" || messages.length === 1) throw failure;
       const half = messages.length >> 1;
       await this.#produce(topic, messages.slice(0, half));
-      await this.#produce(topic, messages.slice(half));
+      return this.#produce(topic, messages.slice(half));
     }
   }
 }

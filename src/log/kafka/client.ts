@@ -72,6 +72,17 @@ export interface LocatedTopic {
   readonly leaders: readonly number[];
 }
 
+export interface PartitionName {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface OffsetBounds {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
 /** What to fetch of one partition. */
 export interface FetchPosition {
   readonly topicId: string;
@@ -244,26 +255,33 @@ export class KafkaClient {
     await this.#admin.createTopics({ topics: [...names], partitions, replicas: -1 });
   }
 
-  /** The first offset and the one after the last that "read committed" may read, from the partition's leader. */
-  async offsets(node: number, topic: string, partition: number): Promise<{ start: number; end: number }> {
+  /** The first offset and the one after the last that "read committed" may read, from the partitions' leader; in the order of `partitions`. */
+  async offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]> {
     const connection = await this.#admin.connections.get(this.addressOf(node));
-    const ask = async (timestamp: bigint): Promise<number> => {
-      const partitions = [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }];
-      const asked = [{ name: topic, partitions }];
-      const { topics } = await listOffsetsV7.api.async(connection, CONSUMER_REPLICA, READ_COMMITTED, asked);
-      return Number(topics[0].partitions[0].offset);
+    const ask = async (timestamp: bigint): Promise<(partition: PartitionName) => number> => {
+      const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, own]) => ({
+        name,
+        partitions: own.map(({ partition }) => ({ partitionIndex: partition, currentLeaderEpoch: -1, timestamp })),
+      }));
+      const answer = await listOffsetsV7.api.async(connection, CONSUMER_REPLICA, READ_COMMITTED, topics);
+      const found = new Map<string, number>();
+      for (const topic of answer.topics) {
+        for (const one of topic.partitions) found.set(`${topic.name}/${one.partitionIndex}`, Number(one.offset));
+      }
+      return ({ topic, partition }) => found.get(`${topic}/${partition}`) ?? 0;
     };
     const [start, end] = await Promise.all([ask(EARLIEST), ask(LATEST)]);
-    return { start, end };
+    return partitions.map((partition) => ({ start: start(partition), end: end(partition) }));
   }
 
   fetcher(): Fetcher {
     return new Fetcher(this, this.#clientId, this.#options);
   }
 
-  /** acks=all, idempotent: durable as the topic is configured when it resolves. */
-  async produce(messages: readonly OutgoingMessage[]): Promise<void> {
-    await this.#producer.send({ messages: [...messages] });
+  /** Messages of one partition, acks=all, idempotent: durable as the topic is configured when it resolves. @returns the first one's offset */
+  async produce(messages: readonly OutgoingMessage[]): Promise<number> {
+    const { offsets } = await this.#producer.send({ messages: [...messages] });
+    return Number(offsets?.[0].offset ?? 0n);
   }
 
   /** Writes a group's offsets without being its member. */

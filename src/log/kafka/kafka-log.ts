@@ -14,7 +14,7 @@ import {
 import { GroupOffsets } from "./group-offsets.ts";
 import { type Pause, retryMs, systemPause } from "./pause.ts";
 import { KafkaReader } from "./reader.ts";
-import { MISSING_TRIES, NOWHERE } from "./track.ts";
+import { MISSING_TRIES, NOWHERE, partitionKey } from "./track.ts";
 import type { OnTrouble } from "./trouble.ts";
 
 /** How long opening, creating and asking for bounds try to get through, ms: a broker that is just starting, not one that is not there. */
@@ -62,6 +62,8 @@ export class KafkaLog implements Log {
   readonly #appender: Appender;
   readonly #groupOffsets: GroupOffsets;
   readonly #topics = new Map<string, Topic>();
+  /** Where partitions ended when that was last heard of, by topic id and partition. */
+  readonly #ends = new Map<string, number>();
   readonly #readers = new Set<KafkaReader>();
   readonly #stop = new AbortController();
   readonly #pause: Pause;
@@ -74,7 +76,7 @@ export class KafkaLog implements Log {
     this.#pause = pause;
     this.#at = `Kafka at ${options.bootstrap.join(", ")}`;
     this.#client = new KafkaClient({ clientId: "tidemark", ...address });
-    this.#appender = new Appender(this.#client);
+    this.#appender = new Appender(this.#client, (topic, partition, end) => this.#heardOf(topic, partition, end));
     this.#groupOffsets = new GroupOffsets(this.#client, groupId);
   }
 
@@ -111,17 +113,35 @@ export class KafkaLog implements Log {
 
   async open(names: readonly string[]): Promise<Topic[]> {
     if (names.length === 0) return [];
-    const located = await this.#persist(`open topics on ${this.#at}`, async () => {
+    return this.#persist(`open topics on ${this.#at}`, async () => {
       const found = await this.#client.locate(names);
       const missing = found.filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC_OR_PARTITION).map(({ name }) => name);
       if (missing.length > 0) await this.#create(missing);
-      return requireReady(missing.length > 0 ? await this.#client.locate(names) : found);
+      const located = missing.length > 0 ? await this.#client.locate(names) : found;
+      requireReady(located);
+      return this.#remember(located);
     });
-    return located.map(({ name, id, leaders }) => {
-      const topic = { name, id, partitions: leaders.map((_, partition) => partition) };
-      this.#topics.set(name, topic);
-      return topic;
-    });
+  }
+
+  async #remember(located: readonly LocatedTopic[]): Promise<Topic[]> {
+    const topics = located.map(({ name, id, leaders }) => ({ name, id, partitions: leaders.map((_, i) => i) }));
+    const byName = new Map(topics.map((topic) => [topic.name, topic]));
+    const partitions = located.flatMap(({ name, leaders }) =>
+      leaders.map((leader, partition) => ({ topic: name, partition, leader })),
+    );
+    for (const [leader, own] of Map.groupBy(partitions, (partition) => partition.leader)) {
+      const bounds = await this.#client.offsets(leader, own);
+      for (const [i, { end }] of bounds.entries()) {
+        const topic = byName.get(own[i].topic);
+        if (topic !== undefined) this.#heardOf(topic, own[i].partition, end);
+      }
+    }
+    for (const topic of topics) this.#topics.set(topic.name, topic);
+    return topics;
+  }
+
+  #heardOf(topic: Topic, partition: number, end: number): void {
+    this.#ends.set(partitionKey(topic.id, partition), end);
   }
 
   async #create(names: readonly string[]): Promise<void> {
@@ -148,16 +168,17 @@ export class KafkaLog implements Log {
       if (errorCode === NONE && id !== known) {
         throw new TidemarkError("topic-recreated", `Cannot find "${topic}": its topic id must be ${known}, was ${id}`);
       }
-      return this.#client.offsets(leaders[partition] ?? NOWHERE, topic, partition);
+      const [bounds] = await this.#client.offsets(leaders[partition] ?? NOWHERE, [{ topic, partition }]);
+      return bounds;
     });
   }
 
   reader(positions: readonly Position[]): LogReader {
     this.#requireOpen("read");
-    for (const { topic } of positions) this.#topic(topic);
     const { clock, onTrouble } = this.#options;
     const onClosed = (): void => void this.#readers.delete(reader);
-    const options = { clock, onTrouble, pause: this.#pause, onClosed };
+    const endOf = ({ id }: Topic, partition: number): number => this.#ends.get(partitionKey(id, partition)) ?? 0;
+    const options = { clock, onTrouble, pause: this.#pause, onClosed, endOf };
     const reader = new KafkaReader(this.#client, positions, this.#topics, options);
     this.#readers.add(reader);
     return reader;
@@ -194,7 +215,7 @@ export class KafkaLog implements Log {
 }
 
 /** @throws Error when a topic cannot be read yet, TidemarkError "log-refused" when it never will */
-function requireReady(located: LocatedTopic[]): LocatedTopic[] {
+function requireReady(located: readonly LocatedTopic[]): void {
   for (const { name, errorCode, leaders } of located) {
     if (errorCode === TOPIC_AUTHORIZATION_FAILED || errorCode === INVALID_TOPIC) {
       const why = errorCode === INVALID_TOPIC ? "Kafka takes no topic of this name" : "Kafka does not allow it";
@@ -204,5 +225,4 @@ function requireReady(located: LocatedTopic[]): LocatedTopic[] {
       throw new Error(`"${name}" has no leader yet (error ${errorCode})`);
     }
   }
-  return located;
 }

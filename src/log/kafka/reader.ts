@@ -8,7 +8,7 @@ import { operatingError } from "./faults.ts";
 import type { FetchedPartition } from "./fetch-response.ts";
 import { KafkaFetched } from "./fetched.ts";
 import { type Pause, retryMs } from "./pause.ts";
-import { type Brought, NOWHERE, Track, type Verdict } from "./track.ts";
+import { type Brought, NOWHERE, partitionKey, Track, type Verdict } from "./track.ts";
 import { type OnTrouble, Trouble } from "./trouble.ts";
 
 /** Metadata is asked for again this often without a reason, ms: a partition that somebody added is noticed. */
@@ -20,6 +20,8 @@ export interface ReaderOptions {
   /** Without it, `read` throws "log-unreachable" when a fault lasts; reading may then go on. */
   readonly onTrouble: OnTrouble | undefined;
   readonly onClosed: () => void;
+  /** Where a partition ended when that was last heard of. */
+  readonly endOf: (topic: Topic, partition: number) => number;
 }
 
 /**
@@ -40,6 +42,8 @@ export class KafkaReader implements LogReader {
   readonly #feeds = new Set<number>();
   #tasks: Promise<void>[] = [];
   readonly #ready: KafkaFetched[] = [];
+  /** Made when asked for: callers ask for each batch. */
+  #ends: Position[] | null = null;
   #failure: TidemarkError | null = null;
   /** Thrown once: reading goes on when it is called again. */
   #interruption: TidemarkError | null = null;
@@ -57,10 +61,11 @@ export class KafkaReader implements LogReader {
     this.#pause = options.pause;
     this.#onClosed = options.onClosed;
     this.#trouble = new Trouble(options.clock, options.onTrouble ?? ((why) => this.#interrupt(why)));
-    this.#tracks = positions.map(({ topic: name, partition, offset }) => {
+    this.#tracks = positions.flatMap(({ topic: name, partition, offset }) => {
       const topic = topics.get(name);
-      assert(topic !== undefined, () => `topic "${name}" was not opened before reading it`);
-      return new Track(topic, partition, offset);
+      if (topic !== undefined) return [new Track(topic, partition, offset, options.endOf(topic, partition))];
+      this.#failure = new TidemarkError("topic-missing", `Cannot read "${name}": it was not opened`);
+      return [];
     });
     this.#turns = [...this.#tracks];
   }
@@ -91,7 +96,8 @@ export class KafkaReader implements LogReader {
   }
 
   ends(): readonly Position[] {
-    return this.#tracks.map(({ topic, partition, end }) => ({ topic: topic.name, partition, offset: end }));
+    this.#ends ??= this.#tracks.map(({ topic, partition, end }) => ({ topic: topic.name, partition, offset: end }));
+    return this.#ends;
   }
 
   async close(): Promise<void> {
@@ -193,10 +199,11 @@ export class KafkaReader implements LogReader {
       if (tracks.length === 0) break;
       const asked = new Map(tracks.map((track) => [track.key, { track, from: track.next }]));
       const answers = await this.#ask(node, tracks);
+      this.#ends = null;
       const brought: Brought[] = [];
       let incomplete: Track | null = null;
       for (const answer of answers) {
-        const request = asked.get(`${answer.topicId}/${answer.partition}`);
+        const request = asked.get(partitionKey(answer.topicId, answer.partition));
         // An answer to what was asked elsewhere since then is no news.
         if (request === undefined || request.track.leader !== node || request.track.next !== request.from) continue;
         const { track } = request;
@@ -259,7 +266,9 @@ export class KafkaReader implements LogReader {
       return { kind: "nothing" };
     }
     try {
-      const { start, end } = await this.#client.offsets(node, track.topic.name, track.partition);
+      const [{ start, end }] = await this.#client.offsets(node, [
+        { topic: track.topic.name, partition: track.partition },
+      ]);
       return track.relocate(start, end);
     } catch (error) {
       return { kind: "lost", why: operatingError(`find the offsets of ${track.where}`, error).message };

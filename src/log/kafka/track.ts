@@ -33,6 +33,7 @@ export type Verdict =
 export class Track {
   readonly topic: Topic;
   readonly partition: number;
+  readonly key: string;
   /** Names it in messages. */
   readonly where: string;
   /** The offset to fetch next: ahead of what was decoded. */
@@ -47,17 +48,17 @@ export class Track {
   failures = 0;
   /** How often in a row the topic was missing. */
   #missing = 0;
+  readonly #endAtStart: number;
 
-  constructor(topic: Topic, partition: number, offset: number) {
+  /** @param end where the partition ended when that was last heard of */
+  constructor(topic: Topic, partition: number, offset: number, end: number) {
     this.topic = topic;
     this.partition = partition;
+    this.key = partitionKey(topic.id, partition);
     this.where = `"${topic.name}" partition ${partition}`;
     this.next = offset;
-    this.end = offset;
-  }
-
-  get key(): string {
-    return `${this.topic.id}/${this.partition}`;
+    this.end = Math.max(offset, end);
+    this.#endAtStart = end;
   }
 
   /** Its leader by the cluster's metadata. */
@@ -122,7 +123,9 @@ export class Track {
   relocate(start: number, end: number): Verdict {
     this.end = end;
     if (this.next < start) return { kind: "brought", content: this.moveTo(start) };
-    if (this.next > end) return { kind: "brought", content: this.moveTo(end) };
+    // Not to where it ends by now: what was appended since the start was not read yet.
+    if (this.next > end)
+      return { kind: "brought", content: this.moveTo(Math.max(start, Math.min(end, this.#endAtStart))) };
     const why = `its broker says that offset ${this.next} is not within ${start} and ${end}`;
     return { kind: "lost", why: `Cannot read ${this.where}: ${why}` };
   }
@@ -139,6 +142,11 @@ export class Track {
   get #place(): { topic: string; partition: number } {
     return { topic: this.topic.name, partition: this.partition };
   }
+}
+
+/** Names a partition of one life of a topic. */
+export function partitionKey(topicId: string, partition: number): string {
+  return `${topicId}/${partition}`;
 }
 
 function failed(code: "topic-missing" | "topic-recreated" | "log-refused" | "log-corrupt", message: string): Verdict {

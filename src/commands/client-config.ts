@@ -160,7 +160,7 @@ export function listConfig(name: string, settings: Settings, operands: readonly 
     action,
     ids,
     sensor: settings.optional("list:sensor", parseSensor),
-    limit: settings.read("list:limit", parseInteger(1, 10_000)),
+    limit: settings.read("list:limit", parseInteger(1, 1000)),
     after: settings.optional("list:after", parseInteger(0, Number.MAX_SAFE_INTEGER)),
     json: settings.flag("json"),
   };

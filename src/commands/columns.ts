@@ -1,0 +1,13 @@
+/** Rows of texts → aligned lines. */
+
+const GAP = "  ";
+
+/** @param right columns that are aligned at their end, by number */
+export function columns(rows: readonly (readonly string[])[], right: ReadonlySet<number>): string[] {
+  const widths: number[] = [];
+  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  return rows.map((row) => {
+    const cells = row.map((cell, i) => (right.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])));
+    return cells.join(GAP).trimEnd();
+  });
+}

@@ -1,0 +1,82 @@
+/** `tidemark quarantine` and `tidemark rejections`: what the server holds back; look, release or discard. */
+import { printable } from "../ui/printable.ts";
+import { ask, fieldsOf, requireSuccess } from "./client.ts";
+import type { ListConfig } from "./client-config.ts";
+import { columns } from "./columns.ts";
+import type { Console } from "./console.ts";
+
+type Fields = ReadonlyMap<string, unknown>;
+
+/** Title and text of each column; what the server tells beyond them is in --json. */
+const COLUMNS: Readonly<Record<string, readonly (readonly [title: string, cell: (item: Fields) => string])[]>> = {
+  quarantine: [
+    ["ID", (item) => text(item, "id")],
+    ["SENSOR", (item) => text(item, "sensor")],
+    ["DEVICE", (item) => text(item, "device")],
+    ["BOOT", (item) => text(item, "boot")],
+    ["SEQUENCE", (item) => text(item, "sequence")],
+    ["VALUE", (item) => text(item, "value")],
+    ["TIME", (item) => text(item, "time")],
+    ["WHY", (item) => `${text(item, "reason")} of ${text(item, "judgedAgainst")}`],
+  ],
+  rejections: [
+    ["ID", (item) => text(item, "id")],
+    ["SENSOR", (item) => text(item, "sensor")],
+    ["OFFSET", (item) => `${text(item, "partition")}/${text(item, "offset")}`],
+    ["CAME", (item) => text(item, "arrival")],
+    ["WHY", (item) => text(item, "code")],
+    ["BYTES", (item) => text(item, "length")],
+    ["RECORD", (item) => cut(text(item, "bytes"))],
+  ],
+};
+
+/** Of a record so much is shown. */
+const SHOWN_MAX = 60;
+
+export async function held(what: "quarantine" | "rejections", config: ListConfig, console: Console): Promise<void> {
+  if (config.action === "list") await list(what, config, console);
+  else await act(what, config.action, config, console);
+}
+
+async function list(what: string, config: ListConfig, { out }: Console): Promise<void> {
+  const query = new URLSearchParams({ limit: String(config.limit) });
+  if (config.sensor !== null) query.set("sensor", config.sensor);
+  if (config.after !== null) query.set("after", String(config.after));
+  const fields = requireSuccess(await ask(config.client, `${what}?${query}`), `list ${what}`);
+  if (config.json) {
+    out(JSON.stringify(Object.fromEntries(fields), null, 2));
+    return;
+  }
+  const items = fields.get("items");
+  const rows = (Array.isArray(items) ? items : []).map(fieldsOf);
+  if (rows.length === 0) {
+    out(`nothing in ${what}`);
+    return;
+  }
+  const shown = COLUMNS[what];
+  const lines = [shown.map(([title]) => title), ...rows.map((row) => shown.map(([, cell]) => cell(row)))];
+  for (const line of columns(lines, new Set([0]))) out(line);
+  const next = fields.get("next");
+  if (typeof next === "number") out(`… more: tidemark ${what} --after ${next}`);
+}
+
+async function act(what: string, action: "release" | "discard", config: ListConfig, { out }: Console): Promise<void> {
+  const fields = requireSuccess(
+    await ask(config.client, `${what}/${action}`, { ids: config.ids }),
+    `${action} from ${what}`,
+  );
+  const done = fields.get(`${action}${action.endsWith("e") ? "d" : "ed"}`);
+  const asked = fields.get("asked");
+  if (config.json) out(JSON.stringify(Object.fromEntries(fields)));
+  else out(`${action}${action.endsWith("e") ? "d" : "ed"} ${done} of ${asked}`);
+}
+
+function text(item: Fields, name: string): string {
+  const value = item.get(name);
+  if (value === null || value === undefined) return "–";
+  return printable(typeof value === "string" ? value : String(value));
+}
+
+function cut(shown: string): string {
+  return shown.length <= SHOWN_MAX ? shown : shown.slice(0, SHOWN_MAX) + "…";
+}

@@ -1,0 +1,160 @@
+/** `<data>/run`: a record and a log file of each process of ours, and the lock under which they are started and stopped. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { messageOf, TidemarkError } from "../core/errors.ts";
+import { birthOf } from "./process-birth.ts";
+
+/** A process that was started on a data directory. */
+export interface ProcessRecord {
+  /** "server", or "sensor-" and its name. */
+  readonly name: string;
+  readonly pid: number;
+  /** See `birthOf`: without it a signal could hit a stranger. */
+  readonly birth: string;
+  /** Of a server that listens: where. */
+  readonly url: string | null;
+  /** What it was started with, by option; no secrets. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export const SERVER = "server";
+export const SENSOR_PREFIX = "sensor-";
+
+const LOCK_FILE = "start.db";
+const LOCK_POLL_MS = 100;
+/** A start takes seconds, a stop at most a minute and a half. */
+const LOCK_MS_MAX = 120_000;
+
+/** SQLite's result code when another connection has the file (SQLITE_BUSY). */
+const BUSY = 5;
+
+export function runDirectory(data: string): string {
+  return join(data, "run");
+}
+
+export function logFileOf(data: string, name: string): string {
+  return join(runDirectory(data), `${name}.log`);
+}
+
+/** Makes the directory. @throws TidemarkError "data-dir-unusable" */
+export function openRunDirectory(data: string): void {
+  try {
+    mkdirSync(runDirectory(data), { recursive: true });
+  } catch (cause) {
+    throw new TidemarkError("data-dir-unusable", `Cannot use ${runDirectory(data)}: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** The record of a process that runs now. */
+export function recordOf(
+  name: string,
+  pid: number,
+  url: string | null,
+  settings: Readonly<Record<string, string>>,
+): ProcessRecord | null {
+  const birth = birthOf(pid);
+  return birth === null ? null : { name, pid, birth, url, settings };
+}
+
+/** Replaces the process's record as a whole. */
+export function writeRecord(data: string, record: ProcessRecord): void {
+  const path = recordPath(data, record.name);
+  const beside = `${path}.${process.pid}`;
+  writeFileSync(beside, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  renameSync(beside, path);
+}
+
+/** Forgets a record, if it still is of that process. */
+export function removeRecord(data: string, record: ProcessRecord): void {
+  if (readRecord(data, record.name)?.pid === record.pid) rmSync(recordPath(data, record.name), { force: true });
+}
+
+/** Of the processes that run now; the records of others are removed. */
+export function runningProcesses(data: string): ProcessRecord[] {
+  const running: ProcessRecord[] = [];
+  for (const file of listFiles(data)) {
+    const name = /^((?:server|sensor-.+))\.json$/.exec(file)?.[1];
+    if (name === undefined) continue;
+    const record = readRecord(data, name);
+    if (record !== null && isRunning(record)) running.push(record);
+    else rmSync(recordPath(data, name), { force: true });
+  }
+  return running;
+}
+
+/** The server that runs on this directory; null when there is none. */
+export function runningServer(data: string): ProcessRecord | null {
+  const record = readRecord(data, SERVER);
+  return record !== null && isRunning(record) ? record : null;
+}
+
+export function isRunning(record: ProcessRecord): boolean {
+  return birthOf(record.pid) === record.birth;
+}
+
+function listFiles(data: string): string[] {
+  try {
+    return readdirSync(runDirectory(data)).sort();
+  } catch {
+    return [];
+  }
+}
+
+function recordPath(data: string, name: string): string {
+  return join(runDirectory(data), `${name}.json`);
+}
+
+/** Null when there is none, or none that can be read: then nothing is known, and nothing is signalled. */
+function readRecord(data: string, name: string): ProcessRecord | null {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(recordPath(data, name), "utf8"));
+  } catch {
+    return null;
+  }
+  if (typeof content !== "object" || content === null) return null;
+  const fields = new Map<string, unknown>(Object.entries(content));
+  const pid = fields.get("pid");
+  const birth = fields.get("birth");
+  const url = fields.get("url");
+  const settings = fields.get("settings");
+  if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid < 2 || typeof birth !== "string") return null;
+  const texts = Object.entries(typeof settings === "object" && settings !== null ? settings : {});
+  return {
+    name,
+    pid,
+    birth,
+    url: typeof url === "string" ? url : null,
+    settings: Object.fromEntries(texts.map(([key, value]) => [key, String(value)])),
+  };
+}
+
+/** Only one start or stop at a time on a directory. The system lets go of the lock when its holder ends, however it ends. */
+export async function withRunLock<T>(data: string, say: (line: string) => void, work: () => Promise<T>): Promise<T> {
+  openRunDirectory(data);
+  const db = await lock(join(runDirectory(data), LOCK_FILE), say);
+  try {
+    return await work();
+  } finally {
+    db.close();
+  }
+}
+
+async function lock(path: string, say: (line: string) => void): Promise<DatabaseSync> {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  for (let waitedMs = 0; ; waitedMs += LOCK_POLL_MS) {
+    try {
+      db.exec("BEGIN EXCLUSIVE");
+      return db;
+    } catch (error) {
+      const busy = error instanceof Error && "errcode" in error && error.errcode === BUSY;
+      if (!busy || waitedMs >= LOCK_MS_MAX) {
+        db.close();
+        throw new TidemarkError("data-dir-owned", `Cannot start or stop here: ${path}: ${messageOf(error)}`, error);
+      }
+      if (waitedMs === 0) say("another start or stop is under way; waiting for it");
+      await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+    }
+  }
+}

@@ -41,6 +41,13 @@ export class ByteWriter {
     this.length += 4;
   }
 
+  /** An unsigned integer of 1, 2 or 4 bytes. */
+  unsigned(value: number, width: number): void {
+    if (width === 1) this.u8(value);
+    else if (width === 2) this.u16(value);
+    else this.u32(value);
+  }
+
   f64(value: number): void {
     this.#room(8);
     this.#view.setFloat64(this.length, value, true);
@@ -114,6 +121,10 @@ export class ByteReader {
 
   u32(): number {
     return (this.u16() | (this.u16() << 16)) >>> 0;
+  }
+
+  unsigned(width: number): number {
+    return width === 1 ? this.u8() : width === 2 ? this.u16() : this.u32();
   }
 
   f64(): number {

@@ -1,7 +1,7 @@
 /** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
 import { Distribution } from "./distribution.ts";
 import { add, type Dyadic, fromDouble, ratioToNearest, sumOf, toNearest, ZERO } from "./dyadic.ts";
-import { addPart, canonicalize } from "./exact-sum.ts";
+import { addPart, canonicalize, squareError } from "./exact-sum.ts";
 
 /** Which costly parts of an aggregate a question needs; count, extremes, edges, seconds and late always come. */
 export interface Needs {
@@ -47,6 +47,15 @@ export class Aggregate {
   addSquares(part: number): void {
     const carry = addPart(this.#squares, 0, TOTAL_PARTS, part);
     if (carry !== 0) this.#squaresRest = add(this.#squaresRest, fromDouble(carry));
+  }
+
+  /** Adds a value to the sums, exactly. */
+  addReading(value: number): void {
+    const square = value * value;
+    this.addSum(value);
+    this.addSquares(square);
+    const error = squareError(value, square);
+    if (error !== 0) this.addSquares(error);
   }
 
   addRest(sum: Dyadic, squares: Dyadic): void {

@@ -1,4 +1,4 @@
-/** A page of buckets in columns: levels 1 and up, and level 0 where a second holds several readings. */
+/** A page of buckets in columns: levels 1 and up, and the heavy seconds of level 0. */
 
 import { ByteReader } from "../core/bytes.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
@@ -11,6 +11,11 @@ export interface Rest {
   readonly sum: Dyadic;
   readonly squares: Dyadic;
 }
+
+const COLUMNS = [
+  ...(["count", "seconds", "late", "min", "max"] as const),
+  ...(["firstTime", "firstValue", "lastTime", "lastValue", "sum", "squares"] as const),
+];
 
 /** Columns of `size` buckets; a bucket with count 0 is empty and its other columns mean nothing. */
 export class BucketPage {
@@ -47,6 +52,17 @@ export class BucketPage {
     this.sum = column(9, SUM_PARTS);
     this.squares = column(9 + SUM_PARTS, SQUARE_PARTS);
     this.values = new Array(size).fill(null);
+  }
+
+  /** The same buckets with room for more. */
+  widened(size: number): BucketPage {
+    const wider = new BucketPage(size);
+    for (const column of COLUMNS) wider[column].set(this[column]);
+    for (const [i, rest] of this.rests) wider.rests.set(i, rest);
+    this.values.forEach((values, i) => {
+      wider.values[i] = values;
+    });
+    return wider;
   }
 
   /** About how many bytes of memory it holds. */

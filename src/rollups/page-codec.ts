@@ -8,21 +8,34 @@ import { type Dyadic, ZERO } from "../metrics/dyadic.ts";
 import { canonicalize, SQUARE_PARTS, SUM_PARTS } from "../metrics/exact-sum.ts";
 import { BucketPage } from "./bucket-page.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageOf, SECONDS_PER_PAGE, STEP_SECONDS, seriesOf } from "./levels.ts";
-import { SecondsPage } from "./seconds-page.ts";
+import { LISTED_READINGS_MAX, SecondsPage } from "./seconds-page.ts";
 
 /** First byte: the layout and its version. */
-const SINGLE = 0x11;
-const DENSE = 0x21;
+const READINGS = 0x12;
 const BUCKETS = 0x31;
 
 const CRC_BYTES = 4;
 const BITMAP_BYTES = SECONDS_PER_PAGE / 8;
 
-/** Widths of a single page's values: unsigned integers above the smallest, or doubles. */
+/** Low bits of a readings page's flags: bytes a value, unsigned above the smallest; 8: doubles. */
+const WIDTH_MASK = 15;
 const WIDTH_DOUBLE = 8;
+/** The other flags: no second is empty; counts, milliseconds, late bits or heavy seconds follow. */
+const FULL = 0x10;
+const COUNTS = 0x20;
+const MS = 0x40;
+const LATE = 0x80;
+/** In the counts, a heavy second. */
+const HEAVY_COUNT = 255;
+
+/** The readings of a page in order, for encoding. */
+const READINGS_MAX = SECONDS_PER_PAGE * LISTED_READINGS_MAX;
+const values = new Float64Array(READINGS_MAX);
+const ms = new Uint16Array(READINGS_MAX);
+const late = new Uint8Array(READINGS_MAX);
+const counts = new Uint8Array(SECONDS_PER_PAGE);
 
 const out = new ByteWriter(16384);
-const singles = new Float64Array(SECONDS_PER_PAGE);
 
 function sealed(): Uint8Array<ArrayBuffer> {
   out.u32(crc32(out.view()));
@@ -42,53 +55,78 @@ function corrupt(key: number, why: string, cause?: unknown): TidemarkError {
   return new TidemarkError("history-corrupt", `Cannot read a page of the history (${place}): ${why}`, cause);
 }
 
+/** Level 0. Canonical, but for which of several equal readings of one millisecond came late. */
 export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   out.reset();
-  if (page.dense !== null) encodeDense(page, page.dense);
-  else encodeSingle(page);
-  return sealed();
-}
-
-function encodeSingle(page: SecondsPage): void {
-  const values = page.value as Float64Array;
-  out.u8(SINGLE);
-  let n = 0;
-  for (let i = 0; i < SECONDS_PER_PAGE; i++) if (!Number.isNaN(values[i])) singles[n++] = values[i];
-  const places = decimalPlaces(singles, n);
+  out.u8(READINGS);
+  const n = page.head === null ? gatherSingles(page) : gatherLists(page);
+  const places = decimalPlaces(values, n);
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
+  const scale = places < 0 ? 1 : POWERS_OF_TEN[places];
   for (let i = 0; i < n && places >= 0; i++) {
-    const scaled = Math.round(singles[i] * POWERS_OF_TEN[places]);
+    const scaled = Math.round(values[i] * scale);
     if (scaled < low) low = scaled;
     if (scaled > high) high = scaled;
   }
   const span = high - low;
   const width = places < 0 || span >= 2 ** 32 ? WIDTH_DOUBLE : span < 256 ? 1 : span < 65536 ? 2 : 4;
-  const full = n === SECONDS_PER_PAGE;
-  out.u8(width | (full ? 0x10 : 0) | (page.ms !== null ? 0x20 : 0) | (page.late !== null ? 0x40 : 0));
-  if (!full) writeBitmap((i) => !Number.isNaN(values[i]));
-  if (width !== WIDTH_DOUBLE) {
+  const full = counts.every((count) => count !== 0);
+  const hasMs = isAnySet(ms, n);
+  const hasLate = isAnySet(late, n);
+  out.u8(width | (full ? FULL : 0) | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
+  if (!full) writeBitmap(SECONDS_PER_PAGE, counts);
+  if (page.head !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) out.u8(counts[i]);
+  if (width === WIDTH_DOUBLE) for (let i = 0; i < n; i++) out.f64(values[i]);
+  else {
     out.u8(places);
-    out.signed(low);
+    out.signed(n === 0 ? 0 : low);
+    for (let i = 0; i < n; i++) out.unsigned(Math.round(values[i] * scale) - low, width);
   }
-  for (let i = 0; i < n; i++) {
-    if (width === WIDTH_DOUBLE) out.f64(singles[i]);
-    else {
-      const offset = Math.round(singles[i] * POWERS_OF_TEN[places]) - low;
-      if (width === 1) out.u8(offset);
-      else if (width === 2) out.u16(offset);
-      else out.u32(offset);
-    }
+  if (hasMs) for (let i = 0; i < n; i++) out.u16(ms[i]);
+  if (hasLate) writeBitmap(n, late);
+  if (page.heavy !== null) {
+    const seconds = [...page.heavyRow.keys()].sort((a, b) => a - b);
+    const rows = page.heavyRow;
+    for (const second of seconds) writeRow(page.heavy, rows.get(second) ?? 0, (page.start + second) * 1000);
   }
-  const { ms, late } = page;
-  if (ms !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (!Number.isNaN(values[i])) out.u16(ms[i]);
-  if (late !== null) writeBitmap((i) => late[i] === 1);
+  return sealed();
 }
 
-function writeBitmap(isSet: (i: number) => boolean): void {
-  for (let byte = 0; byte < BITMAP_BYTES; byte++) {
+function gatherSingles(page: SecondsPage): number {
+  const singles = page.value as Float64Array;
+  let n = 0;
+  for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+    counts[i] = Number.isNaN(singles[i]) ? 0 : 1;
+    if (counts[i] === 0) continue;
+    values[n] = singles[i];
+    ms[n] = page.ms === null ? 0 : page.ms[i];
+    late[n++] = page.late === null ? 0 : page.late[i];
+  }
+  return n;
+}
+
+function gatherLists(page: SecondsPage): number {
+  let n = 0;
+  for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+    const length = page.readList(i, values, ms, late, n);
+    counts[i] = length < 0 ? HEAVY_COUNT : length;
+    n += Math.max(0, length);
+  }
+  return n;
+}
+
+function isAnySet(column: Uint8Array | Uint16Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (column[i] !== 0) return true;
+  return false;
+}
+
+/** A bit a row, lowest first. */
+function writeBitmap(length: number, column: Uint8Array): void {
+  for (let from = 0; from < length; from += 8) {
     let bits = 0;
-    for (let bit = 0; bit < 8; bit++) if (isSet(byte * 8 + bit)) bits |= 1 << bit;
+    const end = Math.min(8, length - from);
+    for (let bit = 0; bit < end; bit++) if (column[from + bit] !== 0) bits |= 1 << bit;
     out.u8(bits);
   }
 }
@@ -98,54 +136,53 @@ export function decodeSeconds(key: number, bytes: Uint8Array): SecondsPage {
   const page = new SecondsPage(pageOf(key) * SECONDS_PER_PAGE);
   const from = opened(key, bytes);
   try {
-    const layout = from.u8();
-    if (layout === SINGLE) decodeSingle(page, from);
-    else if (layout === DENSE) decodeDense(page, from);
-    else throw new RangeError(`unknown layout ${layout}`);
+    if (from.u8() !== READINGS) throw new RangeError("unknown layout");
+    decodeReadings(page, from);
   } catch (error) {
     throw corrupt(key, String(error), error);
   }
   return page;
 }
 
-function decodeSingle(page: SecondsPage, from: ByteReader): void {
-  const values = page.value as Float64Array;
+function decodeReadings(page: SecondsPage, from: ByteReader): void {
   const flags = from.u8();
-  const width = flags & 15;
-  const occupied = (flags & 0x10) === 0 ? from.raw(BITMAP_BYTES) : null;
-  const places = width === WIDTH_DOUBLE ? 0 : from.u8();
-  const low = width === WIDTH_DOUBLE ? 0 : from.signed();
-  const scale = POWERS_OF_TEN[places];
+  const occupied = (flags & FULL) === 0 ? from.raw(BITMAP_BYTES) : null;
+  let n = 0;
   for (let i = 0; i < SECONDS_PER_PAGE; i++) {
-    if (occupied !== null && (occupied[i >> 3] & (1 << (i & 7))) === 0) continue;
-    page.count++;
-    if (width === WIDTH_DOUBLE) values[i] = from.f64();
-    else values[i] = (low + (width === 1 ? from.u8() : width === 2 ? from.u16() : from.u32())) / scale;
+    const empty = occupied !== null && (occupied[i >> 3] & (1 << (i & 7))) === 0;
+    counts[i] = empty ? 0 : (flags & COUNTS) !== 0 ? from.u8() : 1;
+    if (counts[i] > LISTED_READINGS_MAX && counts[i] !== HEAVY_COUNT)
+      throw new RangeError(`${counts[i]} readings in a list`);
+    if (counts[i] !== HEAVY_COUNT) n += counts[i];
   }
-  if (flags & 0x20) {
-    page.ms = new Uint16Array(SECONDS_PER_PAGE);
-    for (let i = 0; i < SECONDS_PER_PAGE; i++) if (!Number.isNaN(values[i])) page.ms[i] = from.u16();
+  const width = flags & WIDTH_MASK;
+  if (width === WIDTH_DOUBLE) for (let i = 0; i < n; i++) values[i] = from.f64();
+  else {
+    const scale = POWERS_OF_TEN[from.u8()];
+    const low = from.signed();
+    for (let i = 0; i < n; i++) values[i] = (low + from.unsigned(width)) / scale;
   }
-  if (flags & 0x40) {
-    page.late = new Uint8Array(SECONDS_PER_PAGE);
-    const bits = from.raw(BITMAP_BYTES);
-    for (let i = 0; i < SECONDS_PER_PAGE; i++) page.late[i] = (bits[i >> 3] >> (i & 7)) & 1;
+  if ((flags & MS) !== 0) for (let i = 0; i < n; i++) ms[i] = from.u16();
+  else ms.fill(0, 0, n);
+  const lateBits = (flags & LATE) === 0 ? null : from.raw((n + 7) >> 3);
+  if ((flags & COUNTS) !== 0) page.becomeListed();
+  for (let i = 0, row = 0; i < SECONDS_PER_PAGE; i++) {
+    if (counts[i] === HEAVY_COUNT) {
+      page.addHeavy(i);
+      continue;
+    }
+    for (let end = row + counts[i]; row < end; row++) {
+      const wasLate = lateBits === null ? 0 : (lateBits[row >> 3] >> (row & 7)) & 1;
+      page.fold(i, ms[row], values[row], wasLate);
+    }
   }
-}
-
-function encodeDense(page: SecondsPage, buckets: BucketPage): void {
-  out.u8(DENSE);
-  writeRows(buckets, page.start * 1000, 1000, (i) => page.valuesAt(i));
-}
-
-function decodeDense(page: SecondsPage, from: ByteReader): void {
-  const buckets = page.becomeDense();
-  readRows(buckets, from, page.start * 1000, 1000, (i, block) => {
-    const values = new Distribution();
-    values.mergeEncoded(new ByteReader(block));
-    page.restoreValues(i, values);
-  });
-  for (let i = 0; i < SECONDS_PER_PAGE; i++) page.count += buckets.count[i];
+  for (const [second, row] of page.heavyRow) {
+    const heavy = page.heavy as BucketPage;
+    const block = readRow(heavy, row, from, (page.start + second) * 1000);
+    heavy.values[row] = block.slice();
+    page.count += heavy.count[row];
+  }
+  page.staleMinutes = 0;
 }
 
 /** Levels 1 and up. */
@@ -153,7 +190,15 @@ export function encodeBuckets(key: number, page: BucketPage): Uint8Array<ArrayBu
   out.reset();
   out.u8(BUCKETS);
   const stepMs = STEP_SECONDS[levelOf(key)] * 1000;
-  writeRows(page, pageOf(key) * page.size * stepMs, stepMs, (i) => page.values[i]);
+  const baseMs = pageOf(key) * page.size * stepMs;
+  let previous = -1;
+  for (let i = 0; i < page.size; i++) {
+    if (page.count[i] === 0) continue;
+    out.varint(i - previous);
+    previous = i;
+    writeRow(page, i, baseMs + i * stepMs);
+  }
+  out.varint(0);
   return sealed();
 }
 
@@ -165,9 +210,14 @@ export function decodeBuckets(key: number, bytes: Uint8Array): BucketPage {
   const stepMs = STEP_SECONDS[level] * 1000;
   try {
     if (from.u8() !== BUCKETS) throw new RangeError("unknown layout");
-    readRows(page, from, pageOf(key) * page.size * stepMs, stepMs, (i, block) => {
-      page.values[i] = block.slice();
-    });
+    const baseMs = pageOf(key) * page.size * stepMs;
+    let i = -1;
+    for (let step = from.varint(); step !== 0; step = from.varint()) {
+      i += step;
+      if (i >= page.size) throw new RangeError(`bucket ${i} of ${page.size}`);
+      const block = readRow(page, i, from, baseMs + i * stepMs);
+      if (block.length > 0) page.values[i] = block.slice();
+    }
   } catch (error) {
     throw corrupt(key, String(error), error);
   }
@@ -176,73 +226,48 @@ export function decodeBuckets(key: number, bytes: Uint8Array): BucketPage {
 
 const valueBytes = new ByteWriter(4096);
 
-/** A row for each occupied bucket. Times are milliseconds after the bucket's start. */
-function writeRows(
-  page: BucketPage,
-  baseMs: number,
-  stepMs: number,
-  valuesAt: (i: number) => Distribution | Uint8Array | null,
-): void {
-  let previous = -1;
-  for (let i = 0; i < page.size; i++) {
-    if (page.count[i] === 0) continue;
-    out.varint(i - previous);
-    previous = i;
-    const start = baseMs + i * stepMs;
-    out.varint(page.count[i]);
-    out.varint(page.count[i] - page.seconds[i]);
-    out.varint(page.late[i]);
-    writeNumber(page.min[i]);
-    writeNumber(page.max[i]);
-    out.varint(page.firstTime[i] - start);
-    writeNumber(page.firstValue[i]);
-    out.varint(page.lastTime[i] - start);
-    writeNumber(page.lastValue[i]);
-    const rest = page.rests.get(i);
-    const sumRest = canonicalize(page.sum, i * SUM_PARTS, SUM_PARTS, rest?.sum ?? ZERO);
-    const squaresRest = canonicalize(page.squares, i * SQUARE_PARTS, SQUARE_PARTS, rest?.squares ?? ZERO);
-    if (sumRest !== ZERO || squaresRest !== ZERO) page.rests.set(i, { sum: sumRest, squares: squaresRest });
-    else page.rests.delete(i);
-    writeParts(page.sum, i * SUM_PARTS, SUM_PARTS, sumRest);
-    writeParts(page.squares, i * SQUARE_PARTS, SQUARE_PARTS, squaresRest);
-    const values = valuesAt(i);
-    if (values instanceof Distribution) {
-      valueBytes.reset();
-      values.encode(valueBytes);
-      out.block(valueBytes.view());
-    } else if (values !== null) out.block(values);
-    else out.varint(0);
-  }
-  out.varint(0);
+/** One bucket. Times are milliseconds after its start. */
+function writeRow(page: BucketPage, i: number, start: number): void {
+  out.varint(page.count[i]);
+  out.varint(page.count[i] - page.seconds[i]);
+  out.varint(page.late[i]);
+  writeNumber(page.min[i]);
+  writeNumber(page.max[i]);
+  out.varint(page.firstTime[i] - start);
+  writeNumber(page.firstValue[i]);
+  out.varint(page.lastTime[i] - start);
+  writeNumber(page.lastValue[i]);
+  const rest = page.rests.get(i);
+  const sumRest = canonicalize(page.sum, i * SUM_PARTS, SUM_PARTS, rest?.sum ?? ZERO);
+  const squaresRest = canonicalize(page.squares, i * SQUARE_PARTS, SQUARE_PARTS, rest?.squares ?? ZERO);
+  if (sumRest !== ZERO || squaresRest !== ZERO) page.rests.set(i, { sum: sumRest, squares: squaresRest });
+  else if (rest !== undefined) page.rests.delete(i);
+  writeParts(page.sum, i * SUM_PARTS, SUM_PARTS, sumRest);
+  writeParts(page.squares, i * SQUARE_PARTS, SQUARE_PARTS, squaresRest);
+  const values = page.values[i];
+  if (values instanceof Distribution) {
+    valueBytes.reset();
+    values.encode(valueBytes);
+    out.block(valueBytes.view());
+  } else if (values !== null) out.block(values);
+  else out.varint(0);
 }
 
-function readRows(
-  page: BucketPage,
-  from: ByteReader,
-  baseMs: number,
-  stepMs: number,
-  takeValues: (i: number, block: Uint8Array) => void,
-): void {
-  let i = -1;
-  for (let step = from.varint(); step !== 0; step = from.varint()) {
-    i += step;
-    if (i >= page.size) throw new RangeError(`bucket ${i} of ${page.size}`);
-    const start = baseMs + i * stepMs;
-    page.count[i] = from.varint();
-    page.seconds[i] = page.count[i] - from.varint();
-    page.late[i] = from.varint();
-    page.min[i] = readNumber(from);
-    page.max[i] = readNumber(from);
-    page.firstTime[i] = start + from.varint();
-    page.firstValue[i] = readNumber(from);
-    page.lastTime[i] = start + from.varint();
-    page.lastValue[i] = readNumber(from);
-    const sum = readParts(from, page.sum, i * SUM_PARTS);
-    const squares = readParts(from, page.squares, i * SQUARE_PARTS);
-    if (sum !== ZERO || squares !== ZERO) page.rests.set(i, { sum, squares });
-    const block = from.block();
-    if (block.length > 0) takeValues(i, block);
-  }
+/** Reads what `writeRow` wrote. @returns the encoded values, empty when there are none */
+function readRow(page: BucketPage, i: number, from: ByteReader, start: number): Uint8Array {
+  page.count[i] = from.varint();
+  page.seconds[i] = page.count[i] - from.varint();
+  page.late[i] = from.varint();
+  page.min[i] = readNumber(from);
+  page.max[i] = readNumber(from);
+  page.firstTime[i] = start + from.varint();
+  page.firstValue[i] = readNumber(from);
+  page.lastTime[i] = start + from.varint();
+  page.lastValue[i] = readNumber(from);
+  const sum = readParts(from, page.sum, i * SUM_PARTS);
+  const squares = readParts(from, page.squares, i * SQUARE_PARTS);
+  if (sum !== ZERO || squares !== ZERO) page.rests.set(i, { sum, squares });
+  return from.block();
 }
 
 /** Low two bits of a number's varint: an integer, a double that follows, or a short decimal. */

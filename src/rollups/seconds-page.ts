@@ -1,22 +1,28 @@
 /**
  * A page of level 0: 600 seconds of one series, the only place that readings are folded into by hand (levels above are merged).
- * States: *single* (no second holds two readings: a value and a millisecond each) → *dense* on the first second reading of a second.
- * It never goes back, and encodes by content, so the same readings give the same bytes in either state.
+ *
+ * States: *single* (no second holds two readings: a value and a millisecond each) → *listed* on the first second reading of a second.
+ * In the listed state a second keeps its readings up to 32 of them; past that it is *heavy*: a bucket row, its values counted.
+ * It never goes back, and which state it is in depends on the set of readings only.
  */
 import type { Aggregate } from "../metrics/aggregate.ts";
-import { Distribution } from "../metrics/distribution.ts";
+import type { Distribution } from "../metrics/distribution.ts";
 import { add, fromDouble, ZERO } from "../metrics/dyadic.ts";
 import { addPart, SQUARE_PARTS, SUM_PARTS, squareError } from "../metrics/exact-sum.ts";
 import { BucketPage } from "./bucket-page.ts";
 import { SECONDS_PER_PAGE } from "./levels.ts";
 
-/** Readings of one second kept as a list; past it, its values are counted (a list of 1,024 is as large as the counts can be). */
-const LISTED_READINGS_MAX = 1024;
+/** Readings of one second that are kept one by one: about where a bucket row with counted values becomes smaller. */
+export const LISTED_READINGS_MAX = 32;
 
-/** Up to this magnitude 600 integers and their squares add up exactly in plain doubles. */
-const SMALL_INTEGER_MAX = 2 ** 21;
+/** Up to this magnitude a page's listed integers and their squares add up exactly in plain doubles: 600 · 32 · 2^38 < 2^53. */
+const SMALL_INTEGER_MAX = 2 ** 19;
 
+/** `head` of a second without listed readings, and of a heavy one. */
 const NONE = -1;
+const HEAVY = -2;
+
+const FIRST_LIST_CAPACITY = 64;
 
 export class SecondsPage {
   /** Second since the epoch of the first bucket. */
@@ -27,13 +33,17 @@ export class SecondsPage {
   value: Float64Array<ArrayBuffer> | null = new Float64Array(SECONDS_PER_PAGE).fill(Number.NaN);
   ms: Uint16Array<ArrayBuffer> | null = null;
   late: Uint8Array<ArrayBuffer> | null = null;
-  /** Dense state. */
-  dense: BucketPage | null = null;
-  /** Dense: each second's readings as a chain through `listValue` and `listNext`, newest first, while they are few. */
-  #head: Int32Array<ArrayBuffer> | null = null;
-  #listValue = new Float64Array(0);
-  #listNext = new Int32Array(0);
+  /** Listed state: each second's readings as a chain from `head` through `listNext`, newest first. */
+  head: Int16Array<ArrayBuffer> | null = null;
+  listNext = new Int16Array(0);
+  listValue = new Float64Array(0);
+  listMs = new Uint16Array(0);
+  listLate = new Uint8Array(0);
   #listed = 0;
+  #freed = NONE;
+  /** Heavy seconds: rows of buckets, and each second's row. */
+  heavy: BucketPage | null = null;
+  readonly heavyRow = new Map<number, number>();
   /** Bit m: minute m of the ten has changed since it was merged into level 1. */
   staleMinutes = 0;
 
@@ -43,12 +53,13 @@ export class SecondsPage {
 
   /** About how many bytes of memory it holds. */
   get bytes(): number {
-    if (this.dense === null)
-      return 300 + 8 * SECONDS_PER_PAGE + (this.ms?.byteLength ?? 0) + (this.late?.byteLength ?? 0);
-    return this.dense.bytes + 4 * SECONDS_PER_PAGE + 12 * this.#listNext.length;
+    if (this.head === null) {
+      return 500 + 8 * SECONDS_PER_PAGE + (this.ms?.byteLength ?? 0) + (this.late?.byteLength ?? 0);
+    }
+    return 800 + 2 * SECONDS_PER_PAGE + 13 * this.listNext.length + (this.heavy?.bytes ?? 0);
   }
 
-  /** Folds one reading into second `index` (0–599). @param ms millisecond within the second */
+  /** Folds one reading into second `index` (0–599). @param ms millisecond within the second @param late 1 or 0 */
   fold(index: number, ms: number, value: number, late: number): void {
     this.count++;
     this.staleMinutes |= 1 << ((index * 1093) >>> 16); // index / 60
@@ -60,9 +71,9 @@ export class SecondsPage {
         if (late !== 0) this.#setLate(index);
         return;
       }
-      this.#toDense();
+      this.becomeListed();
     }
-    this.#foldDense(index, ms, value, late);
+    this.foldListed(index, ms, value, late);
   }
 
   #setMs(index: number, ms: number): void {
@@ -75,100 +86,133 @@ export class SecondsPage {
     this.late[index] = 1;
   }
 
-  #toDense(): void {
-    const values = this.value;
-    const ms = this.ms;
-    const late = this.late;
-    if (values === null) return;
+  /** Leaves the single state. */
+  becomeListed(): void {
+    const { value, ms, late } = this;
+    if (value === null) return;
     this.value = null;
     this.ms = null;
     this.late = null;
-    this.dense = new BucketPage(SECONDS_PER_PAGE);
-    this.#head = new Int32Array(SECONDS_PER_PAGE).fill(NONE);
+    this.head = new Int16Array(SECONDS_PER_PAGE).fill(NONE);
     for (let i = 0; i < SECONDS_PER_PAGE; i++) {
-      if (!Number.isNaN(values[i])) this.#foldDense(i, ms === null ? 0 : ms[i], values[i], late === null ? 0 : late[i]);
+      if (!Number.isNaN(value[i])) this.foldListed(i, ms === null ? 0 : ms[i], value[i], late === null ? 0 : late[i]);
     }
   }
 
-  #foldDense(index: number, ms: number, value: number, late: number): void {
-    const page = this.dense as BucketPage;
-    const time = (this.start + index) * 1000 + ms;
-    const count = page.count[index]++;
-    page.late[index] += late;
+  /** The fold of the listed state; counts nothing. */
+  foldListed(index: number, ms: number, value: number, late: number): void {
+    const head = this.head as Int16Array;
+    const first = head[index];
+    if (first === HEAVY) {
+      this.#foldHeavy(this.heavyRow.get(index) ?? 0, (this.start + index) * 1000 + ms, value, late);
+      return;
+    }
+    let length = 0;
+    for (let at = first; at !== NONE; at = this.listNext[at]) length++;
+    if (length === LISTED_READINGS_MAX) {
+      this.#becomeHeavy(index);
+      this.#foldHeavy(this.heavyRow.get(index) ?? 0, (this.start + index) * 1000 + ms, value, late);
+      return;
+    }
+    const at = this.#place();
+    this.listValue[at] = value;
+    this.listMs[at] = ms;
+    this.listLate[at] = late;
+    this.listNext[at] = first;
+    head[index] = at;
+  }
+
+  /** A free place in the list: 600 · 32 of them fit 15 bits. */
+  #place(): number {
+    if (this.#freed !== NONE) {
+      const at = this.#freed;
+      this.#freed = this.listNext[at];
+      return at;
+    }
+    if (this.#listed === this.listNext.length) {
+      const capacity = Math.max(
+        FIRST_LIST_CAPACITY,
+        Math.min(this.#listed * 2, SECONDS_PER_PAGE * LISTED_READINGS_MAX),
+      );
+      this.listNext = widened(this.listNext, new Int16Array(capacity));
+      this.listValue = widened(this.listValue, new Float64Array(capacity));
+      this.listMs = widened(this.listMs, new Uint16Array(capacity));
+      this.listLate = widened(this.listLate, new Uint8Array(capacity));
+    }
+    return this.#listed++;
+  }
+
+  /** A second's list is full: it becomes a row. */
+  #becomeHeavy(index: number): void {
+    const head = this.head as Int16Array;
+    let at = head[index];
+    const row = this.addHeavy(index);
+    const base = (this.start + index) * 1000;
+    while (at !== NONE) {
+      this.#foldHeavy(row, base + this.listMs[at], this.listValue[at], this.listLate[at]);
+      const next = this.listNext[at];
+      this.listNext[at] = this.#freed;
+      this.#freed = at;
+      at = next;
+    }
+  }
+
+  /** Makes an empty row for a heavy second; its readings come by `fold`, or the row is filled by a decoder. */
+  addHeavy(index: number): number {
+    const row = this.heavyRow.size;
+    if (this.heavy === null) this.heavy = new BucketPage(8);
+    else if (row === this.heavy.size) this.heavy = this.heavy.widened(Math.min(row * 2, SECONDS_PER_PAGE));
+    this.heavyRow.set(index, row);
+    (this.head as Int16Array)[index] = HEAVY;
+    return row;
+  }
+
+  #foldHeavy(row: number, time: number, value: number, late: number): void {
+    const page = this.heavy as BucketPage;
+    const count = page.count[row]++;
+    page.late[row] += late;
     if (count === 0) {
-      page.seconds[index] = 1;
-      page.min[index] = page.max[index] = page.firstValue[index] = page.lastValue[index] = value;
-      page.firstTime[index] = page.lastTime[index] = time;
+      page.seconds[row] = 1;
+      page.min[row] = page.max[row] = page.firstValue[row] = page.lastValue[row] = value;
+      page.firstTime[row] = page.lastTime[row] = time;
     } else {
-      if (value < page.min[index]) page.min[index] = value;
-      if (value > page.max[index]) page.max[index] = value;
-      const first = page.firstTime[index];
-      if (time < first || (time === first && value < page.firstValue[index])) {
-        page.firstTime[index] = time;
-        page.firstValue[index] = value;
+      if (value < page.min[row]) page.min[row] = value;
+      if (value > page.max[row]) page.max[row] = value;
+      const first = page.firstTime[row];
+      if (time < first || (time === first && value < page.firstValue[row])) {
+        page.firstTime[row] = time;
+        page.firstValue[row] = value;
       }
-      const last = page.lastTime[index];
-      if (time > last || (time === last && value > page.lastValue[index])) {
-        page.lastTime[index] = time;
-        page.lastValue[index] = value;
+      const last = page.lastTime[row];
+      if (time > last || (time === last && value > page.lastValue[row])) {
+        page.lastTime[row] = time;
+        page.lastValue[row] = value;
       }
     }
     const square = value * value;
-    const sumCarry = addPart(page.sum, index * SUM_PARTS, SUM_PARTS, value);
-    let squareCarry = addPart(page.squares, index * SQUARE_PARTS, SQUARE_PARTS, square);
-    if (sumCarry !== 0 || squareCarry !== 0) this.#addRest(index, sumCarry, squareCarry);
+    const sumCarry = addPart(page.sum, row * SUM_PARTS, SUM_PARTS, value);
+    const squareCarry = addPart(page.squares, row * SQUARE_PARTS, SQUARE_PARTS, square);
+    if (sumCarry !== 0 || squareCarry !== 0) this.#addRest(page, row, sumCarry, squareCarry);
     const error = squareError(value, square);
     if (error !== 0) {
-      squareCarry = addPart(page.squares, index * SQUARE_PARTS, SQUARE_PARTS, error);
-      if (squareCarry !== 0) this.#addRest(index, 0, squareCarry);
+      const carry = addPart(page.squares, row * SQUARE_PARTS, SQUARE_PARTS, error);
+      if (carry !== 0) this.#addRest(page, row, 0, carry);
     }
-    if (count < LISTED_READINGS_MAX) this.#list(index, value);
-    else this.#countValue(page, index, value);
+    page.valuesOf(row).add(value, 1);
   }
 
-  #addRest(index: number, sum: number, squares: number): void {
-    const page = this.dense as BucketPage;
-    const rest = page.rests.get(index) ?? { sum: ZERO, squares: ZERO };
-    page.rests.set(index, {
+  #addRest(page: BucketPage, row: number, sum: number, squares: number): void {
+    const rest = page.rests.get(row) ?? { sum: ZERO, squares: ZERO };
+    page.rests.set(row, {
       sum: sum === 0 ? rest.sum : add(rest.sum, fromDouble(sum)),
       squares: squares === 0 ? rest.squares : add(rest.squares, fromDouble(squares)),
     });
   }
 
-  #list(index: number, value: number): void {
-    const head = this.#head as Int32Array;
-    if (this.#listed === this.#listNext.length) {
-      const capacity = Math.max(SECONDS_PER_PAGE, this.#listed * 2);
-      const values = new Float64Array(capacity);
-      const next = new Int32Array(capacity);
-      values.set(this.#listValue);
-      next.set(this.#listNext);
-      this.#listValue = values;
-      this.#listNext = next;
-    }
-    this.#listValue[this.#listed] = value;
-    this.#listNext[this.#listed] = head[index];
-    head[index] = this.#listed++;
-  }
-
-  /** The second has more readings than a list may hold: its values are counted from now on. */
-  #countValue(page: BucketPage, index: number, value: number): void {
-    const head = this.#head as Int32Array;
-    const values = page.valuesOf(index);
-    for (let at = head[index]; at !== NONE; at = this.#listNext[at]) values.add(this.#listValue[at], 1);
-    head[index] = NONE;
-    values.add(value, 1);
-  }
-
   /** Adds the seconds [from, to) to an aggregate. */
   mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean, withValues: boolean): void {
-    const page = this.dense;
-    if (page === null) {
-      this.#mergeSingles(aggregate, from, to, withSums);
-      if (withValues && aggregate.distribution !== null) this.mergeValues(aggregate.distribution, from, to);
-      return;
-    }
-    for (let i = from; i < to; i++) page.mergeInto(aggregate, i, withSums, false);
+    if (this.head === null) this.#mergeSingles(aggregate, from, to, withSums);
+    else this.#mergeLists(aggregate, from, to, withSums);
     if (withValues && aggregate.distribution !== null) this.mergeValues(aggregate.distribution, from, to);
   }
 
@@ -194,13 +238,7 @@ export class SecondsPage {
       if (value === Math.trunc(value) && value <= SMALL_INTEGER_MAX && value >= -SMALL_INTEGER_MAX) {
         sum += value;
         squares += value * value;
-      } else {
-        const square = value * value;
-        aggregate.addSum(value);
-        aggregate.addSquares(square);
-        const error = squareError(value, square);
-        if (error !== 0) aggregate.addSquares(error);
-      }
+      } else aggregate.addReading(value);
     }
     if (count === 0) return;
     aggregate.count += count;
@@ -216,42 +254,108 @@ export class SecondsPage {
     aggregate.edge(firstTime, values[first], lastTime, values[last]);
   }
 
+  #mergeLists(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
+    const head = this.head as Int16Array;
+    const { listNext, listValue, listMs, listLate } = this;
+    let sum = 0;
+    let squares = 0;
+    let min = aggregate.min;
+    let max = aggregate.max;
+    let first = NONE;
+    let last = NONE;
+    for (let i = from; i < to; i++) {
+      let at = head[i];
+      if (at === NONE) continue;
+      if (at === HEAVY) {
+        this.heavy?.mergeInto(aggregate, this.heavyRow.get(i) ?? 0, withSums, false);
+        if (aggregate.min < min) min = aggregate.min;
+        if (aggregate.max > max) max = aggregate.max;
+        continue;
+      }
+      if (first === NONE) first = i;
+      last = i;
+      aggregate.seconds++;
+      for (; at !== NONE; at = listNext[at]) {
+        const value = listValue[at];
+        aggregate.count++;
+        aggregate.late += listLate[at];
+        if (value < min) min = value;
+        if (value > max) max = value;
+        if (!withSums) continue;
+        if (value === Math.trunc(value) && value <= SMALL_INTEGER_MAX && value >= -SMALL_INTEGER_MAX) {
+          sum += value;
+          squares += value * value;
+        } else aggregate.addReading(value);
+      }
+    }
+    aggregate.min = min;
+    aggregate.max = max;
+    if (sum !== 0) aggregate.addSum(sum);
+    if (squares !== 0) aggregate.addSquares(squares);
+    // Only the first and the last second can hold the edges.
+    for (const i of [first, last]) {
+      if (i === NONE) continue;
+      const base = (this.start + i) * 1000;
+      for (let at = head[i]; at !== NONE; at = listNext[at]) {
+        aggregate.edge(base + listMs[at], listValue[at], base + listMs[at], listValue[at]);
+      }
+    }
+  }
+
   /** Adds the values of the seconds [from, to). */
   mergeValues(into: Distribution, from: number, to: number): void {
-    const page = this.dense;
-    if (page === null) {
+    if (this.head === null) {
       const values = this.value as Float64Array;
       for (let i = from; i < to; i++) if (!Number.isNaN(values[i])) into.add(values[i], 1);
       return;
     }
-    const head = this.#head as Int32Array;
     for (let i = from; i < to; i++) {
-      for (let at = head[i]; at !== NONE; at = this.#listNext[at]) into.add(this.#listValue[at], 1);
-      page.mergeValues(into, i);
+      let at = this.head[i];
+      if (at === HEAVY) this.heavy?.mergeValues(into, this.heavyRow.get(i) ?? 0);
+      else for (; at !== NONE; at = this.listNext[at]) into.add(this.listValue[at], 1);
     }
   }
 
-  /** Makes an empty page dense, for a decoder that fills `dense` and gives each second's values by `restoreValues`. */
-  becomeDense(): BucketPage {
-    this.#toDense();
-    return this.dense as BucketPage;
-  }
-
-  /** Puts back the values of second `index`, as decoded. */
-  restoreValues(index: number, values: Distribution): void {
-    const page = this.dense as BucketPage;
-    if (page.count[index] > LISTED_READINGS_MAX || values.sketched) {
-      page.values[index] = values;
-      return;
+  /**
+   * Copies the listed readings of second `index` into the columns, by time, equal times by value.
+   * @returns how many; -1 for a heavy second
+   */
+  readList(index: number, values: Float64Array, ms: Uint16Array, late: Uint8Array, from: number): number {
+    const head = this.head as Int16Array;
+    if (head[index] === HEAVY) return -1;
+    let n = 0;
+    for (let at = head[index]; at !== NONE; at = this.listNext[at]) {
+      const value = this.listValue[at];
+      const time = this.listMs[at];
+      const wasLate = this.listLate[at];
+      let i = from + n++;
+      while (i > from && isAfter(ms[i - 1], values[i - 1], late[i - 1], time, value, wasLate)) {
+        values[i] = values[i - 1];
+        ms[i] = ms[i - 1];
+        late[i] = late[i - 1];
+        i--;
+      }
+      values[i] = value;
+      ms[i] = time;
+      late[i] = wasLate;
     }
-    const { keys, counts } = values.sorted();
-    for (let i = 0; i < keys.length; i++) for (let n = counts[i]; n > 0; n--) this.#list(index, keys[i]);
+    return n;
   }
+}
 
-  /** The values of second `index`, for encoding. */
-  valuesAt(index: number): Distribution {
-    const values = new Distribution();
-    this.mergeValues(values, index, index + 1);
-    return values;
-  }
+function isAfter(
+  ms: number,
+  value: number,
+  late: number,
+  otherMs: number,
+  otherValue: number,
+  otherLate: number,
+): boolean {
+  if (ms !== otherMs) return ms > otherMs;
+  return value !== otherValue ? value > otherValue : late > otherLate;
+}
+
+function widened<T extends Int16Array | Uint16Array | Uint8Array | Float64Array>(column: T, into: T): T {
+  into.set(column);
+  return into;
 }

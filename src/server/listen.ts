@@ -36,11 +36,16 @@ const MISSING = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 export class Doors {
   readonly #handler: Handler;
   readonly #openToOthers: boolean;
+  /** Connections without a request so far, as browsers open them in advance: Node does not take them for idle. */
+  readonly #unused = new Set<Socket>();
   #servers: Server[] = [];
 
   /** @param openToOthers whether addresses that other machines reach may be listened on */
   constructor(handler: Handler, openToOthers: boolean) {
-    this.#handler = handler;
+    this.#handler = (request, response) => {
+      this.#unused.delete(request.socket);
+      handler(request, response);
+    };
     this.#openToOthers = openToOthers;
   }
 
@@ -69,6 +74,10 @@ export class Doors {
     const addresses: AddressInfo[] = [];
     for (const host of hosts) {
       const server = createDoor(this.#handler);
+      server.on("connection", (socket: Socket) => {
+        this.#unused.add(socket);
+        socket.once("close", () => this.#unused.delete(socket));
+      });
       try {
         addresses.push(await listen(server, host, addresses[0]?.port ?? port));
         this.#servers.push(server);
@@ -88,6 +97,7 @@ export class Doors {
     const servers = this.#servers;
     this.#servers = [];
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const socket of this.#unused) socket.destroy();
     // Node closes what is idle now; what is busy now is idle (and kept alive) only once it was answered.
     const idle = setInterval(() => {
       for (const server of servers) server.closeIdleConnections();

@@ -1,0 +1,292 @@
+/** The live stream as its clients see it, over real sockets. */
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { ManualClock } from "../../src/core/clock.ts";
+import { TidemarkError } from "../../src/core/errors.ts";
+import {
+  FRAME_COMPUTE_MS_MAX,
+  HEARTBEAT_MS,
+  LIVE_CLIENTS_MAX,
+  LIVE_SENSORS_MAX,
+  LIVE_TICK_MS,
+  STUCK_CLIENT_MS_MAX,
+} from "../../src/server/limits.ts";
+import { Doors } from "../../src/server/listen.ts";
+import { LiveFeed } from "../../src/server/live-feed.ts";
+import { listen } from "../../src/server/server.ts";
+import { EventStream } from "./event-stream.ts";
+import { NOON, openFixture } from "./fixture.ts";
+import { ScanEngine } from "./scan-engine.ts";
+
+async function open() {
+  const fixture = await openFixture();
+  const [{ port }] = await listen(fixture.app, { hosts: ["127.0.0.1"], port: 0 });
+  return { ...fixture, port };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate);
+}
+
+test("first everything, then what changes, each in full", async () => {
+  const { app, engine, port, clock } = await open();
+  engine.totals.set("humidity", { rejected: 2, duplicates: 1 });
+  engine.add(
+    "temperature",
+    [NOON - 61_000, 9],
+    [NOON - 59_000, 1],
+    [NOON - 58_500, 2],
+    [NOON - 500, 6],
+    [NOON + 400, 4],
+  );
+  const stream = await EventStream.open(port);
+  assert.match(String(stream.response.headers["content-type"]), /^text\/event-stream/);
+  assert.equal(await stream.block(), "retry: 2000");
+  const snapshot = await stream.next();
+  assert.equal(snapshot.name, "snapshot");
+  assert.deepEqual(snapshot.data, { time: NOON, trouble: null, sensorsTotal: 3 });
+  assert.deepEqual(
+    snapshot.rows.map(({ sensor }) => sensor),
+    ["temperature", "humidity", "pressure"],
+  );
+  const { sensor, count, mean, min, max, last, lastTime, ageMs, rate, minute, spark } = snapshot.rows[0];
+  assert.deepEqual({ sensor, count, mean, min, max }, { sensor: "temperature", count: 5, mean: 4.4, min: 1, max: 9 });
+  assert.deepEqual([last, lastTime, ageMs], [4, NOON + 400, -400]);
+  assert.deepEqual([rate, minute], [4 / 60, { count: 4, mean: 3.25, min: 1, max: 6 }]);
+  const seconds = new Array<number | null>(60).fill(null);
+  [seconds[0], seconds[58], seconds[59]] = [1.5, 6, 4];
+  assert.deepEqual(spark, seconds);
+  const nothing = { count: 0, mean: null, min: null, max: null };
+  const { spark: empty, completeUntil, received, rejected, duplicates, ...humidity } = snapshot.rows[1];
+  assert.deepEqual([received, rejected, duplicates, completeUntil], [3, 2, 1, null]);
+  assert.deepEqual(
+    { ...humidity, ...nothing, last: null, lastTime: null, ageMs: null, minute: nothing, rate: 0 },
+    humidity,
+  );
+
+  engine.add("humidity", [NOON, 50]);
+  const update = await stream.next();
+  assert.equal(update.name, "update");
+  assert.deepEqual(
+    update.rows.map((row) => [row.sensor, row.count, row.last, row.rejected]),
+    [["humidity", 1, 50, 2]],
+  );
+
+  engine.trouble = "the log cannot be reached";
+  clock.advance(61_000); // nothing of the last minute is left: no event comes by itself
+  engine.add("temperature", [NOON + 60_400, 8], [NOON - 1000, 3, true]);
+  let next = await stream.next();
+  while (next.rows.some((row) => row.sensor === "temperature" && row.count !== 7)) next = await stream.next();
+  assert.equal(next.data.trouble, "the log cannot be reached");
+  assert.deepEqual((next.rows[0].spark as unknown[])[58], 8);
+  stream.close();
+  await until(() => engine.listeners === 0);
+  await app.close();
+});
+
+test("any number of changes at one time are one event, for all clients", async () => {
+  const { app, engine, port, clock } = await open();
+  clock.set(NOON + 3_600_000); // the last minute is empty: nothing moves by itself
+  const streams = await Promise.all(Array.from({ length: 5 }, () => EventStream.open(port)));
+  for (const stream of streams) assert.equal((await stream.next()).name, "snapshot");
+  for (let i = 0; i < 1000; i++) engine.add(i % 2 === 0 ? "temperature" : "pressure", [NOON + i, i]);
+  for (const stream of streams) {
+    const { rows } = await stream.next();
+    assert.deepEqual(
+      rows.map(({ sensor, count }) => [sensor, count]),
+      [
+        ["temperature", 500],
+        ["pressure", 500],
+      ],
+    );
+  }
+  engine.add("humidity", [NOON, 1]);
+  for (const stream of streams)
+    assert.deepEqual(
+      (await stream.next()).rows.map(({ sensor }) => sensor),
+      ["humidity"],
+    );
+  for (const stream of streams) stream.close();
+  await app.close();
+});
+
+test("a sensor whose last minute moves comes by itself, a late reading shows in its sparkline", async () => {
+  const { app, engine, port, clock } = await open();
+  engine.add("temperature", [NOON, 5]);
+  const stream = await EventStream.open(port);
+  assert.equal((await stream.next()).rows[0].rate, 1 / 60);
+  engine.add("temperature", [NOON - 30_000, 7, true]); // within the same second only the newest seconds are read anew …
+  const soon = await stream.next();
+  assert.deepEqual([soon.rows[0].count, (soon.rows[0].spark as unknown[])[29]], [2, null]);
+  clock.advance(1000);
+  const moved = await stream.next(); // … a second later all are, without any change
+  assert.deepEqual(
+    moved.rows.map(({ sensor }) => sensor),
+    ["temperature"],
+  );
+  assert.deepEqual([moved.rows[0].ageMs, (moved.rows[0].spark as unknown[])[28]], [1000, 7]);
+  stream.close();
+  await app.close();
+});
+
+test("the stream ends with the server, and the server does not wait for it", async () => {
+  const { app, port, engine } = await open();
+  const streams = await Promise.all([EventStream.open(port), EventStream.open(port)]);
+  for (const stream of streams) await stream.next();
+  await app.close();
+  for (const stream of streams) assert.equal(await stream.block(), null);
+  assert.equal(engine.listeners, 0);
+});
+
+test("HEAD has no stream; too many clients are told to come back", async () => {
+  const { app, port } = await open();
+  const head = await app.inject({ method: "HEAD", url: "/live" });
+  assert.equal(head.statusCode, 200);
+  assert.match(String(head.headers["content-type"]), /^text\/event-stream/);
+  const streams = [];
+  for (let i = 0; i < LIVE_CLIENTS_MAX; i++) streams.push(await EventStream.open(port));
+  const refused = await EventStream.open(port);
+  assert.equal(refused.response.statusCode, 503);
+  assert.equal(refused.response.headers["retry-after"], "1");
+  streams[0].close();
+  let again = await EventStream.open(port);
+  while (again.response.statusCode !== 200) {
+    again.close();
+    again = await EventStream.open(port);
+  }
+  for (const stream of [...streams, again, refused]) stream.close();
+  await app.close();
+});
+
+test("when the engine cannot be read the clients are cut, and only a bug is reported as one", async () => {
+  const { app, port, engine, bugs } = await open();
+  const failures = [new TidemarkError("history-corrupt", "Cannot read page 5"), new Error("BUG: count=-1")];
+  for (const failure of failures) {
+    const stream = await EventStream.open(port);
+    await stream.next();
+    engine.failure = failure;
+    engine.changed("temperature");
+    await assert.rejects(stream.next(), /aborted/);
+    engine.failure = null;
+  }
+  assert.deepEqual(bugs, [failures[1]]);
+  await app.close();
+});
+
+/** A feed of its own with a door, for what has to be looked at from the inside. */
+async function openFeed(engine: ScanEngine) {
+  const feed = new LiveFeed(engine, new ManualClock(NOON), (error) => {
+    throw error;
+  });
+  const responses: ServerResponse[] = [];
+  const doors = new Doors((_request, response) => {
+    responses.push(response);
+    response.writeHead(200);
+    response.write(feed.greeting());
+    feed.join(response);
+  }, false);
+  const [{ port }] = await doors.open({ hosts: ["127.0.0.1"], port: 0 });
+  return { feed, responses, port, doors };
+}
+
+test("who does not read loses frames, not memory, and gets a snapshot once it reads again", async () => {
+  const sensors = Array.from({ length: 300 }, (_, i) => `sensor-${i}-${"x".repeat(200)}`);
+  const engine = new ScanEngine(sensors);
+  const { feed, responses, port, doors } = await openFeed(engine);
+  const slow = await EventStream.open(port);
+  const fast = await EventStream.open(port);
+  const [behind] = responses;
+  let largest = 0;
+  let longest = 0;
+  await fast.next();
+  for (let i = 0; feed.framesDropped < 10; i++) {
+    engine.changed(...sensors);
+    engine.add(sensors[0], [NOON, i]);
+    const event = await fast.next();
+    longest = Math.max(longest, JSON.stringify(event).length);
+    largest = Math.max(largest, behind.writableLength);
+  }
+  assert.ok(largest <= 3 * longest, `${largest} bytes waited, a frame has ${longest}`);
+  const last = (await slow.next()).name;
+  assert.equal(last, "snapshot"); // its first
+  let count: unknown;
+  for (let seen = "update"; seen !== "snapshot"; ) {
+    engine.add(sensors[0], [NOON, 0]); // frames go on, one of which finds it drained
+    const event = await slow.next();
+    seen = event.name;
+    count = event.rows[0].count;
+  }
+  assert.ok(typeof count === "number" && count > 10);
+  slow.close();
+  fast.close();
+  await until(() => feed.clients === 0);
+  feed.close();
+  await doors.close();
+});
+
+test("heartbeats for the quiet, an end for the stuck", async (context) => {
+  const engine = new ScanEngine();
+  const { feed, responses, port, doors } = await openFeed(engine);
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  let now = performance.now();
+  context.mock.method(performance, "now", () => now);
+  const stream = await EventStream.open(port);
+  await stream.next();
+  const pass = (ms: number): void => {
+    for (let passed = 0; passed < ms; passed += LIVE_TICK_MS) {
+      now += LIVE_TICK_MS;
+      context.mock.timers.tick(LIVE_TICK_MS);
+    }
+  };
+  pass(HEARTBEAT_MS);
+  assert.equal(await stream.block(), ": tidemark");
+
+  const stuck = connect(port, "127.0.0.1");
+  stuck.write("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  stuck.pause();
+  await until(() => responses.length === 2);
+  const [, response] = responses;
+  assert.equal(response.write("x".repeat(10_000_000)), false); // and nothing of it is read, nor written, while the time passes
+  const closed = new Promise((resolve) => response.once("close", resolve));
+  pass(STUCK_CLIENT_MS_MAX);
+  assert.equal(response.destroyed, false);
+  pass(2 * LIVE_TICK_MS);
+  await closed;
+  assert.equal(feed.clients, 1);
+  stuck.destroy();
+  stream.close();
+  feed.close();
+  context.mock.timers.reset();
+  await doors.close();
+});
+
+test("a frame that costs too much goes on in the next, and nobody is left out", async () => {
+  const sensors = Array.from({ length: LIVE_SENSORS_MAX + 5 }, (_, i) => `s${i}`);
+  class SlowEngine extends ScanEngine {
+    override status(sensor: string) {
+      const end = performance.now() + FRAME_COMPUTE_MS_MAX / 4;
+      while (this.listeners > 0 && performance.now() < end);
+      return super.status(sensor);
+    }
+  }
+  const engine = new SlowEngine(sensors);
+  const { feed, port, doors } = await openFeed(engine);
+  const stream = await EventStream.open(port);
+  const snapshot = await stream.next();
+  assert.equal(snapshot.rows.length, LIVE_SENSORS_MAX);
+  assert.equal(snapshot.data.sensorsTotal, LIVE_SENSORS_MAX + 5);
+  engine.changed(...sensors.slice(0, 12), ...sensors.slice(-5));
+  const seen: string[] = [];
+  let events = 0;
+  while (seen.length < 12) {
+    seen.push(...(await stream.next()).rows.map(({ sensor }) => sensor));
+    events++;
+  }
+  assert.deepEqual(seen, sensors.slice(0, 12));
+  assert.ok(events > 1);
+  stream.close();
+  feed.close();
+  await doors.close();
+});

@@ -31,8 +31,6 @@ export class Names {
   #poolDead = 0;
   /** The words of the name being looked up. */
   #words = new Int32Array(64);
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
   #free: number[] = [];
   #used = 0;
   #tombstones = 0;
@@ -47,16 +45,34 @@ export class Names {
     return this.#used;
   }
 
-  /** The slot of the name in bytes[start, end), made when it is new. O(length), cheapest when many names come out of the same `bytes`. */
+  /** The slot of the name in bytes[start, end), made when it is new. O(length). */
   intern(namespace: number, bytes: Uint8Array, start: number, end: number): number {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    }
-    const view = this.#view;
     const length = end - start;
-    if (length > this.#words.length * 4) this.#words = new Int32Array(length);
-    const words = this.#words;
+    const words = this.#wordsFor(length);
+    let hash = namespace;
+    let count = 0;
+    if (length >= 4) {
+      const last = end - 4;
+      for (let at = start; at < last; at += 4) {
+        const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+        words[count++] = word;
+        hash = mixed(hash, word);
+      }
+      words[count++] = bytes[last] | (bytes[last + 1] << 8) | (bytes[last + 2] << 16) | (bytes[last + 3] << 24);
+    } else if (length > 0) {
+      let word = bytes[start];
+      if (length > 1) word |= bytes[start + 1] << 8;
+      if (length > 2) word |= bytes[start + 2] << 16;
+      words[count++] = word;
+    }
+    if (count > 0) hash = mixed(hash, words[count - 1]);
+    return this.#find(namespace, length, count, ended(hash, length));
+  }
+
+  /** The same out of a view, a quarter faster: for whoever interns many names of one buffer. */
+  internFrom(namespace: number, view: DataView, start: number, end: number): number {
+    const length = end - start;
+    const words = this.#wordsFor(length);
     let hash = namespace;
     let count = 0;
     if (length >= 4) {
@@ -64,19 +80,22 @@ export class Names {
       for (let at = start; at < last; at += 4) {
         const word = view.getInt32(at, true);
         words[count++] = word;
-        hash = Math.imul(hash ^ word, MIX_WORD);
-        hash ^= hash >>> 15;
+        hash = mixed(hash, word);
       }
       words[count++] = view.getInt32(last, true);
     } else if (length > 0) {
-      let word = bytes[start];
-      if (length > 1) word |= bytes[start + 1] << 8;
-      if (length > 2) word |= bytes[start + 2] << 16;
+      let word = view.getUint8(start);
+      if (length > 1) word |= view.getUint8(start + 1) << 8;
+      if (length > 2) word |= view.getUint8(start + 2) << 16;
       words[count++] = word;
     }
-    if (count > 0) hash = Math.imul(hash ^ words[count - 1], MIX_WORD);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ length, MIX_END);
-    return this.#find(namespace, length, count, hash ^ (hash >>> 13));
+    if (count > 0) hash = mixed(hash, words[count - 1]);
+    return this.#find(namespace, length, count, ended(hash, length));
+  }
+
+  #wordsFor(length: number): Int32Array {
+    if (length > this.#words.length * 4) this.#words = new Int32Array(length);
+    return this.#words;
   }
 
   /** The slot of the name in `#words`. */
@@ -200,6 +219,16 @@ export class Names {
     this.#entries[slot * ENTRY + 2] = -1;
     this.#free.push(slot);
   }
+}
+
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, MIX_WORD);
+  return product ^ (product >>> 15);
+}
+
+function ended(hash: number, length: number): number {
+  const product = Math.imul(hash ^ length, MIX_END);
+  return product ^ (product >>> 13);
 }
 
 function wordsOf(bytes: number): number {

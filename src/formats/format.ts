@@ -26,8 +26,6 @@ export interface Format {
 }
 
 export interface FormatDecoder {
-  /** A new batch begins: what depends on `batch.records` and `batch.readings` may be taken from there. */
-  begin(): void;
   /**
    * Decodes `row`, which has this format's first byte, is not blank and not too large, and goes on with the rows behind it
    * as long as they are plainly of this format.
@@ -91,7 +89,7 @@ export class Batch {
     const start = this.records.keyStart[row];
     const end = this.records.keyEnd[row];
     if (start !== ABSENT && end > start && end - start <= NAME_BYTES_MAX) {
-      return devices.intern(namespace, this.bytes, start, end);
+      return devices.internFrom(namespace, this.view, start, end);
     }
     return this.namelessDevice();
   }
@@ -99,7 +97,7 @@ export class Batch {
   /** The slot of the device without a name. Asked for once a batch and only when needed: a name that nobody uses would be a device too many. */
   namelessDevice(): number {
     if (this.#namelessDevice < 0) {
-      this.#namelessDevice = this.context.devices.intern(this.context.namespace, this.bytes, 0, 0);
+      this.#namelessDevice = this.context.devices.internFrom(this.context.namespace, this.view, 0, 0);
     }
     return this.#namelessDevice;
   }

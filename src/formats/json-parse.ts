@@ -21,6 +21,9 @@ export class JsonParser {
   readonly #row: JsonRow;
   readonly #times: TimeReader;
   readonly #numbers = new NumberScanner();
+  /** Room for a device's name, and behind it a boot's. */
+  readonly #nameBytes = Buffer.alloc(2 * NAME_BYTES_MAX);
+  readonly #names = new DataView(this.#nameBytes.buffer, this.#nameBytes.byteOffset, this.#nameBytes.length);
 
   constructor(batch: Batch, row: JsonRow) {
     this.#batch = batch;
@@ -38,7 +41,7 @@ export class JsonParser {
   #read(row: number, start: number, end: number): RejectionCode | null {
     const fields = parseObject(this.#batch.text(start, end));
     if (fields === null) return "unreadable";
-    this.#row.clear();
+    this.#row.clear(this.#names);
     return (
       this.#value(fields["value"], start, end) ??
       this.#time(fields["time"] ?? fields["ts"] ?? null) ??
@@ -89,22 +92,38 @@ export class JsonParser {
 
   #device(device: unknown): RejectionCode | null {
     if (device === null) return null;
-    const name = nameBytes(device);
-    if (name === null) return "device-invalid";
-    this.#row.deviceBytes = name;
+    const length = this.#putName(device, 0);
+    if (length < 0) return "device-invalid";
     this.#row.deviceStart = 0;
-    this.#row.deviceEnd = name.length;
+    this.#row.deviceEnd = length;
     return null;
   }
 
   #boot(boot: unknown): RejectionCode | null {
     if (boot === null) return null;
-    const name = nameBytes(boot);
-    if (name === null) return "boot-invalid";
-    this.#row.bootBytes = name;
-    this.#row.bootStart = 0;
-    this.#row.bootEnd = name.length;
+    const length = this.#putName(boot, NAME_BYTES_MAX);
+    if (length < 0) return "boot-invalid";
+    this.#row.bootStart = NAME_BYTES_MAX;
+    this.#row.bootEnd = NAME_BYTES_MAX + length;
     return null;
+  }
+
+  /** Writes a name's UTF-8 to `#nameBytes` at `start`. @returns its length, or -1 when it is no name */
+  #putName(name: unknown, start: number): number {
+    const text = textOf(name);
+    if (text === null || text.length > NAME_BYTES_MAX) return -1;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) return this.#putWideName(text, start);
+      this.#nameBytes[start + i] = code;
+    }
+    return text.length;
+  }
+
+  #putWideName(text: string, start: number): number {
+    const length = Buffer.byteLength(text);
+    if (length <= NAME_BYTES_MAX) this.#nameBytes.write(text, start);
+    return length <= NAME_BYTES_MAX ? length : -1;
   }
 
   #id(id: unknown): RejectionCode | null {
@@ -140,13 +159,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function textOf(name: unknown): string | null {
   if (typeof name === "string") return name;
   return typeof name === "number" ? String(name) : null;
-}
-
-function nameBytes(name: unknown): Uint8Array | null {
-  const text = textOf(name);
-  if (text === null || text.length > NAME_BYTES_MAX) return null;
-  const bytes = new Uint8Array(Buffer.from(text, "utf8"));
-  return bytes.length <= NAME_BYTES_MAX ? bytes : null;
 }
 
 /** Where the value of the last top-level "value" begins, in bytes that JSON.parse took for an object that has one. */

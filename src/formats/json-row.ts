@@ -3,26 +3,29 @@ import { TIME_MS_MAX, TIME_MS_MIN } from "../core/limits.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT } from "../core/readings.ts";
 import type { Batch } from "./format.ts";
 
-const NO_BYTES = new Uint8Array(0);
-
 /** Fields of one object. Names are byte ranges, so that none is interned before the whole object is known to be good. */
 export class JsonRow {
   value = 0.5;
   hasTime = false;
   /** ms, an integer. */
   timeMs = 0.5;
-  deviceBytes: Uint8Array = NO_BYTES;
+  /** Where the names' bytes are: the batch's own, or others when a name had to be put together. */
+  names: DataView;
   /** -1: absent; the same for boot. */
   deviceStart = -1;
   deviceEnd = 0;
-  bootBytes: Uint8Array = NO_BYTES;
   bootStart = -1;
   bootEnd = 0;
   idText: string | undefined = undefined;
   /** -1: absent. */
   sequence = -1;
 
-  clear(): void {
+  constructor(names: DataView) {
+    this.names = names;
+  }
+
+  clear(names: DataView): void {
+    this.names = names;
     this.hasTime = false;
     this.deviceStart = -1;
     this.bootStart = -1;
@@ -48,11 +51,11 @@ export class JsonRow {
     readings.device[row] =
       this.deviceStart < 0
         ? batch.keyDevice(row)
-        : context.devices.intern(context.namespace, this.deviceBytes, this.deviceStart, this.deviceEnd);
+        : context.devices.internFrom(context.namespace, this.names, this.deviceStart, this.deviceEnd);
     readings.boot[row] =
       this.bootStart < 0
         ? NO_BOOT
-        : context.boots.intern(context.namespace, this.bootBytes, this.bootStart, this.bootEnd);
+        : context.boots.internFrom(context.namespace, this.names, this.bootStart, this.bootEnd);
     if (this.idText !== undefined) {
       readings.identity[row] = IDENTITY_EXPLICIT;
       batch.setId(row, this.idText);

@@ -2,9 +2,9 @@
 import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../core/limits.ts";
 import { SECONDS_MAX, SECONDS_MIN, TIME_READ, TimeReader } from "../core/time.ts";
 import type { Batch } from "./format.ts";
-import { BOOT, DEVICE, fieldOf, ID, SEQUENCE, Shape, TEXT, TIME, UNKNOWN, VALUE } from "./json-fields.ts";
+import { BOOT, DEVICE, fieldOf, ID, SEQUENCE, Shape, TEXT, TIME, UNKNOWN, VALUE, WIDE } from "./json-fields.ts";
 import type { JsonRow } from "./json-row.ts";
-import { skipSpace, skipValue } from "./json-skip.ts";
+import { PLAIN, skipSpace, skipValue } from "./json-skip.ts";
 import { isValue, NumberScanner } from "./numbers.ts";
 import { isWellFormedUtf8 } from "./utf8.ts";
 
@@ -24,8 +24,8 @@ export class JsonScanner {
   readonly #times: TimeReader;
   /** A bit for each known field of the object. */
   #seen = 0;
-  /** All bytes of the last string, or-ed: 0x80 is set when one is not ASCII. */
-  #mixed = 0;
+  /** Whether the last string is not all ASCII. */
+  #isWide = false;
 
   constructor(batch: Batch, row: JsonRow) {
     this.#batch = batch;
@@ -36,7 +36,7 @@ export class JsonScanner {
   /** Scans the value bytes[start, end) of a record. @returns whether the row holds what it says now */
   scan(start: number, end: number): boolean {
     const { bytes } = this.#batch;
-    this.#row.clear();
+    this.#row.clear(this.#batch.view);
     this.shape.count = 0;
     this.#seen = 0;
     let at = skipSpace(bytes, start, end);
@@ -62,17 +62,11 @@ export class JsonScanner {
 
   /** From behind a quote to the closing one; -1 when there is none, or a control character or an escape before it. */
   #stringEnd(bytes: Uint8Array, start: number, end: number): number {
-    let mixed = 0;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at];
-      if (byte === 34) {
-        this.#mixed = mixed;
-        return at;
-      }
-      if (byte < 32 || byte === 92) return -1;
-      mixed |= byte;
-    }
-    return -1;
+    let at = start;
+    while (at < end && PLAIN[bytes[at]] === 1) at++;
+    this.#isWide = at < end && bytes[at] > 127;
+    while (at < end && (PLAIN[bytes[at]] === 1 || bytes[at] > 127)) at++;
+    return at < end && bytes[at] === 34 ? at : -1;
   }
 
   /** The value of a key that says nothing to tidemark. @returns the position after it, or -1 */
@@ -80,7 +74,7 @@ export class JsonScanner {
     const after = skipValue(this.#numbers, bytes, at, end);
     const byte = bytes[at];
     // A text with escapes or beyond ASCII ("°C") becomes literal, as true, null and nested values do.
-    if (byte === 34 && this.#stringEnd(bytes, at + 1, end) === after - 1 && this.#mixed < 128) {
+    if (byte === 34 && this.#stringEnd(bytes, at + 1, end) === after - 1 && !this.#isWide) {
       this.shape.add(UNKNOWN + TEXT, at + 1, after - 1);
     } else if (byte === 45 || (byte >= 48 && byte <= 57)) {
       this.shape.add(UNKNOWN, at, after);
@@ -128,10 +122,10 @@ export class JsonScanner {
       this.#row.hasTime = true;
       this.#row.timeMs = this.#times.startMs;
     } else {
-      if (this.#mixed > 127 && !isWellFormedUtf8(bytes, start, quote)) return -1;
+      if (this.#isWide && !isWellFormedUtf8(bytes, start, quote)) return -1;
       if (!this.#name(field, start, quote)) return -1;
     }
-    this.shape.add(field + TEXT, start, quote);
+    this.shape.add(field + TEXT + (this.#isWide ? WIDE : 0), start, quote);
     return quote + 1;
   }
 
@@ -141,18 +135,16 @@ export class JsonScanner {
     const length = end - start;
     if (field === ID) {
       if (length < 1 || length > ID_BYTES_MAX) return false;
-      row.idText = this.#mixed > 127 ? this.#batch.text(start, end) : this.#batch.ascii(start, end);
+      row.idText = this.#isWide ? this.#batch.text(start, end) : this.#batch.ascii(start, end);
       return true;
     }
     if (length > NAME_BYTES_MAX) return false;
     if (field === DEVICE) {
-      row.deviceBytes = this.#batch.bytes;
       row.deviceStart = start;
       row.deviceEnd = end;
       return true;
     }
     if (field !== BOOT) return false;
-    row.bootBytes = this.#batch.bytes;
     row.bootStart = start;
     row.bootEnd = end;
     return true;

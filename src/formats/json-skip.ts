@@ -6,6 +6,11 @@ const DEPTH_MAX = 64;
 
 const isObjectAt = new Uint8Array(DEPTH_MAX);
 
+/** 1 for the bytes of a text that stand for themselves: no quote, no backslash, no control character, nothing past ASCII. */
+export const PLAIN = new Uint8Array(256).fill(1, 32, 128);
+PLAIN[34] = 0;
+PLAIN[92] = 0;
+
 /** True for JSON's white space: space, tab, LF, CR (RFC 8259, 2). */
 export function isJsonSpace(byte: number): boolean {
   return byte === 32 || byte === 10 || byte === 13 || byte === 9;

@@ -1,7 +1,8 @@
 /** JSON objects (docs/formats/payload.md): shapes learned from the topic, then the scanner, then JSON.parse, which all say the same. */
 import { RECORD_BYTES_MAX } from "../core/limits.ts";
+import { TimeReader } from "../core/time.ts";
 import type { Batch, Format, FormatDecoder } from "./format.ts";
-import { LearnedShape } from "./json-learned.ts";
+import { type LearnedRun, learn } from "./json-learned.ts";
 import { JsonParser } from "./json-parse.ts";
 import { JsonRow } from "./json-row.ts";
 import { JsonScanner } from "./json-scanner.ts";
@@ -9,8 +10,8 @@ import { JsonScanner } from "./json-scanner.ts";
 /** Shapes kept per topic: producers of one sensor are of a few kinds. A new one takes the place of the oldest. */
 const SHAPES_MAX = 4;
 
-/** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat (learning costs some 10 scans). */
-const LEARN_AFTER_MIN = 4;
+/** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat. Compiling one costs some 1000 scans. */
+const LEARN_AFTER_MIN = 64;
 const LEARN_AFTER_MAX = 65_536;
 
 export const json: Format = {
@@ -25,10 +26,11 @@ export const json: Format = {
  */
 export class JsonDecoder implements FormatDecoder {
   readonly #batch: Batch;
-  readonly #row = new JsonRow();
+  readonly #row: JsonRow;
   readonly #scanner: JsonScanner;
   readonly #parser: JsonParser;
-  readonly #shapes: LearnedShape[] = [];
+  readonly #times: TimeReader;
+  readonly #learned: LearnedRun[] = [];
   /** The shape that took the last object: tried first. */
   #current = 0;
   #oldest = 0;
@@ -38,63 +40,57 @@ export class JsonDecoder implements FormatDecoder {
 
   constructor(batch: Batch) {
     this.#batch = batch;
+    this.#row = new JsonRow(batch.view);
     this.#scanner = new JsonScanner(batch, this.#row);
     this.#parser = new JsonParser(batch, this.#row);
+    this.#times = new TimeReader(batch.context.zone);
   }
 
-  begin(): void {}
-
   decode(first: number): number {
-    const batch = this.#batch;
-    const { bytes } = batch;
-    const { valueStart, valueEnd, count } = batch.records;
+    const { bytes, records } = this.#batch;
+    const { valueStart, valueEnd, count } = records;
     let row = first;
     do {
+      for (let next = this.#run(row); next > row; next = this.#run(row)) row = next;
+      if (row === count) break;
       const start = valueStart[row];
       const end = valueEnd[row];
-      if ((this.#known(start, end) || this.#scanned(start, end)) && this.#row.isInTime(batch, row)) {
-        this.#row.write(batch, row);
-      } else {
-        this.#parser.decode(row, start, end);
-      }
-      row++;
-    } while (
-      row < count &&
-      valueStart[row] >= 0 &&
-      valueEnd[row] > valueStart[row] &&
-      bytes[valueStart[row]] === 123 &&
-      valueEnd[row] - valueStart[row] <= RECORD_BYTES_MAX
-    );
+      if (row > first && !(start >= 0 && start < end && bytes[start] === 123 && end - start <= RECORD_BYTES_MAX)) break;
+      this.#one(row, start, end);
+    } while (++row < count);
     return row;
   }
 
-  /** By a shape that is known. */
-  #known(start: number, end: number): boolean {
-    const shapes = this.#shapes;
-    for (let tried = 0; tried < shapes.length; tried++) {
-      if (shapes[this.#current].scan(start, end)) {
-        this.#hits++;
-        return true;
+  /** Rows of shapes that are known. @returns the first row of none */
+  #run(first: number): number {
+    const learned = this.#learned;
+    for (let tried = 0; tried < learned.length; tried++) {
+      const row = learned[this.#current](this.#batch, this.#times, first);
+      if (row > first) {
+        this.#hits += row - first;
+        return row;
       }
-      this.#current = this.#current + 1 < shapes.length ? this.#current + 1 : 0;
+      this.#current = this.#current + 1 < learned.length ? this.#current + 1 : 0;
     }
-    return false;
+    return first;
   }
 
-  #scanned(start: number, end: number): boolean {
-    if (!this.#scanner.scan(start, end)) return false;
-    if (++this.#misses >= this.#learnAfter) this.#learn(start, end);
-    return true;
+  /** One row of a shape that is not known. */
+  #one(row: number, start: number, end: number): void {
+    const isScanned = this.#scanner.scan(start, end);
+    if (isScanned && ++this.#misses >= this.#learnAfter) this.#learn(start, end);
+    if (isScanned && this.#row.isInTime(this.#batch, row)) this.#row.write(this.#batch, row);
+    else this.#parser.decode(row, start, end);
   }
 
   #learn(start: number, end: number): void {
     this.#learnAfter = this.#hits > this.#misses ? LEARN_AFTER_MIN : Math.min(this.#learnAfter * 2, LEARN_AFTER_MAX);
     this.#hits = 0;
     this.#misses = 0;
-    const shape = LearnedShape.learn(this.#batch, this.#row, this.#scanner.shape, start, end);
-    if (shape === null) return;
-    this.#current = this.#shapes.length < SHAPES_MAX ? this.#shapes.length : this.#oldest;
-    this.#shapes[this.#current] = shape;
+    const run = learn(this.#batch.bytes, this.#scanner.shape, start, end);
+    if (run === null || this.#learned.includes(run)) return;
+    this.#current = this.#learned.length < SHAPES_MAX ? this.#learned.length : this.#oldest;
+    this.#learned[this.#current] = run;
     this.#oldest = (this.#current + 1) % SHAPES_MAX;
   }
 }

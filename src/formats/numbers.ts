@@ -6,8 +6,12 @@ import type { RejectionCode } from "../core/rejections.ts";
 const POWERS = new Float64Array(23);
 for (let i = 0; i < POWERS.length; i++) POWERS[i] = Number(`1e${i}`);
 
-/** Below it every integer is a double, and a mantissa summed up digit by digit is exact; above it the sum only ever stays above. */
+/** Below it every integer is a double, and a mantissa built up from its digits is exact; once it is above, rounding never leads back. */
 const EXACT_LIMIT = 2 ** 53;
+
+/** Digits that always fit into 31 bits, and into the 53 of a double. */
+const SMALL_DIGITS = 9;
+const EXACT_DIGITS = 15;
 
 /** Past this an exponent's size no longer matters (a mantissa has under 2^20 digits), and summing up its digits must not wrap. */
 const EXPONENT_LIMIT = 100_000_000;
@@ -30,6 +34,55 @@ export class NumberScanner {
   /** Scans the longest number at `start`. @returns the position after it, or -1 when there is none */
   scan(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
+    const negative = at < end && bytes[at] === 45;
+    if (negative) at++;
+    const first = at;
+    // Up to nine digits are a small integer, which is faster to build than a double.
+    let stop = Math.min(end, at + SMALL_DIGITS);
+    let small = 0;
+    let digit = -1;
+    while (at < stop && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
+      small = (small * 10 + digit) | 0;
+      at++;
+    }
+    let value = small;
+    let scale = 0;
+    if (at === stop && at < end && isDigit(bytes[at])) {
+      stop = Math.min(end, at + EXACT_DIGITS - SMALL_DIGITS);
+      const from = at;
+      let rest = 0;
+      while (at < stop && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
+        rest = (rest * 10 + digit) | 0;
+        at++;
+      }
+      value = value * POWERS[at - from] + rest;
+    } else if (at > first && at < end && bytes[at] === 46) {
+      const point = ++at;
+      stop = Math.min(end, first + 1 + SMALL_DIGITS);
+      while (at < stop && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
+        small = (small * 10 + digit) | 0;
+        at++;
+      }
+      scale = at - point;
+      value = small / POWERS[scale];
+      if (scale === 0) return this.#long(bytes, start, end);
+    }
+    if (
+      at === first ||
+      (bytes[first] === 48 && at > first + 1 && bytes[first + 1] !== 46) ||
+      (at < end && goesOn(bytes[at]))
+    ) {
+      return this.#long(bytes, start, end);
+    }
+    this.isJson = true;
+    this.isUnderflow = false;
+    this.value = negative ? 0 - value : value;
+    return at;
+  }
+
+  /** Any number; `scan` without its short cuts. */
+  #long(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
     let byte = at < end ? bytes[at] : 0;
     const negative = byte === 45;
     this.isJson = byte !== 43;
@@ -46,12 +99,12 @@ export class NumberScanner {
     if (digits === 0 || (digits > 1 && bytes[first] === 48)) this.isJson = false;
     let scale = 0;
     if (at < end && bytes[at] === 46) {
-      const point = at++;
+      const point = ++at;
       while (at < end && (digit = bytes[at] - 48) >= 0 && digit <= 9) {
         mantissa = mantissa * 10 + digit;
         at++;
       }
-      scale = at - point - 1;
+      scale = at - point;
       if (scale === 0) this.isJson = false;
       digits += scale;
     }
@@ -67,17 +120,17 @@ export class NumberScanner {
         at++;
       }
       if (at === firstDigit) at = exponentStart;
-      else scale -= sign === 45 ? -exponent : exponent;
+      else scale += sign === 45 ? exponent : 0 - exponent;
     }
 
     let value = 0;
     if (mantissa < EXACT_LIMIT && scale <= 22 && scale >= -22) {
-      value = scale >= 0 ? mantissa / POWERS[scale] : mantissa * POWERS[-scale];
+      value = scale >= 0 ? mantissa / POWERS[scale] : mantissa * POWERS[0 - scale];
     } else if (mantissa !== 0) {
       value = Math.abs(this.#slow(bytes, start, at));
     }
     this.isUnderflow = value === 0 && mantissa !== 0;
-    this.value = negative && value !== 0 ? -value : value;
+    this.value = negative ? 0 - value : value;
     return at;
   }
 
@@ -88,6 +141,15 @@ export class NumberScanner {
     }
     return Number(this.#buffer.toString("latin1", start, end));
   }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 48 && byte <= 57;
+}
+
+/** Whether a byte behind some digits may belong to the number too: a digit, a point or an exponent. */
+function goesOn(byte: number): boolean {
+  return isDigit(byte) || byte === 46 || (byte | 32) === 101;
 }
 
 /** Why a number is no value of a reading, or null when it is one. `isUnderflow` as in NumberScanner. */

@@ -1,0 +1,137 @@
+/** What a record means, by the book: JSON.parse, Number and regular expressions, written from the semantics and sharing nothing with src/formats. */
+import { fromWallClock } from "../oracle/local-time.ts";
+
+export interface Decoded {
+  readonly value: number;
+  /** ms; the payload's own, or the record's timestamp. */
+  readonly time: number;
+  readonly ownTime: boolean;
+  /** Bytes as Latin-1 text; null: none in the payload. */
+  readonly device: string | null;
+  readonly boot: string | null;
+  readonly id: string | null;
+  readonly sequence: number | null;
+}
+
+const TIME_MIN = Date.parse("0001-01-01T00:00:00Z");
+const TIME_MAX = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** The reading in a record, or the code of its refusal. */
+export function reference(value: Buffer | null, timestamp: number, zone: string): Decoded | string {
+  if (value === null) return "empty";
+  if (value.length > 1048576) return "record-too-large";
+  const text = value.toString("utf8");
+  const bare = text.replace(/^[\t\n\v\f\r ]+|[\t\n\v\f\r ]+$/g, "");
+  if (bare === "") return "empty";
+  if (!bare.startsWith("{")) return bareValue(bare, timestamp);
+  let fields: Record<string, unknown>;
+  const sources = new Map<unknown, string>();
+  try {
+    fields = JSON.parse(text, function (this: unknown, key: string, field: unknown, context?: { source?: string }) {
+      if (key === "value" && context?.source !== undefined) sources.set(this, context.source);
+      return field;
+    });
+  } catch {
+    return "unreadable";
+  }
+  const number = fields["value"];
+  if (number === undefined || number === null) return "value-missing";
+  if (typeof number === "string") return isDecimal(number) ? "numeric-string" : "not-a-number";
+  if (typeof number !== "number") return "not-a-number";
+  const fault = magnitudeFault(number, sources.get(fields) ?? "");
+  if (fault !== null) return fault;
+  const ownTime = timeOf(fields["time"] ?? fields["ts"], zone);
+  if (typeof ownTime === "string") return ownTime;
+  const time = ownTime ?? timestamp;
+  if (time < TIME_MIN || time > TIME_MAX) return "time-out-of-range";
+  const device = nameOf(fields["device"]);
+  if (device !== null && device.length > 256) return "device-invalid";
+  const boot = nameOf(fields["boot"]);
+  if (boot !== null && boot.length > 256) return "boot-invalid";
+  const id = fields["id"] ?? null;
+  if (id !== null && typeof id !== "string" && typeof id !== "number") return "id-invalid";
+  const idText = id === null ? null : String(id);
+  if (idText !== null && (idText === "" || Buffer.from(idText).length > 1024)) return "id-invalid";
+  const sequence = fields["sequence"] ?? fields["seq"] ?? null;
+  if (sequence !== null && !(typeof sequence === "number" && Number.isSafeInteger(sequence) && sequence >= 0)) {
+    return "sequence-invalid";
+  }
+  return {
+    value: number + 0,
+    time,
+    ownTime: ownTime !== null,
+    device,
+    boot,
+    id: idText,
+    sequence: sequence === null ? null : sequence + 0,
+  };
+}
+
+function bareValue(text: string, timestamp: number): Decoded | string {
+  if (["NaN", "nan", "Infinity", "-Infinity", "inf"].includes(text)) return "not-finite";
+  if (!isDecimal(text)) {
+    try {
+      const parsed: unknown = JSON.parse(text);
+      return typeof parsed === "string" && isDecimal(parsed) ? "numeric-string" : "not-a-number";
+    } catch {
+      return "not-a-number";
+    }
+  }
+  const value = Number(text);
+  const fault = magnitudeFault(value, text);
+  if (fault !== null) return fault;
+  if (timestamp < TIME_MIN || timestamp > TIME_MAX) return "time-out-of-range";
+  return { value: value + 0, time: timestamp, ownTime: false, device: null, boot: null, id: null, sequence: null };
+}
+
+function isDecimal(text: string): boolean {
+  return /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(text);
+}
+
+function magnitudeFault(value: number, source: string): string | null {
+  if (!Number.isFinite(value)) return "not-finite";
+  if (Math.abs(value) > 1e150) return "too-large";
+  if (value === 0) return /[1-9]/.test(source.replace(/e.*$/i, "")) ? "too-small" : null;
+  return Math.abs(value) < 1e-140 ? "too-small" : null;
+}
+
+/** "long" stands for a name of the wrong type, which is refused like one that is too long. */
+function nameOf(field: unknown): string | null {
+  if (field === undefined || field === null) return null;
+  if (typeof field !== "string" && typeof field !== "number") return "long".repeat(100);
+  return Buffer.from(String(field), "utf8").toString("latin1");
+}
+
+function timeOf(field: unknown, zone: string): number | null | string {
+  if (field === undefined || field === null) return null;
+  let ms: number | null = null;
+  if (typeof field === "number" || (typeof field === "string" && /^\d+$/.test(field))) {
+    const number = Number(field);
+    if (Math.abs(number) >= 1e9 && Math.abs(number) < 1e10) return "time-looks-like-seconds";
+    ms = Math.floor(number) + 0;
+  } else if (typeof field === "string") {
+    ms = isoTime(field, zone);
+  }
+  if (ms === null) return "time-unreadable";
+  return ms < TIME_MIN || ms > TIME_MAX ? "time-out-of-range" : ms;
+}
+
+/** ms of an ISO 8601 text, or null. */
+export function isoTime(text: string, zone: string): number | null {
+  if (text.length > 64) return null;
+  const match =
+    /^(?<date>\d{4}-\d\d-\d\d)(?:[T ](?<clock>\d\d:\d\d)(?::(?<second>\d\d)(?:[.,](?<fraction>\d+))?)?(?<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?$/.exec(
+      text,
+    );
+  if (match?.groups === undefined) return null;
+  const { date, clock = "00:00", second = "00", fraction = "", zone: offset } = match.groups;
+  const canonical = `${date}T${clock}:${second}.${fraction.padEnd(3, "0").slice(0, 3)}Z`;
+  const utc = Date.parse(canonical);
+  // Date.parse takes 24:00 and, in some engines, the 30th of February: what it makes of them reads differently.
+  if (Number.isNaN(utc) || new Date(utc).toISOString() !== canonical) return null;
+  if (offset === undefined) return fromWallClock(utc, zone);
+  if (offset.toUpperCase() === "Z") return utc;
+  const [hours, minutes] = [Number(offset.slice(1, 3)), Number(offset.slice(3).replace(":", "") || "0")];
+  if (hours > 23 || minutes > 59) return null;
+  return utc - (hours * 60 + minutes) * (offset.startsWith("-") ? -60_000 : 60_000);
+}

@@ -232,7 +232,7 @@ export function shownTarget(target: LogTarget | SendTarget): string {
   if (target.kind === "local") return "local";
   if (target.kind === "http") return target.url.href.replace(/\/$/, "");
   const user = target.sasl === null ? "" : `${encodeURIComponent(target.sasl.user)}@`;
-  return `kafka://${user}${target.brokers.join(",")}`;
+  return `kafka://${user}${target.brokers.join(",")}${target.tls ? "?tls=true" : ""}`;
 }
 
 function quoted(text: string): string {

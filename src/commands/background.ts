@@ -1,0 +1,213 @@
+/** `tidemark start` and `stop`: a server and its sensors as processes of their own, each with a log file, on one data directory. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { childEnvironment, type ServerInvocation } from "../config.ts";
+import { TidemarkError } from "../core/errors.ts";
+import { rotate } from "./bounded-log.ts";
+import type { Console } from "./console.ts";
+import {
+  isRunning,
+  logFileOf,
+  type ProcessRecord,
+  recordOf,
+  runningProcesses,
+  runningServer,
+  SENSOR_PREFIX,
+  SERVER,
+  withRunLock,
+  writeRecord,
+} from "./run-files.ts";
+import { shownSettings } from "./settings-shown.ts";
+
+/** A server that replays a long log answers before it is through; a Kafka that just starts takes half a minute. */
+const READY_MS_MAX = 90_000;
+const POLL_MS = 25;
+
+/** A sensor delivers for 5 s on the way out; a server answers for 5 s, then commits what waits. */
+const SENSOR_END_MS_MAX = 15_000;
+const SERVER_END_MS_MAX = 60_000;
+
+/** Of a log, what is shown when its process ended. */
+const LOG_CHARACTERS_SHOWN = 2000;
+
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+/** What runs now, and what of it was started by this call. */
+export interface Started {
+  readonly server: ProcessRecord & { readonly url: string };
+  readonly sensors: readonly string[];
+  readonly joined: boolean;
+}
+
+/**
+ * Starts what does not run yet, and returns once the server is ready.
+ * @throws TidemarkError when it does not become ready, or when what runs has other settings than were asked for
+ */
+export async function start(invocation: ServerInvocation, { err }: Console, signal: AbortSignal): Promise<Started> {
+  const { data } = invocation.config;
+  return await withRunLock(data, err, async () => {
+    const running = runningServer(data);
+    if (running !== null) requireSame(running, invocation);
+    const server = running === null ? await startServer(invocation, signal) : await ready(data, running, null, signal);
+    const wanted = server.settings["sensors"]?.split(",") ?? invocation.config.sensors;
+    const there = new Set(runningProcesses(data).map(({ name }) => name));
+    const missing = wanted.filter((sensor) => !there.has(SENSOR_PREFIX + sensor));
+    for (const sensor of missing) startSensor(invocation, server, sensor);
+    return { server, sensors: missing, joined: running !== null };
+  });
+}
+
+/** What was asked for by flag, environment or file must be what runs; what was not may be anything. */
+function requireSame(running: ProcessRecord, { config, given }: ServerInvocation): void {
+  const wanted = shownSettings(config);
+  for (const [id, { by }] of given) {
+    const is = running.settings[id];
+    const shall = wanted[id];
+    if (shall === undefined || is === undefined || is === shall) continue;
+    throw new TidemarkError(
+      "config-invalid",
+      `Cannot join the tidemark that runs on ${config.data}: ${by} must be ${is}, was ${shall}; or end it first (tidemark stop)`,
+    );
+  }
+}
+
+async function startServer(invocation: ServerInvocation, signal: AbortSignal) {
+  const { config, given } = invocation;
+  const child = launch(
+    config.data,
+    SERVER,
+    ["serve", "--data", config.data],
+    childEnvironment(given, {}, logFileOf(config.data, SERVER)),
+  );
+  const record = recordOf(SERVER, child.pid ?? 0, null, shownSettings(config));
+  // Until it listens and says so itself, it can be stopped by this record.
+  if (record !== null) writeRecord(config.data, record);
+  try {
+    return await ready(config.data, record, child, signal);
+  } catch (error) {
+    child.kill("SIGTERM");
+    throw error;
+  }
+}
+
+function startSensor(
+  { config, given }: ServerInvocation,
+  server: ProcessRecord & { url: string },
+  sensor: string,
+): void {
+  const { data } = config;
+  const name = SENSOR_PREFIX + sensor;
+  const log = server.settings["log"] ?? "local";
+  // Who joins need not say again which Kafka it is.
+  const to: Record<string, string> =
+    log === "local"
+      ? { TIDEMARK_URL: server.url, TIDEMARK_LOG: "local" }
+      : given.has("log")
+        ? {}
+        : { TIDEMARK_LOG: log };
+  const child = launch(
+    data,
+    name,
+    ["sensor", sensor, "--data", data],
+    childEnvironment(given, to, logFileOf(data, name)),
+  );
+  const record = recordOf(name, child.pid ?? 0, null, {});
+  if (record !== null) writeRecord(data, record);
+}
+
+/** A process that outlives this one: a session of its own, no input, its log file for output. */
+function launch(data: string, name: string, args: readonly string[], environment: NodeJS.ProcessEnv): ChildProcess {
+  const logFile = logFileOf(data, name);
+  rotate(logFile);
+  const descriptor = openSync(logFile, "a", 0o600);
+  try {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      detached: true,
+      stdio: ["ignore", descriptor, descriptor],
+      env: environment,
+    });
+    child.on("error", () => {}); // told by its end
+    child.unref();
+    return child;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Polls until the server says that it takes readings in. */
+async function ready(data: string, record: ProcessRecord | null, child: ChildProcess | null, signal: AbortSignal) {
+  let reason = "it does not listen yet";
+  for (let waitedMs = 0; waitedMs < READY_MS_MAX; waitedMs += POLL_MS) {
+    if (signal.aborted) throw new TidemarkError("not-ready", "Cannot wait for the server: interrupted");
+    if (child !== null ? child.exitCode !== null || child.signalCode !== null : record === null || !isRunning(record)) {
+      throw new TidemarkError("not-ready", `Cannot start the server: it ended\n${logTail(logFileOf(data, SERVER))}`);
+    }
+    const server = runningServer(data);
+    if (server !== null && server.url !== null) {
+      const trouble = await troubleOf(server.url);
+      if (trouble === null) return { ...server, url: server.url };
+      reason = trouble;
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new TidemarkError(
+    "not-ready",
+    `Cannot start the server: it must be ready within ${READY_MS_MAX / 1000} s, was not: ${reason}`,
+  );
+}
+
+/** Null when it takes readings in. */
+async function troubleOf(url: string): Promise<string | null> {
+  try {
+    const response = await fetch(new URL("readyz", url), { signal: AbortSignal.timeout(2000) });
+    const text = await response.text();
+    return response.ok ? null : text;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function logTail(path: string): string {
+  try {
+    return readFileSync(path, "utf8").slice(-LOG_CHARACTERS_SHOWN).trimEnd();
+  } catch {
+    return "";
+  }
+}
+
+/** Ends sensors, then the server; says what it did. @returns the exit code: 1 when something still runs */
+export async function stop(data: string, { out, err }: Console): Promise<number> {
+  return await withRunLock(data, err, async () => {
+    const running = runningProcesses(data);
+    const sensors = running.filter(({ name }) => name !== SERVER);
+    const servers = running.filter(({ name }) => name === SERVER);
+    if (running.length === 0) out(`nothing runs on ${data}`);
+    const ended = await end(sensors, SENSOR_END_MS_MAX);
+    if (ended.length > 0) out(`ended ${ended.map(({ name }) => name.slice(SENSOR_PREFIX.length)).join(", ")}`);
+    const endedServers = await end(servers, SERVER_END_MS_MAX);
+    for (const { pid } of endedServers) out(`ended the server (process ${pid}); the history is in ${data}`);
+    const left = runningProcesses(data);
+    for (const { name, pid } of left) {
+      err(`${name} (process ${pid}) does not end; nothing acknowledged is lost by: kill -9 ${pid}`);
+    }
+    return left.length === 0 ? 0 : 1;
+  });
+}
+
+/** Asks all, then waits for all. @returns those that ended */
+async function end(processes: readonly ProcessRecord[], msMax: number): Promise<ProcessRecord[]> {
+  for (const record of processes) if (isRunning(record)) terminate(record.pid);
+  for (let waitedMs = 0; waitedMs < msMax && processes.some(isRunning); waitedMs += POLL_MS) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return processes.filter((record) => !isRunning(record));
+}
+
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It ended by itself, or is another user's: the wait tells which.
+  }
+}

@@ -1,0 +1,92 @@
+/** `tidemark run`, `start` and `watch`: what a person sees in the foreground. */
+import type { ReadStream } from "node:tty";
+import type { ServerInvocation } from "../config.ts";
+import { systemClock } from "../core/clock.ts";
+import { TidemarkError } from "../core/errors.ts";
+import { watch } from "../ui/watch.ts";
+import { type Started, start, stop } from "./background.ts";
+import { serverUrl } from "./client.ts";
+import type { ClientConfig } from "./client-config.ts";
+import type { Console } from "./console.ts";
+import { endOnSignals } from "./ending.ts";
+import { isRunning, logFileOf, runDirectory, runningServer, SERVER } from "./run-files.ts";
+
+/** How often it is looked whether the server that is watched still runs. */
+const ALIVE_MS = 500;
+
+export interface Terminal extends Console {
+  readonly color: boolean;
+}
+
+/** `start`, and with --watch the table after it. */
+export async function startCommand(invocation: ServerInvocation, terminal: Terminal): Promise<void> {
+  const ending = endOnSignals(() => terminal.err("still waiting for the server to become ready"));
+  try {
+    const started = await start(invocation, terminal, ending.signal);
+    const { server } = started;
+    terminal.out(`${shownStart(started)} ${server.url} (log files in ${runDirectory(invocation.config.data)})`);
+    if (!invocation.watch) return;
+    const footer = "q or Ctrl-C ends this table; tidemark goes on";
+    await show(new URL(server.url), invocation.config.token, footer, terminal, ending.signal);
+    terminal.out(`tidemark goes on in the background at ${server.url}; make stop (or tidemark stop) ends it`);
+  } finally {
+    ending.release();
+  }
+}
+
+function shownStart({ joined, sensors }: Started): string {
+  if (!joined) return "started:";
+  return sensors.length === 0 ? "runs already:" : `runs already, started ${sensors.join(", ")}:`;
+}
+
+/** Everything in the foreground: whatever ends the table ends all. */
+export async function run(invocation: ServerInvocation, terminal: Terminal): Promise<number> {
+  const { data, token } = invocation.config;
+  const running = runningServer(data);
+  if (running !== null) {
+    throw new TidemarkError(
+      "data-dir-owned",
+      `Cannot run on ${data}: it must have one server, process ${running.pid} is one (tidemark watch shows it, tidemark stop ends it)`,
+    );
+  }
+  const ending = endOnSignals(() => terminal.err("still ending: sensors deliver what waits, then the server commits"));
+  try {
+    const { server } = await start(invocation, terminal, ending.signal);
+    const gone = new AbortController();
+    const alive = setInterval(() => {
+      if (!isRunning(server)) gone.abort();
+    }, ALIVE_MS);
+    try {
+      const signal = AbortSignal.any([gone.signal, ending.signal]);
+      await show(new URL(server.url), token, "q or Ctrl-C ends everything", terminal, signal);
+    } finally {
+      clearInterval(alive);
+      await stop(data, terminal);
+    }
+    if (!gone.signal.aborted) return 0;
+    terminal.err(`the server ended by itself: see ${logFileOf(data, SERVER)}`);
+    return 1;
+  } finally {
+    ending.release();
+  }
+}
+
+export async function watchCommand(client: ClientConfig, terminal: Terminal): Promise<void> {
+  const ending = endOnSignals(() => {});
+  try {
+    await show(serverUrl(client), client.token, "q or Ctrl-C ends this table", terminal, ending.signal);
+  } finally {
+    ending.release();
+  }
+}
+
+function show(url: URL, token: string | null, footer: string, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const { color } = terminal;
+  const output = process.stdout;
+  return watch({ url, token, footer, color, output, input: keyboard(), clock: systemClock, signal });
+}
+
+/** Null when there is none: a pipe, a file, /dev/null. */
+function keyboard(): ReadStream | null {
+  return process.stdin.isTTY ? process.stdin : null;
+}

@@ -1,0 +1,57 @@
+/** `tidemark sensor`: one simulated sensor in this process, until its count is delivered or a signal ends it. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { systemClock } from "../core/clock.ts";
+import { NAME_BYTES_MAX } from "../core/limits.ts";
+import { HttpTarget } from "../intake/http-target.ts";
+import { LogTarget } from "../intake/log-target.ts";
+import type { Target } from "../intake/outbox.ts";
+import { runSensor } from "../intake/sensor.ts";
+import { serverUrl } from "./client.ts";
+import type { SensorConfig } from "./client-config.ts";
+import type { Console } from "./console.ts";
+import { endOnSignals } from "./ending.ts";
+import { type KafkaAddress, shownTarget } from "./values.ts";
+
+/** 64 bits: no two starts share one. */
+const BOOT_BYTES = 8;
+
+/** @returns the exit code: 1 when a reading could not be delivered */
+export async function sensor(config: SensorConfig, { out, err }: Console): Promise<number> {
+  const ending = endOnSignals(() => err("still delivering what waits, for 5 s at most"));
+  const device = config.device ?? `${config.sensor}-${hostname()}`.slice(0, NAME_BYTES_MAX);
+  const options = {
+    sensor: config.sensor,
+    device,
+    boot: randomBytes(BOOT_BYTES).toString("hex"),
+    rate: config.rate,
+    count: config.count,
+    duplicates: config.duplicates,
+    late: config.late,
+    seed: config.seed ?? randomBytes(4).readUInt32LE(),
+    fromMs: config.fromMs,
+  };
+  try {
+    const result = await runSensor(options, targetOf(config, device), systemClock, ending.signal, out);
+    return result.undelivered === 0 ? 0 : 1;
+  } finally {
+    ending.release();
+  }
+}
+
+function targetOf({ target, client, sensor }: SensorConfig, device: string): Target {
+  if (target === null) return new HttpTarget(serverUrl(client), sensor, client.token);
+  if (target.kind === "http") return new HttpTarget(target.url, sensor, client.token);
+  return new LogTarget(shownTarget(target), sensor, device, () => openKafka(target));
+}
+
+async function openKafka({ brokers, tls, sasl }: KafkaAddress) {
+  // The client library is loaded by those sensors only that need it.
+  const { openKafkaLog } = await import("../log/kafka/kafka-log.ts");
+  return openKafkaLog({
+    bootstrap: brokers,
+    clock: systemClock,
+    ...(tls ? { tls: {} } : {}),
+    ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
+  });
+}

@@ -1,0 +1,42 @@
+/** `tidemark serve`: one server in this process, until a signal ends it. */
+import { openApp } from "../app.ts";
+import type { Config } from "../config.ts";
+import type { Console } from "./console.ts";
+import { aborted, endOnSignals } from "./ending.ts";
+import { openRunDirectory, recordOf, removeRecord, SERVER, writeRecord } from "./run-files.ts";
+import { shownSettings } from "./settings-shown.ts";
+import { shownTarget } from "./values.ts";
+
+/** Addresses that mean "all of mine": a client here uses a loopback. */
+const LOOPBACK_OF = new Map([
+  ["0.0.0.0", "127.0.0.1"],
+  ["::", "::1"],
+]);
+
+/** @throws TidemarkError of opening; Error "BUG: …" when our own code ended it, without a commit of what was in memory */
+export async function serve(config: Config, { out, err }: Console): Promise<void> {
+  const ending = endOnSignals(() => err("still closing: answers under way get 5 s, then the history is committed"));
+  const app = await openApp(config);
+  const url = urlOf(app.address, app.port);
+  openRunDirectory(config.data);
+  const record = recordOf(SERVER, process.pid, url, shownSettings(config));
+  if (record !== null) writeRecord(config.data, record);
+  const { length } = config.sensors;
+  out(
+    `listening on ${url}: ${length} ${length === 1 ? "sensor" : "sensors"}, log ${shownTarget(config.log)}, data ${config.data}`,
+  );
+  try {
+    await Promise.race([app.closed, aborted(ending.signal)]);
+    out("closing: nothing more is taken in, the history is committed");
+    await app.close();
+    out("closed");
+  } finally {
+    if (record !== null) removeRecord(config.data, record);
+    ending.release();
+  }
+}
+
+function urlOf(address: string, port: number): string {
+  const host = LOOPBACK_OF.get(address) ?? address;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+/** The command line: argv → one command. Operating errors end in one clear line, our own bugs with their stack. */
+import { readFileSync } from "node:fs";
+import { keepLogSmall } from "./commands/bounded-log.ts";
+import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config.ts";
+import { systemClock } from "./core/clock.ts";
+import { type ErrorCode, TidemarkError } from "./core/errors.ts";
+import { formatSecond } from "./core/time.ts";
+
+/** Asked for something that there is not. */
+const EXIT_USAGE = 2;
+
+/** What to do about an error, where its own words do not say it. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  "data-dir-owned": "one process owns a data directory; tidemark stop ends it, --data names another",
+  "server-unreachable": "tidemark start starts one; --url or --port names another",
+  "not-authorized": "--token, or better the variable TIDEMARK_TOKEN, says which token to send",
+  "log-unreachable": "--log names the Kafka; --log local needs none",
+};
+
+const background = backgroundLogFile(ownEnvironment());
+
+/** In a log file a line needs its time. */
+function line(text: string): string {
+  return background === null ? `${text}\n` : `${formatSecond(Math.floor(systemClock.now() / 1000))} ${text}\n`;
+}
+
+const terminal = {
+  out: (text: string) => {
+    process.stdout.write(line(text));
+  },
+  err: (text: string) => {
+    process.stderr.write(line(`tidemark: ${text}`));
+  },
+  color: wantsColor(ownEnvironment(), process.stdout.isTTY),
+};
+
+/** @returns the exit code. Each command is loaded when it is asked for: a sensor needs no server, a table no log. */
+async function perform(invocation: Invocation): Promise<number> {
+  switch (invocation.command) {
+    case "help":
+      process.stdout.write(invocation.text);
+      return 0;
+    case "version":
+      terminal.out(version());
+      return 0;
+    case "serve":
+      await (await import("./commands/serve.ts")).serve(invocation.config, terminal);
+      return 0;
+    case "run":
+      return await (await import("./commands/run.ts")).run(invocation, terminal);
+    case "start":
+      await (await import("./commands/run.ts")).startCommand(invocation, terminal);
+      return 0;
+    case "stop":
+      return await (await import("./commands/background.ts")).stop(invocation.data, terminal);
+    case "sensor":
+      return await (await import("./commands/sensor.ts")).sensor(invocation.sensor, terminal);
+    case "watch":
+      await (await import("./commands/run.ts")).watchCommand(invocation.client, terminal);
+      return 0;
+    case "query":
+      return await (await import("./commands/query.ts")).query(invocation.query, terminal);
+    case "quarantine":
+    case "rejections":
+      await (await import("./commands/held.ts")).held(invocation.command, invocation.list, terminal);
+      return 0;
+  }
+}
+
+function version(): string {
+  const content: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const fields = new Map(Object.entries(typeof content === "object" && content !== null ? content : {}));
+  return `tidemark ${fields.get("version")} (Node ${process.version})`;
+}
+
+async function main(): Promise<number> {
+  // Whoever read our lines may have gone (`| head`, a closed terminal): there is nobody left to tell, and what runs goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  try {
+    const { invocation, warnings } = loadConfig(process.argv.slice(2), ownEnvironment(), process.cwd());
+    for (const warning of warnings) terminal.err(warning);
+    if (background !== null) keepLogSmall(background);
+    return await perform(invocation);
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) {
+      process.stderr.write(line(`${error instanceof Error ? (error.stack ?? error.message) : error}`));
+      return 1;
+    }
+    terminal.err(error.message);
+    const hint = HINTS[error.code];
+    if (hint !== undefined) process.stderr.write(line(`  ${hint}`));
+    return error.code === "config-invalid" ? EXIT_USAGE : 1;
+  }
+}
+
+process.exit(await main());

@@ -152,17 +152,20 @@ function shownStatus(status: SensorStatus): object {
 }
 
 function shownQuarantined(item: Quarantined): object {
-  return { ...item, time: formatMs(item.time), judgedAgainst: formatMs(item.judgedAgainst) };
+  const { id, sensor, device, boot, sequence, value, reason } = item;
+  const [time, judgedAgainst] = [formatMs(item.time), formatMs(item.judgedAgainst)];
+  return { id, sensor, device, boot, sequence, value, time, judgedAgainst, reason };
 }
 
 /** Bytes are shown as text where they are UTF-8, else in base64; `bytesEncoding` says which. */
 function shownRejection(item: RejectedRecord): object {
-  const { bytes, arrival, length, ...rest } = item;
+  const { id, sensor, partition, offset, code, reason, bytes, length } = item;
   const whole = length > bytes.length ? withoutCutCharacter(bytes) : bytes;
   const shown = isUtf8(whole)
     ? { bytesEncoding: "utf8", bytes: Buffer.from(whole).toString("utf8") }
     : { bytesEncoding: "base64", bytes: Buffer.from(bytes).toString("base64") };
-  return { ...rest, ...shown, length, cut: length > bytes.length, arrival: formatMs(arrival) };
+  const [cut, arrival] = [length > bytes.length, formatMs(item.arrival)];
+  return { id, sensor, partition, offset, code, reason, ...shown, length, cut, arrival };
 }
 
 /** Cut bytes may end within a character, which is up to four bytes long: a lead byte (11……) and the following (10……). */

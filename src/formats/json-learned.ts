@@ -162,6 +162,12 @@ function stepOf(kind: number, length: number): string | null {
     case TIME + TEXT:
       // A time has no quote in it, so its length is enough to find its end.
       return `d = p; p += ${length}; if (b[p] !== 34 || times.read(b, d, p) !== ${TIME_READ}) return row; timeOf = times.startMs;`;
+    case DEVICE:
+      return `${integerName} deviceAt = d; deviceEnd = p;`;
+    case BOOT:
+      return `${integerName} bootAt = d; bootEnd = p;`;
+    case ID:
+      return `${integerName} idAt = d; idEnd = p;`;
     case DEVICE + TEXT:
     case DEVICE + TEXT + WIDE:
       return `${textStep(kind, length)} if (p - d > ${NAME_BYTES_MAX}) return row; deviceAt = d; deviceEnd = p;`;
@@ -217,6 +223,10 @@ const integer = `d = p; m = 0; ${loadWord}
     for (g = p, k = 0; p < g + 7 && ${isDigit}; p++) k = k * 10 + c;
     if (p === d || (b[d] === 48 && p > d + 1)) return row;
     sequenceOf = p > g ? m * POWERS[p - g] + k : m;`;
+
+/** A name that is a number: up to 15 digits, which `String()` prints as they stand. */
+const integerName = `d = p; while (p < d + 15 && ${isDigit}) p++;
+    if (p === d || (b[d] === 48 && p > d + 1)) return row;`;
 
 /** A value: up to 9 digits, a point, up to 9 more, 15 in all: then number and divisor are exact doubles, and dividing rounds once. */
 const decimal = `g = b[p] === 45 ? 1 : 0; p += g;

@@ -92,7 +92,9 @@ export class JsonScanner {
     const after = this.#numbers.scan(bytes, at, end);
     if (after < 0 || !this.#numbers.isJson) return -1;
     if (field >= DEVICE && field <= ID) {
-      return isPlainInteger(bytes, at, after) && this.#name(field, at, after) ? after : -1;
+      if (!isPlainInteger(bytes, at, after) || !this.#name(field, at, after)) return -1;
+      this.shape.add(field, at, after);
+      return after;
     }
     this.shape.add(field, at, after);
     return this.#number(field, this.#numbers.value) ? after : -1;

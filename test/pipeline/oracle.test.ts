@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { createHistory } from "../oracle/generator.ts";
 import { Simulation } from "../simulation/simulation.ts";
 
-/** Seeds that have failed once are kept here. */
-const SEEDS = [1, 2, 3];
+/** Seeds that have failed once are kept here: 7 and 9 found a learned shape that took a number for a device's name as literal text. */
+const SEEDS = [1, 2, 3, 7, 9];
 
 for (const log of ["kafka", "kafka-append", "embedded"] as const) {
   for (const seed of SEEDS) {

@@ -1,0 +1,89 @@
+/** Programs that the bench runs to their end, each in a process of its own: what they printed, their CPU time and largest memory. */
+import { spawn } from "node:child_process";
+
+/** What a contestant prints as its last line of JSON. Seconds from the first connection to the last reading. */
+export interface Lap {
+  readonly seconds: number;
+  /** User and system time of the process in that time, all threads. */
+  readonly cpuSeconds: number;
+  /** The process's largest resident set so far. */
+  readonly rssBytes: number;
+  readonly [detail: string]: number;
+}
+
+export interface Run {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Ended when it takes longer. */
+  readonly secondsMax?: number;
+  readonly input?: string;
+  /** Run as this user (only root may). */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** Ten minutes: a lap that takes longer is stuck, or the wrong size for this machine. */
+const SECONDS_MAX = 600;
+/** Of what a failed program printed. */
+const PRINTED_MAX = 3000;
+
+/** @returns its standard output. @throws Error with what it printed when it fails or takes too long */
+export function run(options: Run): Promise<string> {
+  const { command, args, env, cwd, secondsMax = SECONDS_MAX, input, uid, gid } = options;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      env: env === undefined ? process.env : { ...process.env, ...env },
+      timeout: secondsMax * 1000,
+      killSignal: "SIGKILL",
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+    });
+    let out = "";
+    let errors = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      errors = (errors + text).slice(-PRINTED_MAX);
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      if (code === 0) return resolve(out);
+      const how = signal === null ? `code ${code}` : signal;
+      reject(new Error(`${command} ${args[0] ?? ""} ended with ${how}:\n${errors}${out.slice(-PRINTED_MAX)}`));
+    });
+    if (input !== undefined) child.stdin?.end(input);
+  });
+}
+
+/** Runs a program whose last line of output is a JSON object of numbers. @throws Error when it is not */
+export async function runForNumbers(options: Run): Promise<Record<string, number>> {
+  const lines = (await run(options)).trim().split("\n");
+  const parsed: unknown = JSON.parse(lines.at(-1) ?? "");
+  const numbers: Record<string, number> = {};
+  if (typeof parsed !== "object" || parsed === null) throw new Error(`${options.command} printed no object`);
+  for (const [name, value] of Object.entries(parsed)) if (typeof value === "number") numbers[name] = value;
+  return numbers;
+}
+
+/** The same for a lap. */
+export async function runForLap(options: Run): Promise<Lap> {
+  const { seconds, cpuSeconds = Number.NaN, rssBytes = Number.NaN, ...rest } = await runForNumbers(options);
+  return { ...rest, seconds, cpuSeconds, rssBytes };
+}
+
+/** A program of ours under this very Node; its arguments as one JSON text. */
+export function node(file: string, input: unknown, flags: readonly string[] = []): Run {
+  return { command: process.execPath, args: [...flags, file, JSON.stringify(input)] };
+}
+
+/** A shell's word on the CPU time of what it ran: `sh -c 'COMMAND; times'` prints it in its second line. @returns seconds */
+export function childTimes(printed: string): number {
+  const line = printed.trim().split("\n").at(-1) ?? "";
+  const parts = [...line.matchAll(/(\d+)m([\d.]+)s/g)];
+  return parts.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+}

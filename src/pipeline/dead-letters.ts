@@ -133,12 +133,27 @@ const bytesOrNull = (value: unknown): Uint8Array | null => (value instanceof Uin
 
 export class Quarantine extends DeadLetters<QuarantineRow> {
   readonly #insert: StatementSync;
+  readonly #held: StatementSync;
   readonly #db: Database;
 
   constructor(db: Database) {
     super(db, "quarantine");
     this.#db = db;
     this.#insert = db.prepare("INSERT INTO quarantine VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#held = db.prepare(
+      "SELECT 1 FROM quarantine WHERE sensor=? AND device=? AND sequence=? AND time=? AND boot IS NULL LIMIT 1",
+    );
+  }
+
+  /** Whether a reading of that sequence and event time, without a named boot, is held back. O(pending) and a look-up. */
+  holds(sensor: number, device: string, sequence: number, time: number): boolean {
+    const isIt = (row: QuarantineRow) =>
+      row.sensor === sensor &&
+      row.sequence === sequence &&
+      row.time === time &&
+      row.device === device &&
+      row.boot === null;
+    return this.pending.some(isIt) || this.#held.get(sensor, device, sequence, time) !== undefined;
   }
 
   protected override insert(row: QuarantineRow): void {

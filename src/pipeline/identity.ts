@@ -2,6 +2,7 @@
 import type { Names } from "../core/names.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT, type Readings } from "../core/readings.ts";
 import type { Boots, OldBoot } from "./boots.ts";
+import type { Quarantine } from "./dead-letters.ts";
 import { type Devices, EDGE_IMPLICIT, EDGE_UNRESOLVED, STUCK_DUPLICATES } from "./devices.ts";
 import { type ExplicitIds, identityOf } from "./explicit-ids.ts";
 import type { SeenStore } from "./seen-store.ts";
@@ -19,6 +20,7 @@ export class Identity {
   readonly #ids: ExplicitIds;
   readonly #values: ValueMemory;
   readonly #bootNames: Names;
+  readonly #quarantine: Quarantine;
   /** Where `#sequence` put the last reading: the boot, and the old one among the implicit (null: the latest, or a named one). */
   #boot = 0;
   #oldBoot: OldBoot | null = null;
@@ -32,6 +34,7 @@ export class Identity {
     ids: ExplicitIds,
     values: ValueMemory,
     bootNames: Names,
+    quarantine: Quarantine,
   ) {
     this.#devices = devices;
     this.#boots = boots;
@@ -39,6 +42,7 @@ export class Identity {
     this.#ids = ids;
     this.#values = values;
     this.#bootNames = bootNames;
+    this.#quarantine = quarantine;
   }
 
   /**
@@ -135,13 +139,19 @@ export class Identity {
     if (!ownTime) return this.#markLatest(slot, sequence);
     if (time > devices.newest[slot]) {
       if (this.#markLatest(slot, sequence)) return true;
-      if (impossible) return false;
+      // Its first copy may have been held back for that very time, which is plausible by now: still the same reading.
+      if (impossible || this.#isHeld(slot, sequence, time)) return false;
       this.#startBoot(slot, sequence);
       return devices.markAtEdge(slot, sequence);
     }
     if (time >= devices.implicitFirst[slot] || devices.implicitOrdinal[slot] === 0)
       return this.#markLatest(slot, sequence);
     return this.#markOlder(slot, sequence, time);
+  }
+
+  #isHeld(slot: number, sequence: number, time: number): boolean {
+    const { names } = this.#devices;
+    return this.#quarantine.holds(names.namespace(slot), names.text(slot), sequence, time);
   }
 
   /** Marks in the latest implicit boot, which has the edge unless the device also sends named boots. */

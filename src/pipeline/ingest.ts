@@ -40,6 +40,7 @@ export class Ingest {
       state.ids,
       new ValueMemory(),
       state.bootNames,
+      state.quarantine,
     );
   }
 

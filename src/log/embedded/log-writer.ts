@@ -7,10 +7,11 @@ import { integer, openForWriting, PAGE_BYTES, type Row, rowOf, text, writeError 
 import type { Held, NewRow, StoredTopic } from "./messages.ts";
 import { type Packed, pack } from "./packing.ts";
 
-/** A run of small batches is packed when it holds this many bytes of records, and a batch of as many is compressed when it is appended. */
-const PACK_BYTES_MIN = 65_536;
-/** … and at most this many at once: a piece of work between two appends. */
-const PACK_BYTES_MAX = 262_144;
+/**
+ * A run of small batches is packed when it holds this many bytes of records, and a batch of as many is compressed when it is appended.
+ * Longer ones compress worse (their offsets and times take more bytes) and make a longer piece of work between two appends.
+ */
+const PACK_BYTES = 65_536;
 /** The newest batches stay as they are: readers at the tail take them one by one. */
 const UNPACKED_BATCHES = 16;
 
@@ -113,7 +114,7 @@ export class LogWriter {
   }
 
   #addTopic(number: number, names: { name: string; id: string }, end: number, packed: number, head: null | undefined) {
-    const loose = { looseBatches: 0, looseBytes: 0, looseBytesWanted: PACK_BYTES_MIN };
+    const loose = { looseBatches: 0, looseBytes: 0, looseBytesWanted: PACK_BYTES };
     const topic: TopicState = { number, ...names, end, committed: 0, packed, ...loose, head };
     this.#topics.set(number, topic);
     this.#countLoose(topic);
@@ -123,7 +124,7 @@ export class LogWriter {
     const row = this.#looseSize.get(topic.number, topic.packed);
     topic.looseBatches = integer(row?.["batches"]);
     topic.looseBytes = integer(row?.["bytes"]) - topic.looseBatches * BATCH_HEADER_BYTES;
-    topic.looseBytesWanted = PACK_BYTES_MIN;
+    topic.looseBytesWanted = PACK_BYTES;
     this.#unpacked.add(topic);
   }
 
@@ -146,7 +147,7 @@ export class LogWriter {
   /** Writes the batches in one transaction; they are on the disk when it returns. @throws TidemarkError "disk-full" | "log-sync-failed" */
   append(rows: readonly NewRow[]): void {
     const ends = new Map<TopicState, number>();
-    const stored = rows.map(({ bytes }) => (bytes.length >= PACK_BYTES_MIN ? compressBatch(bytes, "zstd") : bytes));
+    const stored = rows.map(({ bytes }) => (bytes.length >= PACK_BYTES ? compressBatch(bytes, "zstd") : bytes));
     this.#transaction("FULL", () => {
       for (const [i, row] of rows.entries()) {
         const topic = this.#topic(row.topic);
@@ -330,14 +331,14 @@ export class LogWriter {
       const row = rowOf(stored);
       const rowLarge = isLarge(row.bytes);
       if (run.length === 0) large = rowLarge;
-      ended = rowLarge !== large || bytes >= PACK_BYTES_MAX;
+      ended = rowLarge !== large || bytes >= PACK_BYTES;
       if (ended) break;
       run.push(row);
       bytes += row.bytes.length - BATCH_HEADER_BYTES;
     }
-    if (!large && !ended && bytes < PACK_BYTES_MIN) {
+    if (!large && !ended && bytes < PACK_BYTES) {
       // All but the newest is too little: not again before a quarter more is there.
-      topic.looseBytesWanted = topic.looseBytes + PACK_BYTES_MIN / 4;
+      topic.looseBytesWanted = topic.looseBytes + PACK_BYTES / 4;
       return;
     }
     const { base } = run[0];
@@ -355,7 +356,7 @@ export class LogWriter {
     topic.packed = next;
     topic.looseBatches -= run.length;
     topic.looseBytes -= bytes;
-    topic.looseBytesWanted = PACK_BYTES_MIN;
+    topic.looseBytesWanted = PACK_BYTES;
   }
 
   /** Gives free pages back to the system when there are many. @returns false when there was no need */
@@ -370,7 +371,7 @@ export class LogWriter {
 
 /** True for a batch that packing would not make smaller. */
 function isLarge(batch: Uint8Array): boolean {
-  return batch.length >= PACK_BYTES_MIN || (batch[ATTRIBUTES_AT + 1] & CODEC_BITS) !== 0;
+  return batch.length >= PACK_BYTES || (batch[ATTRIBUTES_AT + 1] & CODEC_BITS) !== 0;
 }
 
 /** Null when a batch of the run is damaged: it stays as it is, for the reader to name. */

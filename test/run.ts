@@ -1,0 +1,216 @@
+/** The test runner: `node test/run.ts quick | all | PATH …`. A process per file, never longer than its time; every failure in full; the last line counts. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { startBroker } from "./kafka/broker.ts";
+import { jarsAvailable } from "./kafka/jars.ts";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const REPORTER = join(import.meta.dirname, "run-reporter.ts");
+
+/** Time of one file. Past it the file and what it started are killed, which is a failure. */
+const QUICK_MS_MAX = 120_000;
+const SYSTEM_MS_MAX = 900_000;
+
+/** What a file wrote itself is shown from its end when it fails, characters. */
+const OUTPUT_SHOWN = 6000;
+
+/** In CI nothing may be left out without a word: a skipped test is a failure there. */
+const STRICT = process.env["CI"] === "true";
+
+/** One broker for all files that do it no harm; each file learns of it by this variable. */
+const KAFKA_VARIABLE = "TIDEMARK_TEST_KAFKA";
+
+interface Entry {
+  readonly kind: "start" | "pass" | "fail";
+  readonly name: string;
+  readonly nesting: number;
+  readonly suite?: boolean;
+  readonly skip?: string | null;
+  readonly failureType?: string | null;
+  readonly error?: string | null;
+  readonly place?: string | null;
+}
+
+interface FileResult {
+  readonly file: string;
+  readonly passed: number;
+  readonly skipped: readonly string[];
+  readonly failures: readonly string[];
+  readonly ms: number;
+}
+
+const children = new Set<ChildProcess>();
+
+function isSystem(file: string): boolean {
+  return file.includes(`${join("test", "system")}`);
+}
+
+function filesOf(args: readonly string[]): string[] {
+  const every = globSync("test/**/*.test.ts", { cwd: ROOT })
+    .sort()
+    .map((file) => join(ROOT, file));
+  const found = new Set<string>();
+  for (const arg of args) {
+    if (arg === "all") for (const file of every) found.add(file);
+    else if (arg === "quick") for (const file of every.filter((file) => !isSystem(file))) found.add(file);
+    else {
+      const path = resolve(arg);
+      const below = every.filter((file) => file === path || file.startsWith(`${path}/`));
+      for (const file of below.length > 0 ? below : existsSync(path) ? [path] : []) found.add(file);
+    }
+  }
+  // The long ones last, so that what is quick to know is known early.
+  return [...found].sort((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
+}
+
+/** Kills the file's process and all that it started and did not let go of. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It is gone, with all of its group.
+  }
+}
+
+async function runFile(file: string, environment: NodeJS.ProcessEnv): Promise<FileResult> {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-run-"));
+  const report = join(directory, "report.jsonl");
+  const startedAt = performance.now();
+  const limitMs = Number(environment["TIDEMARK_TEST_FILE_MS"]) || (isSystem(file) ? SYSTEM_MS_MAX : QUICK_MS_MAX);
+  const args = [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, file];
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: environment,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.add(child);
+  let output = "";
+  const collect = (chunk: Buffer) => {
+    output = (output + chunk.toString("utf8")).slice(-OUTPUT_SHOWN);
+  };
+  child.stdout.on("data", collect);
+  child.stderr.on("data", collect);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    killGroup(child);
+  }, limitMs);
+  const end = await new Promise<string | null>((done) => {
+    child.on("error", (error) => done(error.message));
+    child.on("exit", (code, signal) => done(code === 0 ? null : signal === null ? `exit code ${code}` : signal));
+  });
+  clearTimeout(timer);
+  killGroup(child);
+  children.delete(child);
+  const entries = readReport(report);
+  rmSync(directory, { recursive: true });
+  return resultOf(
+    file,
+    entries,
+    late ? `still ran after ${limitMs / 1000} s` : end,
+    output,
+    performance.now() - startedAt,
+  );
+}
+
+function readReport(path: string): Entry[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, "utf8").split("\n").slice(0, -1); // what follows the last line break was cut
+  return lines.map((line) => JSON.parse(line));
+}
+
+function resultOf(file: string, entries: readonly Entry[], end: string | null, output: string, ms: number): FileResult {
+  const name = relative(ROOT, file);
+  let passed = 0;
+  const skipped: string[] = [];
+  const failures: string[] = [];
+  const open: string[] = [];
+  for (const entry of entries) {
+    if (entry.kind === "start") {
+      open.push(entry.name);
+      continue;
+    }
+    const at = open.lastIndexOf(entry.name);
+    if (at !== -1) open.splice(at, 1);
+    if (entry.kind === "fail") {
+      if (entry.failureType === "subtestsFailed") continue;
+      failures.push(`${name}: ${entry.name}\n  ${entry.place}\n${indented(entry.error ?? "")}`);
+    } else if (typeof entry.skip === "string") {
+      skipped.push(`${name}: ${entry.name}${entry.skip === "" ? "" : ` (${entry.skip})`}`);
+    } else if (entry.suite !== true) passed++;
+  }
+  if (end !== null && failures.length === 0) {
+    const during = open.length === 0 ? "" : `, in ${open.map((test) => `"${test}"`).join(" > ")}`;
+    failures.push(`${name}: ${end}${during}`);
+  }
+  if (passed + skipped.length + failures.length === 0) failures.push(`${name}: has no test`);
+  if (STRICT) for (const skip of skipped) failures.push(`${skip}: skipped, which CI does not allow`);
+  if (failures.length > 0 && output.trim() !== "") failures.push(`${name} wrote:\n${indented(output.trimEnd())}`);
+  return { file, passed, skipped, failures, ms };
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, "  ");
+}
+
+/** What a file wrote is shown with its failures, and is none. */
+function failedOf(result: FileResult): number {
+  return result.failures.filter((failure) => !/^[^\n]* wrote:\n/.test(failure)).length;
+}
+
+function printed(result: FileResult): string {
+  const failed = failedOf(result);
+  const counts = [
+    `${result.passed} passed`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(result.skipped.length > 0 ? [`${result.skipped.length} skipped`] : []),
+  ];
+  const name = relative(ROOT, result.file).replace(/\.test\.ts$/, "");
+  return `${failed > 0 ? "✖" : "✔"} ${name.padEnd(46)} ${counts.join(", ").padEnd(28)} ${(result.ms / 1000).toFixed(1)} s`;
+}
+
+async function runAll(files: readonly string[], environment: NodeJS.ProcessEnv): Promise<FileResult[]> {
+  const results: FileResult[] = [];
+  const waiting = [...files];
+  const lane = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runFile(file, environment);
+      console.log(printed(result));
+      for (const failure of result.failures) console.log(`\n${failure}\n`);
+      results.push(result);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), files.length) }, lane));
+  return results;
+}
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const files = filesOf(args.length === 0 ? ["quick"] : args);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      for (const child of children) killGroup(child);
+      process.exit(1);
+    });
+  }
+  const wantsBroker = process.env[KAFKA_VARIABLE] === undefined && files.some(isSystem) && jarsAvailable().ok;
+  const broker = wantsBroker ? await startBroker() : null;
+  const environment = broker === null ? process.env : { ...process.env, [KAFKA_VARIABLE]: broker.bootstrap };
+  const startedAt = performance.now();
+  const results = await runAll(files, environment).finally(() => broker?.stop());
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + failedOf(result), 0);
+  const skipped = results.flatMap((result) => result.skipped);
+  if (!STRICT) for (const skip of skipped) console.log(`skipped ${skip}`);
+  const broken = results.filter((result) => failedOf(result) > 0).map(({ file }) => relative(ROOT, file));
+  if (broken.length > 0) console.log(`failed in: ${broken.join(", ")}`);
+  console.log(`${results.length} files in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`);
+  return passed > 0 && failed === 0 ? 0 : 1;
+}
+
+process.exit(await main());

@@ -289,7 +289,7 @@ export class Pipeline implements Engine {
     const sensor = this.#sensor(name);
     const { totals } = sensor;
     const { counts, stuck } = this.#state.devices;
-    const any = totals.counted > 0;
+    const hasReadings = totals.counted > 0;
     let lag = 0;
     for (const end of this.#reader?.ends() ?? []) {
       const partition: PartitionState | undefined = this.#state.partitions.get(`${end.topic}/${end.partition}`);
@@ -299,9 +299,9 @@ export class Pipeline implements Engine {
       sensor: name,
       totals: totals.snapshot(),
       completeUntil: sensor.watermark.now(this.#options.clock.now()),
-      firstTime: any ? totals.firstTime : null,
-      lastTime: any ? totals.lastTime : null,
-      lastValue: any ? totals.lastValue : null,
+      firstTime: hasReadings ? totals.firstTime : null,
+      lastTime: hasReadings ? totals.lastTime : null,
+      lastValue: hasReadings ? totals.lastValue : null,
       lastArrival: sensor.lastArrival,
       devices: counts.get(sensor.id) ?? 0,
       stuckDevices: stuck.get(sensor.id) ?? 0,

@@ -1,0 +1,128 @@
+/**
+ * Arrivals of a generated history → requests of `POST /readings/{sensor}`, on lanes that each keep their order: a lane is a partition of the
+ * history, which the generator lets interleave at will (`order: "any"`). What HTTP cannot carry is left out and counted.
+ */
+import type { History } from "../oracle/generator.ts";
+import type { Arrival } from "../oracle/oracle.ts";
+import { Seeded } from "../oracle/seeded.ts";
+
+/** Arrivals that are put together by sensor and key: a device's own stay in order, as its key is always the same. */
+const CHUNK_ARRIVALS = 2000;
+/** Bytes of a body at most; the server takes 4 MiB. */
+const BODY_BYTES_MAX = 1_000_000;
+
+/** Of the objects over several lines, which take a request each, one in so many stays so. */
+const MULTI_LINE_SHARE = 1 / 8;
+/** What HTTP takes in a header, as Latin-1. */
+const HEADER_PATTERN = /^[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
+const JSON_SPACE_ENDS = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+
+/** A record as it stands in the log. */
+export interface SentRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array;
+}
+
+export interface ReadingsRequest {
+  readonly sensor: string;
+  readonly records: readonly SentRecord[];
+  readonly body: Uint8Array;
+  readonly headers: Record<string, string>;
+}
+
+export interface Lanes {
+  readonly lanes: readonly (readonly ReadingsRequest[])[];
+  /** Records by sensor. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Arrivals that HTTP cannot carry: without a value, larger than a record may be, not one value although over several lines. */
+  readonly leftOut: number;
+}
+
+/** The requests of a history, a lane for each partition; batch sizes are drawn from `seed`. */
+export function lanesOf(history: History, seed: number, sensors = history.options.sensors): Lanes {
+  const random = new Seeded(seed);
+  const counts = new Map<string, number>(sensors.map((sensor) => [sensor, 0]));
+  let leftOut = 0;
+  const lanes = Array.from({ length: history.options.partitions }, (_, partition) => {
+    const records: { readonly sensor: string; readonly record: SentRecord }[] = [];
+    for (const arrival of history.arrivals) {
+      if (arrival.partition !== partition || !counts.has(arrival.sensor)) continue;
+      const record = recordOf(arrival, random.chance(MULTI_LINE_SHARE));
+      if (record === null) leftOut++;
+      else {
+        records.push({ sensor: arrival.sensor, record });
+        counts.set(arrival.sensor, (counts.get(arrival.sensor) ?? 0) + 1);
+      }
+    }
+    const requests: ReadingsRequest[] = [];
+    for (let at = 0; at < records.length; at += CHUNK_ARRIVALS) {
+      const groups = Map.groupBy(
+        records.slice(at, at + CHUNK_ARRIVALS),
+        ({ sensor, record }) => `${sensor} ${record.key === null ? "" : latin1(record.key)}`,
+      );
+      for (const group of groups.values()) {
+        const own = group.map(({ record }) => record);
+        requests.push(...cut(own, random).map((part) => requestOf(group[0].sensor, part)));
+      }
+    }
+    return requests;
+  });
+  return { lanes, counts, leftOut };
+}
+
+/** The record that the server makes of an arrival; null when it cannot be sent. */
+function recordOf({ key, value }: Arrival, mayBeMultiLine: boolean): SentRecord | null {
+  const whole = value === null ? "" : latin1(value).replace(JSON_SPACE_ENDS, "");
+  const text = mayBeMultiLine || !isJson(whole) ? whole : whole.replaceAll("\n", " ");
+  if (text === "" || text.length > 1_048_576) return null;
+  if (text.includes("\n") && (!isJson(text) || isJson(text.slice(0, text.indexOf("\n"))))) return null;
+  return { key: key === null ? null : headerOf(key), value: Buffer.from(text, "latin1") };
+}
+
+/** Names with line breaks and the like cannot be said in a header: such a device has another name here. */
+function headerOf(key: Uint8Array): Uint8Array {
+  const text = latin1(key);
+  return HEADER_PATTERN.test(text) ? key : Buffer.from(`${text.replaceAll(/[^\x20-\x7e\x80-\xff]/g, "~")}.`, "latin1");
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(Buffer.from(text, "latin1").toString("utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A value over several lines is a request of its own; others are lines of one body, so many as chance has it. */
+function cut(records: readonly SentRecord[], random: Seeded): SentRecord[][] {
+  const parts: SentRecord[][] = [];
+  let part: SentRecord[] = [];
+  let [size, bytes] = [1, 0];
+  const end = (): void => {
+    if (part.length > 0) parts.push(part);
+    part = [];
+    bytes = 0;
+  };
+  for (const record of records) {
+    const isAlone = record.value.includes(10);
+    if (isAlone || part.length >= size || bytes + record.value.length > BODY_BYTES_MAX) end();
+    if (part.length === 0) size = Math.ceil(random.scale(1, CHUNK_ARRIVALS / 4));
+    part.push(record);
+    bytes += record.value.length + 1;
+    if (isAlone) end();
+  }
+  end();
+  return parts;
+}
+
+function requestOf(sensor: string, records: readonly SentRecord[]): ReadingsRequest {
+  const newline = Buffer.from("\n");
+  const body = Buffer.concat(records.flatMap(({ value }, i) => (i === 0 ? [value] : [newline, value])));
+  const { key } = records[0];
+  return { sensor, records, body, headers: key === null ? {} : { "tidemark-device": latin1(key) } };
+}
+
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}

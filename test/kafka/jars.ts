@@ -1,5 +1,6 @@
 /** The jars of a real Apache Kafka broker, copied once from Maven Central into a cache directory outside the work tree. */
 import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,10 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 
 const POM = join(import.meta.dirname, "pom.xml");
-export const KAFKA_VERSION = /<kafka\.version>([^<]+)</.exec(readFileSync(POM, "utf8"))?.[1] ?? "unknown";
+const POM_TEXT = readFileSync(POM, "utf8");
+const KAFKA_VERSION = /<kafka\.version>([^<]+)</.exec(POM_TEXT)?.[1] ?? "unknown";
+/** Another pom, another directory. */
+const NAME = `kafka-${KAFKA_VERSION}-${createHash("sha256").update(POM_TEXT).digest("hex").slice(0, 8)}`;
 
 /** Kafka 4 needs it. */
 const JAVA_VERSION_MIN = 17;
@@ -20,7 +24,7 @@ export function cacheDir(): string {
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "tidemark");
 }
 
-const home = (): string => join(cacheDir(), `kafka-${KAFKA_VERSION}`);
+const home = (): string => join(cacheDir(), NAME);
 
 /** What a JVM takes as its class path. */
 export function classPath(): string {
@@ -85,7 +89,7 @@ export async function fetchJars(): Promise<void> {
   const lock = await lockFile(join(cacheDir(), "kafka-download.lock"));
   try {
     if (existsSync(home())) return;
-    const partial = join(cacheDir(), `kafka-${KAFKA_VERSION}.partial`);
+    const partial = join(cacheDir(), `${NAME}.partial`);
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
     await run("mvn", [

@@ -22,6 +22,12 @@ interface Share {
   readonly reject: (error: unknown) => void;
 }
 
+/** What one request takes of a share. */
+interface Part {
+  readonly share: Share;
+  readonly messages: readonly OutgoingMessage[];
+}
+
 /** Told where a partition ends after an append. */
 export type OnEnd = (topic: Topic, partition: number, end: number) => void;
 
@@ -103,55 +109,85 @@ export class Appender {
 
   /** One request with what fits of the lane's head; a share is done when its last message is durable. */
   async #send(topic: Topic, partition: number, lane: Share[]): Promise<void> {
-    const { messages, shares } = take(lane);
+    const parts = take(lane);
     try {
+      const messages = parts.flatMap((part) => part.messages);
       this.#onEnd(topic, partition, await this.#produce(topic.name, messages));
-      for (const share of shares) if (share.at === share.messages.length) share.resolve();
+      for (const { share } of parts) settle(share);
     } catch (error) {
-      for (const share of shares) {
-        share.at = share.messages.length; // the rest is not sent behind a hole
-        share.reject(error);
+      // The request was for one partition, so none of it was taken: each append for itself finds the one that is too large.
+      const apart = isTooLarge(error) && (parts.length > 1 || parts[0].messages.length > 1);
+      for (const part of parts) {
+        if (apart) await this.#sendApart(topic, partition, part);
+        else refuse(part.share, error);
       }
     }
     while (lane.length > 0 && lane[0].at === lane[0].messages.length) lane.shift();
   }
 
-  /**
-   * A topic may take less than a request holds: then it is sent in halves, until a record that is too large is alone.
-   * A request is for one partition, so it was taken as a whole or not at all.
-   * @returns the offset after the last
-   */
+  async #sendApart(topic: Topic, partition: number, { share, messages }: Part): Promise<void> {
+    try {
+      this.#onEnd(topic, partition, await this.#sendInHalves(topic.name, messages));
+      settle(share);
+    } catch (error) {
+      refuse(share, error);
+    }
+  }
+
+  /** A topic may take less than a request holds. @returns the offset after the last */
+  async #sendInHalves(topic: string, messages: readonly OutgoingMessage[]): Promise<number> {
+    try {
+      return await this.#produce(topic, messages);
+    } catch (error) {
+      if (!isTooLarge(error) || messages.length === 1) throw error;
+      const half = messages.length >> 1;
+      await this.#sendInHalves(topic, messages.slice(0, half));
+      return this.#sendInHalves(topic, messages.slice(half));
+    }
+  }
+
+  /** @returns the offset after the last */
   async #produce(topic: string, messages: readonly OutgoingMessage[]): Promise<number> {
     try {
       return (await this.#client.produce(messages)) + messages.length;
     } catch (error) {
-      const failure = operatingError(`append to "${topic}"`, error);
-      if (failure.code !== "record-too-large" || messages.length === 1) throw failure;
-      const half = messages.length >> 1;
-      await this.#produce(topic, messages.slice(0, half));
-      return this.#produce(topic, messages.slice(half));
+      throw operatingError(`append to "${topic}"`, error);
     }
   }
 }
 
-/** As many messages as one request holds, at least one, and whose they are. */
-function take(lane: readonly Share[]): { messages: OutgoingMessage[]; shares: Share[] } {
-  const messages: OutgoingMessage[] = [];
-  const shares: Share[] = [];
+function isTooLarge(error: unknown): boolean {
+  return error instanceof TidemarkError && error.code === "record-too-large";
+}
+
+/** An append is done when its last message is durable. */
+function settle(share: Share): void {
+  if (share.at === share.messages.length) share.resolve();
+}
+
+/** What of an append has not left yet is not sent behind a hole. */
+function refuse(share: Share, error: unknown): void {
+  share.at = share.messages.length;
+  share.reject(error);
+}
+
+/** As many messages as one request holds, at least one, by append. */
+function take(lane: readonly Share[]): Part[] {
+  const parts: Part[] = [];
   let bytes = 0;
   for (const share of lane) {
-    shares.push(share);
+    const messages: OutgoingMessage[] = [];
     for (; share.at < share.messages.length; share.at++) {
       const message = share.messages[share.at];
+      const before = bytes;
       bytes += bytesOf(message);
-      if (bytes > REQUEST_BYTES_MAX && messages.length > 0) {
-        if (share.at === 0) shares.pop();
-        return { messages, shares };
-      }
+      if (bytes > REQUEST_BYTES_MAX && before > 0) break;
       messages.push(message);
     }
+    if (messages.length > 0) parts.push({ share, messages });
+    if (bytes > REQUEST_BYTES_MAX) break;
   }
-  return { messages, shares };
+  return parts;
 }
 
 function bytesOf({ key, value }: { readonly key?: Uint8Array; readonly value: Uint8Array }): number {

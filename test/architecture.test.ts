@@ -68,7 +68,7 @@ const RULES: readonly { name: string; pattern: RegExp; allowed: RegExp; instead:
   {
     name: "node:sqlite",
     pattern: /"node:sqlite"/,
-    allowed: /^(rollups|log\/embedded|pipeline)\//,
+    allowed: /^(rollups|log\/embedded|pipeline)\/|^commands\/run-files/,
     instead: "use Database",
   },
   { name: "fastify", pattern: /from "fastify"/, allowed: /^server\//, instead: "stay out of HTTP" },

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Admin, Producer } from "@platformatic/kafka";
+import { Admin, Producer, type SASLOptions } from "@platformatic/kafka";
 import {
   type Availability,
   classPath,
@@ -63,6 +63,8 @@ export interface BrokerOptions {
   readonly port?: number;
   /** Where the log lives; default: a temporary directory that is removed when the process ends. */
   readonly dataDir?: string;
+  /** Credentials that `config` asks clients for. */
+  readonly sasl?: SASLOptions;
   /** JVM flags in place of the small ones, for benchmarks. */
   readonly jvm?: readonly string[];
 }
@@ -197,7 +199,7 @@ export class Broker {
       const ended = java.exitCode !== null || java.signalCode !== null || java.pid === undefined;
       if (ended) throw new Error("the process ended");
       try {
-        return await probe(this.bootstrap);
+        return await probe(this.bootstrap, this.#options.sasl);
       } catch (error) {
         if (deadline.aborted) throw error;
         await delay(START_RETRY_MS);
@@ -251,8 +253,9 @@ export class Broker {
 
 const READY_TOPIC = "tidemark-ready";
 
-async function probe(bootstrap: string): Promise<void> {
-  const options = { clientId: "tidemark-probe", bootstrapBrokers: [bootstrap], retries: 0, connectTimeout: 2000 };
+async function probe(bootstrap: string, sasl: SASLOptions | undefined): Promise<void> {
+  const bounds = { retries: 0, connectTimeout: 2000 };
+  const options = { clientId: "tidemark-probe", bootstrapBrokers: [bootstrap], ...bounds, ...(sasl && { sasl }) };
   const admin = new Admin(options);
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>(options);
   try {

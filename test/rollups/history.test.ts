@@ -73,7 +73,7 @@ async function commit(db: Database, history: History): Promise<void> {
   history.committed();
 }
 
-for (const [kind, valueOf] of Object.entries(VALUES)) {
+for (const [kind, makeValue] of Object.entries(VALUES)) {
   for (const seed of [1, 2]) {
     test(`history equals a scan: ${kind}, seed ${seed}`, async () => {
       const directory = mkdtempSync(join(tmpdir(), "tidemark-history-"));
@@ -90,7 +90,7 @@ for (const [kind, valueOf] of Object.entries(VALUES)) {
             const back =
               roll < 0.4 ? n * 300 : roll < 0.7 ? random.integer(0, 2000) : random.integer(0, 40 * 86_400_000);
             const time = now + round * 3_600_000 - back;
-            const value = valueOf(random) + 0;
+            const value = makeValue(random) + 0;
             history.fold(series, time, value, 0);
             readings[series].push({ time, value });
             if (n % 500 === 250)

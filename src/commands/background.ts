@@ -139,7 +139,8 @@ function launch(data: string, name: string, args: readonly string[], environment
 async function ready(data: string, record: ProcessRecord | null, child: ChildProcess | null, signal: AbortSignal) {
   let reason = "it does not listen yet";
   for (let waitedMs = 0; waitedMs < READY_MS_MAX; waitedMs += POLL_MS) {
-    if (signal.aborted) throw new TidemarkError("not-ready", "Cannot wait for the server: interrupted");
+    if (signal.aborted)
+      throw new TidemarkError("not-ready", "Cannot start the server: interrupted before it was ready");
     if (child !== null ? child.exitCode !== null || child.signalCode !== null : record === null || !isRunning(record)) {
       throw new TidemarkError("not-ready", `Cannot start the server: it ended\n${logTail(logFileOf(data, SERVER))}`);
     }

@@ -28,7 +28,11 @@ export async function startCommand(invocation: ServerInvocation, terminal: Termi
     if (!invocation.watch) return;
     const footer = "q or Ctrl-C ends this table; tidemark goes on";
     await show(new URL(server.url), invocation.config.token, footer, terminal, ending.signal);
-    terminal.out(`tidemark goes on in the background at ${server.url}; make stop (or tidemark stop) ends it`);
+    terminal.out(
+      isRunning(server)
+        ? `tidemark goes on in the background at ${server.url}; make stop (or tidemark stop) ends it`
+        : `tidemark does not run any more: see ${logFileOf(invocation.config.data, SERVER)}`,
+    );
   } finally {
     ending.release();
   }

@@ -37,7 +37,7 @@ function decimalText(value: number): string {
 export function rateText(rate: number): string {
   if (rate === 0) return "0";
   if (rate >= 100) return countText(Math.round(rate));
-  return rate < 0.1 ? rate.toFixed(3) : rate.toFixed(1);
+  return rate < 0.1 ? rate.toFixed(2) : rate.toFixed(1);
 }
 
 const AGES: readonly (readonly [size: number, unit: string])[] = [

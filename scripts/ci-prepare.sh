@@ -1,0 +1,26 @@
+#!/bin/sh
+# On a Debian machine with root (as CI has): what the tests of `make test` run beside Node. Each part is skipped when it is there.
+set -u
+have() { command -v "$1" >/dev/null 2>&1; }
+packages=
+have java || packages="$packages openjdk-17-jre-headless"
+have mvn || packages="$packages maven"
+have kcat || packages="$packages kcat"
+have python3 || packages="$packages python3"
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages="$packages python3-venv"
+have curl || packages="$packages curl"
+have script || packages="$packages bsdutils"
+have docker-compose || docker compose version >/dev/null 2>&1 || packages="$packages docker-compose"
+[ -z "$packages" ] && exit 0
+if ! have apt-get || [ "$(id -u)" != 0 ]; then
+  echo "tidemark: some tests will be skipped without:$packages" >&2
+  exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+# shellcheck disable=SC2086
+if ! { apt-get update && apt-get install -y --no-install-recommends $packages; } >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  echo "tidemark: could not install$packages" >&2
+fi
+rm -f "$log"

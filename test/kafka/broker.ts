@@ -1,8 +1,9 @@
 /** A real Apache Kafka broker for tests and benchmarks: one KRaft node on loopback, without a container engine. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -63,6 +64,8 @@ export interface BrokerOptions {
   readonly port?: number;
   /** Where the log lives; default: a temporary directory that is removed when the process ends. */
   readonly dataDir?: string;
+  /** A running broker to whose cluster this one is added, as node 2. */
+  readonly joins?: Broker;
   /** Credentials that `config` asks clients for. */
   readonly sasl?: SASLOptions;
   /** JVM flags in place of the small ones, for benchmarks. */
@@ -74,9 +77,17 @@ export function kafkaAvailable(): Availability {
   return process.env["TIDEMARK_TEST_KAFKA"] ? { ok: true } : jarsAvailable();
 }
 
-/** The `skip` of a test that needs the broker: false, or why it cannot run and how to change that. */
+/** The `skip` of a test that needs a broker: false, or why it cannot run and how to change that. */
 export function skipWithoutKafka(): string | false {
-  const available = kafkaAvailable();
+  return skipUnless(kafkaAvailable());
+}
+
+/** The `skip` of a test that needs a broker of its own, to kill it, or Kafka's tools. */
+export function skipWithoutOwnKafka(): string | false {
+  return skipUnless(jarsAvailable());
+}
+
+function skipUnless(available: Availability): string | false {
   return available.ok ? false : `no Kafka broker: ${available.why}; ${available.how}`;
 }
 
@@ -111,7 +122,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 export class Broker {
   readonly port: number;
   readonly dataDir: string;
-  readonly #controllerPort: number;
+  readonly #ownControllerPort: number;
   readonly #options: BrokerOptions;
   readonly #onExit = (): void => this.#end();
   readonly #temporary: boolean;
@@ -121,7 +132,7 @@ export class Broker {
   constructor(options: BrokerOptions, port: number, controllerPort: number) {
     this.#options = options;
     this.port = port;
-    this.#controllerPort = controllerPort;
+    this.#ownControllerPort = controllerPort;
     this.#temporary = options.dataDir === undefined;
     this.dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "tidemark-kafka-"));
     process.on("exit", this.#onExit);
@@ -129,6 +140,10 @@ export class Broker {
 
   get bootstrap(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  get #controllerPort(): number {
+    return this.#options.joins === undefined ? this.#ownControllerPort : this.#options.joins.#controllerPort;
   }
 
   get pid(): number | undefined {
@@ -139,7 +154,7 @@ export class Broker {
   async restart(): Promise<void> {
     await this.stop();
     const logs = join(this.dataDir, "log");
-    if (!existsSync(logs)) cpSync(formattedDir(), logs, { recursive: true });
+    if (!existsSync(logs)) this.#format(logs);
     const settings = join(this.dataDir, "server.properties");
     writeFileSync(settings, properties(this.#settings(logs)));
     const java = this.#spawn(settings);
@@ -154,11 +169,25 @@ export class Broker {
     }
   }
 
+  #format(logs: string): void {
+    cpSync(formattedDir(), logs, { recursive: true });
+    if (this.#options.joins === undefined) return;
+    const meta = join(logs, "meta.properties");
+    const directory = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url");
+    const text = readFileSync(meta, "utf8").replace(/^node.id=.*$/m, `node.id=${JOINER}`);
+    writeFileSync(meta, text.replace(/^directory.id=.*$/m, `directory.id=${directory}`));
+  }
+
   #settings(logs: string): Record<string, string> {
+    const client = `PLAINTEXT://127.0.0.1:${this.port}`;
+    const role =
+      this.#options.joins === undefined
+        ? { listeners: `${client},CONTROLLER://127.0.0.1:${this.#controllerPort}` }
+        : { listeners: client, "process.roles": "broker", "node.id": JOINER };
     return {
       ...SETTINGS,
-      listeners: `PLAINTEXT://127.0.0.1:${this.port},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${this.port}`,
+      ...role,
+      "advertised.listeners": client,
       "controller.quorum.voters": `1@127.0.0.1:${this.#controllerPort}`,
       "log.dirs": logs,
       ...this.#options.config,
@@ -188,7 +217,7 @@ export class Broker {
       detached: true,
     });
     watchdog.unref();
-    (watchdog.stdin as unknown as { unref(): void }).unref();
+    if (watchdog.stdin instanceof Socket) watchdog.stdin.unref();
     this.#watchdog = watchdog;
   }
 
@@ -252,6 +281,8 @@ export class Broker {
 }
 
 const READY_TOPIC = "tidemark-ready";
+/** The node that joins node 1. */
+const JOINER = "2";
 
 async function probe(bootstrap: string, sasl: SASLOptions | undefined): Promise<void> {
   const bounds = { retries: 0, connectTimeout: 2000 };
@@ -259,6 +290,9 @@ async function probe(bootstrap: string, sasl: SASLOptions | undefined): Promise<
   const admin = new Admin(options);
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>(options);
   try {
+    const { brokers } = await admin.metadata({ topics: [] });
+    const port = Number(bootstrap.split(":")[1]);
+    if (![...brokers.values()].some((broker) => broker.port === port)) throw new Error("it is not in the cluster yet");
     const topics = await admin.listTopics();
     if (!topics.includes(READY_TOPIC)) await admin.createTopics({ topics: [READY_TOPIC], partitions: 1, replicas: 1 });
     await producer.send({ acks: -1, messages: [{ topic: READY_TOPIC, partition: 0, value: Buffer.from("ready") }] });

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { cacheDir, classPath, lockFile, run } from "./jars.ts";
+import { cacheDir, classPath, fetchJars, lockFile, run } from "./jars.ts";
 
 /** Pinned: another list, another directory. kafka-python is an implementation of its own, confluent-kafka is librdkafka. */
 const PYTHON_PACKAGES = [
@@ -130,7 +130,8 @@ export function feed(command: string, args: readonly string[], input: string): P
 }
 
 /** One of Kafka's own command line tools, by its class. */
-export function javaTool(name: string, args: readonly string[], input = ""): Promise<string> {
+export async function javaTool(name: string, args: readonly string[], input = ""): Promise<string> {
+  await fetchJars();
   const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, "log4j2.properties")}`;
   const flags = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", logging];
   return feed("java", [...flags, "-cp", classPath(), `org.apache.kafka.tools.${name}`, ...args], input);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { closeSync, cpSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { Admin } from "@platformatic/kafka";
 import { ManualClock, systemClock } from "../../src/core/clock.ts";
 import { messageOf } from "../../src/core/errors.ts";
 import { Records } from "../../src/core/records.ts";
@@ -10,7 +11,7 @@ import { encodeBatch } from "../../src/log/batch-writer.ts";
 import { FETCH_BYTES_MAX } from "../../src/log/kafka/client.ts";
 import { type KafkaLog, openKafkaLog } from "../../src/log/kafka/kafka-log.ts";
 import type { NewRecord } from "../../src/log/log.ts";
-import { type Broker, skipWithoutKafka, startBroker } from "../kafka/broker.ts";
+import { type Broker, skipWithoutOwnKafka, startBroker } from "../kafka/broker.ts";
 import { RawProducer } from "../kafka/raw-producer.ts";
 import { readPartitions } from "../kafka/reading.ts";
 import { readRecords, record, refused, type Seen, seen, values } from "../suites/log-suite.ts";
@@ -19,7 +20,7 @@ const numbers = (count: number, first = 0): NewRecord[] =>
   Array.from({ length: count }, (_, i) => record(String(first + i)));
 const texts = (count: number, first = 0): string[] => Array.from({ length: count }, (_, i) => String(first + i));
 
-describe("a broker in trouble", { skip: skipWithoutKafka(), timeout: 150_000 }, () => {
+describe("a broker in trouble", { skip: skipWithoutOwnKafka(), timeout: 150_000 }, () => {
   let broker: Broker;
   let log: KafkaLog;
 
@@ -168,7 +169,57 @@ describe("a broker in trouble", { skip: skipWithoutKafka(), timeout: 150_000 }, 
   });
 });
 
-test("a broker that asks for a password", { skip: skipWithoutKafka(), timeout: 60_000 }, async () => {
+test("leaders that change, by death and by election: every record once, in order", {
+  skip: skipWithoutOwnKafka(),
+  timeout: 120_000,
+}, async () => {
+  // The first partition's leader returns to node 2 by itself, while node 1 lives on and says that it leads no more.
+  const config = { "leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0" };
+  const first = await startBroker({ config });
+  const second = await startBroker({ config, joins: first });
+  const admin = new Admin({ clientId: "tests", bootstrapBrokers: [first.bootstrap] });
+  const assignments = [
+    { partition: 0, brokers: [2, 1] },
+    { partition: 1, brokers: [1, 2] },
+  ];
+  await admin.createTopics({ topics: [{ topic: "led", partitions: -1, replicas: -1, assignments }] });
+  const leaderOf0 = async (): Promise<number | undefined> => {
+    const { topics } = await admin.metadata({ topics: ["led"], forceUpdate: true });
+    return topics.get("led")?.partitions[0].leader;
+  };
+  const log = await openKafkaLog({ bootstrap: [first.bootstrap, second.bootstrap], clock: systemClock });
+  const [topic] = await log.open(["led"]);
+  const reader = log.reader(topic.partitions.map((partition) => ({ topic: "led", partition, offset: 0 })));
+  const counts = [0, 0];
+  const appendAndRead = async (): Promise<void> => {
+    for (const partition of topic.partitions) counts[partition] += 10;
+    const reading = readPartitions(reader, [10, 10]);
+    for (const _ of topic.partitions) await log.append("led", numbers(10)); // they take turns
+    const { rows, gaps } = await reading;
+    assert.deepEqual(gaps, []);
+    for (const [partition, own] of rows) {
+      assert.deepEqual(values(own), texts(10));
+      assert.deepEqual(
+        own.map(({ offset }) => offset),
+        own.map((_, i) => counts[partition] - 10 + i),
+      );
+    }
+  };
+  assert.equal(await leaderOf0(), 2);
+  await appendAndRead();
+  await second.kill();
+  while ((await leaderOf0()) !== 1);
+  await appendAndRead();
+  await second.restart();
+  while ((await leaderOf0()) !== 2);
+  await appendAndRead();
+  await log.close();
+  await admin.close();
+  await second.stop();
+  await first.stop();
+});
+
+test("a broker that asks for a password", { skip: skipWithoutOwnKafka(), timeout: 60_000 }, async () => {
   const sasl = { mechanism: "PLAIN", username: "tidemark", password: "secret" } as const;
   const module = "org.apache.kafka.common.security.plain.PlainLoginModule required";
   const broker = await startBroker({

@@ -91,28 +91,30 @@ describe("a damaged log", () => {
     assert.match(error.message, /topic "temperature": the batch at offset 5 is missing/);
   });
 
-  test("packing leaves a damaged batch as it is, and goes on behind it", async () => {
-    const { directory, file } = await written("packed", 100);
-    const db = new DatabaseSync(file);
-    const bytes = db.prepare("SELECT bytes FROM batch WHERE base = 50").get()?.["bytes"];
-    assert.ok(bytes instanceof Uint8Array);
-    const flipped = Uint8Array.from(bytes);
-    flipped[65] ^= 4;
-    db.prepare("UPDATE batch SET bytes = ? WHERE base = 50").run(flipped);
-    const log = await openLog(directory);
-    await log.open(["temperature"]);
-    const wide = (count: number, width: number) => Array.from({ length: count }, () => record("y".repeat(width)));
-    // Enough for a run with the damaged batch, which stays, and for one behind it, which is packed.
-    for (let i = 0; i < 3; i++) await log.append("temperature", wide(500, 100));
-    for (let i = 0; i < 120; i++) await log.append("temperature", wide(1, 800));
-    const count = db.prepare("SELECT count(*) AS n FROM batch");
-    while (Number(count.get()?.["n"]) > 200) await new Promise((resolve) => setImmediate(resolve));
-    db.close();
-    await log.close();
-    const { offsets, error } = await readUntilDamage(directory);
-    assert.deepEqual(offsets, upTo(50));
-    assert.match(error.message, /the batch at offset 50 is damaged/);
-  });
+  // The base offset, bytes 0 to 7, is not under the checksum.
+  for (const at of [7, 65])
+    test(`packing leaves a damaged batch as it is, and goes on behind it (byte ${at})`, async () => {
+      const { directory, file } = await written(`packed-${at}`, 100);
+      const db = new DatabaseSync(file);
+      const bytes = db.prepare("SELECT bytes FROM batch WHERE base = 50").get()?.["bytes"];
+      assert.ok(bytes instanceof Uint8Array);
+      const flipped = Uint8Array.from(bytes);
+      flipped[at] ^= 4;
+      db.prepare("UPDATE batch SET bytes = ? WHERE base = 50").run(flipped);
+      const log = await openLog(directory);
+      await log.open(["temperature"]);
+      const wide = (count: number, width: number) => Array.from({ length: count }, () => record("y".repeat(width)));
+      // Enough for a run with the damaged batch, which stays, and for one behind it, which is packed.
+      for (let i = 0; i < 3; i++) await log.append("temperature", wide(500, 100));
+      for (let i = 0; i < 120; i++) await log.append("temperature", wide(1, 800));
+      const count = db.prepare("SELECT count(*) AS n FROM batch");
+      while (Number(count.get()?.["n"]) > 200) await new Promise((resolve) => setImmediate(resolve));
+      db.close();
+      await log.close();
+      const { offsets, error } = await readUntilDamage(directory);
+      assert.deepEqual(offsets, upTo(50));
+      assert.match(error.message, /the batch at offset 50 is damaged/);
+    });
 
   test("a page of the file that is overwritten", async () => {
     const { directory, file } = await written("page", 400);

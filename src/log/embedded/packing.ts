@@ -1,5 +1,5 @@
 /** Packing: a run of small batches of one topic becomes one compressed batch with the same records, offsets and append times. */
-import { assert } from "../../core/errors.ts";
+import { TidemarkError } from "../../core/errors.ts";
 import { ABSENT, Records } from "../../core/records.ts";
 import { BatchWriter, compressBatch } from "../batch-writer.ts";
 import { decodeBatch } from "../record-batch.ts";
@@ -16,7 +16,7 @@ const records = new Records();
 /**
  * @param rows at least one, each following the one before
  * @param where names the log in an error
- * @throws TidemarkError "log-corrupt" when a row is damaged
+ * @throws TidemarkError "log-corrupt" when a row is damaged or missing
  */
 export function pack(rows: readonly Row[], where: string): Packed {
   const writer = new BatchWriter();
@@ -25,11 +25,14 @@ export function pack(rows: readonly Row[], where: string): Packed {
   let maxTimestamp = 0;
   let next = baseOffset;
   for (const { base, bytes } of rows) {
-    assert(base === next, () => `packing offset ${base} after ${next}`);
+    if (base !== next) throw new TidemarkError("log-corrupt", `Cannot pack ${where}: offset ${next} is missing`);
     decodeBatch(bytes, 0, bytes.length, base, records, where);
     const { data, timestamp, keyStart, keyEnd, valueStart, valueEnd } = records;
     for (let i = 0; i < records.count; i++) {
-      assert(records.offset[i] === next, () => `packing offset ${records.offset[i]} as ${next}`);
+      if (records.offset[i] !== next) {
+        const found = `found offset ${records.offset[i]}`;
+        throw new TidemarkError("log-corrupt", `Cannot pack ${where}: offset ${next} is missing, ${found}`);
+      }
       if (next++ === baseOffset) baseTimestamp = maxTimestamp = timestamp[i];
       else if (timestamp[i] > maxTimestamp) maxTimestamp = timestamp[i];
       writer.add(

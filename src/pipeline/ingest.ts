@@ -99,8 +99,11 @@ export class Ingest {
       }
       const slot = device[i];
       if (!devices.isLoaded(slot)) devices.load(slot);
-      if (devices.heardAt[slot] !== nowMs) this.#hear(slot, sensor, nowMs);
       const t = time[i];
+      // Judged by the mark as it was before this device was heard again: it may pull the mark back.
+      const isHeard = devices.heardAt[slot] === nowMs;
+      const wasLate = !isHeard && watermark.isLate(t, nowMs);
+      if (!isHeard) this.#hear(slot, sensor, nowMs);
       if (appendTime) latestMs = timestamp[i] + aheadMs;
       const impossible = t > latestMs || t < CLOCK_BEHIND_MS;
       const kind = identity[i];
@@ -118,15 +121,17 @@ export class Ingest {
         this.#quarantine(readings, i, sensor, latestMs - aheadMs);
         continue;
       }
-      const late = watermark.isLate(t, nowMs) ? 1 : 0;
+      const late = (isHeard ? watermark.isLate(t, nowMs) : wasLate) ? 1 : 0;
       if (kind === IDENTITY_SEQUENCE) {
         totals.sequence++;
         if (readings.boot[i] === NO_BOOT) this.#identity.counted(slot, readings.sequence[i], t);
       } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
       else totals.offset++;
-      if (t > devices.newest[slot]) {
+      const newest = devices.newest[slot];
+      if (t > newest) {
         devices.newest[slot] = t;
         devices.touch(slot);
+        if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
       }
       if (t > partition.newest) partition.newest = t;
       this.#count(sensor, t, value[i], late);

@@ -200,7 +200,7 @@ export class Pipeline implements Engine {
     return this.#firstWaitingMs !== null;
   }
 
-  /** Commits when it is due, and lets silent devices leave the watermarks. */
+  /** Commits when it is due. */
   #tick(): void {
     const now = this.#options.clock.now();
     if (this.#firstWaitingMs === null || now - this.#firstWaitingMs < COMMIT_INTERVAL_MS || this.#turns.size > 1)

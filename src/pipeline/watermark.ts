@@ -40,7 +40,7 @@ export class Watermark {
     return time < this.#floor && this.#slot >= 0;
   }
 
-  /** A device was heard from that was silent (or unknown): it may hold the mark. */
+  /** A device was heard from that was silent, or has its first counted reading: it may hold the mark. */
   joined(slot: number): void {
     const newest = this.#devices.newest[slot];
     if (newest === Number.NEGATIVE_INFINITY) return;
@@ -48,11 +48,6 @@ export class Watermark {
       this.#slot = slot;
       this.#floor = newest;
     }
-  }
-
-  /** Devices may have fallen silent or been let go of: look again when next asked. */
-  expire(nowMs: number): void {
-    this.#lookUp(nowMs);
   }
 
   #lookUp(nowMs: number): void {

@@ -1,0 +1,201 @@
+/** What the pipeline tells beside numbers: lateness, completeUntil, lists and their release, retention, positions, flags. Real history, replayed log. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ManualClock } from "../../src/core/clock.ts";
+import { openZone } from "../../src/core/zone.ts";
+import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { State } from "../../src/pipeline/state.ts";
+import { Checkpointer } from "../../src/rollups/checkpointer.ts";
+import { Database } from "../../src/rollups/database.ts";
+import { ReplayLog } from "../simulation/replay-log.ts";
+
+const NOW = Date.UTC(2026, 4, 1, 12);
+const EVER = { start: 0, end: 4_000_000_000 };
+
+interface Bench {
+  readonly pipeline: Pipeline;
+  readonly log: ReplayLog;
+  readonly clock: ManualClock;
+  readonly state: State;
+  send(...payloads: unknown[]): Promise<void>;
+  reopen(): Promise<void>;
+}
+
+async function withPipeline(options: { keepMs?: number }, body: (bench: Bench) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-pipeline-"));
+  const clock = new ManualClock(NOW);
+  let offset = 0;
+  const open = () => {
+    const log = new ReplayLog([{ name: "temperature", id: "t-1", partitions: [0] }]);
+    const db = Database.open(directory);
+    const state = new State(db);
+    const checkpointer = new Checkpointer(db.file);
+    const settings = {
+      state,
+      log,
+      checkpointer,
+      clock,
+      zone: openZone("UTC"),
+      sensors: ["temperature"],
+      clockAheadMs: 300_000,
+    };
+    const pipeline = new Pipeline({ ...settings, keepMs: options.keepMs ?? null });
+    pipeline.start();
+    return { log, db, state, checkpointer, pipeline };
+  };
+  let parts = open();
+  const close = async () => {
+    await parts.pipeline.close();
+    await parts.checkpointer.close();
+    parts.db.close();
+  };
+  const bench: Bench = {
+    get pipeline() {
+      return parts.pipeline;
+    },
+    get log() {
+      return parts.log;
+    },
+    get state() {
+      return parts.state;
+    },
+    clock,
+    send: (...payloads) =>
+      parts.log.deliver(
+        payloads.map((payload) => ({
+          sensor: "temperature",
+          topicId: "t-1",
+          partition: 0,
+          offset: offset++,
+          recordTime: clock.now(),
+          appendTime: true,
+          key: null,
+          value: Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload)),
+          nowMs: clock.now(),
+        })),
+      ),
+    reopen: async () => {
+      await close();
+      parts = open();
+    },
+  };
+  try {
+    await body(bench);
+  } finally {
+    await close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const reading = (device: string, sequence: number, time: number, value = 1) => ({
+  device,
+  boot: "b",
+  sequence,
+  time,
+  value,
+});
+
+test("late is older than completeUntil on arrival; completeUntil is the slowest active device's newest", () =>
+  withPipeline({}, async ({ pipeline, clock, send }) => {
+    await send(reading("a", 0, NOW - 10_000), reading("b", 0, NOW - 60_000));
+    // b's first reading came when only a was known: older than a's newest.
+    assert.equal(pipeline.status("temperature").totals.late, 1);
+    assert.equal(pipeline.status("temperature").completeUntil, NOW - 60_000);
+    await send(reading("a", 1, NOW - 5000), reading("a", 2, NOW - 59_000), reading("a", 3, NOW - 61_000));
+    assert.equal(pipeline.status("temperature").totals.late, 2);
+    clock.advance(61_000);
+    await send(reading("a", 4, NOW + 50_000));
+    // b is silent: it no longer holds the mark.
+    assert.equal(pipeline.status("temperature").completeUntil, NOW + 50_000);
+    await send(reading("b", 1, NOW));
+    assert.equal(pipeline.status("temperature").totals.late, 3);
+    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).late, 3);
+    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).count, 7);
+  }));
+
+test("a wrong clock is held back, spoils nobody's mark, and is released once", () =>
+  withPipeline({}, async (bench) => {
+    await bench.send(reading("good", 0, NOW - 1000, 5));
+    await bench.send(
+      reading("ahead", 0, NOW + 86_400_000, 50),
+      reading("old", 0, 1000, 70),
+      reading("ahead", 0, NOW + 86_400_000, 50),
+    );
+    const { totals, completeUntil } = bench.pipeline.status("temperature");
+    assert.deepEqual([totals.counted, totals.quarantined, totals.duplicates], [1, 2, 1]);
+    assert.equal(completeUntil, NOW - 1000);
+    const { items } = bench.pipeline.listQuarantine({ limit: 10 });
+    assert.deepEqual(
+      items.map((row) => [row.device, row.reason, row.value]),
+      [
+        ["ahead", "ahead", 50],
+        ["old", "before-2000", 70],
+      ],
+    );
+    assert.equal(await bench.pipeline.releaseQuarantine([items[0].id, items[0].id, 999]), 1);
+    assert.equal(await bench.pipeline.releaseQuarantine([items[0].id]), 0);
+    assert.equal(await bench.pipeline.discardQuarantine([items[1].id]), 1);
+    await bench.reopen();
+    await bench.send(reading("ahead", 0, NOW + 86_400_000, 50));
+    const after = bench.pipeline.status("temperature").totals;
+    assert.deepEqual([after.received, after.counted, after.duplicates, after.quarantined], [5, 2, 2, 1]);
+    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).max, 50);
+    assert.equal(bench.pipeline.listQuarantine({ limit: 10 }).items.length, 0);
+  }));
+
+test("rejections keep their bytes, page by page, and leave when they are discarded", () =>
+  withPipeline({}, async (bench) => {
+    await bench.send("abc", { value: "12" }, "{", "NaN", reading("d", 0, NOW));
+    const first = bench.pipeline.listRejections({ limit: 3 });
+    assert.deepEqual(
+      first.items.map((row) => row.code),
+      ["not-a-number", "numeric-string", "unreadable"],
+    );
+    assert.equal(Buffer.from(first.items[0].bytes).toString(), "abc");
+    await bench.reopen();
+    const second = bench.pipeline.listRejections({ limit: 3, after: first.next ?? 0 });
+    assert.deepEqual([second.items.length, second.items[0].code, second.next], [1, "not-finite", null]);
+    assert.equal(await bench.pipeline.releaseRejections([first.items[0].id]), 0);
+    assert.equal(await bench.pipeline.discardRejections([first.items[0].id]), 1);
+    assert.equal(bench.pipeline.listRejections({ limit: 10 }).items.length, 3);
+    const { received, counted, rejected } = bench.pipeline.status("temperature").totals;
+    assert.deepEqual([received, counted, rejected], [5, 1, 4]);
+  }));
+
+test("a device with a hundred duplicates and nothing new is flagged until something new comes", () =>
+  withPipeline({}, async ({ pipeline, send }) => {
+    await send(reading("d", 0, NOW, 1));
+    await send(...Array.from({ length: 100 }, () => reading("d", 0, NOW, 2)));
+    assert.equal(pipeline.status("temperature").stuckDevices, 1);
+    assert.equal(pipeline.status("temperature").totals.conflicts, 100);
+    await send(reading("d", 1, NOW));
+    assert.equal(pipeline.status("temperature").stuckDevices, 0);
+  }));
+
+test("--keep deletes what is older, whole days, and a late reading from then is counted but in no window", () =>
+  withPipeline({ keepMs: 10 * 86_400_000 }, async (bench) => {
+    await bench.send(...Array.from({ length: 40 }, (_, i) => reading("d", i, NOW - i * 86_400_000, i)));
+    await bench.pipeline.releaseQuarantine([]); // commits
+    await bench.reopen();
+    const kept = bench.pipeline.query("temperature", EVER, ALL_NEEDS);
+    assert.deepEqual([kept.count, kept.max], [11, 10]);
+    await bench.send(reading("d", 100, NOW - 20 * 86_400_000, 500));
+    const { totals } = bench.pipeline.status("temperature");
+    assert.deepEqual([totals.counted, totals.expired], [41, 1]);
+    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).count, 11);
+  }));
+
+test("the log is told of positions only once they are on disk, and reading goes on from there", () =>
+  withPipeline({}, async (bench) => {
+    await bench.send(reading("d", 0, NOW), reading("d", 1, NOW));
+    const before = bench.log;
+    assert.deepEqual(before.committedPositions, []);
+    await bench.reopen();
+    assert.deepEqual(before.committedPositions.at(-1), [{ topic: "temperature", partition: 0, offset: 2 }]);
+    await bench.send(reading("d", 2, NOW));
+    assert.deepEqual(bench.log.opened, [[{ topic: "temperature", partition: 0, offset: 2 }]]);
+  }));

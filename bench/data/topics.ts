@@ -39,7 +39,7 @@ async function fill(
   partitions: number,
   records: number,
   timeOf: (i: number) => number,
-  valueOf: (i: number) => Uint8Array,
+  valueAt: (i: number) => Uint8Array,
   batchRecords: number,
 ): Promise<Filled> {
   await createTopic(bootstrap, topic, partitions);
@@ -52,7 +52,7 @@ async function fill(
     const baseTimestamp = timeOf(i);
     let maxTimestamp = baseTimestamp;
     for (; i < records && writer.count < batchRecords && writer.length < BATCH_BYTES; i++) {
-      const value = valueOf(i);
+      const value = valueAt(i);
       const time = timeOf(i);
       if (time > maxTimestamp) maxTimestamp = time;
       payloadBytes += value.length;

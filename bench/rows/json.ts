@@ -1,0 +1,110 @@
+/** Row `json`: JSON readings with device, boot and sequence, a tenth of them duplicates, a twentieth late, beside Spark Structured Streaming doing the same. */
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { JsonStream } from "../data/json-stream.ts";
+import { fillJson, START_MS } from "../data/topics.ts";
+import type { Bench, Row } from "../harness/bench.ts";
+import { type Lap, runForLap } from "../harness/child.ts";
+import { PEERS, spark } from "../harness/install.ts";
+import { type Contestant, median } from "../harness/statistics.ts";
+import { figure, ratioTo, type Table } from "../report/results.ts";
+import { ours, rates } from "./kafka.ts";
+
+const SPARK_FULL = "Spark: de-duplicated, one-second windows";
+const SPARK_AGGREGATE = "Spark: one aggregate, nothing de-duplicated";
+const WARM_TOPIC = "json-warm";
+const WARM_RECORDS = 50_000;
+const SEED = 11;
+
+interface SparkHome {
+  readonly python: string;
+  readonly jars: string;
+}
+
+function sparkLap(bench: Bench, home: SparkHome, bootstrap: string, topic: string, mode: string): Promise<Lap> {
+  const checkpoints = mkdtempSync(join(bench.directory, "spark-"));
+  const input = { bootstrap, topic, warm: WARM_TOPIC, mode, checkpoints, jars: home.jars };
+  // The machine's own Spark, if any, is another one.
+  const env = { SPARK_HOME: "", PYSPARK_PYTHON: home.python, SPARK_LOCAL_IP: "127.0.0.1" };
+  return runForLap({ command: home.python, args: [join(PEERS, "spark", "stream.py"), JSON.stringify(input)], env });
+}
+
+async function compare(
+  bench: Bench,
+  home: SparkHome | null,
+  options: { records: number; devices: number; shuffled: boolean; peers: boolean },
+): Promise<Table> {
+  const { records, devices, shuffled } = options;
+  const bootstrap = await bench.kafka();
+  const order = shuffled ? "shuffled over the whole topic" : "in order";
+  const title = `Kafka → answerable: JSON, ${devices.toLocaleString("en-US")} devices, ${order}`;
+  const topic = `json-${devices}-${shuffled ? "shuffled" : "ordered"}`;
+  bench.say(`${title}: filling`);
+  const stream = new JsonStream({ records, devices, shuffled, startMs: START_MS, seed: SEED });
+  const filled = await fillJson(bootstrap, topic, 1, stream);
+  const contestants: Contestant<Lap>[] = [
+    { name: "tidemark", run: () => ours({ bootstrap, topic, counted: stream.unique, received: records }) },
+  ];
+  if (home !== null && options.peers) {
+    contestants.push(
+      { name: SPARK_FULL, laps: 2, run: () => sparkLap(bench, home, bootstrap, topic, "full") },
+      { name: SPARK_AGGREGATE, laps: 2, run: () => sparkLap(bench, home, bootstrap, topic, "aggregate") },
+    );
+  }
+  const laps = await bench.laps(contestants, bench.rounds(2, 3));
+  const lines = [...laps]
+    .filter(([, own]) => own.length > 0)
+    .map(([name, own]) => {
+      if (name !== "tidemark") return rates(name, own, records);
+      const megabytes = median(own.map((lap) => lap["historyBytes"])) / 1e6;
+      const second = figure(median(own.map((lap) => lap["secondHalf"])) / 1e6);
+      return rates(name, own, records, {
+        ours: true,
+        remark: `second half ${second} M/s; ${figure(megabytes)} MB of history`,
+      });
+    });
+  return {
+    title,
+    about: `${figure(records / 1e6)} M records of ${figure(filled.payloadBytes / records)} B (device, boot, sequence, value with a decimal, time), 10% duplicates, 5% up to 20,000 records late, one partition. Spark has both cores and was warmed up with ${WARM_RECORDS.toLocaleString("en-US")} records in the same JVM; tidemark starts cold and uses one core.`,
+    unit: "M records/s",
+    better: "more",
+    synced:
+      "tidemark commits each million and syncs in a worker thread meanwhile; Spark writes its state to a checkpoint directory, not synced, and its results nowhere",
+    lines,
+  };
+}
+
+export const json: Row = {
+  name: "json",
+  about: "Kafka → answerable history, JSON with duplicates and late readings; Spark Structured Streaming",
+  usesKafka: true,
+  async run(bench) {
+    const bootstrap = await bench.kafka();
+    const home = await bench.peer("Spark Structured Streaming", () => spark(bench.policy));
+    const warm = new JsonStream({ records: WARM_RECORDS, devices: 10, shuffled: false, startMs: START_MS, seed: 3 });
+    await fillJson(bootstrap, WARM_TOPIC, 1, warm);
+    const records = bench.size(1e6, 4e6);
+    const tables: Table[] = [];
+    for (const devices of [3, 1000, 100_000]) {
+      for (const shuffled of [false, true]) {
+        const peers = !shuffled && (devices === 1000 || !bench.settings.quick);
+        tables.push(await compare(bench, home, { records, devices, shuffled, peers }));
+      }
+    }
+    const ratios = tables.map((table) => ratioTo(table, SPARK_FULL)).filter((value) => value !== null);
+    const best = Math.max(...tables.map((table) => median(table.lines[0].laps)));
+    const worst = Math.min(...tables.map((table) => median(table.lines[0].laps)));
+    return {
+      tables,
+      goals: [
+        {
+          what: "Kafka → answerable history, JSON, 10% duplicates, 5% late",
+          atLeast: "10 × Spark Structured Streaming doing the same",
+          aim: "3 M readings/s a core",
+          measured: `${ratios.map((value) => figure(value)).join(", ") || "–"} × Spark; ${figure(worst)}–${figure(best)} M records/s`,
+          met: ratios.length === 0 ? null : ratios.every((value) => value >= 10),
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,103 @@
+/**
+ * `npm run bench`: tidemark beside its peers, on this machine, in one run.
+ * Prepares its data, runs what can run here, prints tables and writes results.md and growth.svg beside this file.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { systemClock } from "../src/core/clock.ts";
+import { Bench } from "./harness/bench.ts";
+import { describeMachine } from "./harness/machine.ts";
+import { markdown, plain } from "./report/report.ts";
+import type { Found } from "./report/results.ts";
+import { ROWS } from "./rows/rows.ts";
+
+const HELP = `npm run bench -- [options]
+
+  --only a,b       these rows only
+  --quick          small data and few laps (some minutes in all)
+  --large          also what takes minutes a figure (10^8 readings)
+  --rounds N       laps of each contestant
+  --no-install     leave out peers that are not installed yet
+  --date TEXT      the date in results.md (default: the clock's)
+  --out FILE       where the results go (default: bench/results.md; "-": nowhere)
+
+Rows:
+${ROWS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n")}`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    quick: { type: "boolean", default: false },
+    large: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    "no-install": { type: "boolean", default: false },
+    date: { type: "string" },
+    out: { type: "string", default: join(import.meta.dirname, "results.md") },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const names = values.only?.split(",").map((name) => name.trim());
+const unknown = names?.find((name) => !ROWS.some((row) => row.name === name));
+if (unknown !== undefined) {
+  console.error(`Cannot run "${unknown}": expected ${ROWS.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+
+const machine = describeMachine();
+for (const [name, value] of machine.rows) console.log(`${name}: ${value}`);
+const bench = new Bench({
+  quick: values.quick,
+  large: values.large,
+  install: !values["no-install"],
+  rounds: values.rounds === undefined ? null : Math.max(1, Number(values.rounds)),
+});
+const found = new Map<string, Found>();
+const started = performance.now();
+try {
+  for (const row of ROWS) {
+    if (names !== undefined && !names.includes(row.name)) continue;
+    console.log(`\n=== ${row.name}: ${row.about} [${Math.round((performance.now() - started) / 1000)} s]`);
+    try {
+      const result = await row.run(bench);
+      found.set(row.name, result);
+      for (const table of result.tables) console.log(`\n${plain(table)}`);
+    } catch (error) {
+      bench.skip(`the row ${row.name}`, error);
+    }
+    if (row.usesKafka !== true) continue;
+    const next = ROWS.slice(ROWS.indexOf(row) + 1).find(({ name }) => names === undefined || names.includes(name));
+    if (next?.usesKafka !== true) await bench.endKafka();
+  }
+} finally {
+  await bench.close();
+}
+const goals = [...found.values()].flatMap((row) => row.goals);
+console.log(`\n=== goals [${Math.round((performance.now() - started) / 1000)} s]`);
+for (const { what, atLeast, measured, met } of goals) {
+  console.log(
+    `${met === null ? "not measured" : met ? "met" : "MISSED"}: ${what}: at least ${atLeast}; measured ${measured}`,
+  );
+}
+for (const { name, why, how } of bench.skipped) console.log(`not run: ${name}: ${why} (${how})`);
+if (values.out !== "-") {
+  const pictures = [...found.values()].flatMap((row) => (row.picture === undefined ? [] : [row.picture]));
+  const svg = join(values.out, "..", "growth.svg");
+  if (pictures.length > 0) writeFileSync(svg, pictures[0].svg);
+  const page = markdown({
+    machine,
+    date: values.date ?? new Date(systemClock.now()).toISOString().slice(0, 16).replace("T", " ") + " UTC",
+    command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
+    found,
+    skipped: bench.skipped,
+    picture: pictures.length > 0 ? "growth.svg" : null,
+    slopes: pictures.flatMap(({ slopes }) => slopes),
+  });
+  writeFileSync(values.out, page);
+  console.log(`wrote ${values.out}`);
+}
+process.exit(0);

@@ -31,7 +31,7 @@ for (const seed of [11, 12]) {
     const nowMs = systemClock.now();
     const history = createHistory({
       seed,
-      readings: 12_000,
+      readings: 14_500,
       nowMs,
       log: "embedded",
       clock: "still",

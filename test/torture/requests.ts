@@ -126,3 +126,26 @@ function requestOf(sensor: string, records: readonly SentRecord[]): ReadingsRequ
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
+
+/** Records of one body of the bulk: just under the 4 MiB that a body may have. */
+const BULK_RECORDS_PER_BODY = 40_000;
+const BULK_DEVICES = 50;
+
+/**
+ * Many plain readings of some devices, so that reading the log again takes time: a lane of their own.
+ * @param endMs no event time is later; one second lies between two readings of a device
+ */
+export function bulkLane(sensor: string, records: number, endMs: number): ReadingsRequest[] {
+  const requests: ReadingsRequest[] = [];
+  const startMs = endMs - Math.ceil(records / BULK_DEVICES) * 1000;
+  for (let from = 0; from < records; from += BULK_RECORDS_PER_BODY) {
+    const lines: SentRecord[] = [];
+    for (let i = from; i < Math.min(records, from + BULK_RECORDS_PER_BODY); i++) {
+      const sequence = Math.floor(i / BULK_DEVICES);
+      const text = `{"device":"bulk-${i % BULK_DEVICES}","boot":"b","sequence":${sequence},"value":${(i * 7919) % 1009},"time":${startMs + sequence * 1000}}`;
+      lines.push({ key: null, value: Buffer.from(text) });
+    }
+    requests.push(requestOf(sensor, lines));
+  }
+  return requests;
+}

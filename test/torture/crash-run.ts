@@ -1,0 +1,278 @@
+/**
+ * Sends a generated history to a real process that is killed (kill -9) again and again: while it takes readings in, while it commits, and
+ * while it recovers. Senders send again what was not acknowledged. At the end the log is read back, and all answers are compared with the oracle.
+ */
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import type { History } from "../oracle/generator.ts";
+import type { Arrival } from "../oracle/oracle.ts";
+import { Seeded } from "../oracle/seeded.ts";
+import { ask, compareAnswers, compareTotals, oracleOf, RecordCounts } from "./comparison.ts";
+import { HttpClient, type Status } from "./http-client.ts";
+import type { ReadingsRequest } from "./requests.ts";
+import { type ProcessOptions, TidemarkProcess } from "./tidemark-process.ts";
+
+/** Moments of a start at which a process is killed, as parts of the time that the last whole start took: before them nothing of ours runs. */
+const RECOVERY_FROM = 0.3;
+const RECOVERY_TO = 1.4;
+/** A commit of the history takes some tens of milliseconds: how long it commits on and on before it is killed. */
+const COMMITS_MS_MAX = 200;
+/** Waiting between tries that a server refused for now, ms. */
+const RETRY_MS = 20;
+const DRAIN_MS_MAX = 60_000;
+
+export interface CrashOptions {
+  readonly history: History;
+  readonly seed: number;
+  /** What `POST /readings` gets, on a connection each. */
+  readonly lanes: readonly (readonly ReadingsRequest[])[];
+  readonly process: ProcessOptions;
+  /** How often it is killed while it runs; about as often again in the middle of a start. */
+  readonly kills: number;
+  readonly windows: number;
+  /** Sends more by another way; calls `onSent` with the number of records as they are acknowledged, and waits for it. */
+  readonly produce?: (onSent: (records: number) => Promise<void>) => Promise<void>;
+  /** Records that `produce` sends. */
+  readonly produced?: readonly Arrival[];
+  /** All that is in the log, in an order in which it may have been processed; called when the process has ended. */
+  readonly contents: () => Promise<Arrival[]>;
+}
+
+export interface CrashReport {
+  readonly killedInIngest: number;
+  readonly killedInCommit: number;
+  readonly killedBeforeListening: number;
+  readonly killedInReplay: number;
+  readonly stopped: number;
+  /** Records that were sent again and stand twice in the log. */
+  readonly sentTwice: number;
+  readonly records: number;
+  readonly comparisons: number;
+}
+
+export async function crashRun(options: CrashOptions): Promise<CrashReport> {
+  const run = new CrashRun(options);
+  try {
+    return await run.run();
+  } finally {
+    await run.end();
+  }
+}
+
+class CrashRun {
+  readonly #options: CrashOptions;
+  readonly #random: Seeded;
+  readonly #acknowledged = new RecordCounts();
+  readonly #bySensor = new Map<string, number>();
+  readonly #report = {
+    killedInIngest: 0,
+    killedInCommit: 0,
+    killedBeforeListening: 0,
+    killedInReplay: 0,
+    stopped: 0,
+  };
+  readonly #total: number;
+  #startMs = 0;
+  #sent = 0;
+  #process: TidemarkProcess | null = null;
+  #client: Promise<HttpClient>;
+  #offer: (client: HttpClient) => void = () => {};
+  /** Those who wait for `sent` to come to a number. */
+  #waiting: { readonly sent: number; readonly resolve: () => void }[] = [];
+  #given: HttpClient[] = [];
+  /** Set when something failed: senders give up. */
+  #failed = false;
+
+  constructor(options: CrashOptions) {
+    this.#options = options;
+    this.#random = new Seeded(options.seed);
+    const lanes = options.lanes.flat().reduce((sum, { records }) => sum + records.length, 0);
+    this.#total = lanes + (options.produced?.length ?? 0);
+    for (const { sensor } of options.produced ?? []) this.#count(sensor, 1);
+    this.#client = this.#nextClient();
+  }
+
+  #count(sensor: string, records: number): void {
+    this.#bySensor.set(sensor, (this.#bySensor.get(sensor) ?? 0) + records);
+  }
+
+  #nextClient(): Promise<HttpClient> {
+    return new Promise((resolve) => {
+      this.#offer = resolve;
+    });
+  }
+
+  async run(): Promise<CrashReport> {
+    const { lanes, produce, produced = [], history, seed, windows, contents } = this.#options;
+    await this.#start();
+    const senders = [...lanes.map((lane) => this.#send(lane)), produce?.((records) => this.#onProduced(records))];
+    const sending = Promise.all(senders);
+    sending.catch(() => {
+      this.#failed = true;
+      for (const { resolve } of this.#waiting) resolve();
+    });
+    await Promise.all([sending, this.#crash()]);
+    const statuses = await this.#drained();
+    const client = await this.#client;
+    const asked = await ask(client, history.options.sensors, history.randomWindows(windows));
+    await this.#process?.stop();
+
+    const arrivals = await contents();
+    const held = RecordCounts.of(arrivals);
+    for (const arrival of produced) this.#acknowledged.add(arrival.sensor, arrival);
+    const note = `seed ${seed}`;
+    assert.deepEqual(this.#acknowledged.beyond(held), [], `${note}: acknowledged, but not in the log`);
+    const oracle = oracleOf(arrivals, history.options.zone);
+    compareTotals(oracle, statuses, note);
+    let comparisons = compareAnswers(oracle, asked, note);
+
+    await this.#start();
+    const again = await this.#client;
+    compareTotals(oracle, await this.#drained(), `${note}, after a clean restart`);
+    const askedAgain = await ask(again, history.options.sensors, history.randomWindows(windows));
+    comparisons += compareAnswers(oracle, askedAgain, `${note}, after a clean restart`);
+    await this.#process?.stop();
+    return {
+      ...this.#report,
+      sentTwice: arrivals.length - this.#total,
+      records: arrivals.length,
+      comparisons,
+    };
+  }
+
+  async end(): Promise<void> {
+    this.#failed = true;
+    this.#offer(new HttpClient(0)); // whoever still waits for one gives up
+    for (const client of this.#given) client.close();
+    await this.#process?.kill();
+  }
+
+  async #start(): Promise<void> {
+    const start = performance.now();
+    this.#process = new TidemarkProcess(this.#options.process);
+    const port = await this.#process.listening;
+    this.#startMs = performance.now() - start;
+    const client = new HttpClient(port, this.#options.lanes.length + 1);
+    this.#given.push(client);
+    this.#offer(client);
+    this.#client = Promise.resolve(client);
+  }
+
+  async #kill(): Promise<void> {
+    this.#client = this.#nextClient();
+    await this.#process?.kill();
+  }
+
+  async #send(lane: readonly ReadingsRequest[]): Promise<void> {
+    for (const request of lane) {
+      while (!(await this.#delivered(request))) if (this.#failed) return;
+      for (const record of request.records) this.#acknowledged.add(request.sensor, record);
+      this.#count(request.sensor, request.records.length);
+      await this.#onSent(request.records.length);
+    }
+  }
+
+  async #delivered({ sensor, body, headers }: ReadingsRequest): Promise<boolean> {
+    const client = await this.#client;
+    try {
+      const { status, text } = await client.post(`/readings/${sensor}`, body, headers);
+      if (status === 200) return true;
+      assert.ok(status === 503 || status === 429, `POST /readings/${sensor}: ${status} ${text}`);
+      await delay(RETRY_MS);
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+      await delay(RETRY_MS); // the process is gone; the next one will be asked
+    }
+    return false;
+  }
+
+  async #onSent(records: number): Promise<void> {
+    this.#sent += records;
+    const ready = this.#waiting.filter(({ sent }) => sent <= this.#sent);
+    this.#waiting = this.#waiting.filter(({ sent }) => sent > this.#sent);
+    for (const { resolve } of ready) resolve();
+  }
+
+  /** Producers of their own wait while nothing runs, or all would be sent before the second kill. */
+  async #onProduced(records: number): Promise<void> {
+    await this.#onSent(records);
+    await this.#client;
+  }
+
+  #untilSent(sent: number): Promise<void> {
+    if (sent <= this.#sent || this.#failed) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ sent, resolve }));
+  }
+
+  /** Kills at moments spread over all that is sent. */
+  async #crash(): Promise<void> {
+    const random = this.#random;
+    const moments = Array.from({ length: this.#options.kills }, () => random.int(1, this.#total - 1)).sort(
+      (a, b) => a - b,
+    );
+    for (const [i, moment] of moments.entries()) {
+      await this.#untilSent(moment);
+      if (this.#failed) return;
+      const client = await this.#client;
+      // Each kind in turn, so that a short run has all of them.
+      if (i % 4 === 3) {
+        this.#client = this.#nextClient();
+        await this.#process?.stop();
+        this.#report.stopped++;
+      } else if (i % 2 === 0) {
+        // One commit after the other, so that one is under way when it is killed.
+        let isKilled = false;
+        const committing = async (): Promise<void> => {
+          while (!isKilled) await client.commit();
+        };
+        const ended = committing().catch(() => {});
+        await delay(random.scale(0.5, COMMITS_MS_MAX));
+        isKilled = true;
+        await this.#kill();
+        await ended;
+        this.#report.killedInCommit++;
+      } else {
+        await delay(random.scale(0.5, 30));
+        await this.#kill();
+        this.#report.killedInIngest++;
+      }
+      if (random.chance(0.6)) await this.#killStarting();
+      await this.#start();
+    }
+  }
+
+  /** Starts it and kills it before it has read the log again. */
+  async #killStarting(): Promise<void> {
+    this.#process = new TidemarkProcess(this.#options.process);
+    const { listening } = this.#process;
+    const ms = this.#startMs * (RECOVERY_FROM + (RECOVERY_TO - RECOVERY_FROM) * this.#random.next());
+    let isListening = false;
+    listening.then(
+      () => {
+        isListening = true;
+      },
+      () => {},
+    );
+    await delay(ms);
+    if (isListening) this.#report.killedInReplay++;
+    else this.#report.killedBeforeListening++;
+    await this.#process.kill();
+  }
+
+  /** Resolves when all that was acknowledged has been taken in, and nothing is left in the log. */
+  async #drained(): Promise<ReadonlyMap<string, Status>> {
+    const client = await this.#client;
+    const start = performance.now();
+    for (;;) {
+      const statuses = await client.statuses();
+      const isDone = [...this.#bySensor].every(([sensor, count]) => {
+        const status = statuses.get(sensor);
+        return status !== undefined && status.lag === 0 && status.received >= count;
+      });
+      if (isDone) return statuses;
+      const ms = performance.now() - start;
+      assert.ok(ms < DRAIN_MS_MAX, `it takes nothing in any more: ${JSON.stringify([...statuses.values()])}`);
+      await delay(RETRY_MS);
+    }
+  }
+}

@@ -1,7 +1,7 @@
 /** Bodies over real sockets: too large, too many at one time, cut off, asked for with Expect. */
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import fastify from "fastify";
 import { BodyBudget, takeBodies } from "../../src/server/body-reader.ts";
 import { errorHandler } from "../../src/server/error-handler.ts";
@@ -9,7 +9,7 @@ import { Doors } from "../../src/server/listen.ts";
 
 const LIMIT = 1000;
 
-async function open(budget: BodyBudget) {
+async function open(context: TestContext, budget: BodyBudget) {
   const app = fastify();
   const bugs: unknown[] = [];
   app.setErrorHandler(errorHandler((error) => bugs.push(error)));
@@ -36,11 +36,12 @@ async function open(budget: BodyBudget) {
     for (const resolve of held) resolve();
     held = [];
   };
-  const close = async (): Promise<void> => {
+  context.after(async () => {
+    release();
     await doors.close();
     await app.close();
-  };
-  return { port, seen, bugs, release, close, waiting: () => held.length };
+  });
+  return { port, seen, bugs, release, waiting: () => held.length };
 }
 
 /** All that the server says until it closes the connection, or until `until` has come. */
@@ -60,9 +61,9 @@ function head(path: string, ...headers: string[]): string {
   return `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headers.map((header) => `${header}\r\n`).join("")}\r\n`;
 }
 
-test("chunks come together, at the limit and over it", async () => {
+test("chunks come together, at the limit and over it", async (context) => {
   const budget = new BodyBudget(10_000);
-  const { port, seen, close } = await open(budget);
+  const { port, seen } = await open(context, budget);
   const socket = connect(port, "127.0.0.1");
   socket.write(head("/now", "Transfer-Encoding: chunked"));
   for (let i = 0; i < 10; i++) socket.write(`64\r\n${String(i).repeat(100)}\r\n`);
@@ -77,13 +78,12 @@ test("chunks come together, at the limit and over it", async () => {
   socket.write("0\r\n\r\n");
   assert.match(await answer, /^HTTP\/1.1 413[\s\S]*was 2000000"/);
   assert.equal(budget.free, 10_000);
-  await close();
 });
 
-test("a body that is far too large is not read", async () => {
+test("a body that is far too large is not read", async (context) => {
   const budget = new BodyBudget();
   const free = budget.free;
-  const { port, close } = await open(budget);
+  const { port } = await open(context, budget);
   const socket = connect(port, "127.0.0.1");
   socket.write(head("/now", "Content-Length: 1000000000000"));
   assert.match(await read(socket), /^HTTP\/1.1 413 /);
@@ -98,12 +98,11 @@ test("a body that is far too large is not read", async () => {
   await read(continued, /\r\n\r\n3$/);
   continued.destroy();
   assert.equal(budget.free, free);
-  await close();
 });
 
-test("bodies together are bounded: the next is told to come back", async () => {
+test("bodies together are bounded: the next is told to come back", async (context) => {
   const budget = new BodyBudget(2000);
-  const { port, release, close, waiting } = await open(budget);
+  const { port, release, waiting } = await open(context, budget);
   const holders = Array.from({ length: 2 }, () => connect(port, "127.0.0.1"));
   const held = holders.map((socket) => read(socket, /held$/));
   for (const socket of holders) socket.write(head("/hold", "Content-Length: 900") + "x".repeat(900));
@@ -118,12 +117,11 @@ test("bodies together are bounded: the next is told to come back", async () => {
   for (const answer of await Promise.all(held)) assert.match(answer, /^HTTP\/1.1 200/);
   assert.equal(budget.free, 2000);
   for (const socket of [...holders, next]) socket.destroy();
-  await close();
 });
 
-test("a client that goes away in the middle leaves nothing behind", async () => {
+test("a client that goes away in the middle leaves nothing behind", async (context) => {
   const budget = new BodyBudget(2000);
-  const { port, bugs, close } = await open(budget);
+  const { port, bugs } = await open(context, budget);
   for (let i = 0; i < 5; i++) {
     const socket = connect(port, "127.0.0.1");
     socket.write(head("/now", "Content-Length: 900") + "x".repeat(800));
@@ -132,5 +130,4 @@ test("a client that goes away in the middle leaves nothing behind", async () => 
     while (budget.free < 2000) await new Promise(setImmediate);
   }
   assert.deepEqual(bugs, []);
-  await close();
 });

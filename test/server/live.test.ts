@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 import {
@@ -16,22 +16,30 @@ import {
 import { Doors } from "../../src/server/listen.ts";
 import { LiveFeed } from "../../src/server/live-feed.ts";
 import { listen } from "../../src/server/server.ts";
-import { EventStream } from "./event-stream.ts";
+import { EventStream, type LiveEvent, type LiveRow } from "./event-stream.ts";
 import { NOON, openFixture } from "./fixture.ts";
 import { ScanEngine } from "./scan-engine.ts";
 
-async function open() {
+async function open(context: TestContext) {
   const fixture = await openFixture();
+  context.after(() => fixture.app.close());
   const [{ port }] = await listen(fixture.app, { hosts: ["127.0.0.1"], port: 0 });
   return { ...fixture, port };
+}
+
+/** The next event that holds only rows as wanted. */
+async function nextWith(stream: EventStream, wanted: (row: LiveRow) => boolean): Promise<LiveEvent> {
+  let event = await stream.next();
+  while (!event.rows.every(wanted)) event = await stream.next();
+  return event;
 }
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
 }
 
-test("first everything, then what changes, each in full", async () => {
-  const { app, engine, port, clock } = await open();
+test("first everything, then what changes, each in full", async (context) => {
+  const { engine, port, clock } = await open(context);
   engine.totals.set("humidity", { rejected: 2, duplicates: 1 });
   engine.add(
     "temperature",
@@ -67,7 +75,8 @@ test("first everything, then what changes, each in full", async () => {
   );
 
   engine.add("humidity", [NOON, 50]);
-  const update = await stream.next();
+  // Temperature moves by itself, each second.
+  const update = await nextWith(stream, ({ sensor }) => sensor === "humidity");
   assert.equal(update.name, "update");
   assert.deepEqual(
     update.rows.map((row) => [row.sensor, row.count, row.last, row.rejected]),
@@ -77,30 +86,31 @@ test("first everything, then what changes, each in full", async () => {
   engine.trouble = "the log cannot be reached";
   clock.advance(61_000); // nothing of the last minute is left: no event comes by itself
   engine.add("temperature", [NOON + 60_400, 8], [NOON - 1000, 3, true]);
-  let next = await stream.next();
-  while (next.rows.some((row) => row.sensor === "temperature" && row.count !== 7)) next = await stream.next();
+  const next = await nextWith(stream, ({ count }) => count === 7);
   assert.equal(next.data.trouble, "the log cannot be reached");
   assert.deepEqual((next.rows[0].spark as unknown[])[58], 8);
   stream.close();
   await until(() => engine.listeners === 0);
-  await app.close();
 });
 
-test("any number of changes at one time are one event, for all clients", async () => {
-  const { app, engine, port, clock } = await open();
+test("any number of changes at one time are one event, for all clients", async (context) => {
+  const { engine, port, clock } = await open(context);
   clock.set(NOON + 3_600_000); // the last minute is empty: nothing moves by itself
   const streams = await Promise.all(Array.from({ length: 5 }, () => EventStream.open(port)));
   for (const stream of streams) assert.equal((await stream.next()).name, "snapshot");
   for (let i = 0; i < 1000; i++) engine.add(i % 2 === 0 ? "temperature" : "pressure", [NOON + i, i]);
   for (const stream of streams) {
-    const { rows } = await stream.next();
-    assert.deepEqual(
-      rows.map(({ sensor, count }) => [sensor, count]),
-      [
-        ["temperature", 500],
-        ["pressure", 500],
-      ],
-    );
+    const counts: unknown[] = [];
+    let events = 0;
+    // One event; two where the first sensor alone took longer than a frame may.
+    for (; counts.length < 2; events++) {
+      counts.push(...(await stream.next()).rows.map(({ sensor, count }) => [sensor, count]));
+    }
+    assert.deepEqual(counts, [
+      ["temperature", 500],
+      ["pressure", 500],
+    ]);
+    assert.ok(events <= 2);
   }
   engine.add("humidity", [NOON, 1]);
   for (const stream of streams)
@@ -109,30 +119,28 @@ test("any number of changes at one time are one event, for all clients", async (
       ["humidity"],
     );
   for (const stream of streams) stream.close();
-  await app.close();
 });
 
-test("a sensor whose last minute moves comes by itself, a late reading shows in its sparkline", async () => {
-  const { app, engine, port, clock } = await open();
+test("a sensor whose last minute moves comes by itself, a late reading shows in its sparkline", async (context) => {
+  const { engine, port, clock } = await open(context);
   engine.add("temperature", [NOON, 5]);
   const stream = await EventStream.open(port);
   assert.equal((await stream.next()).rows[0].rate, 1 / 60);
   engine.add("temperature", [NOON - 30_000, 7, true]); // within the same second only the newest seconds are read anew …
-  const soon = await stream.next();
+  const soon = await nextWith(stream, ({ count }) => count === 2);
   assert.deepEqual([soon.rows[0].count, (soon.rows[0].spark as unknown[])[29]], [2, null]);
   clock.advance(1000);
-  const moved = await stream.next(); // … a second later all are, without any change
+  const moved = await nextWith(stream, ({ ageMs }) => ageMs === 1000); // … a second later all are, without any change
   assert.deepEqual(
     moved.rows.map(({ sensor }) => sensor),
     ["temperature"],
   );
   assert.deepEqual([moved.rows[0].ageMs, (moved.rows[0].spark as unknown[])[28]], [1000, 7]);
   stream.close();
-  await app.close();
 });
 
-test("the stream ends with the server, and the server does not wait for it", async () => {
-  const { app, port, engine } = await open();
+test("the stream ends with the server, and the server does not wait for it", async (context) => {
+  const { app, port, engine } = await open(context);
   const streams = await Promise.all([EventStream.open(port), EventStream.open(port)]);
   for (const stream of streams) await stream.next();
   await app.close();
@@ -140,8 +148,8 @@ test("the stream ends with the server, and the server does not wait for it", asy
   assert.equal(engine.listeners, 0);
 });
 
-test("HEAD has no stream; too many clients are told to come back", async () => {
-  const { app, port } = await open();
+test("HEAD has no stream; too many clients are told to come back", async (context) => {
+  const { app, port } = await open(context);
   const head = await app.inject({ method: "HEAD", url: "/live" });
   assert.equal(head.statusCode, 200);
   assert.match(String(head.headers["content-type"]), /^text\/event-stream/);
@@ -157,11 +165,10 @@ test("HEAD has no stream; too many clients are told to come back", async () => {
     again = await EventStream.open(port);
   }
   for (const stream of [...streams, again, refused]) stream.close();
-  await app.close();
 });
 
-test("when the engine cannot be read the clients are cut, and only a bug is reported as one", async () => {
-  const { app, port, engine, bugs } = await open();
+test("when the engine cannot be read the clients are cut, and only a bug is reported as one", async (context) => {
+  const { port, engine, bugs } = await open(context);
   const failures = [new TidemarkError("history-corrupt", "Cannot read page 5"), new Error("BUG: count=-1")];
   for (const failure of failures) {
     const stream = await EventStream.open(port);
@@ -172,11 +179,10 @@ test("when the engine cannot be read the clients are cut, and only a bug is repo
     engine.failure = null;
   }
   assert.deepEqual(bugs, [failures[1]]);
-  await app.close();
 });
 
 /** A feed of its own with a door, for what has to be looked at from the inside. */
-async function openFeed(engine: ScanEngine) {
+async function openFeed(context: TestContext, engine: ScanEngine) {
   const feed = new LiveFeed(engine, new ManualClock(NOON), (error) => {
     throw error;
   });
@@ -187,14 +193,18 @@ async function openFeed(engine: ScanEngine) {
     response.write(feed.greeting());
     feed.join(response);
   }, false);
+  context.after(() => {
+    feed.close();
+    return doors.close();
+  });
   const [{ port }] = await doors.open({ hosts: ["127.0.0.1"], port: 0 });
   return { feed, responses, port, doors };
 }
 
-test("who does not read loses frames, not memory, and gets a snapshot once it reads again", async () => {
-  const sensors = Array.from({ length: 300 }, (_, i) => `sensor-${i}-${"x".repeat(200)}`);
+test("who does not read loses frames, not memory, and gets a snapshot once it reads again", async (context) => {
+  const sensors = Array.from({ length: 10 }, (_, i) => `${i}-${"x".repeat(100_000)}`); // frames of a megabyte that cost little
   const engine = new ScanEngine(sensors);
-  const { feed, responses, port, doors } = await openFeed(engine);
+  const { feed, responses, port } = await openFeed(context, engine);
   const slow = await EventStream.open(port);
   const fast = await EventStream.open(port);
   const [behind] = responses;
@@ -222,13 +232,11 @@ test("who does not read loses frames, not memory, and gets a snapshot once it re
   slow.close();
   fast.close();
   await until(() => feed.clients === 0);
-  feed.close();
-  await doors.close();
 });
 
 test("heartbeats for the quiet, an end for the stuck", async (context) => {
   const engine = new ScanEngine();
-  const { feed, responses, port, doors } = await openFeed(engine);
+  const { feed, responses, port } = await openFeed(context, engine);
   context.mock.timers.enable({ apis: ["setInterval"] });
   let now = performance.now();
   context.mock.method(performance, "now", () => now);
@@ -257,12 +265,10 @@ test("heartbeats for the quiet, an end for the stuck", async (context) => {
   assert.equal(feed.clients, 1);
   stuck.destroy();
   stream.close();
-  feed.close();
   context.mock.timers.reset();
-  await doors.close();
 });
 
-test("a frame that costs too much goes on in the next, and nobody is left out", async () => {
+test("a frame that costs too much goes on in the next, and nobody is left out", async (context) => {
   const sensors = Array.from({ length: LIVE_SENSORS_MAX + 5 }, (_, i) => `s${i}`);
   class SlowEngine extends ScanEngine {
     override status(sensor: string) {
@@ -272,7 +278,7 @@ test("a frame that costs too much goes on in the next, and nobody is left out", 
     }
   }
   const engine = new SlowEngine(sensors);
-  const { feed, port, doors } = await openFeed(engine);
+  const { port } = await openFeed(context, engine);
   const stream = await EventStream.open(port);
   const snapshot = await stream.next();
   assert.equal(snapshot.rows.length, LIVE_SENSORS_MAX);
@@ -287,6 +293,4 @@ test("a frame that costs too much goes on in the next, and nobody is left out", 
   assert.deepEqual(seen, sensors.slice(0, 12));
   assert.ok(events > 1);
   stream.close();
-  feed.close();
-  await doors.close();
 });

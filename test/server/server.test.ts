@@ -2,14 +2,22 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import type { FastifyInstance } from "fastify";
 import { COMPUTE_BODY_BYTES_MAX, HEADERS_BYTES_MAX } from "../../src/server/limits.ts";
+import type { ServerOptions } from "../../src/server/server.ts";
 import { listen } from "../../src/server/server.ts";
-import { openFixture } from "./fixture.ts";
+import { type Fixture, openFixture } from "./fixture.ts";
 
 const TOKEN = "0123456789abcdef";
 const ROUTES = ["/sensors", "/quarantine", "/rejections", "/docs/ERRORS.md"];
+
+/** A server that is closed whatever becomes of the test. */
+async function open(context: TestContext, options: Partial<ServerOptions> = {}): Promise<Fixture> {
+  const fixture = await openFixture(options);
+  context.after(() => fixture.app.close());
+  return fixture;
+}
 
 function problemOf(response: { headers: Record<string, unknown>; json: () => Record<string, unknown> }) {
   assert.match(String(response.headers["content-type"]), /^application\/problem\+json; charset=utf-8$/);
@@ -19,8 +27,8 @@ function problemOf(response: { headers: Record<string, unknown>; json: () => Rec
   return body;
 }
 
-test("with a token every route asks for it, except the probes", async () => {
-  const { app } = await openFixture({ token: TOKEN });
+test("with a token every route asks for it, except the probes", async (context) => {
+  const { app } = await open(context, { token: TOKEN });
   const wrong = [
     "",
     "Bearer",
@@ -51,11 +59,10 @@ test("with a token every route asks for it, except the probes", async () => {
     assert.equal(answer.statusCode, 200);
   }
   for (const url of ["/livez", "/readyz"]) assert.equal((await app.inject(url)).statusCode, 200);
-  await app.close();
 });
 
-test("without a token no other site's page gets in, programs do", async () => {
-  const { app, log } = await openFixture();
+test("without a token no other site's page gets in, programs do", async (context) => {
+  const { app, log } = await open(context);
   const post = (headers: Record<string, string>) =>
     app.inject({ method: "POST", url: "/readings/temperature", payload: "42", headers });
   for (const host of ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "127.1.2.3", "LOCALHOST"]) {
@@ -79,11 +86,9 @@ test("without a token no other site's page gets in, programs do", async () => {
     assert.equal(await statusAs(port, host), 403, host);
   }
   assert.equal(await statusAs(port, `localhost:${port}`), 200);
-  await app.close();
-  const { app: open } = await openFixture({ allowAnonymous: true });
-  const [address] = await listen(open, { hosts: ["127.0.0.1"], port: 0 });
+  const { app: anonymous } = await open(context, { allowAnonymous: true });
+  const [address] = await listen(anonymous, { hosts: ["127.0.0.1"], port: 0 });
   assert.equal(await statusAs(address.port, "tidemark.example"), 200);
-  await open.close();
 });
 
 /** The status of GET /sensors under a name. */
@@ -99,8 +104,8 @@ function statusAs(port: number, host: string): Promise<number | undefined> {
   });
 }
 
-test("probes", async () => {
-  const { app, engine } = await openFixture();
+test("probes", async (context) => {
+  const { app, engine } = await open(context);
   assert.deepEqual((await app.inject("/livez")).json(), { status: "alive" });
   assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready" });
   engine.trouble = "the log cannot be reached";
@@ -111,11 +116,10 @@ test("probes", async () => {
   const { code, detail, retryable } = problemOf(response);
   assert.deepEqual([code, retryable], ["not-ready", true]);
   assert.equal(detail, "Cannot take in readings: the log cannot be reached");
-  await app.close();
 });
 
-test("paths and methods that there are not", async () => {
-  const { app, bugs } = await openFixture();
+test("paths and methods that there are not", async (context) => {
+  const { app, bugs } = await open(context);
   for (const url of ["/nowhere", "/", "/compute", "/compute/metrics/", "/readings", "/readings/a/b", "/..%2f", "//"]) {
     for (const method of ["GET", "POST", "DELETE"] as const) {
       const payload = method === "GET" ? undefined : "{not json";
@@ -162,7 +166,6 @@ test("paths and methods that there are not", async () => {
     assert.equal(problemOf(response).code, "request-invalid");
   }
   assert.deepEqual(bugs, []);
-  await app.close();
 });
 
 /** What a server says to these bytes until it closes. */
@@ -178,8 +181,8 @@ function exchange(port: number, bytes: string): Promise<string> {
   });
 }
 
-test("what is no HTTP is told so", async () => {
-  const { app } = await openFixture();
+test("what is no HTTP is told so", async (context) => {
+  const { app } = await open(context);
   const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
   const cases: [string, number, string][] = [
     ["nonsense\r\n\r\n", 400, "request-invalid"],
@@ -196,11 +199,10 @@ test("what is no HTTP is told so", async () => {
     assert.ok(head.startsWith(`HTTP/1.1 ${status} `), text);
     assert.equal(JSON.parse(body).code, code);
   }
-  await app.close();
 });
 
-test("closing answers what has begun, closes idle connections, takes in nothing new", async () => {
-  const { app, log } = await openFixture();
+test("closing answers what has begun, closes idle connections, takes in nothing new", async (context) => {
+  const { app, log } = await open(context);
   const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
   let durable = (): void => {};
   log.hold = new Promise((resolve) => {
@@ -232,8 +234,8 @@ test("closing answers what has begun, closes idle connections, takes in nothing 
   await closing;
 });
 
-test("a client that waits with its whole body reads the answer to one that is too large", async () => {
-  const { app } = await openFixture();
+test("a client that waits with its whole body reads the answer to one that is too large", async (context) => {
+  const { app } = await open(context);
   const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
   const body = "x".repeat(4 * 1024 * 1024);
   for (let i = 0; i < 5; i++) {
@@ -242,14 +244,12 @@ test("a client that waits with its whole body reads the answer to one that is to
     const { errors } = (await response.json()) as { errors: string[] };
     assert.match(errors[0], new RegExp(`<= ${COMPUTE_BODY_BYTES_MAX} bytes, was ${body.length}$`));
   }
-  await app.close();
 });
 
-test("the server shows the page that its problems link to", async () => {
-  const { app } = await openFixture();
+test("the server shows the page that its problems link to", async (context) => {
+  const { app } = await open(context);
   const docs = await page(app);
   for (const code of ["not-found", "log-full", "internal"]) assert.ok(docs.includes(`\n### ${code}\n`), code);
-  await app.close();
 });
 
 async function page(app: FastifyInstance): Promise<string> {

@@ -35,6 +35,8 @@ export class Distribution {
   #counts = new Float64Array(FIRST_CAPACITY);
   #shift = 28;
   #distinct = 0;
+  /** What `sorted` found, until something is added. */
+  #sorted: { readonly keys: Float64Array; readonly counts: Float64Array } | null = null;
   /** Readings in it. */
   count = 0;
 
@@ -64,6 +66,7 @@ export class Distribution {
   }
 
   #addKey(key: number, times: number): void {
+    this.#sorted = null;
     floats[0] = key;
     const keys = this.#keys;
     const counts = this.#counts;
@@ -118,15 +121,17 @@ export class Distribution {
     }
   }
 
-  /** Distinct values (or edges) ascending, with their counts. */
-  sorted(): { keys: Float64Array; counts: Float64Array } {
+  /** Distinct values (or edges) ascending, with their counts. Not to be changed. */
+  sorted(): { readonly keys: Float64Array; readonly counts: Float64Array } {
+    if (this.#sorted !== null) return this.#sorted;
     const keys = new Float64Array(this.#distinct);
     let n = 0;
     for (let i = 0; i < this.#keys.length; i++) if (this.#counts[i] > 0) keys[n++] = this.#keys[i];
     keys.sort();
     const counts = new Float64Array(n);
     for (let i = 0; i < n; i++) counts[i] = this.#countOf(keys[i]);
-    return { keys, counts };
+    this.#sorted = { keys, counts };
+    return this.#sorted;
   }
 
   #countOf(key: number): number {

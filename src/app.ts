@@ -41,6 +41,8 @@ export async function openCore(settings: CoreSettings, clock: Clock = systemCloc
     undo.push(() => lock.release());
     const log = await openLog(settings.log, settings, clock);
     undo.push(() => log.close());
+    // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.
+    await log.open(settings.sensors);
     const db = Database.open(settings.data);
     undo.push(() => db.close());
     const checkpointer = new Checkpointer(db.file);

@@ -6,6 +6,8 @@ export interface Line {
   readonly name: string;
   /** Tidemark itself: the others are compared with the nearest of these above them. */
   readonly ours?: boolean;
+  /** Tidemark in another mode: shown, compared with nothing. */
+  readonly variant?: boolean;
   readonly laps: readonly number[];
   /** CPU time, memory, what it leaves out: shown beside the figure. */
   readonly remark?: string;
@@ -71,7 +73,7 @@ export function rowsOf(table: Table): string[][] {
   return table.lines.map((line) => {
     if (line.ours) ours = line;
     const { min, max } = spread(line.laps);
-    const compared = line.ours || ours === undefined ? "" : `${figure(ratio(table, ours, line))} ×`;
+    const compared = line.ours || line.variant || ours === undefined ? "" : `${figure(ratio(table, ours, line))} ×`;
     const range = line.laps.length > 1 ? `${figure(min)} – ${figure(max)}` : "";
     return [line.name, figure(median(line.laps)), range, String(line.laps.length), compared, line.remark ?? ""];
   });

@@ -1,6 +1,12 @@
-/** The rows of the bench, in the order they run. */
+/** The rows of the bench, in the order they run: those that need the broker first, one after the other. */
 import type { Row } from "../harness/bench.ts";
+import { http } from "./http.ts";
 import { json } from "./json.ts";
 import { kafka } from "./kafka.ts";
+import { live } from "./live.ts";
+import { log } from "./log.ts";
+import { older } from "./older.ts";
+import { start } from "./start.ts";
+import { window } from "./window.ts";
 
-export const ROWS: readonly Row[] = [kafka, json];
+export const ROWS: readonly Row[] = [kafka, json, older, log, window, http, live, start];

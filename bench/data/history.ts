@@ -1,0 +1,92 @@
+/** Histories made without a log: records go the pipeline's own way (decode, identity, clocks, fold, commit), only faster than a log brings them. */
+import { systemClock } from "../../src/core/clock.ts";
+import { Records } from "../../src/core/records.ts";
+import { openZone } from "../../src/core/zone.ts";
+import { Ingest } from "../../src/pipeline/ingest.ts";
+import { type PartitionState, type SensorState, State } from "../../src/pipeline/state.ts";
+import { Database } from "../../src/rollups/database.ts";
+
+/** As the pipeline commits (limits.ts, pipeline.ts). */
+const COMMIT_READINGS = 1_000_000;
+const WAITING_BYTES_MAX = 32 * 1024 * 1024;
+
+export interface Written {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly commits: number;
+  /** Handed to the store by all commits. */
+  readonly bytesWritten: number;
+  /** Key and value bytes of the records. */
+  readonly payloadBytes: number;
+}
+
+/** An open data directory that takes records by hand. */
+export class HistoryBuilder {
+  readonly state: State;
+  readonly #db: Database;
+  readonly #ingest: Ingest;
+  readonly #partitions = new Map<string, PartitionState>();
+  readonly #records = new Records(16_384);
+  #payloadBytes = 0;
+  #ms = 0;
+  #cpuMicros = 0;
+
+  constructor(directory: string) {
+    this.#db = Database.open(directory);
+    this.state = new State(this.#db);
+    this.#ingest = new Ingest(this.state, { clock: systemClock, zone: openZone("UTC"), clockAheadMs: 300_000 });
+  }
+
+  sensor(name: string): SensorState {
+    return this.state.openSensor(name);
+  }
+
+  /** Lets `fill` make a batch (not timed), takes it in and commits when it is time (timed). */
+  async take(name: string, fill: (records: Records) => number): Promise<void> {
+    let partition = this.#partitions.get(name);
+    if (partition === undefined) {
+      [partition] = this.state.openTopic({ name, id: `bench-${name}`, partitions: [0] });
+      this.#partitions.set(name, partition);
+    }
+    this.#payloadBytes += fill(this.#records);
+    const sensor = this.sensor(name);
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    this.#ingest.take(this.#records, sensor, partition);
+    partition.next = this.#records.nextOffset;
+    if (this.#ingest.waiting >= COMMIT_READINGS || this.state.waitingBytes >= WAITING_BYTES_MAX) await this.#commit();
+    this.#ms += performance.now() - start;
+    this.#cpuMicros += sum(process.cpuUsage(cpu));
+  }
+
+  async #commit(): Promise<void> {
+    await this.state.commit();
+    this.#ingest.waiting = 0;
+    // In the product a worker thread does this.
+    this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+  }
+
+  /** Commits what waits. */
+  async finish(): Promise<Written> {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    await this.#commit();
+    this.#ms += performance.now() - start;
+    this.#cpuMicros += sum(process.cpuUsage(cpu));
+    return {
+      seconds: this.#ms / 1000,
+      cpuSeconds: this.#cpuMicros / 1e6,
+      commits: this.state.commits,
+      bytesWritten: this.state.bytesWritten,
+      payloadBytes: this.#payloadBytes,
+    };
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function sum({ user, system }: NodeJS.CpuUsage): number {
+  return user + system;
+}

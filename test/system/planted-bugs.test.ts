@@ -1,0 +1,203 @@
+/** Bugs planted in copies of the sources: the comparison with the oracle must find every one of them, and nothing in the copy without one. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "../../src/core/clock.ts";
+import { createHistory } from "../oracle/generator.ts";
+import { copyWith, type PlantedBug } from "../torture/broken-copy.ts";
+import { crashRun } from "../torture/crash-run.ts";
+import { embeddedContents } from "../torture/log-contents.ts";
+import { lanesOf } from "../torture/requests.ts";
+import type { SimulationOptions } from "../torture/simulate.ts";
+
+const OPTIONS: SimulationOptions = { seed: 1, readings: 3000, log: "kafka", windows: 30 };
+
+interface Planted extends PlantedBug {
+  readonly log?: SimulationOptions["log"];
+  readonly seed?: number;
+}
+
+const EARLY_OFFSETS: Planted = {
+  name: "offsets are committed one commit before their pages",
+  file: "src/pipeline/state.ts",
+  changes: [
+    [
+      "for (const part of [this.history.write(), ",
+      "for (const part of [this.commits % 2 === 0 ? [] : this.history.write(), ",
+    ],
+    ["    this.history.committed();\n", "    if (this.commits % 2 === 1) this.history.committed();\n"],
+  ],
+};
+
+const BUGS: readonly Planted[] = [
+  EARLY_OFFSETS,
+  {
+    name: "partition 1 is ignored",
+    file: "src/pipeline/pipeline.ts",
+    changes: [
+      [
+        "const sensor = this.#sensor(fetched.topic);",
+        "const sensor = this.#sensor(fetched.topic);\n    if (fetched.partition === 1) return null;",
+      ],
+    ],
+  },
+  {
+    name: "sequences that leave a device's edge are forgotten",
+    file: "src/pipeline/devices.ts",
+    changes: [["if (bits !== 0) this.#seen.addWord(this.edgeBoot[slot], base / 32 + w, bits);", "void bits;"]],
+  },
+  {
+    name: "a delta does not say which sequences are new",
+    file: "src/pipeline/devices.ts",
+    changes: [["if (word < this.changedWord[slot]) this.changedWord[slot] = word;", ""]],
+  },
+  {
+    name: "late readings are not merged into their minute",
+    file: "src/rollups/history.ts",
+    changes: [
+      [
+        "if ((seconds.staleMinutes & (1 << m)) === 0) continue;",
+        "if ((seconds.staleMinutes & (1 << m)) === 0 || (minutes.buckets?.count[firstMinute + m - hour * 60] ?? 0) > 0) continue;",
+      ],
+    ],
+  },
+  {
+    name: "a page forgets its last value when it is written",
+    file: "src/rollups/page-codec.ts",
+    changes: [
+      [
+        "out.unsigned(Math.round(values[i] * scale) - low, width);",
+        "out.unsigned(i === n - 1 ? 0 : Math.round(values[i] * scale) - low, width);",
+      ],
+    ],
+  },
+  {
+    name: "sums drop what rounding loses",
+    file: "src/metrics/exact-sum.ts",
+    changes: [["carry = part - (total - virtual) + (carry - virtual);", "carry = 0 * virtual;"]],
+  },
+  {
+    name: "a sequence that begins anew starts no boot",
+    file: "src/pipeline/identity.ts",
+    changes: [
+      ["if (impossible || this.#isHeld(slot, sequence, time)) return false;", "if (!impossible) return false;"],
+    ],
+  },
+  {
+    name: "readings in quarantine move the device's newest time",
+    file: "src/pipeline/ingest.ts",
+    changes: [
+      [
+        "      if (impossible) {\n",
+        "      if (impossible) {\n        devices.newest[slot] = Math.max(devices.newest[slot], t);\n",
+      ],
+    ],
+  },
+  {
+    name: "clocks are judged against the time of reading, not the log's",
+    file: "src/pipeline/ingest.ts",
+    changes: [["if (appendTime) latestMs = timestamp[i] + aheadMs;", ""]],
+    log: "kafka-append",
+  },
+  {
+    name: "a recreated topic is taken for a replay",
+    file: "src/pipeline/state.ts",
+    changes: [["known !== undefined && known.topicId === topic.id", "known !== undefined"]],
+  },
+  {
+    name: "explicit ids are forgotten when they are committed",
+    file: "src/pipeline/explicit-ids.ts",
+    changes: [
+      ["for (const key of this.#pending.keys()) this.#recent.add(key);", ""],
+      ["this.#db.guarded(() => this.#insert.run(sensor, digest));", "void sensor;"],
+    ],
+  },
+];
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs a simulation of the sources in `directory`. */
+function simulated(directory: string, options: SimulationOptions): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const script = join(directory, "test", "torture", "simulate.ts");
+    const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    const keep = (chunk: Buffer): void => {
+      output = (output + chunk.toString("utf8")).slice(-4000);
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output: output.trim() }));
+  });
+}
+
+async function inCopy<T>(bug: PlantedBug | null, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-planted-"));
+  try {
+    copyWith(directory, bug);
+    return await work(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+test("planted bugs are found by the comparison with the oracle", { concurrency: 2 }, async (t) => {
+  const runs = BUGS.map(async (bug) => {
+    const { log = OPTIONS.log, seed = OPTIONS.seed } = bug;
+    await t.test(`finds: ${bug.name}`, async (t) => {
+      const { code, output } = await inCopy(bug, (directory) => simulated(directory, { ...OPTIONS, log, seed }));
+      assert.equal(code, 1, `not found: ${output}`);
+      assert.match(output, /^AssertionError/, `it ended, but not by the comparison: ${output}`);
+      t.diagnostic(output.split("\n", 1)[0]);
+    });
+  });
+  for (const log of ["kafka", "kafka-append"] as const) {
+    runs.push(
+      t.test(`finds nothing in a copy without a bug: ${log}`, async (t) => {
+        const { code, output } = await inCopy(null, (directory) => simulated(directory, { ...OPTIONS, log }));
+        assert.equal(code, 0, output);
+        t.diagnostic(output);
+      }),
+    );
+  }
+  await Promise.all(runs);
+});
+
+test("kill -9 of a real process finds it too: offsets are committed before their pages", async (t) => {
+  const data = mkdtempSync(join(tmpdir(), "tidemark-crash-"));
+  t.after(() => rmSync(data, { recursive: true, force: true }));
+  const seed = 51;
+  const history = createHistory({
+    seed,
+    readings: 3000,
+    nowMs: systemClock.now(),
+    log: "embedded",
+    clock: "still",
+    order: "any",
+    partitions: 2,
+  });
+  const { sensors, zone } = history.options;
+  const crash = inCopy(EARLY_OFFSETS, (sources) =>
+    crashRun({
+      history,
+      seed,
+      lanes: lanesOf(history, seed).lanes,
+      process: { data, sensors, zone, sources },
+      kills: 4,
+      windows: 40,
+      contents: () => embeddedContents(data, sensors, systemClock.now()),
+    }),
+  );
+  await assert.rejects(crash, (error: unknown) => {
+    assert.ok(error instanceof assert.AssertionError, String(error));
+    t.diagnostic(error.message.split("\n", 1)[0]);
+    return true;
+  });
+});

@@ -1,0 +1,30 @@
+/** A copy of the sources with one bug planted in it. */
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const COPIED = ["src", "package.json", "test/oracle", "test/simulation", "test/torture"];
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly file: string;
+  /** Texts that stand in the file exactly once, and what stands there instead. */
+  readonly changes: readonly (readonly [from: string, to: string])[];
+}
+
+/** Copies the sources into `directory` and plants the bug. @throws Error when a text is not there exactly once: then the bug was not planted */
+export function copyWith(directory: string, bug: PlantedBug | null): void {
+  mkdirSync(join(directory, "test"), { recursive: true });
+  for (const path of COPIED) cpSync(join(ROOT, path), join(directory, path), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+  if (bug === null) return;
+  const path = join(directory, bug.file);
+  let text = readFileSync(path, "utf8");
+  for (const [from, to] of bug.changes) {
+    const count = text.split(from).length - 1;
+    if (count !== 1)
+      throw new Error(`Cannot plant "${bug.name}": ${bug.file} must have this once, has it ${count} times: ${from}`);
+    text = text.replace(from, () => to);
+  }
+  writeFileSync(path, text);
+}

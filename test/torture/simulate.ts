@@ -1,0 +1,31 @@
+/**
+ * `node test/torture/simulate.ts '{"seed":1,"readings":3000,"log":"kafka","windows":40}'`: one simulation of the pipeline against the oracle.
+ * Prints what it compared, or the first difference on stderr with exit code 1. A process of its own: it can be run in a broken copy of the sources.
+ */
+import { createHistory } from "../oracle/generator.ts";
+import { Simulation } from "../simulation/simulation.ts";
+import { withEpilogue } from "./epilogue.ts";
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly readings: number;
+  readonly log: "kafka" | "kafka-append" | "embedded";
+  readonly windows: number;
+}
+
+/** An instant that all runs of a seed share. */
+const NOW_MS = 1_750_000_000_000;
+
+export async function simulate({ seed, readings, log, windows }: SimulationOptions): Promise<string> {
+  const history = createHistory({ seed, readings, nowMs: NOW_MS + seed * 7_777_777, log, replays: true });
+  return JSON.stringify(await new Simulation(withEpilogue(history)).run(windows));
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await simulate(JSON.parse(process.argv[2] ?? "null") as SimulationOptions));
+  } catch (error) {
+    console.error(error instanceof Error ? `${error.name}: ${error.message}` : error);
+    process.exitCode = 1;
+  }
+}

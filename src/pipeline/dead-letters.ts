@@ -82,9 +82,11 @@ abstract class DeadLetters<T extends { readonly id: number; readonly sensor: num
     const rows = sensor === undefined ? this.#list.all(after, most) : this.#listOf.all(sensor, after, most);
     const items = rows.map((row) => this.fromRow(row)).filter((row) => !this.#removed.has(row.id));
     items.length = Math.min(items.length, limit);
+    // In the middle of a commit pending rows are in the table already.
+    const listed = items.at(-1)?.id ?? after;
     for (const row of this.pending) {
       if (items.length >= limit) break;
-      if (row.id > after && (sensor === undefined || row.sensor === sensor)) items.push(row);
+      if (row.id > listed && (sensor === undefined || row.sensor === sensor)) items.push(row);
     }
     return items;
   }

@@ -196,7 +196,8 @@ export class State {
     const idle = this.devices.idlest();
     this.db.begin();
     try {
-      for (const part of [this.history.write(), this.seen.write(), this.ids.write(), this.#writeDevices(delta, idle)]) {
+      const parts = [this.history, this.seen, this.ids, this.boots, this.quarantine, this.rejections];
+      for (const part of [...parts.map((whole) => whole.write()), this.#writeDevices(delta, idle)]) {
         for (const written of part) {
           bytes += written;
           if (performance.now() < sliceEnd) continue;
@@ -204,10 +205,7 @@ export class State {
           sliceEnd = performance.now() + COMMIT_SLICE_MS;
         }
       }
-      this.boots.write();
       this.db.guarded(() => {
-        for (const _ of this.quarantine.write()) bytes += 100;
-        for (const _ of this.rejections.write()) bytes += 100;
         const dropped = this.rejections.makeRoom();
         const first = this.sensors.values().next().value;
         if (dropped > 0 && first !== undefined) {

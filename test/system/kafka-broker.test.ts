@@ -20,7 +20,7 @@ function isOpen(port: number): Promise<boolean> {
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-  test(`${signal} to its owner ends the broker`, { skip: skipWithoutOwnKafka(), timeout: 120_000 }, async () => {
+  test(`${signal} to its owner ends the broker`, { skip: skipWithoutOwnKafka(), timeout: 400_000 }, async () => {
     const owner = spawn(process.execPath, [join(import.meta.dirname, "..", "kafka", "serve.ts")], {
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -20,7 +20,7 @@ const numbers = (count: number, first = 0): NewRecord[] =>
   Array.from({ length: count }, (_, i) => record(String(first + i)));
 const texts = (count: number, first = 0): string[] => Array.from({ length: count }, (_, i) => String(first + i));
 
-describe("a broker in trouble", { skip: skipWithoutOwnKafka(), timeout: 150_000 }, () => {
+describe("a broker in trouble", { skip: skipWithoutOwnKafka(), timeout: 600_000 }, () => {
   let broker: Broker;
   let log: KafkaLog;
 
@@ -174,7 +174,7 @@ describe("a broker in trouble", { skip: skipWithoutOwnKafka(), timeout: 150_000 
 
 test("leaders that change, by death and by election: every record once, in order", {
   skip: skipWithoutOwnKafka(),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   // The first partition's leader returns to node 2 by itself, while node 1 lives on and says that it leads no more.
   const config = { "leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0" };
@@ -222,7 +222,7 @@ test("leaders that change, by death and by election: every record once, in order
   await first.stop();
 });
 
-test("a broker that asks for a password", { skip: skipWithoutOwnKafka(), timeout: 60_000 }, async () => {
+test("a broker that asks for a password", { skip: skipWithoutOwnKafka(), timeout: 300_000 }, async () => {
   const sasl = { mechanism: "PLAIN", username: "tidemark", password: "secret" } as const;
   const module = "org.apache.kafka.common.security.plain.PlainLoginModule required";
   const broker = await startBroker({

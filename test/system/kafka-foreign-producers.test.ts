@@ -40,7 +40,7 @@ function payload(random: Random, mayBeAbsent: boolean): string | null {
   return String(random.integer(0, 100));
 }
 
-describe("foreign producers", { skip: skipWithoutKafka(), timeout: 150_000 }, () => {
+describe("foreign producers", { skip: skipWithoutKafka(), timeout: 400_000 }, () => {
   let broker: Awaited<ReturnType<typeof sharedBroker>>;
   let log: KafkaLog;
 

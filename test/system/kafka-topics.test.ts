@@ -21,7 +21,7 @@ const numbers = (count: number, first = 0): NewRecord[] =>
   Array.from({ length: count }, (_, i) => record(String(first + i)));
 const texts = (count: number, first = 0): string[] => Array.from({ length: count }, (_, i) => String(first + i));
 
-describe("topics", { skip: skipWithoutKafka(), timeout: 120_000 }, () => {
+describe("topics", { skip: skipWithoutKafka(), timeout: 400_000 }, () => {
   let broker: Awaited<ReturnType<typeof sharedBroker>>;
   let log: KafkaLog;
   let admin: Admin;

@@ -13,7 +13,7 @@ import { values } from "../suites/log-suite.ts";
 
 const PARTITIONS = 2;
 
-describe("transactions", { skip: skipWithoutKafka(), timeout: 120_000 }, () => {
+describe("transactions", { skip: skipWithoutKafka(), timeout: 400_000 }, () => {
   let broker: Awaited<ReturnType<typeof sharedBroker>>;
   let log: KafkaLog;
 

@@ -1,6 +1,10 @@
 /** Writes how far the history has come as a consumer group's offsets, so that Kafka's own tools show lag. Nothing reads them; nothing waits for them. */
 import type { Position } from "../log.ts";
 import type { KafkaClient } from "./client.ts";
+import { type Pause, retryMs } from "./pause.ts";
+
+/** A cluster that never had a group makes its coordinator at the first question, and says no to it. The next commit comes soon anyway. */
+const WRITE_TRIES = 6;
 
 export class GroupOffsets {
   readonly #client: KafkaClient;
@@ -8,12 +12,16 @@ export class GroupOffsets {
   /** What is to be written next, by topic and partition: a later position replaces one that has not been written. */
   #next = new Map<string, Position>();
   #writing: Promise<void> | null = null;
-  /** Writes that failed: the tools show an older position until the next one. */
+  /** Writes that failed for good: the tools show an older position until the next one. */
   errors = 0;
+  readonly #pause: Pause;
+  readonly #stop: AbortSignal;
 
-  constructor(client: KafkaClient, groupId: string) {
+  constructor(client: KafkaClient, groupId: string, pause: Pause, stop: AbortSignal) {
     this.#client = client;
     this.#groupId = groupId;
+    this.#pause = pause;
+    this.#stop = stop;
   }
 
   note(positions: readonly Position[]): void {
@@ -25,13 +33,21 @@ export class GroupOffsets {
     while (this.#next.size > 0) {
       const positions = [...this.#next.values()];
       this.#next = new Map();
-      try {
-        await this.#client.commitOffsets(this.#groupId, byTopic(positions));
-      } catch {
-        this.errors++;
-      }
+      if (!(await this.#commit(positions))) this.errors++;
     }
     this.#writing = null;
+  }
+
+  async #commit(positions: readonly Position[]): Promise<boolean> {
+    for (let failures = 1; failures <= WRITE_TRIES && !this.#stop.aborted; failures++) {
+      try {
+        await this.#client.commitOffsets(this.#groupId, byTopic(positions));
+        return true;
+      } catch {
+        await this.#pause(retryMs(failures), this.#stop);
+      }
+    }
+    return false;
   }
 
   /** Resolves when nothing is being written. */

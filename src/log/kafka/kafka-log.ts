@@ -77,7 +77,7 @@ export class KafkaLog implements Log {
     this.#at = `Kafka at ${options.bootstrap.join(", ")}`;
     this.#client = new KafkaClient({ clientId: "tidemark", ...address });
     this.#appender = new Appender(this.#client, (topic, partition, end) => this.#heardOf(topic, partition, end));
-    this.#groupOffsets = new GroupOffsets(this.#client, groupId);
+    this.#groupOffsets = new GroupOffsets(this.#client, groupId, pause, this.#stop.signal);
   }
 
   /** Group offset writes that failed, since the start. */

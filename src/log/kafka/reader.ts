@@ -40,7 +40,9 @@ export class KafkaReader implements LogReader {
   #turns: Track[];
   /** Leaders that are being asked. */
   readonly #feeds = new Set<number>();
-  #tasks: Promise<void>[] = [];
+  /** What runs: the supervisor and a feed per leader. A bug in one of them is nobody's to catch, and ends the process. */
+  readonly #tasks = new Set<Promise<void>>();
+  #started = false;
   readonly #ready: KafkaFetched[] = [];
   /** Made when asked for: callers ask for each batch. */
   #ends: Position[] | null = null;
@@ -71,13 +73,14 @@ export class KafkaReader implements LogReader {
   }
 
   async read(signal?: AbortSignal): Promise<Fetched | null> {
-    if (this.#tasks.length === 0) this.#tasks.push(this.#supervise());
+    if (!this.#started) this.#run(this.#supervise());
+    this.#started = true;
     while (!this.#stop.signal.aborted && signal?.aborted !== true) {
       const fetched = this.#ready.shift();
       if (fetched !== undefined) {
         fetched.onTaken();
         await turn(); // lets the next request leave before the caller decodes, which holds the thread
-        return fetched;
+        return this.#stop.signal.aborted ? null : fetched;
       }
       if (this.#failure !== null) throw this.#failure;
       this.#throwInterruption();
@@ -108,6 +111,11 @@ export class KafkaReader implements LogReader {
     await this.#fetcher.close();
     await Promise.all(this.#tasks);
     this.#onClosed();
+  }
+
+  #run(task: Promise<void>): void {
+    const running = task.finally(() => this.#tasks.delete(running));
+    this.#tasks.add(running);
   }
 
   get #over(): boolean {
@@ -174,7 +182,7 @@ export class KafkaReader implements LogReader {
     for (const leader of new Set(this.#tracks.map((track) => track.leader))) {
       if (leader === NOWHERE || this.#feeds.has(leader) || this.#over) continue;
       this.#feeds.add(leader);
-      this.#tasks.push(this.#feed(leader));
+      this.#run(this.#feed(leader));
     }
   }
 

@@ -16,7 +16,8 @@ export async function query(config: QueryConfig, { out, err }: Console): Promise
   const answer = await ask(config.client, `compute/metrics${config.receipt ? "?receipt=true" : ""}`, body);
   const fields = fieldsOf(answer.body);
   const errors = fields.get("errors");
-  if (!Array.isArray(errors)) requireSuccess(answer, "query");
+  // Only a question that was understood has an answer of this shape: 200, or 400 where nothing of it could be computed.
+  if (!Array.isArray(errors) || (answer.status !== 200 && answer.status !== 400)) requireSuccess(answer, "query");
   if (config.json) out(JSON.stringify(answer.body, null, 2));
   else {
     for (const line of resultLines(config, fieldsOf(fields.get("result")))) out(line);

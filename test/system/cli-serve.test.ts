@@ -1,0 +1,162 @@
+/** `tidemark serve`: signals, owners, ports; what was acknowledged is there after it ended, however it ended. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { dataDirectory, done, freePort, succeeded, tidemark } from "./cli.ts";
+
+async function count(url: string, sensor = "temperature"): Promise<unknown> {
+  const response = await fetch(`${url}/compute/metrics`, {
+    method: "POST",
+    body: JSON.stringify({ [sensor]: ["count"] }),
+  });
+  const { result } = JSON.parse(await response.text());
+  return result[sensor].count;
+}
+
+async function send(url: string, lines: readonly string[]): Promise<void> {
+  const response = await fetch(`${url}/readings/temperature`, { method: "POST", body: lines.join("\n") });
+  assert.equal(response.status, 200, await response.text());
+}
+
+async function counted(url: string, wanted: number): Promise<void> {
+  while ((await count(url)) !== wanted);
+}
+
+const urlOf = (text: string): string => /listening on (\S+):/.exec(text)?.[1] ?? assert.fail(text);
+
+describe("serve", () => {
+  test("takes in, ends on SIGTERM and SIGINT with 0, and answers the same afterwards", async () => {
+    const data = dataDirectory();
+    const lines = Array.from(
+      { length: 2000 },
+      (_, i) => `{"sequence":${i},"value":${i % 7},"time":${1.6e12 + i * 500}}`,
+    );
+    for (const [signal, extra] of [
+      ["SIGTERM", 0],
+      ["SIGINT", 1],
+      ["SIGHUP", 2],
+    ] as const) {
+      const server = tidemark(["serve", "--data", data.path, "--port", "0"]);
+      const url = urlOf(await server.until(/listening on \S+: 3 sensors, log local, data \S+\n/));
+      // The same readings again are duplicates; one more each time is not.
+      await send(url, [...lines, ...[...Array(extra).keys()].map((i) => `{"sequence":${9000 + i},"value":1}`)]);
+      await counted(url, 2000 + extra);
+      assert.equal(
+        await succeeded(["query", "temperature", "count", "--data", data.path]).then(lastWord),
+        String(2000 + extra),
+      );
+      server.kill(signal);
+      const { code, stdout, stderr } = await server.ended;
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /closing: nothing more is taken in, the history is committed\nclosed\n$/);
+      assert.ok(!existsSync(join(data.path, "run", "server.json")));
+    }
+    await data.remove();
+  });
+
+  test("kill -9: what was acknowledged is counted once by the next one", async () => {
+    const data = dataDirectory();
+    const lines = Array.from({ length: 500 }, (_, i) => `{"sequence":${i},"value":${i}}`);
+    let server = tidemark(["serve", "--data", data.path, "--port", "0"]);
+    await send(urlOf(await server.until(/listening on/)), lines);
+    server.kill("SIGKILL");
+    await server.ended;
+    server = tidemark(["serve", "--data", data.path, "--port", "0"]);
+    const url = urlOf(await server.until(/listening on/));
+    await counted(url, 500);
+    server.kill("SIGTERM");
+    assert.equal((await server.ended).code, 0);
+    await data.remove();
+  });
+
+  test("a second owner is refused by name of the first, a port in use by what to do", async () => {
+    const data = dataDirectory();
+    const other = dataDirectory();
+    const server = tidemark(["serve", "--data", data.path, "--port", "0"]);
+    const url = urlOf(await server.until(/listening on/));
+    const owned = await done(["serve", "--data", data.path, "--port", "0"]);
+    assert.equal(owned.code, 1);
+    assert.match(
+      owned.stderr,
+      new RegExp(`^tidemark: Cannot use .*must have one owner, was taken by process ${server.pid}\n`),
+    );
+    assert.match(owned.stderr, /tidemark stop ends it/);
+    const blocked = await done(["serve", "--data", other.path, "--port", new URL(url).port]);
+    assert.equal(blocked.code, 1);
+    assert.match(blocked.stderr, /^tidemark: Cannot listen on 127\.0\.0\.1:\d+: another process uses the port/);
+    assert.doesNotMatch(owned.stderr + blocked.stderr, /\.ts:\d+/); // no stack
+    server.kill("SIGTERM");
+    await server.ended;
+    await data.remove();
+    await other.remove();
+  });
+
+  test("usage errors end with 2, operating errors with 1, before anything is opened", async () => {
+    const data = dataDirectory();
+    for (const [args, code, words] of [
+      [["serve", "--prot", "1"], 2, /^tidemark: Cannot use --prot: .*did you mean --port\?/],
+      [["serve", "--host", "0.0.0.0", "--data", data.path], 1, /^tidemark: Cannot listen on 0\.0\.0\.0/],
+      [
+        ["query", "temperature", "--url", `http://127.0.0.1:${await freePort()}`],
+        1,
+        /^tidemark: Cannot reach http.*\n.*tidemark start/,
+      ],
+      [["nothing"], 2, /^tidemark: Cannot do "nothing"/],
+    ] as const) {
+      const ended = await done(args);
+      assert.equal(ended.code, code, ended.stderr);
+      assert.match(ended.stderr, words);
+    }
+    assert.ok(!existsSync(join(data.path, "lock.db")));
+    assert.match(await succeeded(["--version"]), /^tidemark \d+\.\d+\.\d+ \(Node v2\d/);
+    assert.match(await succeeded(["serve", "--help"]), /^Usage: tidemark serve/);
+    await data.remove();
+  });
+
+  test("with a token: clients that have it", async () => {
+    const data = dataDirectory();
+    const token = "0123456789abcdefTOKEN";
+    const server = tidemark(["serve", "--data", data.path, "--port", "0"], { TIDEMARK_TOKEN: token });
+    const url = urlOf(await server.until(/listening on/));
+    const without = await done(["query", "temperature", "--url", url]);
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, /401 .*Authorization.*\n.*TIDEMARK_TOKEN/);
+    const sent = await succeeded(
+      ["sensor", "temperature", "--url", url, "--from", "2020-01-13 15:12", "--count", "61", "--timezone", "UTC"],
+      { TIDEMARK_TOKEN: token },
+    );
+    assert.match(sent, /61 measured, 61 acknowledged, 0 waiting\n$/);
+    await assert.rejects(counted(url, 61)); // fetch without it
+    for (let out = ""; !/\b61\b/.test(out); ) {
+      out = await succeeded(["query", "temperature", "count", "--url", url], { TIDEMARK_TOKEN: token });
+    }
+    assert.doesNotMatch(server.text() + sent, /TOKEN/);
+    server.kill("SIGTERM");
+    await server.ended;
+    await data.remove();
+  });
+
+  test("a port that something else has is never sent readings to", async () => {
+    const data = dataDirectory();
+    let connections = 0;
+    const stranger = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    await new Promise<void>((ready) => stranger.listen(0, "127.0.0.1", ready));
+    const address = stranger.address();
+    assert.ok(address !== null && typeof address === "object");
+    const started = await done(["start", "--data", data.path, "--port", String(address.port)]);
+    assert.equal(started.code, 1);
+    assert.match(started.stderr, /Cannot start the server: it ended\n.*another process uses the port/s);
+    assert.equal(connections, 0);
+    stranger.close();
+    await data.remove();
+  });
+});
+
+function lastWord(text: string): string {
+  return text.trim().split(/\s+/).at(-1) ?? "";
+}

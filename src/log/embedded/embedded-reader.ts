@@ -71,7 +71,7 @@ export class EmbeddedReader implements LogReader {
         if (fetched !== null) {
           // Reading what is there already must not keep everything else in the process waiting.
           if (!waited) await new Promise<void>((resolve) => setImmediate(resolve));
-          return fetched;
+          return this.#closed ? null : fetched;
         }
         await this.#wait(signal);
         waited = true;

@@ -1,0 +1,132 @@
+/** `make` from a copy of the tree: run, Ctrl-C, join, stop, reset, clean; and everything from nothing. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { eventually, freePort, inTerminal, launch, ROOT, skipWithoutTerminal } from "./cli.ts";
+
+const TREE = ["Makefile", "package.json", "package-lock.json", ".npmrc", "scripts", "src"] as const;
+
+/** A tree of its own, so that no test touches the dependencies or data of whoever runs it. */
+function checkout(dependencies: boolean): string {
+  const path = mkdtempSync(join(tmpdir(), "tidemark-make-"));
+  for (const name of TREE) cpSync(join(ROOT, name), join(path, name), { recursive: true });
+  if (dependencies) {
+    symlinkSync(join(ROOT, "node_modules"), join(path, "node_modules"));
+  }
+  return path;
+}
+
+const trees: string[] = [];
+after(() => {
+  for (const path of trees) {
+    spawnSync("make", ["-s", "stop"], { cwd: path });
+    spawnSync("make", ["-s", "stop", "DATA=other"], { cwd: path });
+    rmSync(path, { recursive: true, force: true });
+  }
+});
+
+async function make(cwd: string, ...args: string[]) {
+  return await launch("make", args, { cwd }).ended;
+}
+
+describe("make", { skip: skipWithoutTerminal() }, () => {
+  const tree = checkout(true);
+  trees.push(tree);
+
+  test("run shows the table; Ctrl-C ends it with 0 and without noise, the rest goes on; run joins; stop ends", async () => {
+    const port = await freePort();
+    const terminal = inTerminal(`make run PORT=${port}; echo "exit=$?"`, tree);
+    await terminal.until(/temperature +[1-9]\d* +\d+\.\d{3} /);
+    terminal.write("\x03");
+    const text = await terminal.until(/exit=\d+/);
+    const tail = text.slice(text.lastIndexOf("ends this table"));
+    assert.match(
+      tail,
+      /tidemark goes on in the background at http:\/\/127\.0\.0\.1:\d+; make stop \(or tidemark stop\) ends it\r\nexit=0/,
+    );
+    assert.doesNotMatch(text, /make(\[\d+\])?:|npm|Error|Interrupt/);
+    await terminal.ended;
+
+    const again = inTerminal(`make run; echo "exit=$?"`, tree);
+    assert.match(await again.until(/temperature +\d+/), new RegExp(`runs already: http://127\\.0\\.0\\.1:${port} `));
+    again.write("q");
+    await again.until(/exit=0/);
+    await again.ended;
+
+    const refused = await make(tree, "reset", "FORCE=1");
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /Cannot reset: .*server runs on .*; end it first \(make stop\)/);
+    assert.notEqual((await make(tree, "clean")).code, 0);
+    assert.ok(existsSync(join(tree, "node_modules")));
+
+    const stopped = await make(tree, "stop");
+    assert.equal(stopped.code, 0, stopped.stderr);
+    assert.match(stopped.stdout, /^ended humidity, pressure, temperature\nended the server /);
+    assert.match((await make(tree, "stop")).stdout, /^nothing runs on /);
+  });
+
+  test("reset deletes the data after a yes, and nothing that is not tidemark's", async () => {
+    writeFileSync(join(tree, "data", "mine.txt"), "keep");
+    const noTerminal = await make(tree, "reset");
+    assert.notEqual(noTerminal.code, 0);
+    assert.match(noTerminal.stderr, /expected FORCE=1/);
+    const no = inTerminal(`make reset; echo "exit=$?"`, tree);
+    await no.until(/Type "yes": /);
+    no.write("no\r");
+    await no.until(/nothing was deleted/);
+    await no.ended;
+    assert.ok(existsSync(join(tree, "data", "history.db")));
+    const reset = await make(tree, "reset", "FORCE=1");
+    assert.equal(reset.code, 0, reset.stderr);
+    assert.match(reset.stdout, /deleted the readings and the history in .*; left mine\.txt/);
+    assert.equal(readFileSync(join(tree, "data", "mine.txt"), "utf8"), "keep");
+    assert.ok(!existsSync(join(tree, "data", "history.db")) && !existsSync(join(tree, "data", "run")));
+    const stranger = await make(tree, "reset", "FORCE=1", "DATA=src");
+    assert.notEqual(stranger.code, 0);
+    assert.match(stranger.stderr, /nothing in it is tidemark's/);
+  });
+
+  test("without a target it says what there is", async () => {
+    const { code, stdout } = await make(tree);
+    assert.equal(code, 0);
+    assert.match(stdout, /make run \[LOG=kafka:/);
+  });
+});
+
+describe("make from nothing", () => {
+  test("installs once, and again only when package-lock.json has other content; clean keeps the data", {
+    timeout: 600_000,
+  }, async () => {
+    const tree = checkout(false);
+    trees.push(tree);
+    const first = await make(tree, "install");
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /^installing \(npm ci\)/);
+    assert.equal((await make(tree, "install")).stdout, "");
+    const soon = new Date(Date.UTC(2099, 0, 1));
+    utimesSync(join(tree, "package-lock.json"), soon, soon); // as a checkout does
+    assert.equal((await make(tree, "install")).stdout, "");
+    const version = spawnSync(join(tree, "node_modules/.bin/node"), ["-v"], { encoding: "utf8" }).stdout;
+    assert.match(version, /^v24\./);
+
+    // Started by `make run` without a terminal: it goes on when the lines are no longer read.
+    const running = launch("make", ["run", `PORT=${await freePort()}`, "DATA=other"], { cwd: tree });
+    await running.until(/^\S+Z temperature count=[1-9]/m);
+    const watch = spawnSync("pgrep", ["-P", String(running.pid), "-f", "start --watch"], { encoding: "utf8" }).stdout;
+    process.kill(Number(watch.trim()), "SIGINT");
+    const ended = await running.ended;
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stdout, /tidemark goes on in the background/);
+    assert.equal((await make(tree, "stop", "DATA=other")).code, 0);
+
+    const cleaned = await make(tree, "clean", "DATA=other");
+    assert.equal(cleaned.code, 0, cleaned.stderr);
+    assert.ok(!existsSync(join(tree, "node_modules")));
+    assert.ok(!existsSync(join(tree, "other", "run", "server.log")));
+    assert.ok(existsSync(join(tree, "other", "history.db")));
+    await eventually(() => assert.ok(!existsSync(join(tree, "node_modules.log"))));
+  });
+});

@@ -67,7 +67,7 @@ function scanner(): Run {
   return (records, readings) => {
     batch.begin(records, readings);
     for (let i = 0; i < records.count; i++) {
-      if (scanner.scan(records.valueStart[i], records.valueEnd[i])) row.write(batch, i);
+      if (scanner.scan(records.valueStart[i], records.valueEnd[i], null)) row.write(batch, i);
     }
   };
 }

@@ -2,13 +2,17 @@
 import { RECORD_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../core/limits.ts";
 import type { RejectionCode } from "../core/rejections.ts";
 import type { Batch, Format, FormatDecoder } from "./format.ts";
-import { NumberScanner, valueFault } from "./numbers.ts";
+import { NumberScanner, SHORT_BYTES_MAX, shortDecimal, valueFault } from "./numbers.ts";
 
 /** Texts that mean no finite number, as JavaScript, Python and C print them. */
 const NOT_FINITE = ["NaN", "nan", "Infinity", "-Infinity", "inf"];
 
 /** Rows of one call of the short way: V8 compiles what is called often sooner than what runs for long. */
 const RUN_ROWS_MAX = 512;
+
+/** The same bounds as constants of this file: an import is looked up anew at every use. */
+const timeMsMin = TIME_MS_MIN;
+const timeMsMax = TIME_MS_MAX;
 
 export const bareNumber: Format = {
   name: "bare number",
@@ -48,34 +52,58 @@ class BareNumberDecoder implements FormatDecoder {
     return row;
   }
 
-  /**
-   * Rows of one to four digits and nothing else, which is what the simplest sensors send: their four bytes are checked and summed up in
-   * one word, without a loop or a branch that depends on them. @returns the first row that is none
-   */
+  /** Rows of a few digits, with or without a point, which is what the simplest sensors send. @returns the first row that is something else */
   #short(first: number): number {
     const batch = this.#batch;
-    const { view, records, readings } = batch;
-    const { valueStart, valueEnd, keyStart, timestamp } = records;
-    const { value, device } = readings;
-    const stop = Math.min(records.count, first + RUN_ROWS_MAX);
+    // One tight loop after the other: calls in a loop cost more than going over the rows again.
+    const limit = Math.min(batch.records.count, first + RUN_ROWS_MAX);
+    const stop = this.#decimals(this.#integers(first, limit), limit);
+    const { keyStart, timestamp } = batch.records;
+    const { device } = batch.readings;
+    let nameless = -1;
+    for (let row = first; row < stop; row++) {
+      const time = timestamp[row];
+      if (!(time >= timeMsMin && time <= timeMsMax)) return row;
+      if (keyStart[row] >= 0) device[row] = batch.keyDevice(row);
+      else if (nameless >= 0) device[row] = nameless;
+      else device[row] = nameless = batch.namelessDevice();
+    }
+    return stop;
+  }
+
+  /** Values of one to four digits: checked and summed up in one word, without a loop or a branch that depends on them. */
+  #integers(first: number, limit: number): number {
+    const { view, records, readings } = this.#batch;
+    const { valueStart, valueEnd } = records;
+    const { value } = readings;
     const last = view.byteLength - 4;
-    const timeMin = TIME_MS_MIN;
-    const timeMax = TIME_MS_MAX;
-    let row = first;
-    for (; row < stop; row++) {
+    for (let row = first; row < limit; row++) {
       const start = valueStart[row];
       const length = valueEnd[row] - start;
-      if (start < 0 || start > last || length < 1 || length > 4) break;
+      if (start < 0 || start > last || length < 1 || length > 4) return row;
       // Digits as 0 to 9, moved to the end of the word: zeros come before them, whatever follows the value is gone.
       const digits = (view.getInt32(start, true) ^ 0x30303030) << (32 - 8 * length);
-      if ((((digits + 0x76767676) | digits) & 0x80808080) !== 0) break;
-      const time = timestamp[row];
-      if (!(time >= timeMin && time <= timeMax)) break;
+      if ((((digits + 0x76767676) | digits) & 0x80808080) !== 0) return row;
       const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
       value[row] = (pairs & 0xff) * 100 + (pairs >>> 16);
-      device[row] = keyStart[row] < 0 ? batch.namelessDevice() : batch.keyDevice(row);
     }
-    return row;
+    return limit;
+  }
+
+  /** Values that `shortDecimal` takes. */
+  #decimals(first: number, limit: number): number {
+    const { bytes, records, readings } = this.#batch;
+    const { valueStart, valueEnd } = records;
+    const { value } = readings;
+    for (let row = first; row < limit; row++) {
+      const start = valueStart[row];
+      const end = valueEnd[row];
+      if (start < 0 || start >= end || end - start > SHORT_BYTES_MAX) return row;
+      const decimal = shortDecimal(bytes, start, end);
+      if (Number.isNaN(decimal)) return row;
+      value[row] = decimal;
+    }
+    return limit;
   }
 
   /** Any row. */

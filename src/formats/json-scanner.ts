@@ -2,7 +2,7 @@
 import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../core/limits.ts";
 import { SECONDS_MAX, SECONDS_MIN, TIME_READ, TimeReader } from "../core/time.ts";
 import type { Batch } from "./format.ts";
-import { BOOT, DEVICE, fieldOf, ID, SEQUENCE, Shape, TEXT, TIME, UNKNOWN, VALUE, WIDE } from "./json-fields.ts";
+import { BOOT, DEVICE, fieldOf, ID, SEQUENCE, type Shape, TEXT, TIME, UNKNOWN, VALUE, WIDE } from "./json-fields.ts";
 import type { JsonRow } from "./json-row.ts";
 import { PLAIN, skipSpace, skipValue } from "./json-skip.ts";
 import { isValue, NumberScanner } from "./numbers.ts";
@@ -16,12 +16,11 @@ const PLAIN_DIGITS_MAX = 15;
  * UTF-8, a field twice) and for all that is wrong, and JSON.parse then says what it means. It accepts nothing that JSON.parse would not.
  */
 export class JsonScanner {
-  /** The variable parts of the object last scanned, to learn from. */
-  readonly shape = new Shape();
   readonly #batch: Batch;
   readonly #row: JsonRow;
   readonly #numbers = new NumberScanner();
   readonly #times: TimeReader;
+  #shape: Shape | null = null;
   /** A bit for each known field of the object. */
   #seen = 0;
   /** Whether the last string is not all ASCII. */
@@ -33,11 +32,15 @@ export class JsonScanner {
     this.#times = new TimeReader(batch.context.zone);
   }
 
-  /** Scans the value bytes[start, end) of a record. @returns whether the row holds what it says now */
-  scan(start: number, end: number): boolean {
+  /**
+   * Scans the value bytes[start, end) of a record.
+   * @param shape filled with the object's variable parts, when they are to be learned
+   * @returns whether the row holds what it says now
+   */
+  scan(start: number, end: number, shape: Shape | null): boolean {
     const { bytes } = this.#batch;
     this.#row.clear(this.#batch.view);
-    this.shape.count = 0;
+    this.#shape = shape;
     this.#seen = 0;
     let at = skipSpace(bytes, start, end);
     if (at >= end || bytes[at] !== 123) return false;
@@ -62,10 +65,11 @@ export class JsonScanner {
 
   /** From behind a quote to the closing one; -1 when there is none, or a control character or an escape before it. */
   #stringEnd(bytes: Uint8Array, start: number, end: number): number {
+    const plain = PLAIN; // an import is looked up anew at every use
     let at = start;
-    while (at < end && PLAIN[bytes[at]] === 1) at++;
+    while (at < end && plain[bytes[at]] === 1) at++;
     this.#isWide = at < end && bytes[at] > 127;
-    while (at < end && (PLAIN[bytes[at]] === 1 || bytes[at] > 127)) at++;
+    if (this.#isWide) while (at < end && (plain[bytes[at]] === 1 || bytes[at] > 127)) at++;
     return at < end && bytes[at] === 34 ? at : -1;
   }
 
@@ -75,9 +79,9 @@ export class JsonScanner {
     const byte = bytes[at];
     // A text with escapes or beyond ASCII ("°C") becomes literal, as true, null and nested values do.
     if (byte === 34 && this.#stringEnd(bytes, at + 1, end) === after - 1 && !this.#isWide) {
-      this.shape.add(UNKNOWN + TEXT, at + 1, after - 1);
+      this.#shape?.add(UNKNOWN + TEXT, at + 1, after - 1);
     } else if (byte === 45 || (byte >= 48 && byte <= 57)) {
-      this.shape.add(UNKNOWN, at, after);
+      this.#shape?.add(UNKNOWN, at, after);
     }
     return after;
   }
@@ -93,10 +97,10 @@ export class JsonScanner {
     if (after < 0 || !this.#numbers.isJson) return -1;
     if (field >= DEVICE && field <= ID) {
       if (!isPlainInteger(bytes, at, after) || !this.#name(field, at, after)) return -1;
-      this.shape.add(field, at, after);
+      this.#shape?.add(field, at, after);
       return after;
     }
-    this.shape.add(field, at, after);
+    this.#shape?.add(field, at, after);
     return this.#number(field, this.#numbers.value) ? after : -1;
   }
 
@@ -127,7 +131,7 @@ export class JsonScanner {
       if (this.#isWide && !isWellFormedUtf8(bytes, start, quote)) return -1;
       if (!this.#name(field, start, quote)) return -1;
     }
-    this.shape.add(field + TEXT + (this.#isWide ? WIDE : 0), start, quote);
+    this.#shape?.add(field + TEXT + (this.#isWide ? WIDE : 0), start, quote);
     return quote + 1;
   }
 

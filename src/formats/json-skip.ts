@@ -13,7 +13,7 @@ PLAIN[92] = 0;
 
 /** True for JSON's white space: space, tab, LF, CR (RFC 8259, 2). */
 export function isJsonSpace(byte: number): boolean {
-  return byte === 32 || byte === 10 || byte === 13 || byte === 9;
+  return byte <= 32 && (byte === 32 || byte === 10 || byte === 13 || byte === 9);
 }
 
 /** The first position from `at` on that is no white space; may be `end`. */

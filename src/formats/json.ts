@@ -2,6 +2,7 @@
 import { RECORD_BYTES_MAX } from "../core/limits.ts";
 import { TimeReader } from "../core/time.ts";
 import type { Batch, Format, FormatDecoder } from "./format.ts";
+import { Shape } from "./json-fields.ts";
 import { type LearnedRun, learn } from "./json-learned.ts";
 import { JsonParser } from "./json-parse.ts";
 import { JsonRow } from "./json-row.ts";
@@ -77,17 +78,19 @@ export class JsonDecoder implements FormatDecoder {
 
   /** One row of a shape that is not known. */
   #one(row: number, start: number, end: number): void {
-    const isScanned = this.#scanner.scan(start, end);
-    if (isScanned && ++this.#misses >= this.#learnAfter) this.#learn(start, end);
+    const isScanned = this.#scanner.scan(start, end, null);
     if (isScanned && this.#row.isInTime(this.#batch, row)) this.#row.write(this.#batch, row);
     else this.#parser.decode(row, start, end);
+    if (isScanned && ++this.#misses >= this.#learnAfter) this.#learn(start, end);
   }
 
   #learn(start: number, end: number): void {
     this.#learnAfter = this.#hits > this.#misses ? LEARN_AFTER_MIN : Math.min(this.#learnAfter * 2, LEARN_AFTER_MAX);
     this.#hits = 0;
     this.#misses = 0;
-    const run = learn(this.#batch.bytes, this.#scanner.shape, start, end);
+    const shape = new Shape();
+    if (!this.#scanner.scan(start, end, shape)) return;
+    const run = learn(this.#batch.bytes, shape, start, end);
     if (run === null || this.#learned.includes(run)) return;
     this.#current = this.#learned.length < SHAPES_MAX ? this.#learned.length : this.#oldest;
     this.#learned[this.#current] = run;

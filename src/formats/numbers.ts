@@ -143,6 +143,32 @@ export class NumberScanner {
   }
 }
 
+/** The longest text that `shortDecimal` takes: a sign, nine digits and a point. */
+export const SHORT_BYTES_MAX = 11;
+
+/**
+ * The number that all of bytes[start, end) is, at least one byte and at most SHORT_BYTES_MAX: up to nine digits, a minus before them, a
+ * point anywhere. NaN for anything else, which may still be a number. A value without more ado: its magnitude needs no judging.
+ */
+export function shortDecimal(bytes: Uint8Array, start: number, end: number): number {
+  const negative = bytes[start] === 45;
+  let at = negative ? start + 1 : start;
+  let digits = end - at;
+  let small = 0;
+  let point = end - 1;
+  for (; at < end; at++) {
+    const digit = bytes[at] - 48;
+    if (digit >= 0 && digit <= 9) small = (small * 10 + digit) | 0;
+    else if (digit === -2 && digits === end - start - (negative ? 1 : 0)) {
+      point = at;
+      digits--;
+    } else return Number.NaN;
+  }
+  if (digits < 1 || digits > SMALL_DIGITS) return Number.NaN;
+  const value = small / POWERS[end - 1 - point];
+  return negative ? 0 - value : value;
+}
+
 function isDigit(byte: number): boolean {
   return byte >= 48 && byte <= 57;
 }

@@ -9,6 +9,7 @@ import { TimeReader } from "../../src/core/time.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
 import { Batch, type DecodeContext } from "../../src/formats/format.ts";
+import { Shape } from "../../src/formats/json-fields.ts";
 import { learn } from "../../src/formats/json-learned.ts";
 import { JsonParser } from "../../src/formats/json-parse.ts";
 import { JsonRow } from "../../src/formats/json-row.ts";
@@ -114,7 +115,7 @@ test("the decoder agrees with the reference, over topics that it learns and unle
   const payloads = new Payloads(20_250_101);
   let accepted = 0;
   const codes = new Set<string>();
-  for (let topic = 0; topic < 150; topic++) {
+  for (let topic = 0; topic < 110; topic++) {
     const context = contextOf();
     const decoder = createDecoder(context);
     const readings = new Readings(1);
@@ -136,7 +137,7 @@ test("the decoder agrees with the reference, over topics that it learns and unle
       });
     }
   }
-  assert.ok(accepted > 50_000, `only ${accepted} accepted`);
+  assert.ok(accepted > 35_000, `only ${accepted} accepted`);
   for (const code of "empty not-a-number numeric-string not-finite too-large too-small unreadable value-missing".split(
     " ",
   )) {
@@ -152,7 +153,7 @@ test("scanner and JSON.parse agree with the reference on their own, and the scan
   const payloads = new Payloads(7);
   let scanned = 0;
   let usual = 0;
-  for (let round = 0; round < 250; round++) {
+  for (let round = 0; round < 150; round++) {
     const context = contextOf();
     const oddity = payloads.random.pick([0, 0.05, 0.3, 1]);
     const inputs = inputsOf(payloads, 200, oddity).filter(
@@ -169,7 +170,7 @@ test("scanner and JSON.parse agree with the reference on their own, and the scan
     const texts = inputs.map((input) => JSON.stringify(input.value?.toString("latin1")));
     inputs.forEach((_, i) => {
       if (oddity === 0) usual++;
-      if (!scanner.scan(records.valueStart[i], records.valueEnd[i])) return;
+      if (!scanner.scan(records.valueStart[i], records.valueEnd[i], null)) return;
       if (oddity === 0) scanned++;
       row.write(batch, i);
       assert.equal(rowText(readings, i, context), expected[i], `scanner: ${texts[i]}`);
@@ -188,7 +189,7 @@ test("a learned shape takes only what the reference takes too, and its own produ
   let learnedShapes = 0;
   let taken = 0;
   let usual = 0;
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 300; round++) {
     const context = contextOf();
     const producer = payloads.producer();
     const oddity = payloads.random.pick([0, 0.1, 0.4]);
@@ -202,8 +203,9 @@ test("a learned shape takes only what the reference takes too, and its own produ
     const scanner = new JsonScanner(batch, new JsonRow(batch.view));
     const readings = new Readings(1);
     batch.begin(records, readings);
-    if (!scanner.scan(records.valueStart[0], records.valueEnd[0])) continue;
-    const run = learn(batch.bytes, scanner.shape, records.valueStart[0], records.valueEnd[0]);
+    const shape = new Shape();
+    if (!scanner.scan(records.valueStart[0], records.valueEnd[0], shape)) continue;
+    const run = learn(batch.bytes, shape, records.valueStart[0], records.valueEnd[0]);
     if (run === null) continue;
     learnedShapes++;
     const times = new TimeReader(context.zone);
@@ -219,6 +221,6 @@ test("a learned shape takes only what the reference takes too, and its own produ
       if (!progressed) i++;
     }
   }
-  assert.ok(learnedShapes > 150, `${learnedShapes} shapes learned`);
+  assert.ok(learnedShapes > 110, `${learnedShapes} shapes learned`);
   assert.ok(taken > usual * 0.2, `${taken} of ${usual} taken`);
 });

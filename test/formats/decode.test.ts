@@ -1,0 +1,261 @@
+/** The decoder by example: each rule of docs/formats/payload.md, long batches, and what must not happen on the side. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { Names } from "../../src/core/names.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../../src/core/readings.ts";
+import { ABSENT, Records } from "../../src/core/records.ts";
+import { rejectionAt } from "../../src/core/rejections.ts";
+import { openZone } from "../../src/core/zone.ts";
+import { createDecoder } from "../../src/formats/decode.ts";
+import type { DecodeContext } from "../../src/formats/format.ts";
+
+const STAMP = 1_700_000_000_000;
+
+function contextOf(): DecodeContext {
+  return { namespace: 3, devices: new Names(), boots: new Names(), zone: openZone("Europe/Berlin") };
+}
+
+function recordsOf(values: readonly (string | Buffer | null)[], key: string | null = null): Records {
+  const records = new Records(values.length);
+  const parts: Buffer[] = key === null ? [] : [Buffer.from(key)];
+  let at = parts[0]?.length ?? 0;
+  values.forEach((value, i) => {
+    records.keyStart[i] = key === null ? ABSENT : 0;
+    records.keyEnd[i] = key === null ? ABSENT : Buffer.byteLength(key);
+    records.timestamp[i] = STAMP + i;
+    records.valueStart[i] = value === null ? ABSENT : at;
+    if (value === null) return;
+    parts.push(Buffer.from(value));
+    at += Buffer.byteLength(value);
+    records.valueEnd[i] = at;
+  });
+  records.count = values.length;
+  records.data = Buffer.concat(parts);
+  return records;
+}
+
+/** One value's code, or what it says. */
+function decoded(value: string | Buffer | null, key: string | null = null): unknown {
+  const context = contextOf();
+  const readings = new Readings(0);
+  createDecoder(context).decode(recordsOf([value], key), readings);
+  if (readings.rejection[0] !== 0) {
+    assert.deepEqual([context.devices.size, context.boots.size], [0, 0], "a refused record leaves no name behind");
+    return rejectionAt(readings.rejection[0]).code;
+  }
+  return {
+    value: readings.value[0],
+    ...(readings.ownTime[0] === 1 ? { time: new Date(readings.time[0]).toISOString() } : {}),
+    ...(context.devices.text(readings.device[0]) === "" ? {} : { device: context.devices.text(readings.device[0]) }),
+    ...(readings.boot[0] === NO_BOOT ? {} : { boot: context.boots.text(readings.boot[0]) }),
+    ...(readings.identity[0] === IDENTITY_SEQUENCE ? { sequence: readings.sequence[0] } : {}),
+    ...(readings.identity[0] === IDENTITY_EXPLICIT ? { id: readings.idText[0] } : {}),
+  };
+}
+
+test("bare numbers", () => {
+  const numbers: Record<string, number> = {
+    "42": 42,
+    "-3.5e2": -350,
+    "+5": 5,
+    "007": 7,
+    ".5": 0.5,
+    "5.": 5,
+    "-0": 0,
+    " 1\n": 1,
+    "\v\f2\r": 2,
+  };
+  for (const [text, value] of Object.entries(numbers)) assert.deepEqual(decoded(text), { value }, text);
+  assert.deepEqual(decoded("0.1"), { value: 0.1 });
+  assert.deepEqual(decoded("12345678901234567890.123"), { value: Number("12345678901234567890.123") });
+  for (const text of [
+    "0x10",
+    "1_000",
+    "abc",
+    "true",
+    "null",
+    "[1]",
+    "[1",
+    '"x"',
+    '"4',
+    "1,5",
+    "5 5",
+    "-",
+    ".",
+    "+-1",
+    "-inf",
+  ]) {
+    assert.equal(decoded(text), "not-a-number", text);
+  }
+  for (const text of ["NaN", "nan", "Infinity", "-Infinity", "inf", "1e999", "-1e999"])
+    assert.equal(decoded(text), "not-finite", text);
+  assert.equal(decoded('"42"'), "numeric-string");
+  assert.equal(decoded("1.1e150"), "too-large");
+  assert.equal(decoded("-9e-141"), "too-small");
+  assert.equal(decoded("1e-400"), "too-small");
+  assert.deepEqual(decoded("0e-400"), { value: 0 });
+  for (const nothing of [null, "", " \n\t\v\f"]) assert.equal(decoded(nothing), "empty");
+});
+
+test("a JSON object: fields, aliases, nulls, duplicates", () => {
+  assert.deepEqual(decoded('{"device":"a","boot":"b","sequence":5,"value":2.5,"time":1763934000000}'), {
+    value: 2.5,
+    time: "2025-11-23T21:40:00.000Z",
+    device: "a",
+    boot: "b",
+    sequence: 5,
+  });
+  assert.deepEqual(decoded('{"seq":1,"sequence":2,"ts":1,"time":1763934000000,"value":1}'), {
+    value: 1,
+    time: "2025-11-23T21:40:00.000Z",
+    sequence: 2,
+  });
+  assert.deepEqual(
+    decoded('{"sequence":null,"seq":1,"time":null,"ts":0,"value":1,"id":null,"device":null,"boot":null}', "key"),
+    {
+      value: 1,
+      time: "1970-01-01T00:00:00.000Z",
+      device: "key",
+      sequence: 1,
+    },
+  );
+  assert.deepEqual(decoded('{"value":"x","value":7,"id":12,"seq":3}'), { value: 7, id: "12" });
+  assert.deepEqual(decoded('{"value":7,"device":7.0,"boot":""}'), { value: 7, device: "7", boot: "" });
+  assert.deepEqual(decoded('{"value":-0,"seq":-0}'), { value: 0, sequence: 0 });
+  assert.deepEqual(decoded('{"value":1,"ts":"2020-01-13 15:12:00"}'), { value: 1, time: "2020-01-13T14:12:00.000Z" });
+  assert.deepEqual(decoded('{"value":1,"ts":"1763934000000"}'), { value: 1, time: "2025-11-23T21:40:00.000Z" });
+  assert.deepEqual(decoded(' {"v\\u0061lue":1,"device":"\\u0061"} '), { value: 1, device: "a" });
+});
+
+test("a JSON object: refusals, the first fault of several", () => {
+  const codes: Record<string, string> = {
+    "{}": "value-missing",
+    '{"value":null}': "value-missing",
+    '{"value":"42"}': "numeric-string",
+    '{"value":" 42"}': "not-a-number",
+    '{"value":true}': "not-a-number",
+    '{"value":{"value":1}}': "not-a-number",
+    '{"value":1e-400}': "too-small",
+    '{"value":1': "unreadable",
+    '{"value":01}': "unreadable",
+    '{"value":NaN}': "unreadable",
+    "{'value':1}": "unreadable",
+    '{"value":1,}': "unreadable",
+    '\v{"value":1}': "unreadable",
+    '{"value":1,"time":1763934000}': "time-looks-like-seconds",
+    '{"value":1,"time":"1763934000"}': "time-looks-like-seconds",
+    '{"value":1,"time":1e999}': "time-out-of-range",
+    '{"value":1,"time":"0000-01-01"}': "time-out-of-range",
+    '{"value":1,"time":"yesterday"}': "time-unreadable",
+    '{"value":1,"time":[]}': "time-unreadable",
+    '{"value":1,"device":true}': "device-invalid",
+    '{"value":1,"boot":[]}': "boot-invalid",
+    '{"value":1,"id":""}': "id-invalid",
+    '{"value":1,"seq":"5"}': "sequence-invalid",
+    '{"value":1,"seq":9007199254740992}': "sequence-invalid",
+    '{"value":1,"seq":1.5}': "sequence-invalid",
+    '{"value":1,"seq":-1,"id":"","boot":[],"device":[],"time":"x"}': "time-unreadable",
+    '{"value":1,"seq":-1,"id":"","boot":[],"device":[]}': "device-invalid",
+    '{"value":1,"seq":-1,"id":"","boot":[]}': "boot-invalid",
+    '{"value":1,"seq":-1,"id":""}': "id-invalid",
+    '{"value":"x","seq":-1}': "not-a-number",
+  };
+  for (const [text, code] of Object.entries(codes)) assert.equal(decoded(text), code, text);
+  assert.equal(decoded(`{"value":1,"device":"${"x".repeat(257)}"}`), "device-invalid");
+  assert.equal(decoded(`{"value":1,"device":"${"é".repeat(129)}"}`), "device-invalid");
+  assert.equal(decoded(`{"value":1,"id":"${"x".repeat(1025)}"}`), "id-invalid");
+});
+
+test("malformed UTF-8 is U+FFFD in names, and its own bytes in a key", () => {
+  const bad = Buffer.from([0x22, 0x61, 0xff, 0x62, 0x22]);
+  assert.deepEqual(decoded(Buffer.concat([Buffer.from('{"value":1,"device":'), bad, Buffer.from("}")])), {
+    value: 1,
+    device: "a\ufffdb",
+  });
+  const context = contextOf();
+  const records = recordsOf(["1"]);
+  records.data = Buffer.from([0x31, 0xff]);
+  records.keyStart[0] = 1;
+  records.keyEnd[0] = 2;
+  const readings = new Readings();
+  createDecoder(context).decode(records, readings);
+  assert.deepEqual([...context.devices.bytes(readings.device[0])], [0xff]);
+});
+
+test("sizes: a value of 1 MiB is read, one byte more is not looked at; hostile nesting is no danger", () => {
+  const filler = (size: number): string => `{"value":1,"x":"${"y".repeat(size - 18)}"}`;
+  assert.deepEqual(decoded(filler(1_048_576)), { value: 1 });
+  assert.equal(decoded(filler(1_048_577)), "record-too-large");
+  assert.equal(decoded(" ".repeat(1_048_577)), "record-too-large");
+  assert.deepEqual(decoded(`{"value":0,"x":${"[".repeat(500_000)}${"]".repeat(500_000)}}`), { value: 0 });
+  assert.equal(decoded(`{"value":1,"x":${"[".repeat(1_000_000)}`), "unreadable");
+  assert.equal(decoded("9".repeat(1_000_000)), "not-finite");
+  assert.deepEqual(decoded(`0.${"0".repeat(1_000_000)}`), { value: 0 });
+});
+
+test("batches longer than one call of any loop, of every format in turn, one after the other in the same columns", () => {
+  const context = contextOf();
+  const decoder = createDecoder(context);
+  const readings = new Readings(1);
+  const shapes: ((i: number) => string)[] = [
+    (i) => String(i % 101),
+    (i) => (i / 8).toFixed(3),
+    (i) => (i % 700 === 699 ? "1e2" : String(i)),
+    (i) => `{"device":"d-${i % 7}","seq":${i},"value":${i / 4},"ts":${STAMP + i}}`,
+    (i) => (i % 2 === 0 ? `{"value":${i},"seq":${i}}` : `{"seq": ${i}, "value": ${i}}`),
+    (i) => (i % 3 === 0 ? String(i) : `{"id":"id-${i}","value":${i}}`),
+    (i) => (i % 1000 === 0 ? "x" : String(i)),
+  ];
+  for (const shape of [...shapes, ...shapes]) {
+    const values = Array.from({ length: 3000 }, (_, i) => shape(i));
+    const records = recordsOf(values, "k");
+    decoder.decode(records, readings);
+    assert.equal(readings.count, 3000);
+    values.forEach((text, i) => {
+      if (text === "x") {
+        assert.equal(rejectionAt(readings.rejection[i]).code, "not-a-number");
+        return;
+      }
+      const parsed = JSON.parse(text);
+      const isObject = typeof parsed === "object";
+      assert.equal(readings.rejection[i], 0, text);
+      assert.equal(readings.value[i], isObject ? parsed.value : parsed);
+      assert.equal(readings.time[i], (isObject && parsed.ts) || STAMP + i);
+      assert.equal(readings.ownTime[i], isObject && parsed.ts ? 1 : 0);
+      assert.equal(context.devices.text(readings.device[i]), (isObject && parsed.device) || "k");
+      assert.equal(readings.boot[i], NO_BOOT);
+      const identity =
+        isObject && parsed.id ? IDENTITY_EXPLICIT : isObject && "seq" in parsed ? IDENTITY_SEQUENCE : IDENTITY_OFFSET;
+      assert.equal(readings.identity[i], identity);
+      assert.equal(readings.sequence[i], identity === IDENTITY_SEQUENCE ? parsed.seq : 0);
+      if (identity === IDENTITY_EXPLICIT) assert.equal(readings.idText[i], parsed.id);
+    });
+  }
+});
+
+test("where generating code is forbidden, the scanner does it all", () => {
+  const script = `
+    import { readFileSync } from "node:fs";
+    import { Names } from "./src/core/names.ts";
+    import { Readings } from "./src/core/readings.ts";
+    import { Records } from "./src/core/records.ts";
+    import { openZone } from "./src/core/zone.ts";
+    import { createDecoder } from "./src/formats/decode.ts";
+    const text = '{"seq":5,"value":2.5}';
+    const records = new Records(1000);
+    records.count = 1000;
+    records.data = Buffer.from(text + " ".repeat(500));
+    records.valueEnd.fill(text.length);
+    records.keyStart.fill(-1);
+    const readings = new Readings();
+    createDecoder({ namespace: 0, devices: new Names(), boots: new Names(), zone: openZone("UTC") }).decode(records, readings);
+    console.log(readings.value.every((value, i) => i >= 1000 || value === 2.5), readings.sequence[999]);`;
+  for (const flags of [[], ["--disallow-code-generation-from-strings"]]) {
+    const run = spawnSync(process.execPath, [...flags, "--input-type=module-typescript", "-e", script], {
+      cwd: new URL("../../", import.meta.url),
+      encoding: "utf8",
+    });
+    assert.equal(run.stdout, "true 5\n", run.stderr);
+  }
+});

@@ -66,6 +66,7 @@ try {
       const result = await row.run(bench);
       found.set(row.name, result);
       for (const table of result.tables) console.log(`\n${plain(table)}`);
+      for (const { title, text } of result.notes ?? []) console.log(`\n${title}\n${text}`);
     } catch (error) {
       bench.skip(`the row ${row.name}`, error);
     }

@@ -12,7 +12,8 @@ export interface Questions {
   readonly starts: readonly number[];
 }
 
-const LENGTHS: readonly (readonly [string, number])[] = [
+/** From a second to ten years. */
+export const LENGTHS: readonly (readonly [string, number])[] = [
   ["1 s", 1],
   ["1 min", 60],
   ["1 h", 3600],
@@ -22,13 +23,20 @@ const LENGTHS: readonly (readonly [string, number])[] = [
   ["10 years", 3650 * DAY_SECONDS],
 ];
 
-/** Questions about every length that fits into the history. @param count of each length */
-export function questions(historySeconds: number, count: number): Questions[] {
+/** Questions about every length that fits into the history. @param count of each length; @param sensors how many there are to choose from */
+export function questions(
+  historySeconds: number,
+  count: number,
+  sensors: number = SENSORS.length,
+  lengths: readonly (readonly [string, number])[] = LENGTHS,
+): Questions[] {
   const random = new Random(77);
-  return LENGTHS.filter(([, seconds]) => seconds <= historySeconds).map(([name, seconds]) => ({
-    name,
-    seconds,
-    sensors: Array.from({ length: count }, () => random.integer(0, SENSORS.length - 1)),
-    starts: Array.from({ length: count }, () => START_SECOND + random.integer(0, historySeconds - seconds)),
-  }));
+  return lengths
+    .filter(([, seconds]) => seconds <= historySeconds)
+    .map(([name, seconds]) => ({
+      name,
+      seconds,
+      sensors: Array.from({ length: count }, () => random.integer(0, sensors - 1)),
+      starts: Array.from({ length: count }, () => START_SECOND + random.integer(0, historySeconds - seconds)),
+    }));
 }

@@ -1,25 +1,26 @@
 /** The contestant: windows of a built history, in process. Prints the median and the 99th percentile of each length, µs. */
 import { openCore } from "../../src/app.ts";
-import { type Questions, SENSORS } from "../data/windows.ts";
+import type { Questions } from "../data/windows.ts";
 import { argument } from "../harness/lap.ts";
 import { quantile } from "../harness/statistics.ts";
 
 export interface WindowTask {
   readonly directory: string;
+  readonly sensors: readonly string[];
   readonly questions: readonly Questions[];
   readonly quantiles: boolean;
 }
 
-const { directory, questions, quantiles } = argument<WindowTask>();
+const { directory, sensors: names, questions, quantiles } = argument<WindowTask>();
 const core = await openCore({
-  ...{ log: { kind: "local" }, data: directory, sensors: SENSORS, timezone: "UTC", keepMs: null },
+  ...{ log: { kind: "local" }, data: directory, sensors: names, timezone: "UTC", keepMs: null },
   ...{ logRetentionBytes: 1e9, clockAheadMs: 300_000 },
 });
 const needs = { sums: true, quantiles };
 const result: Record<string, number> = {};
 
 function ask(sensor: number, start: number, seconds: number): number {
-  const aggregate = core.engine.query(SENSORS[sensor], { start, end: start + seconds }, needs);
+  const aggregate = core.engine.query(names[sensor], { start, end: start + seconds }, needs);
   if (quantiles && aggregate.quantile(0.99) === null) throw new Error(`no quantile over ${seconds} s from ${start}`);
   return aggregate.count + (aggregate.mean() ?? 0) + aggregate.min + aggregate.max;
 }

@@ -58,8 +58,9 @@ export function markdown(report: Report): string {
     );
   }
   for (const [name, row] of found) {
-    if (row.tables.length > 0) parts.push(`## ${name}`);
+    if (row.tables.length > 0 || row.notes !== undefined) parts.push(`## ${name}`);
     for (const table of row.tables) parts.push(markdownOf(table));
+    for (const { title, text } of row.notes ?? []) parts.push(`### ${title}`, `\`\`\`\n${text}\n\`\`\``);
   }
   if (report.picture !== null) {
     parts.push("## Growth", `![cost against size](${report.picture})`);

@@ -49,6 +49,8 @@ export interface Found {
   readonly tables: readonly Table[];
   readonly goals: readonly Goal[];
   readonly picture?: Picture;
+  /** What other programs printed. */
+  readonly notes?: readonly { readonly title: string; readonly text: string }[];
 }
 
 /** Three significant digits, thousands with a comma. */

@@ -1,12 +1,15 @@
 /** The rows of the bench, in the order they run: those that need the broker first, one after the other. */
 import type { Row } from "../harness/bench.ts";
+import { disk } from "./disk.ts";
 import { http } from "./http.ts";
 import { json } from "./json.ts";
 import { kafka } from "./kafka.ts";
 import { live } from "./live.ts";
 import { log } from "./log.ts";
+import { memory } from "./memory.ts";
 import { older } from "./older.ts";
+import { stages } from "./stages.ts";
 import { start } from "./start.ts";
 import { window } from "./window.ts";
 
-export const ROWS: readonly Row[] = [kafka, json, older, log, window, http, live, start];
+export const ROWS: readonly Row[] = [kafka, json, older, log, window, http, live, start, memory, disk, stages];

@@ -28,7 +28,9 @@ export function build(directory: string, days: number): Promise<Numbers> {
 }
 
 function inProcess(directory: string, asked: readonly Questions[], quantiles: boolean): Promise<Numbers> {
-  return runForNumbers(node(join(OURS, "window.ts"), { directory, questions: asked, quantiles } satisfies WindowTask));
+  return runForNumbers(
+    node(join(OURS, "window.ts"), { directory, sensors: SENSORS, questions: asked, quantiles } satisfies WindowTask),
+  );
 }
 
 interface Database {

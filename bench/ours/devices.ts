@@ -1,0 +1,86 @@
+/** Many devices that lose readings for good, arriving shuffled: memory, disk and speed after a history and after ten times as much. */
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Random } from "../../src/core/random.ts";
+import { ABSENT, type Records } from "../../src/core/records.ts";
+import { HistoryBuilder } from "../data/history.ts";
+import { START_SECOND } from "../data/series.ts";
+import { argument } from "../harness/lap.ts";
+
+export interface DevicesTask {
+  readonly devices: number;
+  /** Readings at which it is measured, ascending. */
+  readonly stages: readonly number[];
+  /** The part of all readings that never arrives. */
+  readonly lost: number;
+}
+
+const BATCH = 5000;
+/** Readings are shuffled among so many. */
+const SHUFFLED = 500_000;
+
+const { devices, stages, lost } = argument<DevicesTask>();
+const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
+const random = new Random(21);
+
+/** The next readings (device and sequence in one number) in any order, without the lost ones. */
+function* readings(): Generator<number> {
+  for (let first = 0; ; first += SHUFFLED) {
+    const chunk = new Float64Array(SHUFFLED);
+    let n = 0;
+    for (let i = 0; i < SHUFFLED; i++) if (!random.chance(lost)) chunk[n++] = first + i;
+    for (let i = n - 1; i > 0; i--) {
+      const j = random.integer(0, i);
+      [chunk[i], chunk[j]] = [chunk[j], chunk[i]];
+    }
+    for (let i = 0; i < n; i++) yield chunk[i];
+  }
+}
+
+function fill(records: Records, source: Iterator<number>, first: number): number {
+  records.reserve(BATCH);
+  records.count = BATCH;
+  records.appendTime = false;
+  const parts: string[] = [];
+  let at = 0;
+  for (let row = 0; row < BATCH; row++) {
+    const reading = Number(source.next().value);
+    const sequence = Math.floor(reading / devices);
+    const time = (START_SECOND + sequence) * 1000;
+    const text = `{"device":"d-${reading % devices}","boot":"b7f3a2","sequence":${sequence},"value":${reading % 101},"time":${time}}`;
+    parts.push(text);
+    records.offset[row] = first + row;
+    records.timestamp[row] = time;
+    records.keyStart[row] = ABSENT;
+    records.keyEnd[row] = ABSENT;
+    records.valueStart[row] = at;
+    at += text.length;
+    records.valueEnd[row] = at;
+  }
+  records.data = new Uint8Array(Buffer.from(parts.join(""), "latin1"));
+  records.nextOffset = first + BATCH;
+  return at;
+}
+
+try {
+  const builder = new HistoryBuilder(directory);
+  const source = readings();
+  const result: Record<string, number> = {};
+  let taken = 0;
+  for (const [i, stage] of stages.entries()) {
+    for (; taken < stage; taken += BATCH) await builder.take("temperature", (records) => fill(records, source, taken));
+    const written = await builder.finish();
+    result[`rss ${i}`] = process.memoryUsage().rss;
+    result[`peak ${i}`] = process.resourceUsage().maxRSS * 1024;
+    result[`seconds ${i}`] = written.seconds;
+    result[`written ${i}`] = written.bytesWritten;
+    result[`payload ${i}`] = written.payloadBytes;
+    result[`bytes ${i}`] = statSync(join(directory, "history.db")).size;
+    result[`counted ${i}`] = builder.sensor("temperature").totals.counted;
+  }
+  builder.close();
+  console.log(JSON.stringify(result));
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}

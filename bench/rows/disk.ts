@@ -1,0 +1,82 @@
+/** Row `disk`: bytes of history for each reading, and what is written for it: in a backfill, second by second, and with late readings. */
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { DAY_SECONDS } from "../data/series.ts";
+import { SENSORS } from "../data/windows.ts";
+import type { Bench, Row } from "../harness/bench.ts";
+import { node, runForNumbers } from "../harness/child.ts";
+import type { BuildTask } from "../ours/build.ts";
+import type { TrickleTask } from "../ours/trickle.ts";
+import { figure, type Line } from "../report/results.ts";
+
+const OURS = join(import.meta.dirname, "..", "ours");
+
+async function backfill(bench: Bench, name: string, options: Pick<BuildTask, "kind" | "stepMs">): Promise<Line> {
+  const directory = mkdtempSync(join(bench.directory, "disk-"));
+  const seconds = bench.size(7, 60) * DAY_SECONDS;
+  const task: BuildTask = { directory, sensors: SENSORS, seconds, ...options };
+  const built = await runForNumbers(node(join(OURS, "build.ts"), task));
+  return {
+    name,
+    laps: [built["bytes"] / built["readings"]],
+    remark: `${figure(built["bytesWritten"] / built["readings"])} B committed a reading in ${built["commits"]} commits; ${figure(built["payloadBytes"] / built["readings"])} B payload; ${figure(built["readings"] / built["seconds"] / 1e6)} M readings/s`,
+  };
+}
+
+async function trickle(bench: Bench, name: string, late: number): Promise<Line> {
+  const task: TrickleTask = { hours: bench.size(2, 24), late };
+  const found = await runForNumbers(node(join(OURS, "trickle.ts"), task));
+  return {
+    name,
+    laps: [found["walBytes"] / found["readings"]],
+    remark: `${figure(found["pageBytes"] / found["readings"])} B of pages a reading; ${figure((found["walBytes"] / found["readings"]) * SENSORS.length * DAY_SECONDS * 1e-6)} MB of write-ahead log a day for three sensors; a commit takes ${figure(found["commitMs"])} ms`,
+  };
+}
+
+export const disk: Row = {
+  name: "disk",
+  about: "bytes of history a reading; what a flush and late readings write",
+  async run(bench) {
+    const integers = await backfill(bench, "integers 0–100 at 1 Hz", { kind: "integers" });
+    const decimals = await backfill(bench, "decimals 0.0–100.0 at 1 Hz", { kind: "decimals" });
+    const dense = await backfill(bench, "integers 0–100, 100 a second", { kind: "integers", stepMs: 10 });
+    const size = integers.laps[0];
+    return {
+      tables: [
+        {
+          title: "Disk: bytes of history a reading, after a backfill",
+          about: "history.db after its last checkpoint, all levels and quantiles in it.",
+          unit: "B a reading",
+          better: "less",
+          synced: "committed each million readings, synced by the checkpoint after it",
+          lines: [
+            { ...integers, ours: true },
+            { ...decimals, variant: true },
+            { ...dense, variant: true },
+          ],
+        },
+        {
+          title: "Disk: bytes written a reading, three sensors at 1 Hz, a commit each ten seconds",
+          about:
+            "Bytes appended to the write-ahead log (SQLite pages of 8 KB); the checkpoint writes most of them once more into the file.",
+          unit: "B a reading",
+          better: "less",
+          synced: "each commit checkpointed and synced here; the product leaves that to a worker thread",
+          lines: [
+            { ...(await trickle(bench, "in order", 0)), ours: true },
+            { ...(await trickle(bench, "5% late, up to a day", 0.05)), variant: true },
+          ],
+        },
+      ],
+      goals: [
+        {
+          what: "disk, integers at 1 Hz",
+          atLeast: "≤ 3 B a reading",
+          aim: "1.5 B",
+          measured: `${figure(size)} B`,
+          met: size <= 3,
+        },
+      ],
+    };
+  },
+};

@@ -21,7 +21,8 @@ export async function query(config: QueryConfig, { out, err }: Console): Promise
   if (config.json) out(JSON.stringify(answer.body, null, 2));
   else {
     for (const line of resultLines(config, fieldsOf(fields.get("result")))) out(line);
-    if (config.receipt && fields.has("receipt")) out(printable(JSON.stringify(fields.get("receipt"), null, 1)));
+    const receipt = config.receipt && fields.has("receipt") ? JSON.stringify(fields.get("receipt"), null, 2) : "";
+    if (receipt !== "") for (const line of receipt.split("\n")) out(printable(line));
   }
   const texts: readonly unknown[] = Array.isArray(errors) ? errors : [];
   for (const text of texts) err(printable(String(text)));

@@ -152,7 +152,9 @@ class Sensor {
 
   #progress(fromMs: number, startedMs: number, nowMs: number): void {
     const reachedMs = Math.min(this.#simulation.timeOf(this.#tick), nowMs);
-    const share = nowMs > fromMs ? (reachedMs - fromMs) / (nowMs - fromMs) : 1;
+    const inTime = nowMs > fromMs ? (reachedMs - fromMs) / (nowMs - fromMs) : 1;
+    const { count } = this.#options;
+    const share = count === null || count === 0 ? inTime : Math.max(inTime, this.#simulation.measured / count);
     const rate = (this.#outbox.acknowledged * 1000) / Math.max(1, nowMs - startedMs);
     const reached = formatMs(reachedMs).slice(0, 19);
     this.#print(

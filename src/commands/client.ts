@@ -61,3 +61,8 @@ export function requireSuccess(answer: Answer, doing: string): ReadonlyMap<strin
   const code = answer.status === 401 || answer.status === 403 ? "not-authorized" : "request-invalid";
   throw new TidemarkError(code, `Cannot ${doing}: ${answer.status} ${printable(words).slice(0, 500)}`);
 }
+
+/** A value in lines of JSON; its escapes keep what is printable so, and the JSON as it means. */
+export function printJson(value: unknown, out: (line: string) => void): void {
+  for (const line of JSON.stringify(value, null, 2).split("\n")) out(printable(line));
+}

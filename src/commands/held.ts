@@ -1,6 +1,6 @@
 /** `tidemark quarantine` and `tidemark rejections`: what the server holds back; look, release or discard. */
 import { printable } from "../ui/printable.ts";
-import { ask, fieldsOf, requireSuccess } from "./client.ts";
+import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import type { ListConfig } from "./client-config.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
@@ -17,7 +17,10 @@ const COLUMNS: Readonly<Record<string, readonly (readonly [title: string, cell: 
     ["SEQUENCE", (item) => text(item, "sequence")],
     ["VALUE", (item) => text(item, "value")],
     ["TIME", (item) => text(item, "time")],
-    ["WHY", (item) => `${text(item, "reason")} of ${text(item, "judgedAgainst")}`],
+    [
+      "WHY",
+      (item) => (item.get("reason") === "ahead" ? `ahead of ${text(item, "judgedAgainst")}` : text(item, "reason")),
+    ],
   ],
   rejections: [
     ["ID", (item) => text(item, "id")],
@@ -44,7 +47,7 @@ async function list(what: string, config: ListConfig, { out }: Console): Promise
   if (config.after !== null) query.set("after", String(config.after));
   const fields = requireSuccess(await ask(config.client, `${what}?${query}`), `list ${what}`);
   if (config.json) {
-    out(JSON.stringify(Object.fromEntries(fields), null, 2));
+    printJson(Object.fromEntries(fields), out);
     return;
   }
   const items = fields.get("items");
@@ -67,7 +70,7 @@ async function act(what: string, action: "release" | "discard", config: ListConf
   );
   const done = fields.get(`${action}${action.endsWith("e") ? "d" : "ed"}`);
   const asked = fields.get("asked");
-  if (config.json) out(JSON.stringify(Object.fromEntries(fields)));
+  if (config.json) printJson(Object.fromEntries(fields), out);
   else out(`${action}${action.endsWith("e") ? "d" : "ed"} ${done} of ${asked}`);
 }
 

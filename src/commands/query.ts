@@ -1,7 +1,7 @@
 /** `tidemark query`: the metrics of a window, as a table or as the server's JSON. */
 import { NOTHING } from "../ui/figures.ts";
 import { printable } from "../ui/printable.ts";
-import { ask, fieldsOf, requireSuccess } from "./client.ts";
+import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import type { QueryConfig } from "./client-config.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
@@ -18,11 +18,10 @@ export async function query(config: QueryConfig, { out, err }: Console): Promise
   const errors = fields.get("errors");
   // Only a question that was understood has an answer of this shape: 200, or 400 where nothing of it could be computed.
   if (!Array.isArray(errors) || (answer.status !== 200 && answer.status !== 400)) requireSuccess(answer, "query");
-  if (config.json) out(JSON.stringify(answer.body, null, 2));
+  if (config.json) printJson(answer.body, out);
   else {
     for (const line of resultLines(config, fieldsOf(fields.get("result")))) out(line);
-    const receipt = config.receipt && fields.has("receipt") ? JSON.stringify(fields.get("receipt"), null, 2) : "";
-    if (receipt !== "") for (const line of receipt.split("\n")) out(printable(line));
+    if (config.receipt && fields.has("receipt")) printJson(fields.get("receipt"), out);
   }
   const texts: readonly unknown[] = Array.isArray(errors) ? errors : [];
   for (const text of texts) err(printable(String(text)));

@@ -76,9 +76,18 @@ export async function runForLap(options: Run): Promise<Lap> {
   return { ...rest, seconds, cpuSeconds, rssBytes };
 }
 
-/** A program of ours under this very Node; its arguments as one JSON text. */
+/** Systems take no longer argument (Linux: 128 KB); what is longer goes to standard input. */
+const ARGUMENT_CHARS_MAX = 65_536;
+
+/** A program's arguments with its input as one JSON text; without it when it is too long: then it is in `input`. */
+export function withInput(command: string, args: readonly string[], input: unknown): Run {
+  const text = JSON.stringify(input);
+  return text.length > ARGUMENT_CHARS_MAX ? { command, args, input: text } : { command, args: [...args, text] };
+}
+
+/** A program of ours under this very Node. */
 export function node(file: string, input: unknown, flags: readonly string[] = []): Run {
-  return { command: process.execPath, args: [...flags, file, JSON.stringify(input)] };
+  return withInput(process.execPath, [...flags, file], input);
 }
 
 /** A shell's word on the CPU time of what it ran: `sh -c 'COMMAND; times'` prints it in its second line. @returns seconds */

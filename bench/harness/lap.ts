@@ -1,4 +1,6 @@
 /** Inside a contestant's process: starts the clocks, and prints the lap when it is done. */
+import { readFileSync } from "node:fs";
+
 export class Stopwatch {
   readonly #cpu = process.cpuUsage();
   readonly #start = performance.now();
@@ -18,5 +20,5 @@ export class Stopwatch {
 
 /** The arguments that `child.ts` passed; the caller states their shape, which only its own bench fills. */
 export function argument<T>(): T {
-  return JSON.parse(process.argv[2] ?? "{}");
+  return JSON.parse(process.argv[2] ?? readFileSync(0, "utf8"));
 }

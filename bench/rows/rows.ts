@@ -1,6 +1,7 @@
 /** The rows of the bench, in the order they run: those that need the broker first, one after the other. */
 import type { Row } from "../harness/bench.ts";
 import { disk } from "./disk.ts";
+import { growth } from "./growth.ts";
 import { http } from "./http.ts";
 import { json } from "./json.ts";
 import { kafka } from "./kafka.ts";
@@ -12,4 +13,4 @@ import { stages } from "./stages.ts";
 import { start } from "./start.ts";
 import { window } from "./window.ts";
 
-export const ROWS: readonly Row[] = [kafka, json, older, log, window, http, live, start, memory, disk, stages];
+export const ROWS: readonly Row[] = [kafka, json, older, log, window, http, live, start, memory, disk, growth, stages];

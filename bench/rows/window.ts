@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DAY_SECONDS, writeCsv } from "../data/series.ts";
 import { type Questions, questions, SENSORS } from "../data/windows.ts";
 import type { Bench, Row } from "../harness/bench.ts";
-import { node, runForNumbers } from "../harness/child.ts";
+import { node, runForNumbers, withInput } from "../harness/child.ts";
 import { askWindows } from "../harness/http-client.ts";
 import { goPeer, npmPeers, PEERS, pythonPeer } from "../harness/install.ts";
 import { freePort, Server } from "../harness/server.ts";
@@ -122,7 +122,7 @@ async function clickhouse(bench: Bench, csv: string, asked: readonly Questions[]
   const directory = join(bench.directory, "clickhouse");
   const call = (input: Record<string, unknown>): Promise<Numbers> => {
     const program = join(PEERS, "clickhouse", "window.py");
-    return runForNumbers({ command: python, args: [program, JSON.stringify({ directory, ...input })] });
+    return runForNumbers(withInput(python, [program], { directory, ...input }));
   };
   const loaded = await call({ mode: "load", csv });
   const run = () => call({ mode: "ask", questions: asked });

@@ -6,7 +6,7 @@ import time
 
 from chdb import session
 
-options = json.loads(sys.argv[1])
+options = json.loads(sys.argv[1] if len(sys.argv) > 1 else sys.stdin.read())
 db = session.Session(options["directory"])
 if options["mode"] == "load":
     start = time.perf_counter()

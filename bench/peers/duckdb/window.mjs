@@ -1,9 +1,9 @@
 /** DuckDB in process. JSON argument: mode "load" (database, csv) or "ask" (database, questions, rolled). */
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { measure, RAW, ROLLED, rolledParameters, rollup } from "../window-sql.mjs";
 
-const { mode, database, csv, questions, rolled } = JSON.parse(process.argv[2]);
+const { mode, database, csv, questions, rolled } = JSON.parse(process.argv[2] ?? readFileSync(0, "utf8"));
 const start = performance.now();
 const instance = await DuckDBInstance.create(database, { memory_limit: "4GB" });
 const connection = await instance.connect();

@@ -1,8 +1,9 @@
 /** PostgreSQL over its socket with prepared statements. JSON argument: host (socket directory), port, mode "load" (csv) or "ask" (questions, rolled). */
+import { readFileSync } from "node:fs";
 import pg from "pg";
 import { measure, RAW, ROLLED, rolledParameters, rollup } from "../window-sql.mjs";
 
-const { host, port, mode, csv, questions, rolled } = JSON.parse(process.argv[2]);
+const { host, port, mode, csv, questions, rolled } = JSON.parse(process.argv[2] ?? readFileSync(0, "utf8"));
 const client = new pg.Client({ host, port, database: "postgres", user: "bench" });
 await client.connect();
 if (mode === "load") {

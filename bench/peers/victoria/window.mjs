@@ -1,10 +1,10 @@
 /** VictoriaMetrics over HTTP. JSON argument: port, mode "load" (csv) or "ask" (questions). */
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createInterface } from "node:readline";
 import { measure } from "../window-sql.mjs";
 
-const { port, mode, csv, questions } = JSON.parse(process.argv[2]);
+const { port, mode, csv, questions } = JSON.parse(process.argv[2] ?? readFileSync(0, "utf8"));
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
 function call(path, body) {

@@ -37,8 +37,8 @@ export class HttpClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  get(path: string): Promise<Answer> {
-    return this.#send("GET", path, null, {});
+  get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#send("GET", path, null, headers);
   }
 
   /** Header values are Latin-1: a character is a byte. @throws Error when the connection ends before the answer */

@@ -19,6 +19,10 @@ export interface ProcessOptions {
   /** Default: any free one. */
   readonly port?: number;
   readonly flags?: readonly string[];
+  /** A flag of the ones above that is left out, as `flags` has it. */
+  readonly without?: string;
+  /** Another user than this process's. */
+  readonly uid?: number;
   /** The directory that holds src/: a broken copy instead of this one. */
   readonly sources?: string;
 }
@@ -39,23 +43,31 @@ export class TidemarkProcess {
   #port = 0;
 
   constructor(options: ProcessOptions) {
-    const { data, log = "local", sensors, zone = "UTC", port = 0, flags = [], sources = SOURCES } = options;
-    const args = [
-      "serve",
-      "--data",
+    const {
       data,
-      "--log",
-      log,
-      "--port",
-      String(port),
-      "--timezone",
-      zone,
-      "--host",
-      "127.0.0.1",
-    ];
-    if (sensors !== undefined) args.push("--sensors", sensors.join(","));
+      log = "local",
+      sensors,
+      zone = "UTC",
+      port = 0,
+      flags = [],
+      without,
+      uid,
+      sources = SOURCES,
+    } = options;
+    const given = Object.entries({
+      "--data": data,
+      "--log": log,
+      "--port": String(port),
+      "--timezone": zone,
+      "--host": "127.0.0.1",
+      ...(sensors === undefined ? {} : { "--sensors": sensors.join(",") }),
+    });
+    const args = ["serve", ...given.filter(([name]) => name !== without).flat()];
     const script = join(sources, "src", "main.ts");
-    const child = spawn(process.execPath, [script, ...args, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [script, ...args, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(uid === undefined ? {} : { uid }),
+    });
     this.#child = child;
     const end = (): void => void child.kill("SIGKILL");
     process.once("exit", end);

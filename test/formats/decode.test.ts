@@ -259,3 +259,35 @@ test("where generating code is forbidden, the scanner does it all", () => {
     assert.equal(run.stdout, "true 5\n", run.stderr);
   }
 });
+
+test("a topic that has learned its shape still refuses what is not JSON", () => {
+  const context = contextOf();
+  const decoder = createDecoder(context);
+  const readings = new Readings(1);
+  const good = (i: number): string => `{"ts":${STAMP + i},"value":${i}.5,"n":-1,"seq":${i},"device":"a","x":"y"}`;
+  const wrong = [
+    good(1).replace("1700000000001", "0700000000001"),
+    good(1).replace("1.5", "01.5"),
+    good(1).replace("1.5", "1."),
+    good(1).replace("1.5", ".5"),
+    good(1).replace("1.5", "-"),
+    good(1).replace('"n":-1', '"n":-01'),
+    good(1).replace('"n":-1', '"n":-'),
+    good(1).replace('"seq":1', '"seq":01'),
+    good(1).replace('"seq":1', '"seq":'),
+    good(1).replace('"a"', '"a\t"'),
+    good(1).replace('"y"', '"\\y"'),
+    good(1).replace('"y"', '"y'),
+    `${good(1)}}`,
+    good(1).slice(0, -1),
+    `{"value":1,"x":${"[".repeat(64)}{"a":1]${"]".repeat(64)}}`,
+  ];
+  const values = Array.from({ length: 900 }, (_, i) =>
+    i % 10 === 9 ? wrong[Math.floor(i / 10) % wrong.length] : good(i),
+  );
+  decoder.decode(recordsOf([...values, " ".repeat(2000)]), readings);
+  values.forEach((text, i) => {
+    const code = readings.rejection[i] === 0 ? "" : rejectionAt(readings.rejection[i]).code;
+    assert.equal(code, i % 10 === 9 ? "unreadable" : "", text);
+  });
+});

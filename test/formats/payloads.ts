@@ -113,10 +113,47 @@ const TIMES = [
   "253402300800000",
   "-62135596800000",
   "-62135596800000.5",
+  "0763934000123",
   "1e999",
   "true",
   "null",
   "[]",
+];
+
+const NESTED = [
+  "true",
+  "null",
+  '{"a":[1,{"b":"}\\""}]}',
+  '"\\u00b0C"',
+  '"°C"',
+  "[ ]",
+  "{ }",
+  '{"a":1,"b" : [2, 3],"c":{"d":null,"value":5}}',
+  '[[],[{}],{"x":false}]',
+];
+const BROKEN_NESTED = [
+  '{"a":1,5}',
+  '{"a":1,}',
+  "[1,]",
+  "[,1]",
+  '["a":1]',
+  '{"a" 1}',
+  '{"a":1 "b":2}',
+  "[1 2]",
+  "{1:2}",
+  "[1}",
+  '{"a":1]',
+  "[01]",
+  "[+1]",
+  "[.5]",
+  '["\\x"]',
+  '["\\u12g4"]',
+  '["a\tb"]',
+  "[tru]",
+  "[nulll]",
+  "[-]",
+  `${"[".repeat(70)}${"]".repeat(70)}`,
+  `${'{"a":'.repeat(64)}1${"}".repeat(64)}`,
 ];
 
 /** One way to write objects: its keys in an order, spaced in a way. The same producer writes the same shape again and again. */
@@ -199,17 +236,8 @@ export class Payloads {
         if (random.chance(oddity / 2)) return random.pick(ODD_NUMBERS);
         return random.chance(oddity) ? this.oddText() : JSON.stringify(random.pick(producer.names));
       default:
-        return random.pick([
-          JSON.stringify(random.pick(producer.names)),
-          this.number(),
-          "true",
-          "null",
-          '{"a":[1,{"b":"}\\""}]}',
-          '"\\u00b0C"',
-          '"°C"',
-          "[ ]",
-          "{ }",
-        ]);
+        if (random.chance(oddity)) return random.pick(BROKEN_NESTED);
+        return random.pick([JSON.stringify(random.pick(producer.names)), this.number(), ...NESTED]);
     }
   }
 

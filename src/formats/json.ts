@@ -11,7 +11,7 @@ import { JsonScanner } from "./json-scanner.ts";
 /** Shapes kept per topic: producers of one sensor are of a few kinds. A new one takes the place of the oldest. */
 const SHAPES_MAX = 4;
 
-/** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat. Compiling one costs some 1000 scans. */
+/** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat. Learning one costs 0.15 ms, some 500 scans. */
 const LEARN_AFTER_MIN = 64;
 const LEARN_AFTER_MAX = 65_536;
 

@@ -1,6 +1,6 @@
 /** One owner per data directory: an exclusive transaction held open on lock.db, which the system releases even when the process is killed. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../../core/errors.ts";
 
@@ -24,7 +24,7 @@ export function lockDataDirectory(directory: string): DataLock {
   const ownerPath = join(directory, OWNER_FILE);
   let db: DatabaseSync | null = null;
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     db = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 });
     db.exec("BEGIN EXCLUSIVE");
     writeFileSync(ownerPath, `${process.pid}\n`);
@@ -41,6 +41,19 @@ export function lockDataDirectory(directory: string): DataLock {
       held.close();
     },
   };
+}
+
+/** Makes the directory and its missing parents, each tried twice at most: mkdir's own `recursive` never ends where the system has no room for a parent (/proc). */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path);
+  }
 }
 
 function isBusy(error: unknown): boolean {

@@ -5,7 +5,6 @@ import { type Clock, systemClock } from "./core/clock.ts";
 import { openZone } from "./core/zone.ts";
 import { lockDataDirectory } from "./log/embedded/data-lock.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
-import { openKafkaLog } from "./log/kafka/kafka-log.ts";
 import type { Log } from "./log/log.ts";
 import type { Engine } from "./pipeline/engine.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
@@ -121,11 +120,13 @@ export async function openApp(config: Config, clock: Clock = systemClock): Promi
   }
 }
 
-function openLog(target: LogTarget, settings: CoreSettings, clock: Clock): Promise<Log> {
+async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock): Promise<Log> {
   if (target.kind === "local") {
     return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock });
   }
   const { brokers, tls, sasl } = target;
+  // Loaded when it is asked for: the client is half of the program's code and 37 MB of memory.
+  const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
   return openKafkaLog({
     bootstrap: brokers,
     clock,

@@ -12,9 +12,9 @@ export const REJECTIONS = [
   { code: "time-looks-like-seconds", text: "the time has ten digits and looks like seconds: send milliseconds" },
   { code: "time-out-of-range", text: "the time is outside the years 1 to 9999" },
   { code: "sequence-invalid", text: "the sequence is not an integer from 0 to 9007199254740991" },
-  { code: "device-invalid", text: "the device is neither a text nor an integer, or is over 256 bytes" },
-  { code: "boot-invalid", text: "the boot is neither a text nor an integer, or is over 256 bytes" },
-  { code: "id-invalid", text: "the id is neither a text nor an integer, is empty, or is over 1024 bytes" },
+  { code: "device-invalid", text: "the device is neither a text nor an integer up to 2^53, or is over 256 bytes" },
+  { code: "boot-invalid", text: "the boot is neither a text nor an integer up to 2^53, or is over 256 bytes" },
+  { code: "id-invalid", text: "the id is neither a text nor an integer up to 2^53, is empty, or is over 1024 bytes" },
   { code: "record-too-large", text: "the record's value is over 1 MiB" },
 ] as const;
 

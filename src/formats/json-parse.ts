@@ -155,10 +155,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-/** A text, or a number as JavaScript prints it; null for anything else. */
+/** A text, or an integer as JavaScript prints it; null for anything else: past 2^53 different numbers would become one name. */
 function textOf(name: unknown): string | null {
   if (typeof name === "string") return name;
-  return typeof name === "number" ? String(name) : null;
+  return Number.isSafeInteger(name) ? String(name) : null;
 }
 
 /** Where the value of the last top-level "value" begins, in bytes that JSON.parse took for an object that has one. */

@@ -49,7 +49,7 @@ export function reference(value: Buffer | null, timestamp: number, zone: string)
   const boot = nameOf(fields["boot"]);
   if (boot !== null && boot.length > 256) return "boot-invalid";
   const id = fields["id"] ?? null;
-  if (id !== null && typeof id !== "string" && typeof id !== "number") return "id-invalid";
+  if (id !== null && typeof id !== "string" && !Number.isSafeInteger(id)) return "id-invalid";
   const idText = id === null ? null : String(id);
   if (idText !== null && (idText === "" || Buffer.from(idText).length > 1024)) return "id-invalid";
   const sequence = fields["sequence"] ?? fields["seq"] ?? null;
@@ -98,7 +98,7 @@ function magnitudeFault(value: number, source: string): string | null {
 /** "long" stands for a name of the wrong type, which is refused like one that is too long. */
 function nameOf(field: unknown): string | null {
   if (field === undefined || field === null) return null;
-  if (typeof field !== "string" && typeof field !== "number") return "long".repeat(100);
+  if (typeof field !== "string" && !Number.isSafeInteger(field)) return "long".repeat(100);
   return Buffer.from(String(field), "utf8").toString("latin1");
 }
 

@@ -132,10 +132,10 @@ function judgeTime(time: unknown, zone: string): number | null | string {
   return floored < TIME_MIN || floored > TIME_MAX ? "time-out-of-range" : floored + 0;
 }
 
-/** Bytes of a text or number as Latin-1; null when absent, undefined when invalid. */
+/** Bytes of a text or integer (up to 2^53, so that different ones stay different) as Latin-1; null when absent, undefined when invalid. */
 function judgeName(name: unknown, bytesMin: number, bytesMax: number): string | null | undefined {
   if (name === undefined) return null;
-  if (typeof name !== "string" && typeof name !== "number") return undefined;
+  if (typeof name !== "string" && !Number.isSafeInteger(name)) return undefined;
   const bytes = Buffer.from(String(name), "utf8");
   return bytes.length < bytesMin || bytes.length > bytesMax ? undefined : bytes.toString("latin1");
 }

@@ -14,10 +14,11 @@ const PERIOD = 1 << 20;
 /** "integers": 0 to 100. "decimals": 0.0 to 100.0, one place. */
 export type ValueKind = "integers" | "decimals";
 
-/** Texts of all values one behind the other, and where each begins. */
-class Texts {
+/** A kind's values in a period, their texts one behind the other, and where each begins. All sensors share it, each from a place of its own. */
+class Pool {
   readonly bytes: Uint8Array;
   readonly start: Int32Array;
+  readonly values = new Uint16Array(PERIOD);
 
   constructor(kind: ValueKind) {
     const texts = Array.from({ length: kind === "integers" ? 101 : 1001 }, (_, i) =>
@@ -26,29 +27,37 @@ class Texts {
     this.start = new Int32Array(texts.length + 1);
     for (const [i, text] of texts.entries()) this.start[i + 1] = this.start[i] + text.length;
     this.bytes = new Uint8Array(Buffer.from(texts.join(""), "latin1"));
+    const random = new Random(1000);
+    for (let i = 0; i < PERIOD; i++) this.values[i] = random.integer(0, texts.length - 1);
   }
 }
 
+const pools = new Map<ValueKind, Pool>();
+
+/** Sensors begin so far apart in the period (a prime). */
+const SENSOR_STEP = 104_729;
+
 /** Values of one sensor, by second. */
 export class Series {
-  readonly #texts: Texts;
-  readonly #values = new Uint16Array(PERIOD);
+  readonly #pool: Pool;
+  readonly #phase: number;
   readonly #scale: number;
 
   constructor(sensor: number, kind: ValueKind) {
-    const random = new Random(1000 + sensor);
-    this.#texts = new Texts(kind);
+    let pool = pools.get(kind);
+    if (pool === undefined) pools.set(kind, (pool = new Pool(kind)));
+    this.#pool = pool;
+    this.#phase = sensor * SENSOR_STEP;
     this.#scale = kind === "integers" ? 1 : 10;
-    for (let i = 0; i < PERIOD; i++) this.#values[i] = random.integer(0, kind === "integers" ? 100 : 1000);
   }
 
   value(i: number): number {
-    return this.#values[i % PERIOD] / this.#scale;
+    return this.#pool.values[(i + this.#phase) % PERIOD] / this.#scale;
   }
 
   /** Fills `records` with bare numbers of readings [from, to), a second apart (or `stepMs`), as a log would bring them. @returns their payload's bytes */
   fill(records: Records, from: number, to: number, stepMs = 1000): number {
-    const { bytes, start } = this.#texts;
+    const { bytes, start, values } = this.#pool;
     const startMs = START_SECOND * 1000;
     let payload = 0;
     records.reserve(to - from);
@@ -57,7 +66,7 @@ export class Series {
     records.appendTime = false;
     for (let i = from; i < to; i++) {
       const row = i - from;
-      const value = this.#values[i % PERIOD];
+      const value = values[(i + this.#phase) % PERIOD];
       records.offset[row] = i;
       records.timestamp[row] = startMs + i * stepMs;
       records.keyStart[row] = ABSENT;

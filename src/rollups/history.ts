@@ -50,6 +50,8 @@ export class History {
   #dirtyBytes = 0;
   /** Level-0 pages with minutes that were not merged upwards yet. */
   readonly #stale = new Set<CachedPage>();
+  /** Level-0 pages and the bits of their minutes whose own values are out of date (minutes that keep some). */
+  readonly #staleMinuteValues = new Map<CachedPage, number>();
   /** Pages (levels 2 to 4) whose parent bucket's values are out of date. */
   readonly #staleValues: Set<CachedPage>[] = [];
   readonly #scratch = new Aggregate({ sums: true, quantiles: false });
@@ -120,7 +122,7 @@ export class History {
   /** Accounts for the page that was folded into, and forgets it: it may be committed and dropped now. */
   #settleFold(): void {
     if (this.#foldPage === null) return;
-    this.#remeasure(this.#foldPage);
+    if (this.#foldPage.hasGrown) this.#remeasure(this.#foldPage);
     this.#foldPage = null;
   }
 
@@ -191,9 +193,7 @@ export class History {
         const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
         buckets.set(bucket, this.#scratch);
         if (this.#scratch.count > DERIVED_MINUTE_READINGS_MAX) {
-          const values = new Distribution();
-          seconds.mergeValues(values, from, from + SECONDS_PER_MINUTE);
-          buckets.values[bucket] = values;
+          this.#staleMinuteValues.set(page, (this.#staleMinuteValues.get(page) ?? 0) | (1 << m));
         }
       }
       seconds.staleMinutes = 0;
@@ -230,9 +230,11 @@ export class History {
     return seriesOf(page.key);
   }
 
-  /** Merges hours' values into days, those into 32 days and so on. */
+  /** Merges seconds' values into minutes that keep them, hours' into days, those into 32 days and so on. */
   #rollUpValues(): void {
     this.#endFold();
+    for (const [page, bits] of this.#staleMinuteValues) this.#rollUpMinuteValues(page, bits);
+    this.#staleMinuteValues.clear();
     for (let level = HOUR_LEVEL; level < TOP_LEVEL; level++) {
       for (const page of this.#staleValues[level]) {
         const parent = this.#parent(page);
@@ -246,6 +248,21 @@ export class History {
       }
       this.#staleValues[level].clear();
     }
+  }
+
+  #rollUpMinuteValues(page: CachedPage, bits: number): void {
+    const seconds = page.seconds as SecondsPage;
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
+    const minutes = this.#page(this.#seriesOf(page), 1, hour);
+    if (minutes === undefined || minutes.buckets === null) return;
+    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+      if ((bits & (1 << m)) === 0) continue;
+      const values = new Distribution();
+      seconds.mergeValues(values, m * SECONDS_PER_MINUTE, (m + 1) * SECONDS_PER_MINUTE);
+      minutes.buckets.values[firstMinute + m - hour * BUCKETS_PER_PAGE[1]] = values;
+    }
+    this.#remeasure(minutes);
   }
 
   /** Everything in the window's seconds. O(levels) pages, plus the pages' decoding when they are not cached. */

@@ -5,6 +5,10 @@ import type { SecondsPage } from "./seconds-page.ts";
 /** Bytes of decoded pages kept for reading: about 4,000 pages, a year's hours of three sensors and their edges. */
 export const PAGE_CACHE_BYTES_MAX = 24 * 1024 * 1024;
 
+/** A page of level 0 is measured again when it holds a quarter more readings, and some. */
+const GROWTH = 1.25;
+const GROWTH_READINGS = 64;
+
 /** A page and what the cache knows of it. Level 0 holds `seconds`, the others `buckets`. */
 export class CachedPage {
   readonly key: number;
@@ -15,8 +19,10 @@ export class CachedPage {
   dirty = false;
   /** Used since the last sweep: it survives one more. */
   used = true;
-  /** Accounted size; measured again when it becomes clean. */
+  /** Accounted size; measured again as it grows, and when it becomes clean. */
   bytes: number;
+  /** Readings in a page of level 0 when it was measured. */
+  #measuredReadings = 0;
 
   constructor(key: number, level: number, seconds: SecondsPage | null, buckets: BucketPage | null) {
     this.key = key;
@@ -26,7 +32,13 @@ export class CachedPage {
     this.bytes = this.measure();
   }
 
+  /** Whether it may have grown enough to be measured again: that walks a page's rows. */
+  get hasGrown(): boolean {
+    return this.seconds === null || this.seconds.count > this.#measuredReadings * GROWTH + GROWTH_READINGS;
+  }
+
   measure(): number {
+    this.#measuredReadings = this.seconds?.count ?? 0;
     return this.seconds !== null ? this.seconds.bytes : this.buckets !== null ? this.buckets.bytes : 0;
   }
 }

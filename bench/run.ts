@@ -57,11 +57,25 @@ const bench = new Bench({
   rounds: values.rounds === undefined ? null : Math.max(1, Number(values.rounds)),
 });
 const found = new Map<string, Found>();
+const date = values.date ?? `${new Date(systemClock.now()).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ");
+
+/** After each row: what was measured stays when the run is cut off. */
+function write(): void {
+  if (values.out === "-") return;
+  const pictures = [...found.values()].flatMap((row) => (row.picture === undefined ? [] : [row.picture]));
+  if (pictures.length > 0) writeFileSync(join(values.out, "..", "growth.svg"), pictures[0].svg);
+  const picture = pictures.length > 0 ? "growth.svg" : null;
+  const slopes = pictures.flatMap((one) => one.slopes);
+  writeFileSync(values.out, markdown({ machine, date, command, found, skipped: bench.skipped, picture, slopes }));
+}
+
 const started = performance.now();
+const elapsed = (): string => `[${Math.round((performance.now() - started) / 1000)} s]`;
+const rows = ROWS.filter(({ name }) => names === undefined || names.includes(name));
 try {
-  for (const row of ROWS) {
-    if (names !== undefined && !names.includes(row.name)) continue;
-    console.log(`\n=== ${row.name}: ${row.about} [${Math.round((performance.now() - started) / 1000)} s]`);
+  for (const [i, row] of rows.entries()) {
+    console.log(`\n=== ${row.name}: ${row.about} ${elapsed()}`);
     try {
       const result = await row.run(bench);
       found.set(row.name, result);
@@ -70,35 +84,17 @@ try {
     } catch (error) {
       bench.skip(`the row ${row.name}`, error);
     }
-    if (row.usesKafka !== true) continue;
-    const next = ROWS.slice(ROWS.indexOf(row) + 1).find(({ name }) => names === undefined || names.includes(name));
-    if (next?.usesKafka !== true) await bench.endKafka();
+    if (row.usesKafka === true && rows[i + 1]?.usesKafka !== true) await bench.endKafka();
+    write();
   }
 } finally {
   await bench.close();
 }
-const goals = [...found.values()].flatMap((row) => row.goals);
-console.log(`\n=== goals [${Math.round((performance.now() - started) / 1000)} s]`);
-for (const { what, atLeast, measured, met } of goals) {
-  console.log(
-    `${met === null ? "not measured" : met ? "met" : "MISSED"}: ${what}: at least ${atLeast}; measured ${measured}`,
-  );
+console.log(`\n=== goals ${elapsed()}`);
+for (const { what, atLeast, measured, met } of [...found.values()].flatMap((row) => row.goals)) {
+  const mark = met === null ? "not measured" : met ? "met" : "MISSED";
+  console.log(`${mark}: ${what}: at least ${atLeast}; measured ${measured}`);
 }
 for (const { name, why, how } of bench.skipped) console.log(`not run: ${name}: ${why} (${how})`);
-if (values.out !== "-") {
-  const pictures = [...found.values()].flatMap((row) => (row.picture === undefined ? [] : [row.picture]));
-  const svg = join(values.out, "..", "growth.svg");
-  if (pictures.length > 0) writeFileSync(svg, pictures[0].svg);
-  const page = markdown({
-    machine,
-    date: values.date ?? new Date(systemClock.now()).toISOString().slice(0, 16).replace("T", " ") + " UTC",
-    command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
-    found,
-    skipped: bench.skipped,
-    picture: pictures.length > 0 ? "growth.svg" : null,
-    slopes: pictures.flatMap(({ slopes }) => slopes),
-  });
-  writeFileSync(values.out, page);
-  console.log(`wrote ${values.out}`);
-}
+if (values.out !== "-") console.log(`wrote ${values.out}`);
 process.exit(0);

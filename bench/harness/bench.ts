@@ -72,7 +72,7 @@ export class Bench {
   }
 
   skip(name: string, error: unknown): void {
-    const why = error instanceof Unavailable ? error.message : String(error).split("\n").slice(0, 4).join(" ");
+    const why = error instanceof Unavailable ? error.message : shortened(String(error));
     const how = error instanceof Unavailable ? error.how : "it failed here: see the reason";
     if (this.skipped.some((other) => other.name === name && other.why === why)) return;
     this.skipped.push({ name, why, how });
@@ -88,6 +88,12 @@ export class Bench {
     await this.endKafka();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** The first and the last lines of a message: what failed, and the last it said. */
+function shortened(text: string): string {
+  const lines = text.trim().split("\n");
+  return [lines[0], ...lines.slice(1).slice(-2)].join(" ").slice(0, 500);
 }
 
 /** A row of the bench. */

@@ -24,8 +24,7 @@ interface SparkHome {
 function sparkLap(bench: Bench, home: SparkHome, bootstrap: string, topic: string, mode: string): Promise<Lap> {
   const checkpoints = mkdtempSync(join(bench.directory, "spark-"));
   const input = { bootstrap, topic, warm: WARM_TOPIC, mode, checkpoints, jars: home.jars };
-  // The machine's own Spark, if any, is another one.
-  const env = { SPARK_HOME: "", PYSPARK_PYTHON: home.python, SPARK_LOCAL_IP: "127.0.0.1" };
+  const env = { PYSPARK_PYTHON: home.python, SPARK_LOCAL_IP: "127.0.0.1" };
   return runForLap({ command: home.python, args: [join(PEERS, "spark", "stream.py"), JSON.stringify(input)], env });
 }
 

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { systemClock } from "../../src/core/clock.ts";
 import { openZone } from "../../src/core/zone.ts";
 import type { Engine } from "../../src/pipeline/engine.ts";
@@ -33,6 +35,8 @@ export interface Step {
   readonly rssMb: number;
   readonly heapMb: number;
   readonly externalMb: number;
+  /** Heap and buffers after a full collection: what is alive. RSS also holds what the collector has not got round to. */
+  readonly liveMb: number;
   /** Handed to the store by commits, and what the files hold, a reading of all so far. */
   readonly bytesWrittenPerReading: number;
   readonly fileBytesPerReading: number;
@@ -144,6 +148,7 @@ export class MeasuredRun {
     this.#records = records;
     const all = records * this.#topics;
     const commits = this.#commits.slice(commitsBefore);
+    const loopDelayMsMax = round(this.#loopDelay.max / 1e6);
     const probes = await this.#probes();
     const inCommit = probes.filter(([due, answered]) => commits.some((c) => due < c.endMs && answered > c.startMs));
     const memory = process.memoryUsage();
@@ -161,7 +166,8 @@ export class MeasuredRun {
       answerMs: quantilesOf(probes),
       answersInCommit: inCommit.length,
       answerMsInCommit: quantilesOf(inCommit),
-      loopDelayMsMax: round(this.#loopDelay.max / 1e6),
+      loopDelayMsMax,
+      liveMb: Math.round(liveBytes() / MB),
     };
   }
 
@@ -198,6 +204,15 @@ export class MeasuredRun {
     this.#database.close();
     rmSync(this.#root, { recursive: true, force: true });
   }
+}
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+
+function liveBytes(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function now(): number {

@@ -31,6 +31,8 @@ try {
   const { engine } = core;
   const halfway = received / 2;
   let halfSeconds = 0;
+  let openSeconds = 0;
+  let firstReceived = 0;
   const tooLong = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     const { totals } = engine.status(topic);
@@ -43,6 +45,10 @@ try {
     new Promise<void>((resolve) => {
       engine.onChange(() => {
         const { totals } = engine.status(topic);
+        if (openSeconds === 0) {
+          openSeconds = watch.seconds;
+          firstReceived = totals.received;
+        }
         if (halfSeconds === 0 && totals.received >= halfway) halfSeconds = watch.seconds;
         if (totals.received >= received) resolve();
       });
@@ -60,7 +66,17 @@ try {
   const closedSeconds = watch.seconds - lap.seconds;
   const historyBytes = statSync(join(data, "history.db")).size;
   const secondHalf = (received - halfway) / (lap.seconds - halfSeconds);
-  console.log(JSON.stringify({ ...lap, secondHalf, closedSeconds, historyBytes, sum: aggregate.sum() }));
+  console.log(
+    JSON.stringify({
+      ...lap,
+      secondHalf,
+      openSeconds,
+      firstReceived,
+      closedSeconds,
+      historyBytes,
+      sum: aggregate.sum(),
+    }),
+  );
 } finally {
   rmSync(data, { recursive: true, force: true });
 }

@@ -8,7 +8,7 @@ import { type Lap, runForLap } from "../harness/child.ts";
 import { PEERS, spark } from "../harness/install.ts";
 import { type Contestant, median } from "../harness/statistics.ts";
 import { figure, ratioTo, type Table } from "../report/results.ts";
-import { ours, rates } from "./kafka.ts";
+import { ours, ownLine, rates } from "./kafka.ts";
 
 const SPARK_FULL = "Spark: de-duplicated, one-second windows";
 const SPARK_AGGREGATE = "Spark: one aggregate, nothing de-duplicated";
@@ -56,11 +56,7 @@ async function compare(
     .map(([name, own]) => {
       if (name !== "tidemark") return rates(name, own, records);
       const megabytes = median(own.map((lap) => lap["historyBytes"])) / 1e6;
-      const second = figure(median(own.map((lap) => lap["secondHalf"])) / 1e6);
-      return rates(name, own, records, {
-        ours: true,
-        remark: `second half ${second} M/s; ${figure(megabytes)} MB of history`,
-      });
+      return ownLine(own, records, `${figure(megabytes)} MB of history`);
     });
   return {
     title,

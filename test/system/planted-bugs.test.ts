@@ -5,12 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { systemClock } from "../../src/core/clock.ts";
-import { createHistory } from "../oracle/generator.ts";
 import { copyWith, type PlantedBug } from "../torture/broken-copy.ts";
-import { crashRun } from "../torture/crash-run.ts";
-import { embeddedContents } from "../torture/log-contents.ts";
-import { lanesOf } from "../torture/requests.ts";
+import { crash } from "../torture/crash.ts";
 import type { SimulationOptions } from "../torture/simulate.ts";
 
 const OPTIONS: SimulationOptions = { seed: 1, readings: 3000, log: "kafka", windows: 30 };
@@ -171,31 +167,10 @@ test("planted bugs are found by the comparison with the oracle", { concurrency: 
 });
 
 test("kill -9 of a real process finds it too: offsets are committed before their pages", async (t) => {
-  const data = mkdtempSync(join(tmpdir(), "tidemark-crash-"));
-  t.after(() => rmSync(data, { recursive: true, force: true }));
-  const seed = 51;
-  const history = createHistory({
-    seed,
-    readings: 3000,
-    nowMs: systemClock.now(),
-    log: "embedded",
-    clock: "still",
-    order: "any",
-    partitions: 2,
-  });
-  const { sensors, zone } = history.options;
-  const crash = inCopy(EARLY_OFFSETS, (sources) =>
-    crashRun({
-      history,
-      seed,
-      lanes: lanesOf(history, seed).lanes,
-      process: { data, sensors, zone, sources },
-      kills: 4,
-      windows: 40,
-      contents: () => embeddedContents(data, sensors, systemClock.now()),
-    }),
+  const broken = inCopy(EARLY_OFFSETS, (sources) =>
+    crash({ log: "embedded", seed: 51, readings: 3000, kills: 4, bulk: 0, windows: 40, sources }),
   );
-  await assert.rejects(crash, (error: unknown) => {
+  await assert.rejects(broken, (error: unknown) => {
     assert.ok(error instanceof assert.AssertionError, String(error));
     t.diagnostic(error.message.split("\n", 1)[0]);
     return true;

@@ -26,12 +26,12 @@ export async function deleteTopics(bootstrap: string, topics: readonly string[])
   }
 }
 
-/** How many records topics hold that were never trimmed. */
-export async function endOffsets(bootstrap: string, topics: readonly string[]): Promise<number> {
+/** How many records each topic holds, if none was ever trimmed. */
+export async function endOffsets(bootstrap: string, topics: readonly string[]): Promise<Map<string, number>> {
   const consumer = new Consumer({ clientId: "tests", groupId: "tests", bootstrapBrokers: [bootstrap] });
   try {
     const offsets = await consumer.listOffsets({ topics: [...topics] });
-    return [...offsets.values()].flat().reduce((sum, offset) => sum + Number(offset), 0);
+    return new Map([...offsets].map(([topic, ends]) => [topic, ends.reduce((sum, offset) => sum + Number(offset), 0)]));
   } finally {
     await consumer.close();
   }

@@ -13,11 +13,13 @@ export interface SimulationOptions {
   readonly windows: number;
 }
 
-/** An instant that all runs of a seed share. */
+/** When a history ends: for years after 2025, a time that depends on the seed. */
 const NOW_MS = 1_750_000_000_000;
+const STEP_MS = 7_777_777;
+const STEPS = 20_000;
 
 export async function simulate({ seed, readings, log, windows }: SimulationOptions): Promise<string> {
-  const history = createHistory({ seed, readings, nowMs: NOW_MS + seed * 7_777_777, log, replays: true });
+  const history = createHistory({ seed, readings, nowMs: NOW_MS + (seed % STEPS) * STEP_MS, log, replays: true });
   return JSON.stringify(await new Simulation(withEpilogue(history)).run(windows));
 }
 

@@ -8,42 +8,36 @@ import type { StatementSync } from "node:sqlite";
 import type { Window } from "../core/window.ts";
 import { Aggregate, type Needs } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
-import { BucketPage } from "./bucket-page.ts";
+import type { BucketPage } from "./bucket-page.ts";
+import { encodeBuckets } from "./buckets-codec.ts";
 import type { Database } from "./database.ts";
 import {
   BUCKETS_PER_PAGE,
+  MINUTES_PER_PAGE,
   pageKey,
   pageOf,
-  plan,
+  SECONDS_PER_MINUTE,
   SECONDS_PER_PAGE,
   STEP_SECONDS,
   seriesOf,
   TOP_LEVEL,
 } from "./levels.ts";
-import { CachedPage, PageCache } from "./page-cache.ts";
-import { decodeBuckets, decodeSeconds, encodeBuckets, encodeSeconds } from "./page-codec.ts";
+import type { CachedPage } from "./page-cache.ts";
+import { type Cost, PageTable } from "./page-table.ts";
+import { encodeSeconds } from "./seconds-codec.ts";
 import { SecondsPage } from "./seconds-page.ts";
+import { queryWindow } from "./window-query.ts";
 
 /** Minutes with more readings than this keep their values; others derive them from their seconds, at 240 steps. */
 const DERIVED_MINUTE_READINGS_MAX = 240;
 
 const HOUR_LEVEL = 2;
-const SECONDS_PER_MINUTE = 60;
-const MINUTES_PER_PAGE = SECONDS_PER_PAGE / SECONDS_PER_MINUTE;
 const SECONDS_PER_HOUR = 3600;
 
-/** What the last query read. */
-export interface Cost {
-  pages: number;
-  buckets: number;
-  pagesFromDisk: number;
-}
-
 export class History {
-  readonly #select: StatementSync;
   readonly #insert: StatementSync;
   readonly #deleteRange: StatementSync;
-  readonly #cache: PageCache;
+  readonly #pages: PageTable;
   readonly #db: Database;
   /** Changed pages, by key. */
   readonly #dirty = new Map<number, CachedPage>();
@@ -55,7 +49,6 @@ export class History {
   /** Pages (levels 2 to 4) whose parent bucket's values are out of date. */
   readonly #staleValues: Set<CachedPage>[] = [];
   readonly #scratch = new Aggregate({ sums: true, quantiles: false });
-  readonly cost: Cost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
   #foldPage: CachedPage | null = null;
   #foldSeconds = new SecondsPage(0);
   #foldSeries = -1;
@@ -64,21 +57,19 @@ export class History {
 
   constructor(db: Database, cacheBytesMax?: number) {
     this.#db = db;
-    this.#cache = new PageCache(cacheBytesMax);
-    this.#select = db.prepare("SELECT bytes FROM page WHERE key=?");
-    this.#select.setReturnArrays(true);
+    this.#pages = new PageTable(db, cacheBytesMax);
     this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
     this.#deleteRange = db.prepare("DELETE FROM page WHERE key>=? AND key<?");
     for (let level = 0; level < TOP_LEVEL; level++) this.#staleValues.push(new Set());
   }
 
+  get cost(): Cost {
+    return this.#pages.cost;
+  }
+
   /** Bytes of changed pages that wait for a commit. */
   get dirtyBytes(): number {
     return this.#dirtyBytes;
-  }
-
-  get cacheBytes(): number {
-    return this.#cache.bytes;
   }
 
   /**
@@ -101,7 +92,7 @@ export class History {
   #turnTo(series: number, second: number): SecondsPage {
     this.#settleFold();
     const number = Math.floor(second / SECONDS_PER_PAGE);
-    const page = this.#page(series, 0, number) ?? this.#newPage(series, 0, number);
+    const page = this.#pages.page(series, 0, number) ?? this.#pages.newPage(series, 0, number);
     this.#markDirty(page);
     this.#stale.add(page);
     this.#foldPage = page;
@@ -109,7 +100,7 @@ export class History {
     const hour = Math.floor(second / SECONDS_PER_HOUR);
     if (this.#foldSeries !== series || hour !== this.#foldHour) {
       const day = Math.floor(hour / BUCKETS_PER_PAGE[HOUR_LEVEL]);
-      const hours = this.#page(series, HOUR_LEVEL, day) ?? this.#newPage(series, HOUR_LEVEL, day);
+      const hours = this.#pages.page(series, HOUR_LEVEL, day) ?? this.#pages.newPage(series, HOUR_LEVEL, day);
       this.#markDirty(hours);
       this.#staleValues[HOUR_LEVEL].add(hours);
       this.#foldValues = (hours.buckets as BucketPage).valuesOf(hour - day * BUCKETS_PER_PAGE[HOUR_LEVEL]);
@@ -134,7 +125,7 @@ export class History {
 
   #remeasure(page: CachedPage): void {
     const before = page.bytes;
-    this.#cache.resize(page);
+    this.#pages.cache.resize(page);
     if (page.dirty) this.#dirtyBytes += page.bytes - before;
   }
 
@@ -143,32 +134,6 @@ export class History {
     page.dirty = true;
     this.#dirty.set(page.key, page);
     this.#dirtyBytes += page.bytes;
-  }
-
-  #newPage(series: number, level: number, number: number): CachedPage {
-    const key = pageKey(series, level, number);
-    const page =
-      level === 0
-        ? new CachedPage(key, level, new SecondsPage(number * SECONDS_PER_PAGE), null)
-        : new CachedPage(key, level, null, new BucketPage(BUCKETS_PER_PAGE[level]));
-    this.#cache.add(page);
-    return page;
-  }
-
-  #page(series: number, level: number, number: number): CachedPage | undefined {
-    const key = pageKey(series, level, number);
-    this.cost.pages++;
-    const cached = this.#cache.get(key);
-    if (cached !== undefined) return cached;
-    const row: unknown = this.#select.get(key);
-    if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
-    this.cost.pagesFromDisk++;
-    const page =
-      level === 0
-        ? new CachedPage(key, level, decodeSeconds(key, row[0]), null)
-        : new CachedPage(key, level, null, decodeBuckets(key, row[0]));
-    this.#cache.add(page);
-    return page;
   }
 
   /** Merges what was folded upwards: afterwards every bucket but for its values equals the merge of its children. O(changed minutes). */
@@ -181,7 +146,7 @@ export class History {
       const series = this.#seriesOf(page);
       const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
       const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
-      const minutes = this.#page(series, 1, hour) ?? this.#newPage(series, 1, hour);
+      const minutes = this.#pages.page(series, 1, hour) ?? this.#pages.newPage(series, 1, hour);
       this.#markDirty(minutes);
       changed.add(minutes);
       for (let m = 0; m < MINUTES_PER_PAGE; m++) {
@@ -221,7 +186,7 @@ export class History {
     const level = page.level + 1;
     const bucket = pageOf(page.key); // a page's number is its parent bucket's
     const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
-    const parent = this.#page(series, level, number) ?? this.#newPage(series, level, number);
+    const parent = this.#pages.page(series, level, number) ?? this.#pages.newPage(series, level, number);
     this.#markDirty(parent);
     return { page: parent, bucket: bucket - number * BUCKETS_PER_PAGE[level] };
   }
@@ -254,7 +219,7 @@ export class History {
     const seconds = page.seconds as SecondsPage;
     const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
     const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
-    const minutes = this.#page(this.#seriesOf(page), 1, hour);
+    const minutes = this.#pages.page(this.#seriesOf(page), 1, hour);
     if (minutes === undefined || minutes.buckets === null) return;
     for (let m = 0; m < MINUTES_PER_PAGE; m++) {
       if ((bits & (1 << m)) === 0) continue;
@@ -269,59 +234,9 @@ export class History {
   query(series: number, window: Window, needs: Needs): Aggregate {
     this.#rollUp();
     if (needs.quantiles) this.#rollUpValues();
-    this.cost.pages = 0;
-    this.cost.buckets = 0;
-    this.cost.pagesFromDisk = 0;
-    const aggregate = new Aggregate(needs);
-    plan(window.start, window.end, (level, from, to) => this.#addRun(aggregate, series, level, from, to, needs));
-    this.#cache.trim(this.#dirtyBytes);
+    const aggregate = queryWindow(this.#pages, series, window, needs);
+    this.#pages.cache.trim(this.#dirtyBytes);
     return aggregate;
-  }
-
-  #addRun(aggregate: Aggregate, series: number, level: number, from: number, to: number, needs: Needs): void {
-    const perPage = BUCKETS_PER_PAGE[level];
-    for (let at = from; at < to; ) {
-      const number = Math.floor(at / perPage);
-      const first = number * perPage;
-      const end = Math.min(to, first + perPage);
-      const page = this.#page(series, level, number);
-      if (page !== undefined) {
-        this.cost.buckets += end - at;
-        if (page.seconds !== null) {
-          page.seconds.mergeInto(aggregate, at - first, end - first, needs.sums, needs.quantiles);
-        } else if (page.buckets !== null) {
-          this.#addBuckets(aggregate, series, page.buckets, level, first, at, end, needs);
-        }
-      }
-      at = end;
-    }
-  }
-
-  #addBuckets(
-    aggregate: Aggregate,
-    series: number,
-    buckets: BucketPage,
-    level: number,
-    first: number,
-    from: number,
-    to: number,
-    needs: Needs,
-  ): void {
-    for (let bucket = from; bucket < to; bucket++) {
-      const i = bucket - first;
-      const derived = needs.quantiles && level === 1 && buckets.count[i] > 0 && buckets.values[i] === null;
-      buckets.mergeInto(aggregate, i, needs.sums, needs.quantiles && !derived);
-      if (derived && aggregate.distribution !== null) this.#addMinuteValues(aggregate.distribution, series, bucket);
-    }
-  }
-
-  /** A minute that keeps no values has them in its seconds. */
-  #addMinuteValues(into: Distribution, series: number, minute: number): void {
-    const number = Math.floor(minute / MINUTES_PER_PAGE);
-    const seconds = this.#page(series, 0, number)?.seconds;
-    if (seconds === undefined || seconds === null) return;
-    const from = (minute - number * MINUTES_PER_PAGE) * SECONDS_PER_MINUTE;
-    seconds.mergeValues(into, from, from + SECONDS_PER_MINUTE);
   }
 
   /**
@@ -344,11 +259,11 @@ export class History {
   committed(): void {
     for (const page of this.#dirty.values()) {
       page.dirty = false;
-      this.#cache.resize(page);
+      this.#pages.cache.resize(page);
     }
     this.#dirty.clear();
     this.#dirtyBytes = 0;
-    this.#cache.trim(this.#dirtyBytes);
+    this.#pages.cache.trim(this.#dirtyBytes);
   }
 
   /** Deletes all pages that end before `second`, inside a transaction. @returns pages deleted */
@@ -366,10 +281,10 @@ export class History {
   /** Lets go of cached pages of a level-and-series range that `expire` deleted. */
   forget(series: number, second: number): void {
     this.#endFold();
-    for (const page of this.#cache.pages()) {
+    for (const page of this.#pages.cache.pages()) {
       if (this.#seriesOf(page) !== series) continue;
       const pageSeconds = STEP_SECONDS[page.level] * BUCKETS_PER_PAGE[page.level];
-      if ((pageOf(page.key) + 1) * pageSeconds <= second && !page.dirty) this.#cache.drop(page);
+      if ((pageOf(page.key) + 1) * pageSeconds <= second && !page.dirty) this.#pages.cache.drop(page);
     }
   }
 }

@@ -9,6 +9,8 @@ const RATIO = STEP_SECONDS.map((step, level) => (level === 0 ? 1 : step / STEP_S
 
 /** Seconds in a page of level 0. */
 export const SECONDS_PER_PAGE = 600;
+export const SECONDS_PER_MINUTE = 60;
+export const MINUTES_PER_PAGE = SECONDS_PER_PAGE / SECONDS_PER_MINUTE;
 
 /**
  * Buckets in a page of each level. From level 1 on a page holds exactly the children of one bucket of the next level,

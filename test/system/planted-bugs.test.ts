@@ -62,7 +62,7 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "a page forgets its last value when it is written",
-    file: "src/rollups/page-codec.ts",
+    file: "src/rollups/seconds-codec.ts",
     changes: [
       [
         "out.unsigned(Math.round(values[i] * scale) - low, width);",

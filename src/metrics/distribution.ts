@@ -15,6 +15,9 @@ import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
 export const SKETCH_RELATIVE_ERROR = 2 ** -7;
 
 const FIRST_CAPACITY = 16;
+/** Small natural numbers are counted in a table of their own, without hashing: the table begins so long, and grows to DISTINCT_VALUES_MAX. */
+const FIRST_SMALL = 16;
+const EMPTY = new Float64Array(0);
 /** Zeroes all but sign, exponent and six mantissa bits of a double's high word. */
 const SKETCH_MASK = ~0x3fff;
 
@@ -30,10 +33,13 @@ const TAG_SKETCH = 8;
 
 export class Distribution {
   #mode = EXACT;
-  /** Open addressing: a free place has count 0. In sketch mode the keys are bucket edges (the end towards zero). */
-  #keys = new Float64Array(FIRST_CAPACITY);
-  #counts = new Float64Array(FIRST_CAPACITY);
-  #shift = 28;
+  /** How often 0, 1, 2 … were counted, in exact mode. */
+  #small = EMPTY;
+  /** All other values. Open addressing: a free place has count 0. In sketch mode the keys are bucket edges (the end towards zero). */
+  #keys = EMPTY;
+  #counts = EMPTY;
+  #shift = 0;
+  #hashed = 0;
   #distinct = 0;
   /** What `sorted` found, until something is added. */
   #sorted: { readonly keys: Float64Array; readonly counts: Float64Array } | null = null;
@@ -52,21 +58,64 @@ export class Distribution {
 
   /** About how many bytes of memory it holds. */
   get bytes(): number {
-    return this.#keys.length * 16 + 96;
+    return this.#small.length * 8 + this.#keys.length * 16 + 250;
   }
 
   /** Counts a finite value `times` times. Amortised O(1). */
   add(value: number, times: number): void {
     this.count += times;
-    if (this.#mode === SKETCH) this.#addKey(edgeOf(value), times);
-    else {
-      this.#addKey(value, times);
-      if (this.#distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+    this.#sorted = null;
+    if (this.#mode === SKETCH) {
+      this.#addKey(edgeOf(value), times);
+      return;
+    }
+    const small = value >>> 0;
+    if (small === value && small < DISTINCT_VALUES_MAX) this.#addSmall(small, times);
+    else this.#addKey(value, times);
+    if (this.#distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+  }
+
+  /** Counts the finite values of rows [from, to) once each. */
+  addColumn(values: Float64Array, from: number, to: number): void {
+    for (let row = from; row < to; row++) {
+      row = this.#countSmall(values, row, to);
+      if (row < to) this.add(values[row], 1);
     }
   }
 
+  /** Counts rows that the table of small numbers has room for. @returns the first row that is something else */
+  #countSmall(values: Float64Array, from: number, to: number): number {
+    const small = this.#small;
+    const length = small.length;
+    let distinct = this.#distinct;
+    let row = from;
+    for (; row < to; row++) {
+      const value = values[row];
+      const at = value >>> 0;
+      if (at !== value || at >= length) break;
+      const before = small[at];
+      if (before === 0) distinct++;
+      small[at] = before + 1;
+    }
+    if (row > from) this.#sorted = null;
+    this.#distinct = distinct;
+    this.count += row - from;
+    if (distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+    return row;
+  }
+
+  #addSmall(value: number, times: number): void {
+    if (value >= this.#small.length) {
+      const wider = new Float64Array(Math.max(FIRST_SMALL, 2 ** (32 - Math.clz32(value))));
+      wider.set(this.#small);
+      this.#small = wider;
+    }
+    if (this.#small[value] === 0) this.#distinct++;
+    this.#small[value] += times;
+  }
+
   #addKey(key: number, times: number): void {
-    this.#sorted = null;
+    if (this.#keys.length === 0) this.#resize(FIRST_CAPACITY);
     floats[0] = key;
     const keys = this.#keys;
     const counts = this.#counts;
@@ -82,7 +131,8 @@ export class Distribution {
     }
     keys[at] = key;
     counts[at] = times;
-    if (++this.#distinct * 2 > keys.length) this.#grow();
+    this.#distinct++;
+    if (++this.#hashed * 2 > keys.length) this.#grow();
   }
 
   #grow(): void {
@@ -92,24 +142,33 @@ export class Distribution {
     for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#addKey(keys[i], counts[i]);
   }
 
+  /** An empty table for hashed keys. */
   #resize(capacity: number): void {
     this.#keys = new Float64Array(capacity);
     this.#counts = new Float64Array(capacity);
     this.#shift = Math.clz32(capacity) + 1;
-    this.#distinct = 0;
+    this.#distinct -= this.#hashed;
+    this.#hashed = 0;
   }
 
   #toSketch(): void {
     const keys = this.#keys;
     const counts = this.#counts;
+    const small = this.#small;
     this.#mode = SKETCH;
+    this.#small = EMPTY;
+    this.#sorted = null;
     this.#resize(256);
+    this.#distinct = 0;
     for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#addKey(edgeOf(keys[i]), counts[i]);
+    for (let i = 0; i < small.length; i++) if (small[i] > 0) this.#addKey(edgeOf(i), small[i]);
   }
 
   /** Adds everything that `other` holds. O(distinct of `other`). */
   merge(other: Distribution): void {
     if (other.#mode === SKETCH && this.#mode === EXACT) this.#toSketch();
+    this.#sorted = null;
+    this.#mergeSmall(other.#small);
     const keys = other.#keys;
     const counts = other.#counts;
     for (let i = 0; i < keys.length; i++) {
@@ -121,17 +180,61 @@ export class Distribution {
     }
   }
 
+  #mergeSmall(other: Float64Array): void {
+    if (other.length === 0) return;
+    if (this.#mode === SKETCH) {
+      for (let i = 0; i < other.length; i++) if (other[i] > 0) this.add(i, other[i]);
+      return;
+    }
+    if (other.length > this.#small.length) {
+      const wider = new Float64Array(other.length);
+      wider.set(this.#small);
+      this.#small = wider;
+    }
+    const small = this.#small;
+    let count = 0;
+    for (let i = 0; i < other.length; i++) {
+      const times = other[i];
+      if (times === 0) continue;
+      if (small[i] === 0) this.#distinct++;
+      small[i] += times;
+      count += times;
+    }
+    this.count += count;
+    if (this.#distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+  }
+
   /** Distinct values (or edges) ascending, with their counts. Not to be changed. */
   sorted(): { readonly keys: Float64Array; readonly counts: Float64Array } {
     if (this.#sorted !== null) return this.#sorted;
+    const hashed = this.#sortedKeys();
     const keys = new Float64Array(this.#distinct);
+    const counts = new Float64Array(this.#distinct);
     let n = 0;
-    for (let i = 0; i < this.#keys.length; i++) if (this.#counts[i] > 0) keys[n++] = this.#keys[i];
-    keys.sort();
-    const counts = new Float64Array(n);
-    for (let i = 0; i < n; i++) counts[i] = this.#countOf(keys[i]);
+    let i = 0;
+    for (let value = 0; value < this.#small.length; value++) {
+      if (this.#small[value] === 0) continue;
+      for (; i < hashed.length && hashed[i] < value; i++) {
+        keys[n] = hashed[i];
+        counts[n++] = this.#countOf(hashed[i]);
+      }
+      keys[n] = value;
+      counts[n++] = this.#small[value];
+    }
+    for (; i < hashed.length; i++) {
+      keys[n] = hashed[i];
+      counts[n++] = this.#countOf(hashed[i]);
+    }
     this.#sorted = { keys, counts };
     return this.#sorted;
+  }
+
+  #sortedKeys(): Float64Array {
+    if (this.#hashed === 0) return EMPTY;
+    const keys = new Float64Array(this.#hashed);
+    let n = 0;
+    for (let i = 0; i < this.#keys.length; i++) if (this.#counts[i] > 0) keys[n++] = this.#keys[i];
+    return keys.sort();
   }
 
   #countOf(key: number): number {

@@ -26,6 +26,9 @@ export class Ingest {
   readonly #records = new Records(4096);
   readonly #readings = new Readings(4096);
   readonly #decoders = new Map<string, Decoder>();
+  /** After judging, the first `#counted` rows of the readings' times and values are those that count, and these say whether they were late. */
+  #late = new Uint8Array(4096);
+  #counted = 0;
   /** Records taken in since the last commit, and bytes of rejected ones. */
   waiting = 0;
   waitingRejectedBytes = 0;
@@ -80,64 +83,156 @@ export class Ingest {
     return decoder;
   }
 
+  /** Judges all rows, then counts and folds those that are new and plausible. */
   #takeReadings(records: Records, readings: Readings, sensor: SensorState, partition: PartitionState): void {
-    const { devices, history } = this.#state;
-    const { totals, watermark } = sensor;
-    const { time, value, device, identity, rejection } = readings;
+    const { devices } = this.#state;
+    const { device, identity, rejection } = readings;
+    const { count } = records;
     const nowMs = this.#options.clock.now();
-    const aheadMs = this.#options.clockAheadMs;
-    const { count, appendTime, timestamp } = records;
     sensor.lastArrival = nowMs;
     sensor.changed = true;
-    totals.received += count;
-    const keptSinceMs = this.#state.keptSince * 1000;
-    let latestMs = nowMs + aheadMs;
-    for (let i = 0; i < count; i++) {
-      if (rejection[i] !== ACCEPTED) {
-        this.#reject(records, i, rejection[i], sensor, partition, nowMs);
-        continue;
+    sensor.totals.received += count;
+    if (this.#late.length < count) this.#late = new Uint8Array(readings.capacity);
+    this.#counted = 0;
+    for (let i = 0; i < count; ) {
+      if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs);
+      else {
+        if (!devices.isLoaded(device[i])) devices.load(device[i]);
+        this.#judge(records, readings, i, sensor, nowMs);
+        if (identity[i] === IDENTITY_OFFSET) i = this.#skipOrderly(records, readings, i, sensor, nowMs);
       }
-      const slot = device[i];
-      if (!devices.isLoaded(slot)) devices.load(slot);
-      const t = time[i];
-      // Judged by the mark as it was before this device was heard again: it may pull the mark back.
-      const isHeard = devices.heardAt[slot] === nowMs;
-      const wasLate = !isHeard && watermark.isLate(t, nowMs);
-      if (!isHeard) this.#hear(slot, sensor, nowMs);
-      if (appendTime) latestMs = timestamp[i] + aheadMs;
-      const impossible = t > latestMs || t < CLOCK_BEHIND_MS;
-      const kind = identity[i];
-      if (kind !== IDENTITY_OFFSET) {
-        const verdict = this.#identity.judge(readings, i, sensor.id, impossible);
-        if (verdict !== NEW) {
-          totals.duplicates++;
-          if (verdict === CONFLICT) totals.conflicts++;
-          continue;
-        }
-        totals.implicitBoots += this.#identity.startedBoots;
-        devices.touch(slot);
-      }
-      if (impossible) {
-        this.#quarantine(readings, i, sensor, latestMs - aheadMs);
-        continue;
-      }
-      const late = (isHeard ? watermark.isLate(t, nowMs) : wasLate) ? 1 : 0;
-      if (kind === IDENTITY_SEQUENCE) {
-        totals.sequence++;
-        if (readings.boot[i] === NO_BOOT) this.#identity.counted(slot, readings.sequence[i], t);
-      } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
-      else totals.offset++;
-      const newest = devices.newest[slot];
-      if (t > newest) {
-        devices.newest[slot] = t;
-        devices.touch(slot);
-        if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
-      }
-      if (t > partition.newest) partition.newest = t;
-      this.#count(sensor, t, value[i], late);
-      if (t >= keptSinceMs) history.fold(sensor.id, t, value[i], late);
-      else totals.expired++;
+      i++;
     }
+    this.#countAll(readings, sensor, partition);
+  }
+
+  /** Judges row i, whose device is resident: a duplicate, held back, or one of the counted rows. */
+  #judge(records: Records, readings: Readings, i: number, sensor: SensorState, nowMs: number): void {
+    const { devices } = this.#state;
+    const { totals, watermark } = sensor;
+    const slot = readings.device[i];
+    const t = readings.time[i];
+    // Judged by the mark as it was before this device was heard again: it may pull the mark back.
+    const isHeard = devices.heardAt[slot] === nowMs;
+    const wasLate = !isHeard && watermark.isLate(t, nowMs);
+    if (!isHeard) this.#hear(slot, sensor, nowMs);
+    const reference = records.appendTime ? records.timestamp[i] : nowMs;
+    const impossible = t > reference + this.#options.clockAheadMs || t < CLOCK_BEHIND_MS;
+    const kind = readings.identity[i];
+    if (kind !== IDENTITY_OFFSET) {
+      const verdict = this.#identity.judge(readings, i, sensor.id, impossible);
+      if (verdict !== NEW) {
+        totals.duplicates++;
+        if (verdict === CONFLICT) totals.conflicts++;
+        return;
+      }
+      totals.implicitBoots += this.#identity.startedBoots;
+      devices.touch(slot);
+    }
+    if (impossible) {
+      this.#quarantine(readings, i, sensor, reference);
+      return;
+    }
+    const late = isHeard ? watermark.isLate(t, nowMs) : wasLate;
+    if (kind === IDENTITY_SEQUENCE) {
+      totals.sequence++;
+      if (readings.boot[i] === NO_BOOT) this.#identity.counted(slot, readings.sequence[i], t);
+    } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
+    else totals.offset++;
+    const newest = devices.newest[slot];
+    if (t > newest) {
+      devices.newest[slot] = t;
+      devices.touch(slot);
+      if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
+    }
+    const row = this.#counted++;
+    readings.time[row] = t;
+    readings.value[row] = readings.value[i];
+    this.#late[row] = late ? 1 : 0;
+  }
+
+  /**
+   * Takes the rows after i that need no judging: of the same device, just heard, with offsets for identities and times that go forward.
+   * None of them is late, as the mark is not past its device.
+   * @returns the last of them, or i
+   */
+  #skipOrderly(records: Records, readings: Readings, i: number, sensor: SensorState, nowMs: number): number {
+    const { devices } = this.#state;
+    const { time, device, identity, rejection } = readings;
+    const { count, timestamp } = records;
+    const slot = device[i];
+    if (devices.newest[slot] === Number.NEGATIVE_INFINITY) return i;
+    const slack = this.#options.clockAheadMs;
+    const latestMs = records.appendTime ? Number.POSITIVE_INFINITY : nowMs + slack;
+    let newest = devices.newest[slot];
+    let end = i + 1;
+    for (; end < count; end++) {
+      const t = time[end];
+      if (!(t >= newest && t <= latestMs)) break;
+      if (device[end] !== slot || identity[end] !== IDENTITY_OFFSET || rejection[end] !== ACCEPTED) break;
+      if (records.appendTime && t > timestamp[end] + slack) break;
+      newest = t;
+    }
+    const rows = end - i - 1;
+    if (rows === 0) return i;
+    const to = this.#counted;
+    if (to !== i + 1) {
+      time.copyWithin(to, i + 1, end);
+      readings.value.copyWithin(to, i + 1, end);
+    }
+    this.#late.fill(0, to, to + rows);
+    this.#counted += rows;
+    sensor.totals.offset += rows;
+    devices.newest[slot] = newest;
+    devices.touch(slot);
+    return end - 1;
+  }
+
+  /** Counts and folds the counted rows: the first ones of the columns by now. */
+  #countAll(readings: Readings, sensor: SensorState, partition: { newest: number }): void {
+    const { time, value } = readings;
+    const late = this.#late;
+    const n = this.#counted;
+    if (n === 0) return;
+    const { totals } = sensor;
+    let { firstTime, lastTime, lastValue } = totals;
+    let earliest = Number.POSITIVE_INFINITY;
+    let newest = partition.newest;
+    let lateRows = 0;
+    for (let i = 0; i < n; i++) {
+      const t = time[i];
+      lateRows += late[i];
+      if (t < earliest) earliest = t;
+      if (t > newest) newest = t;
+      if (t > lastTime || (t === lastTime && value[i] > lastValue)) {
+        lastTime = t;
+        lastValue = value[i];
+      }
+    }
+    if (earliest < firstTime) firstTime = earliest;
+    totals.counted += n;
+    totals.late += lateRows;
+    totals.firstTime = firstTime;
+    totals.lastTime = lastTime;
+    totals.lastValue = lastValue;
+    partition.newest = newest;
+    const kept = earliest < this.#state.keptSince * 1000 ? this.#dropExpired(readings, sensor) : n;
+    this.#state.history.foldRows(sensor.id, time, value, late, kept);
+  }
+
+  /** Leaves rows out that are older than the history is kept. @returns how many are left */
+  #dropExpired(readings: Readings, sensor: SensorState): number {
+    const { time, value } = readings;
+    const keptSinceMs = this.#state.keptSince * 1000;
+    let kept = 0;
+    for (let i = 0; i < this.#counted; i++) {
+      if (time[i] < keptSinceMs) continue;
+      time[kept] = time[i];
+      value[kept] = value[i];
+      this.#late[kept++] = this.#late[i];
+    }
+    sensor.totals.expired += this.#counted - kept;
+    return kept;
   }
 
   #hear(slot: number, sensor: SensorState, nowMs: number): void {
@@ -145,17 +240,6 @@ export class Ingest {
     const wasSilent = heardAt[slot] < nowMs - ACTIVE_DEVICE_MS;
     heardAt[slot] = nowMs;
     if (wasSilent) sensor.watermark.joined(slot);
-  }
-
-  #count(sensor: SensorState, time: number, value: number, late: number): void {
-    const { totals } = sensor;
-    totals.counted++;
-    totals.late += late;
-    if (time < totals.firstTime) totals.firstTime = time;
-    if (time > totals.lastTime || (time === totals.lastTime && value > totals.lastValue)) {
-      totals.lastTime = time;
-      totals.lastValue = value;
-    }
   }
 
   #quarantine(readings: Readings, i: number, sensor: SensorState, reference: number): void {
@@ -186,9 +270,11 @@ export class Ingest {
   release(sensor: SensorState, time: number, value: number): void {
     sensor.totals.quarantined--;
     sensor.changed = true;
-    this.#count(sensor, time, value, 0);
-    if (time >= this.#state.keptSince * 1000) this.#state.history.fold(sensor.id, time, value, 0);
-    else sensor.totals.expired++;
+    this.#readings.time[0] = time;
+    this.#readings.value[0] = value;
+    this.#late[0] = 0;
+    this.#counted = 1;
+    this.#countAll(this.#readings, sensor, { newest: time });
     this.waiting++;
   }
 

@@ -34,6 +34,11 @@ const DERIVED_MINUTE_READINGS_MAX = 240;
 const HOUR_LEVEL = 2;
 const SECONDS_PER_HOUR = 3600;
 
+/** One reading as columns. */
+const oneTime = new Float64Array(1);
+const oneValue = new Float64Array(1);
+const oneLate = new Uint8Array(1);
+
 export class History {
   readonly #insert: StatementSync;
   readonly #deleteRange: StatementSync;
@@ -73,19 +78,29 @@ export class History {
   }
 
   /**
-   * Folds one counted reading. Amortised O(1): merging upwards is put off until somebody looks.
+   * Folds one counted reading.
    * @param time event time, ms (integer); @param late 1 when it came late, else 0
    */
   fold(series: number, time: number, value: number, late: number): void {
-    const second = Math.floor(time / 1000);
-    let seconds = this.#foldSeconds;
-    let index = second - seconds.start;
-    if (this.#foldSeries !== series || index < 0 || index >= SECONDS_PER_PAGE || this.#foldPage === null) {
-      seconds = this.#turnTo(series, second);
-      index = second - seconds.start;
+    oneTime[0] = time;
+    oneValue[0] = value;
+    oneLate[0] = late;
+    this.foldRows(series, oneTime, oneValue, oneLate, 1);
+  }
+
+  /**
+   * Folds counted readings of one series, the first `count` rows of the columns. Amortised O(1) a reading: merging upwards is put off
+   * until somebody looks. Fast when neighbours in time are neighbours in the columns.
+   * @param time event times, ms (integers); @param late 1 when it came late, else 0
+   */
+  foldRows(series: number, time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
+    let seconds = this.#foldPage !== null && this.#foldSeries === series ? this.#foldSeconds : null;
+    for (let row = 0; row < count; ) {
+      const from = row;
+      if (seconds !== null) row = seconds.foldRows(time, value, late, row, count);
+      if (row > from) this.#foldValues.addColumn(value, from, row);
+      else seconds = this.#turnTo(series, Math.floor(time[row] / 1000));
     }
-    seconds.fold(index, time - second * 1000, value, late);
-    this.#foldValues.add(value, 1);
   }
 
   /** Makes the page and hour of `second` the ones that are folded into. */

@@ -148,7 +148,7 @@ function decodeReadings(page: SecondsPage, from: ByteReader): void {
     }
     for (let end = row + counts[i]; row < end; row++) {
       const wasLate = lateBits === null ? 0 : (lateBits[row >> 3] >> (row & 7)) & 1;
-      page.fold(i, ms[row], values[row], wasLate);
+      page.put(i, ms[row], values[row], wasLate);
     }
   }
   for (const [second, row] of page.heavyRow) {

@@ -15,14 +15,27 @@ import { SECONDS_PER_PAGE } from "./levels.ts";
 /** Readings of one second that are kept one by one: about where a bucket row with counted values becomes smaller. */
 export const LISTED_READINGS_MAX = 32;
 
-/** Up to this magnitude a page's listed integers and their squares add up exactly in plain doubles: 600 · 32 · 2^38 < 2^53. */
+/** Up to this magnitude a page's listed integers, or a run's, and their squares add up exactly in plain doubles: 600 · 32 · 2^38 < 2^53. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
 /** `head` of a second without listed readings, and of a heavy one. */
 const NONE = -1;
 const HEAVY = -2;
 
+/** Readings of a heavy second that are folded at once. */
+const RUN_ROWS_MAX = 16_384;
+
 const FIRST_LIST_CAPACITY = 64;
+
+const PAGE_MS = SECONDS_PER_PAGE * 1000;
+
+/** One reading as columns. */
+const oneTime = new Float64Array(1);
+const oneValue = new Float64Array(1);
+const oneLate = new Uint8Array(1);
+
+/** Index of a second's minute in the page: second / 60. */
+const minuteOf = (second: number): number => (second * 1093) >>> 16;
 
 export class SecondsPage {
   /** Second since the epoch of the first bucket. */
@@ -59,21 +72,76 @@ export class SecondsPage {
     return 800 + 2 * SECONDS_PER_PAGE + 13 * this.listNext.length + (this.heavy?.bytes ?? 0);
   }
 
-  /** Folds one reading into second `index` (0–599). @param ms millisecond within the second @param late 1 or 0 */
-  fold(index: number, ms: number, value: number, late: number): void {
-    this.count++;
-    this.staleMinutes |= 1 << ((index * 1093) >>> 16); // index / 60
-    const values = this.value;
-    if (values !== null) {
-      if (Number.isNaN(values[index])) {
-        values[index] = value;
-        if (ms !== 0) this.#setMs(index, ms);
-        if (late !== 0) this.#setLate(index);
-        return;
+  /**
+   * Folds rows of columns, beginning with `from`, while they belong to this page.
+   * @param time event times, ms (integers) @param late 1 or 0
+   * @returns the first row that does not
+   */
+  foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
+    let row = from;
+    if (this.value !== null) row = this.#foldSingles(time, value, late, row, to);
+    if (this.value === null) row = this.#foldLists(time, value, late, row, to);
+    this.count += row - from;
+    return row;
+  }
+
+  /** Single state: until a second gets its second reading, which ends that state. */
+  #foldSingles(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
+    const base = this.start * 1000;
+    const values = this.value as Float64Array;
+    let stale = this.staleMinutes;
+    let row = from;
+    for (; row < to; row++) {
+      const offset = time[row] - base;
+      if (!(offset >= 0 && offset < PAGE_MS)) break;
+      const second = ((offset | 0) / 1000) | 0;
+      if (!Number.isNaN(values[second])) {
+        this.becomeListed();
+        break;
       }
-      this.becomeListed();
+      values[second] = value[row];
+      const ms = (offset | 0) - second * 1000;
+      if (ms !== 0) this.#setMs(second, ms);
+      if (late[row] !== 0) this.#setLate(second);
+      stale |= 1 << minuteOf(second);
     }
-    this.foldListed(index, ms, value, late);
+    this.staleMinutes = stale;
+    return row;
+  }
+
+  /** Listed state: rows of one second in turn, at once where they are many. */
+  #foldLists(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
+    const base = this.start * 1000;
+    let row = from;
+    while (row < to) {
+      const offset = time[row] - base;
+      if (!(offset >= 0 && offset < PAGE_MS)) break;
+      const second = ((offset | 0) / 1000) | 0;
+      const start = base + second * 1000;
+      const limit = Math.min(to, row + RUN_ROWS_MAX);
+      let end = row + 1;
+      while (end < limit && time[end] >= start && time[end] < start + 1000) end++;
+      this.staleMinutes |= 1 << minuteOf(second);
+      const head = this.head as Int16Array;
+      if (head[second] !== HEAVY && end - row > LISTED_READINGS_MAX) this.#becomeHeavy(second);
+      for (; row < end && head[second] !== HEAVY; row++)
+        this.foldListed(second, time[row] - start, value[row], late[row]);
+      if (row < end) this.#foldHeavy(this.heavyRow.get(second) ?? 0, time, value, late, row, end);
+      row = end;
+    }
+    return row;
+  }
+
+  /** Puts one reading into second `index` (0–599), as a decoder does: a second that is heavy has none to put. */
+  put(index: number, ms: number, value: number, late: number): void {
+    this.count++;
+    if (this.value === null) {
+      this.foldListed(index, ms, value, late);
+      return;
+    }
+    this.value[index] = value;
+    if (ms !== 0) this.#setMs(index, ms);
+    if (late !== 0) this.#setLate(index);
   }
 
   #setMs(index: number, ms: number): void {
@@ -99,19 +167,15 @@ export class SecondsPage {
     }
   }
 
-  /** The fold of the listed state; counts nothing. */
+  /** Adds a reading to the list of a second that is not heavy; counts nothing. */
   foldListed(index: number, ms: number, value: number, late: number): void {
     const head = this.head as Int16Array;
     const first = head[index];
-    if (first === HEAVY) {
-      this.#foldHeavy(this.heavyRow.get(index) ?? 0, (this.start + index) * 1000 + ms, value, late);
-      return;
-    }
     let length = 0;
     for (let at = first; at !== NONE; at = this.listNext[at]) length++;
     if (length === LISTED_READINGS_MAX) {
-      this.#becomeHeavy(index);
-      this.#foldHeavy(this.heavyRow.get(index) ?? 0, (this.start + index) * 1000 + ms, value, late);
+      const row = this.#becomeHeavy(index);
+      this.#foldOneHeavy(row, (this.start + index) * 1000 + ms, value, late);
       return;
     }
     const at = this.#place();
@@ -142,19 +206,20 @@ export class SecondsPage {
     return this.#listed++;
   }
 
-  /** A second's list is full: it becomes a row. */
-  #becomeHeavy(index: number): void {
+  /** A second becomes a row, with what its list held. @returns the row */
+  #becomeHeavy(index: number): number {
     const head = this.head as Int16Array;
     let at = head[index];
     const row = this.addHeavy(index);
     const base = (this.start + index) * 1000;
     while (at !== NONE) {
-      this.#foldHeavy(row, base + this.listMs[at], this.listValue[at], this.listLate[at]);
+      this.#foldOneHeavy(row, base + this.listMs[at], this.listValue[at], this.listLate[at]);
       const next = this.listNext[at];
       this.listNext[at] = this.#freed;
       this.#freed = at;
       at = next;
     }
+    return row;
   }
 
   /** Makes an empty row for a heavy second; its readings come by `fold`, or the row is filled by a decoder. */
@@ -167,38 +232,75 @@ export class SecondsPage {
     return row;
   }
 
-  #foldHeavy(row: number, time: number, value: number, late: number): void {
+  #foldOneHeavy(row: number, time: number, value: number, late: number): void {
+    oneTime[0] = time;
+    oneValue[0] = value;
+    oneLate[0] = late;
+    this.#foldHeavy(row, oneTime, oneValue, oneLate, 0, 1);
+  }
+
+  /** Folds rows [from, to) of one second into its bucket. */
+  #foldHeavy(row: number, time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): void {
     const page = this.heavy as BucketPage;
-    const count = page.count[row]++;
-    page.late[row] += late;
-    if (count === 0) {
-      page.seconds[row] = 1;
-      page.min[row] = page.max[row] = page.firstValue[row] = page.lastValue[row] = value;
-      page.firstTime[row] = page.lastTime[row] = time;
-    } else {
-      if (value < page.min[row]) page.min[row] = value;
-      if (value > page.max[row]) page.max[row] = value;
-      const first = page.firstTime[row];
-      if (time < first || (time === first && value < page.firstValue[row])) {
-        page.firstTime[row] = time;
-        page.firstValue[row] = value;
+    const isFirst = page.count[row] === 0;
+    page.count[row] += to - from;
+    page.seconds[row] = 1;
+    let min = isFirst ? Number.POSITIVE_INFINITY : page.min[row];
+    let max = isFirst ? Number.NEGATIVE_INFINITY : page.max[row];
+    let firstTime = isFirst ? Number.POSITIVE_INFINITY : page.firstTime[row];
+    let lastTime = isFirst ? Number.NEGATIVE_INFINITY : page.lastTime[row];
+    let firstValue = page.firstValue[row];
+    let lastValue = page.lastValue[row];
+    let lateCount = 0;
+    let sum = 0;
+    let squares = 0;
+    for (let i = from; i < to; i++) {
+      const x = value[i];
+      const t = time[i];
+      lateCount += late[i];
+      if (x < min) min = x;
+      if (x > max) max = x;
+      if (t < firstTime || (t === firstTime && x < firstValue)) {
+        firstTime = t;
+        firstValue = x;
       }
-      const last = page.lastTime[row];
-      if (time > last || (time === last && value > page.lastValue[row])) {
-        page.lastTime[row] = time;
-        page.lastValue[row] = value;
+      if (t > lastTime || (t === lastTime && x > lastValue)) {
+        lastTime = t;
+        lastValue = x;
       }
+      if (x === (x | 0) && x <= SMALL_INTEGER_MAX && x >= -SMALL_INTEGER_MAX) {
+        sum += x;
+        squares += x * x;
+      } else this.#addExactly(page, row, x);
     }
+    page.late[row] += lateCount;
+    page.min[row] = min;
+    page.max[row] = max;
+    page.firstTime[row] = firstTime;
+    page.firstValue[row] = firstValue;
+    page.lastTime[row] = lastTime;
+    page.lastValue[row] = lastValue;
+    if (sum !== 0) this.#addSum(page, row, sum);
+    if (squares !== 0) this.#addSquares(page, row, squares);
+    page.valuesOf(row).addColumn(value, from, to);
+  }
+
+  #addExactly(page: BucketPage, row: number, value: number): void {
     const square = value * value;
-    const sumCarry = addPart(page.sum, row * SUM_PARTS, SUM_PARTS, value);
-    const squareCarry = addPart(page.squares, row * SQUARE_PARTS, SQUARE_PARTS, square);
-    if (sumCarry !== 0 || squareCarry !== 0) this.#addRest(page, row, sumCarry, squareCarry);
+    this.#addSum(page, row, value);
+    this.#addSquares(page, row, square);
     const error = squareError(value, square);
-    if (error !== 0) {
-      const carry = addPart(page.squares, row * SQUARE_PARTS, SQUARE_PARTS, error);
-      if (carry !== 0) this.#addRest(page, row, 0, carry);
-    }
-    page.valuesOf(row).add(value, 1);
+    if (error !== 0) this.#addSquares(page, row, error);
+  }
+
+  #addSum(page: BucketPage, row: number, part: number): void {
+    const carry = addPart(page.sum, row * SUM_PARTS, SUM_PARTS, part);
+    if (carry !== 0) this.#addRest(page, row, carry, 0);
+  }
+
+  #addSquares(page: BucketPage, row: number, part: number): void {
+    const carry = addPart(page.squares, row * SQUARE_PARTS, SQUARE_PARTS, part);
+    if (carry !== 0) this.#addRest(page, row, 0, carry);
   }
 
   #addRest(page: BucketPage, row: number, sum: number, squares: number): void {

@@ -1,22 +1,28 @@
 /**
  * `npm run bench`: tidemark beside its peers, on this machine, in one run.
- * Prepares its data, runs what can run here, prints tables and writes results.md and growth.svg beside this file.
+ * Prepares its data, runs what can run here, prints tables and writes results.md, results.json and growth.svg beside this file;
+ * rows that were not asked for stay there as they were.
  */
 import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../src/core/clock.ts";
-import { Bench } from "./harness/bench.ts";
-import { describeMachine } from "./harness/machine.ts";
-import { markdown, plain } from "./report/report.ts";
-import type { Found } from "./report/results.ts";
+import { Bench, type Row } from "./harness/bench.ts";
+import { commitNow, describeMachine, loadNow } from "./harness/machine.ts";
+import { draw } from "./report/picture.ts";
+import { allSkipped, markdown, plain, plainGrid } from "./report/report.ts";
+import { distance, type Found } from "./report/results.ts";
+import { loadSections, type Section, storeSections } from "./report/store.ts";
 import { ROWS } from "./rows/rows.ts";
+
+/** Beside the page. */
+const PICTURE = "growth.svg";
 
 const HELP = `npm run bench -- [options]
 
   --only a,b       these rows only
   --quick          small data and few laps (some minutes in all)
-  --large          also what takes minutes a figure (10^8 readings)
   --rounds N       laps of each contestant
   --no-install     leave out peers that are not installed yet
   --date TEXT      the date in results.md (default: the clock's)
@@ -29,7 +35,6 @@ const { values } = parseArgs({
   options: {
     only: { type: "string" },
     quick: { type: "boolean", default: false },
-    large: { type: "boolean", default: false },
     rounds: { type: "string" },
     "no-install": { type: "boolean", default: false },
     date: { type: "string" },
@@ -52,38 +57,60 @@ const machine = describeMachine();
 for (const [name, value] of machine.rows) console.log(`${name}: ${value}`);
 const bench = new Bench({
   quick: values.quick,
-  large: values.large,
   install: !values["no-install"],
   rounds: values.rounds === undefined ? null : Math.max(1, Number(values.rounds)),
 });
-const found = new Map<string, Found>();
-const date = values.date ?? `${new Date(systemClock.now()).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+const page = values.out === "-" ? null : { file: values.out, kept: values.out.replace(/(\.md)?$/, ".json") };
+const sections = page === null ? new Map<string, Section>() : loadSections(page.kept);
+const dateNow = (): string => `${new Date(systemClock.now()).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ");
 
 /** After each row: what was measured stays when the run is cut off. */
 function write(): void {
-  if (values.out === "-") return;
-  const pictures = [...found.values()].flatMap((row) => (row.picture === undefined ? [] : [row.picture]));
-  if (pictures.length > 0) writeFileSync(join(values.out, "..", "growth.svg"), pictures[0].svg);
-  const picture = pictures.length > 0 ? "growth.svg" : null;
-  const slopes = pictures.flatMap((one) => one.slopes);
-  writeFileSync(values.out, markdown({ machine, date, command, found, skipped: bench.skipped, picture, slopes }));
+  if (page === null) return;
+  const ordered = new Map(
+    ROWS.flatMap(({ name }) => {
+      const section = sections.get(name);
+      return section === undefined ? [] : [[name, section] as const];
+    }),
+  );
+  const picture = [...ordered.values()].flatMap(({ found }) => (found.picture === undefined ? [] : [found.picture]))[0];
+  if (picture !== undefined) writeFileSync(join(page.file, "..", PICTURE), draw(picture.panels));
+  storeSections(page.kept, machine, ordered);
+  writeFileSync(page.file, markdown({ machine, sections: ordered, picture: PICTURE }));
+}
+
+async function measure(row: Row): Promise<Section> {
+  const started = performance.now();
+  const loadBefore = loadNow();
+  const skippedBefore = bench.skipped.length;
+  let found: Found = { tables: [], goals: [] };
+  try {
+    found = await row.run(bench);
+  } catch (error) {
+    bench.skip(`the row ${row.name}`, error);
+  }
+  const taken = {
+    ...{ date: values.date ?? dateNow(), command, ...commitNow(), machine: machine.name, cores: cpus().length },
+    ...{ loadBefore, loadAfter: loadNow(), seconds: Math.round((performance.now() - started) / 1000) },
+  };
+  return { found, taken, skipped: bench.skipped.slice(skippedBefore) };
 }
 
 const started = performance.now();
 const elapsed = (): string => `[${Math.round((performance.now() - started) / 1000)} s]`;
 const rows = ROWS.filter(({ name }) => names === undefined || names.includes(name));
+const measured = new Map<string, Section>();
 try {
   for (const [i, row] of rows.entries()) {
     console.log(`\n=== ${row.name}: ${row.about} ${elapsed()}`);
-    try {
-      const result = await row.run(bench);
-      found.set(row.name, result);
-      for (const table of result.tables) console.log(`\n${plain(table)}`);
-      for (const { title, text } of result.notes ?? []) console.log(`\n${title}\n${text}`);
-    } catch (error) {
-      bench.skip(`the row ${row.name}`, error);
-    }
+    const section = await measure(row);
+    measured.set(row.name, section);
+    sections.set(row.name, section);
+    const { tables, grids = [], notes = [] } = section.found;
+    for (const table of tables) console.log(`\n${plain(table)}`);
+    for (const grid of grids) console.log(`\n${plainGrid(grid)}`);
+    for (const { title, text } of notes) console.log(`\n${title}\n${text}`);
     if (row.usesKafka === true && rows[i + 1]?.usesKafka !== true) await bench.endKafka();
     write();
   }
@@ -91,10 +118,12 @@ try {
   await bench.close();
 }
 console.log(`\n=== goals ${elapsed()}`);
-for (const { what, atLeast, measured, met } of [...found.values()].flatMap((row) => row.goals)) {
-  const mark = met === null ? "not measured" : met ? "met" : "MISSED";
-  console.log(`${mark}: ${what}: at least ${atLeast}; measured ${measured}`);
+for (const goal of [...measured.values()].flatMap(({ found }) => found.goals)) {
+  const mark = goal.met === null ? "not measured" : goal.met ? "met" : "MISSED";
+  const aim = `aim ${goal.aim}: ${distance(goal)}`;
+  console.log(`${mark}: ${goal.what}: at least ${goal.atLeast}; measured ${goal.measured}; ${aim}`);
 }
-for (const { name, why, how } of bench.skipped) console.log(`not run: ${name}: ${why} (${how})`);
-if (values.out !== "-") console.log(`wrote ${values.out}`);
+for (const { name, why, how } of allSkipped(measured)) console.log(`not run: ${name}: ${why} (${how})`);
+for (const [name, { taken }] of measured) console.log(`${name} took ${taken.seconds} s`);
+if (page !== null) console.log(`wrote ${page.file}`);
 process.exit(0);

@@ -1,14 +1,15 @@
 /** Histories made without a log: records go the pipeline's own way (decode, identity, clocks, fold, commit), only faster than a log brings them. */
+
 import { systemClock } from "../../src/core/clock.ts";
+import { COMMIT_READINGS } from "../../src/core/limits.ts";
 import { Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { type PartitionState, type SensorState, State } from "../../src/pipeline/state.ts";
 import { Database } from "../../src/rollups/database.ts";
 
-/** As the pipeline commits (limits.ts, pipeline.ts). */
-const COMMIT_READINGS = 1_000_000;
-const WAITING_BYTES_MAX = 32 * 1024 * 1024;
+/** As the pipeline commits (pipeline.ts). */
+export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface Written {
   readonly seconds: number;

@@ -10,8 +10,6 @@ import { type Contestant, interleave } from "./statistics.ts";
 export interface Settings {
   /** Small data and few laps: some minutes in all. */
   readonly quick: boolean;
-  /** Also the sizes that take minutes each. */
-  readonly large: boolean;
   readonly install: boolean;
   /** Laps of each contestant; null: the row's own number. */
   readonly rounds: number | null;
@@ -74,7 +72,6 @@ export class Bench {
   skip(name: string, error: unknown): void {
     const why = error instanceof Unavailable ? error.message : shortened(String(error));
     const how = error instanceof Unavailable ? error.how : "it failed here: see the reason";
-    if (this.skipped.some((other) => other.name === name && other.why === why)) return;
     this.skipped.push({ name, why, how });
     this.say(`${name} left out: ${why} (${how})`);
   }

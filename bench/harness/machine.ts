@@ -1,9 +1,12 @@
 /** What the figures were measured on. */
 import { readFileSync, statfsSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem, type } from "node:os";
+import { join } from "node:path";
 import { output } from "./install.ts";
 
 export interface Machine {
+  /** Tells it from another one: processor, cores, system. */
+  readonly name: string;
   readonly rows: readonly (readonly [string, string])[];
 }
 
@@ -29,13 +32,15 @@ export function describeMachine(): Machine {
     ["kcat", firstLine(output("sh", ["-c", "kcat -V 2>&1"]), /librdkafka ([\d.]+)/)],
     ["PostgreSQL", firstLine(output("psql", ["--version"]), /PostgreSQL\) ([\d.]+)/)],
   ];
+  const processor = `${cores[0]?.model.trim() ?? "unknown"}, ${cores.length} cores`;
+  const system = `${type()} ${release()}`;
   return {
+    name: `${processor}, ${system}`,
     rows: [
-      ["CPU", `${cores[0]?.model.trim() ?? "unknown"}, ${cores.length} cores`],
+      ["CPU", processor],
       ["memory", `${Math.round(totalmem() / 2 ** 30)} GiB`],
-      ["system", `${type()} ${release()}`],
+      ["system", system],
       ["temporary files on", FILE_SYSTEMS.get(statfsSync(tmpdir()).type) ?? "unknown"],
-      ["load before", loadBefore()],
       [
         "versions",
         versions
@@ -48,13 +53,24 @@ export function describeMachine(): Machine {
   };
 }
 
-/** Runnable processes over the last minute: above 0 others had a part of the machine. */
-function loadBefore(): string {
+/** Runnable processes over the last minute: above 0 before a row, others had a part of the machine. */
+export function loadNow(): string {
   try {
     return readFileSync("/proc/loadavg", "utf8").split(" ")[0];
   } catch {
     return "unknown";
   }
+}
+
+/** The commit that is measured, and whether src/ or bench/ differ from it (results and picture aside). */
+export function commitNow(): { commit: string; changed: boolean } {
+  const root = join(import.meta.dirname, "..", "..");
+  const git = (...args: string[]): string => output("git", ["-C", root, ...args])?.trim() ?? "";
+  const paths = ["src", "bench", ":!bench/results.*", ":!bench/growth.svg"];
+  return {
+    commit: git("rev-parse", "--short", "HEAD") || "unknown",
+    changed: git("status", "--porcelain", "--untracked-files=no", "--", ...paths) !== "",
+  };
 }
 
 /** Versions that the bench itself pins. */

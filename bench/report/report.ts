@@ -1,16 +1,15 @@
 /** The results as a page (bench/results.md) and as lines for the terminal. */
 import type { Machine } from "../harness/machine.ts";
-import { type Found, rowsOf, type Skipped, type Table } from "./results.ts";
+import { distance, type Grid, rowsOf, type Skipped, type Table } from "./results.ts";
+import type { Section, Taken } from "./store.ts";
 
 export interface Report {
+  /** Of the newest run. */
   readonly machine: Machine;
-  readonly date: string;
-  readonly command: string;
-  readonly found: ReadonlyMap<string, Found>;
-  readonly skipped: readonly Skipped[];
-  readonly picture: string | null;
-  /** What growth came to, in words. */
-  readonly slopes: readonly string[];
+  /** What each row found, when and how, in the order of the rows. */
+  readonly sections: ReadonlyMap<string, Section>;
+  /** The file of the picture, where a row has one. */
+  readonly picture: string;
 }
 
 const HEAD = ["who", "median", "min – max", "laps", "tidemark is", "remark"];
@@ -30,47 +29,64 @@ function goalMark(met: boolean | null): string {
   return met === null ? "not measured" : met ? "met" : "**missed**";
 }
 
-/** The page. Every figure in it comes from one run on one machine. */
-export function markdown(report: Report): string {
-  const { machine, found, skipped } = report;
+/** The page. A section is replaced when its row runs again; its line says when, how and at what load that was. */
+export function markdown({ machine, sections, picture }: Report): string {
   const parts = [
     "# Results of `npm run bench`",
-    `Written by the bench; do not edit. One run, everything in it measured in turn (A B A B) on the same machine; medians with the smallest and largest lap. “tidemark is 4 ×” means four times as fast (or small) as that line.`,
-    markdownTable(
-      ["", ""],
-      [
-        ["date", report.date],
-        ["command", `\`${report.command}\``],
-        ...machine.rows.map(([name, value]) => [name, value]),
-      ],
-      [],
-    ),
+    "Written by the bench; do not edit. What stands in one table was measured in one run, in turn (A B A B), on one machine; medians with the smallest and largest lap. “tidemark is 4 ×” means four times as fast (or small) as that line. Each section says when it was measured; `npm run bench -- --only ROW` measures it anew and leaves the others as they are.",
+    markdownTable(["", ""], [...machine.rows], []),
   ];
-  const goals = [...found.values()].flatMap((row) => row.goals);
+  const goals = [...sections].flatMap(([row, { found }]) => found.goals.map((goal) => ({ row, ...goal })));
   if (goals.length > 0) {
     parts.push("## Goals (design, section 4)");
     parts.push(
       markdownTable(
-        ["what", "at least", "aim", "measured", ""],
-        goals.map((goal) => [goal.what, goal.atLeast, goal.aim, goal.measured, goalMark(goal.met)]),
+        ["what", "at least", "measured", "", "aim", "distance to it", "command"],
+        goals.map((goal) => [
+          ...[goal.what, goal.atLeast, goal.measured, goalMark(goal.met), goal.aim, distance(goal)],
+          `\`${commandOf(goal.row)}\``,
+        ]),
         [],
       ),
+      "The distances are explained row by row in [docs/PERFORMANCE.md](../docs/PERFORMANCE.md).",
     );
   }
-  for (const [name, row] of found) {
-    if (row.tables.length > 0 || row.notes !== undefined) parts.push(`## ${name}`);
-    for (const table of row.tables) parts.push(markdownOf(table));
-    for (const { title, text } of row.notes ?? []) parts.push(`### ${title}`, `\`\`\`\n${text}\n\`\`\``);
+  for (const [name, { found, taken }] of sections) {
+    parts.push(`## ${name}`, takenText(taken, machine));
+    for (const table of found.tables) parts.push(markdownOf(table));
+    for (const { title, about, head, rows, synced } of found.grids ?? []) {
+      const right = head.map((_, i) => i).slice(1);
+      parts.push(`### ${title}`, about, markdownTable(head, rows, right), `Writes: ${synced}.`);
+    }
+    if (found.picture !== undefined) {
+      parts.push(`![cost against size](${picture})`);
+      parts.push(found.picture.slopes.map((text) => `- ${text}`).join("\n"));
+    }
+    for (const { title, text } of found.notes ?? []) parts.push(`### ${title}`, `\`\`\`\n${text}\n\`\`\``);
   }
-  if (report.picture !== null) {
-    parts.push("## Growth", `![cost against size](${report.picture})`);
-    parts.push(report.slopes.map((text) => `- ${text}`).join("\n"));
-  }
+  const skipped = allSkipped(sections);
   if (skipped.length > 0) {
     parts.push("## Not run");
     parts.push(skipped.map(({ name, why, how }) => `- **${name}**: ${why}. To run it: ${how}.`).join("\n"));
   }
   return `${parts.join("\n\n")}\n`;
+}
+
+/** What shows a row alone. */
+export function commandOf(row: string): string {
+  return `npm run bench -- --only ${row}`;
+}
+
+/** Who could not run, each reason once. */
+export function allSkipped(sections: ReadonlyMap<string, Section>): Skipped[] {
+  const all = [...sections.values()].flatMap((section) => section.skipped);
+  return [...new Map(all.map((one) => [`${one.name}: ${one.why}`, one])).values()];
+}
+
+function takenText(taken: Taken, machine: Machine): string {
+  const changed = taken.changed ? " with changes" : "";
+  const elsewhere = taken.machine === machine.name ? "" : `, on another machine (${taken.machine})`;
+  return `Measured ${taken.date} by \`${taken.command}\` at commit ${taken.commit}${changed}; load ${taken.loadBefore} before and ${taken.loadAfter} after on ${taken.cores} cores; ${taken.seconds} s${elsewhere}.`;
 }
 
 function markdownOf(table: Table): string {
@@ -86,14 +102,24 @@ function markdownOf(table: Table): string {
 
 /** A table for the terminal. */
 export function plain(table: Table): string {
-  const rows = [[`${table.title} [${table.unit}]`, "median", "min – max", "laps", "tidemark is", ""], ...rowsOf(table)];
+  const head = [`${table.title} [${table.unit}]`, "median", "min – max", "laps", "tidemark is", ""];
+  return columns([head, ...rowsOf(table)]);
+}
+
+/** A grid for the terminal. */
+export function plainGrid({ title, head, rows }: Grid): string {
+  return columns([[`${title} [${head[0]}]`, ...head.slice(1)], ...rows]);
+}
+
+/** The first cell is a line of its own. */
+function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row, r) => (i === 0 && r === 0 ? 0 : row[i].length))));
   return rows
     .map((row, r) =>
       row
         .map((cell, i) => {
           if (r === 0 && i === 0) return `${cell}\n${"".padEnd(widths[0] + 2)}`;
-          return i === 0 ? `  ${cell.padEnd(widths[i])}` : i < 5 ? cell.padStart(widths[i]) : cell;
+          return i === 0 ? `  ${cell.padEnd(widths[i])}` : cell.padStart(i < row.length - 1 ? widths[i] : 0);
         })
         .join("  ")
         .trimEnd(),

@@ -1,5 +1,6 @@
 /** What a row of the bench found: tables of contestants with their laps, goals met or missed, and who could not run. */
 import { median, spread } from "../harness/statistics.ts";
+import type { Panel } from "./picture.ts";
 
 /** One contestant's laps in a table's unit. */
 export interface Line {
@@ -31,6 +32,18 @@ export interface Goal {
   readonly aim: string;
   readonly measured: string;
   readonly met: boolean | null;
+  /** How many times better it has to become to reach the aim, worst case first; at most 1: reached. Left out where it is no number. */
+  readonly toAim?: number;
+}
+
+/** Figures in two dimensions (stages by streams): one cell each, with its spread where there is one. */
+export interface Grid {
+  readonly title: string;
+  readonly about: string;
+  /** Whether writes were synced. */
+  readonly synced: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
 }
 
 export interface Skipped {
@@ -41,12 +54,13 @@ export interface Skipped {
 
 /** Cost against size, drawn, and how each grows in words. */
 export interface Picture {
-  readonly svg: string;
+  readonly panels: readonly Panel[];
   readonly slopes: readonly string[];
 }
 
 export interface Found {
   readonly tables: readonly Table[];
+  readonly grids?: readonly Grid[];
   readonly goals: readonly Goal[];
   readonly picture?: Picture;
   /** What other programs printed. */
@@ -60,6 +74,19 @@ export function figure(value: number): string {
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
   const decimals = Math.max(0, Math.min(6, 2 - magnitude));
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+/** "12.3 (11.9–14.0)": the median and the spread of laps. */
+export function cell(laps: readonly number[]): string {
+  if (laps.length === 0) return "–";
+  const { min, max } = spread(laps);
+  return laps.length === 1 ? figure(laps[0]) : `${figure(median(laps))} (${figure(min)}–${figure(max)})`;
+}
+
+/** The distance to a goal's aim in words. */
+export function distance({ toAim }: Goal): string {
+  if (toAim === undefined || Number.isNaN(toAim)) return "–";
+  return toAim <= 1 ? "reached" : `${figure(toAim)} × to go`;
 }
 
 /** How many times better `ours` is than `theirs`; below 1: worse. */

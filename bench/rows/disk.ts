@@ -74,6 +74,7 @@ export const disk: Row = {
           atLeast: "≤ 3 B a reading",
           aim: "1.5 B",
           measured: `${figure(size)} B`,
+          toAim: size / 1.5,
           met: size <= 3,
         },
       ],

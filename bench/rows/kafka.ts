@@ -168,6 +168,7 @@ export const kafka: Row = {
           atLeast: "4 × librdkafka, 20 × kafkajs",
           aim: "15 M readings/s a core",
           measured: `${figure(toLibrdkafka ?? Number.NaN)} × librdkafka, ${figure(toKafkajs ?? Number.NaN)} × kafkajs, ${figure(rate)} M readings/s`,
+          toAim: 15 / rate,
           met: toLibrdkafka === null || toKafkajs === null ? null : toLibrdkafka >= 4 && toKafkajs >= 20,
         },
       ],

@@ -92,6 +92,7 @@ export const log: Row = {
           atLeast: "200 k readings/s",
           aim: "1 M",
           measured: `${figure(batches)} readings/s`,
+          toAim: 1e6 / batches,
           met: batches >= 200_000,
         },
       ],

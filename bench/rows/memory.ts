@@ -15,6 +15,9 @@ import { build } from "./window.ts";
 
 const OURS = join(import.meta.dirname, "..", "ours");
 
+/** So much more after the last doubling of the history still counts as flat: garbage comes and goes. */
+const FLAT = 1.15;
+
 /** Resident set of a process, MB: now and at its largest (NaN where the system does not tell). */
 function residentMb(pid: number): { now: number; peak: number } {
   try {
@@ -75,6 +78,7 @@ async function year(bench: Bench): Promise<{ table: Table; goal: Goal }> {
         atLeast: "< 150 MB RSS",
         aim: "100 MB",
         measured: `${figure(peak)} MB at most, ${figure(now)} MB after`,
+        toAim: peak / 100,
         met: peak < 150,
       },
     };
@@ -86,6 +90,7 @@ async function year(bench: Bench): Promise<{ table: Table; goal: Goal }> {
 async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
   const tables: Table[] = [];
   let flat = true;
+  let largest = 0;
   const measured: string[] = [];
   for (const [count, first] of [
     [100_000, bench.size(500_000, 2e6)],
@@ -110,11 +115,10 @@ async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
         remark: `largest ${figure(found[`peak ${i}`] / 1e6)} MB; ${figure(rate)} M readings/s since the line above; ${figure(found[`bytes ${i}`] / counted)} B of history a reading; ${figure(found[`written ${i}`] / found[`payload ${i}`])} bytes committed a byte received`,
       };
     });
-    const [start, end] = [found["rss 1"], found["rss 2"]];
-    if (end > start * 1.15) flat = false;
-    measured.push(
-      `${count.toLocaleString("en-US")} devices: ${figure(found["rss 0"] / 1e6)} → ${figure(end / 1e6)} MB`,
-    );
+    if (found["rss 2"] > found["rss 1"] * FLAT) flat = false;
+    const resident = stages.map((_, i) => figure(found[`rss ${i}`] / 1e6));
+    measured.push(`${count.toLocaleString("en-US")} devices: ${resident.join(" → ")} MB`);
+    largest = Math.max(largest, ...stages.map((_, i) => found[`peak ${i}`] / 1e6));
     tables.push({
       title: `${count.toLocaleString("en-US")} devices, 1% lost for good, shuffled arrival: memory as the history grows tenfold`,
       about:
@@ -129,7 +133,8 @@ async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
     what: "memory: 100,000 devices, 1% lost for good, shuffled arrival, 10 × more history",
     atLeast: "flat",
     aim: "< 300 MB RSS",
-    measured: measured.join("; "),
+    measured: `${measured.join("; ")} (after a tenth, a half and all of it)`,
+    toAim: largest / 300,
     met: flat,
   };
   return { tables, goal };

@@ -82,6 +82,7 @@ export const start: Row = {
           atLeast: "< 3 s",
           aim: "1 s",
           measured: `${figure(worst)} ms (without make and the table itself)`,
+          toAim: worst / 1000,
           met: worst < 3000,
         },
       ],

@@ -1,0 +1,188 @@
+/**
+ * What each stage after the log costs by itself: decode, de-duplicate, judge clocks, fold, commit. A lap goes through the stages one after
+ * the other, all of its readings at a time, so that each is timed alone; `whole` runs the same stream as the pipeline does instead.
+ * CPU time of the whole process: compiling and collecting garbage are in it.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../src/core/clock.ts";
+import { COMMIT_READINGS } from "../../src/core/limits.ts";
+import { IDENTITY_OFFSET, Readings } from "../../src/core/readings.ts";
+import { ABSENT, Records } from "../../src/core/records.ts";
+import { openZone } from "../../src/core/zone.ts";
+import { createDecoder } from "../../src/formats/decode.ts";
+import { Identity, NEW } from "../../src/pipeline/identity.ts";
+import { Ingest } from "../../src/pipeline/ingest.ts";
+import { State } from "../../src/pipeline/state.ts";
+import { ValueMemory } from "../../src/pipeline/value-memory.ts";
+import { Database } from "../../src/rollups/database.ts";
+import { WAITING_BYTES_MAX } from "../data/history.ts";
+import { JsonStream } from "../data/json-stream.ts";
+import { Series, START_SECOND } from "../data/series.ts";
+import { argument } from "../harness/lap.ts";
+
+export interface StagesTask {
+  readonly readings: number;
+  /** JSON of so many devices, a tenth twice, a twentieth late; or bare integers `stepMs` apart. */
+  readonly stream:
+    | { readonly kind: "json"; readonly devices: number; readonly shuffled: boolean }
+    | { readonly kind: "bare"; readonly stepMs: number };
+  /** As the pipeline does it, not stage by stage. */
+  readonly whole: boolean;
+}
+
+/** Readings of a lap, and of a batch in it. Numbers of laps are printed as "decode 0", "decode 1", …: ns a reading. */
+export const LAP_READINGS = 100_000;
+const BATCH = 10_000;
+
+const { readings: total, stream, whole } = argument<StagesTask>();
+const json =
+  stream.kind === "json" ? new JsonStream({ ...stream, records: total, startMs: START_SECOND * 1000, seed: 7 }) : null;
+const series = new Series(0, "integers");
+const expected = json === null ? total : json.unique;
+
+/** Fills a batch with readings [from, from + BATCH). */
+function fill(records: Records, from: number): void {
+  if (stream.kind === "bare" || json === null) {
+    series.fill(records, from, from + BATCH, stream.kind === "bare" ? stream.stepMs : 1000);
+    return;
+  }
+  records.reserve(BATCH);
+  records.count = BATCH;
+  const parts: string[] = [];
+  let at = 0;
+  for (let row = 0; row < BATCH; row++) {
+    const text = json.text(from + row);
+    parts.push(text);
+    records.offset[row] = from + row;
+    records.timestamp[row] = json.endMs + from + row;
+    records.keyStart[row] = ABSENT;
+    records.keyEnd[row] = ABSENT;
+    records.valueStart[row] = at;
+    at += text.length;
+    records.valueEnd[row] = at;
+  }
+  records.data = new Uint8Array(Buffer.from(parts.join(""), "latin1"));
+  records.nextOffset = from + BATCH;
+}
+
+const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
+const db = Database.open(directory);
+const state = new State(db);
+const sensor = state.openSensor("temperature");
+const [partition] = state.openTopic({ name: "temperature", id: "bench", partitions: [0] });
+const { devices, history } = state;
+const zone = openZone("UTC");
+const result: Record<string, number> = {};
+const batches = Array.from({ length: LAP_READINGS / BATCH }, () => new Records(BATCH));
+
+/** CPU ns a reading of what `run` does for `count` of them. */
+function timed(name: string, lap: number, count: number, run: () => void): void {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  result[`${name} ${lap}`] = ((user + system) * 1000) / count;
+}
+
+let commits = 0;
+let uncommitted = 0;
+
+async function commit(): Promise<void> {
+  const before = process.cpuUsage();
+  await state.commit();
+  const { user, system } = process.cpuUsage(before);
+  result[`commit ${commits++}`] = ((user + system) * 1000) / uncommitted;
+  // In the product a worker thread does this.
+  db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+  uncommitted = 0;
+}
+
+/** The loop of src/pipeline/ingest.ts, taken apart. @returns what takes a lap through it */
+function stageByStage(): (lap: number) => void {
+  const decoder = createDecoder({
+    ...{ namespace: sensor.id, devices: state.deviceNames, boots: state.bootNames, zone },
+  });
+  const { seen, boots, ids, bootNames, quarantine } = state;
+  const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames, quarantine);
+  const decoded = batches.map(() => new Readings(BATCH));
+  const isNew = batches.map(() => new Uint8Array(BATCH));
+  const late = batches.map(() => new Uint8Array(BATCH));
+  const eachBatch = (run: (b: number) => void): void => {
+    for (let b = 0; b < batches.length; b++) run(b);
+  };
+  return (lap) => {
+    timed("decode", lap, LAP_READINGS, () => eachBatch((b) => decoder.decode(batches[b], decoded[b])));
+    timed("de-duplicate", lap, LAP_READINGS, () => eachBatch((b) => deduplicate(identity, decoded[b], isNew[b])));
+    timed("judge clocks", lap, LAP_READINGS, () => eachBatch((b) => judgeClocks(decoded[b], isNew[b], late[b])));
+    timed("fold", lap, LAP_READINGS, () => eachBatch((b) => foldAll(decoded[b], isNew[b], late[b])));
+  };
+}
+
+function deduplicate(identity: Identity, readings: Readings, isNew: Uint8Array): void {
+  const { device } = readings;
+  for (let i = 0; i < BATCH; i++) {
+    const slot = device[i];
+    if (!devices.isLoaded(slot)) devices.load(slot);
+    isNew[i] = 1;
+    if (readings.identity[i] === IDENTITY_OFFSET) continue;
+    if (identity.judge(readings, i, sensor.id, false) !== NEW) isNew[i] = 0;
+    else devices.touch(slot);
+  }
+}
+
+function judgeClocks(readings: Readings, isNew: Uint8Array, late: Uint8Array): void {
+  const { watermark } = sensor;
+  const { time, device } = readings;
+  const nowMs = systemClock.now();
+  for (let i = 0; i < BATCH; i++) {
+    const slot = device[i];
+    const t = time[i];
+    if (devices.heardAt[slot] !== nowMs) {
+      devices.heardAt[slot] = nowMs;
+      watermark.joined(slot);
+    }
+    if (isNew[i] === 0) continue;
+    if (t > nowMs + 300_000) throw new Error("BUG: the bench's clocks are right");
+    late[i] = watermark.isLate(t, nowMs) ? 1 : 0;
+    const newest = devices.newest[slot];
+    if (t > newest) {
+      devices.newest[slot] = t;
+      if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
+    }
+  }
+}
+
+function foldAll(readings: Readings, isNew: Uint8Array, late: Uint8Array): void {
+  const { time, value } = readings;
+  for (let i = 0; i < BATCH; i++) {
+    if (isNew[i] !== 0) history.fold(sensor.id, time[i], value[i], late[i]);
+  }
+}
+
+function asThePipeline(): (lap: number) => void {
+  const ingest = new Ingest(state, { clock: systemClock, zone, clockAheadMs: 300_000 });
+  return (lap) =>
+    timed("whole", lap, LAP_READINGS, () => {
+      for (const records of batches) ingest.take(records, sensor, partition);
+    });
+}
+
+try {
+  const take = whole ? asThePipeline() : stageByStage();
+  for (let lap = 0; lap * LAP_READINGS < total; lap++) {
+    for (const [b, records] of batches.entries()) fill(records, lap * LAP_READINGS + b * BATCH);
+    take(lap);
+    partition.next = (lap + 1) * LAP_READINGS;
+    uncommitted += LAP_READINGS;
+    if (uncommitted >= COMMIT_READINGS || state.waitingBytes >= WAITING_BYTES_MAX) await commit();
+  }
+  if (uncommitted > 0) await commit();
+  const window = { start: START_SECOND - 1, end: START_SECOND + total + 1000 };
+  const { count } = history.query(sensor.id, window, { sums: false, quantiles: false });
+  if (count !== expected) throw new Error(`counted ${count} readings, expected ${expected}`);
+  console.log(JSON.stringify(result));
+} finally {
+  db.close();
+  rmSync(directory, { recursive: true, force: true });
+}

@@ -4,30 +4,45 @@ import { POWERS_OF_TEN } from "../metrics/decimals.ts";
 import { Distribution } from "../metrics/distribution.ts";
 import { type Dyadic, ZERO } from "../metrics/dyadic.ts";
 import { canonicalize, SQUARE_PARTS, SUM_PARTS } from "../metrics/exact-sum.ts";
-import type { BucketPage } from "./bucket-page.ts";
+import {
+  type BucketRows,
+  COUNT,
+  FIRST_TIME,
+  FIRST_VALUE,
+  LAST_TIME,
+  LAST_VALUE,
+  LATE,
+  MAX,
+  MIN,
+  ROW_CELLS,
+  SECONDS,
+  SQUARES,
+  SUM,
+} from "./bucket-rows.ts";
 import { out } from "./page-frame.ts";
 
 const valueBytes = new ByteWriter(4096);
 
 /** One bucket. Times are milliseconds after its start. */
-export function writeRow(page: BucketPage, i: number, start: number): void {
-  out.varint(page.count[i]);
-  out.varint(page.count[i] - page.seconds[i]);
-  out.varint(page.late[i]);
-  writeNumber(page.min[i]);
-  writeNumber(page.max[i]);
-  out.varint(page.firstTime[i] - start);
-  writeNumber(page.firstValue[i]);
-  out.varint(page.lastTime[i] - start);
-  writeNumber(page.lastValue[i]);
-  const rest = page.rests.get(i);
-  const sumRest = canonicalize(page.sum, i * SUM_PARTS, SUM_PARTS, rest?.sum ?? ZERO);
-  const squaresRest = canonicalize(page.squares, i * SQUARE_PARTS, SQUARE_PARTS, rest?.squares ?? ZERO);
-  if (sumRest !== ZERO || squaresRest !== ZERO) page.rests.set(i, { sum: sumRest, squares: squaresRest });
-  else if (rest !== undefined) page.rests.delete(i);
-  writeParts(page.sum, i * SUM_PARTS, SUM_PARTS, sumRest);
-  writeParts(page.squares, i * SQUARE_PARTS, SQUARE_PARTS, squaresRest);
-  const values = page.values[i];
+export function writeRow(rows: BucketRows, row: number, start: number): void {
+  const { cells } = rows;
+  const at = row * ROW_CELLS;
+  out.varint(cells[at + COUNT]);
+  out.varint(cells[at + COUNT] - cells[at + SECONDS]);
+  out.varint(cells[at + LATE]);
+  writeNumber(cells[at + MIN]);
+  writeNumber(cells[at + MAX]);
+  out.varint(cells[at + FIRST_TIME] - start);
+  writeNumber(cells[at + FIRST_VALUE]);
+  out.varint(cells[at + LAST_TIME] - start);
+  writeNumber(cells[at + LAST_VALUE]);
+  const rest = rows.rests?.get(row);
+  const sumRest = canonicalize(cells, at + SUM, SUM_PARTS, rest?.sum ?? ZERO);
+  const squaresRest = canonicalize(cells, at + SQUARES, SQUARE_PARTS, rest?.squares ?? ZERO);
+  rows.setRest(row, sumRest, squaresRest);
+  writeParts(cells, at + SUM, SUM_PARTS, sumRest);
+  writeParts(cells, at + SQUARES, SQUARE_PARTS, squaresRest);
+  const values = rows.values[row];
   if (values instanceof Distribution) {
     valueBytes.reset();
     values.encode(valueBytes);
@@ -37,19 +52,21 @@ export function writeRow(page: BucketPage, i: number, start: number): void {
 }
 
 /** Reads what `writeRow` wrote. @returns the encoded values, empty when there are none */
-export function readRow(page: BucketPage, i: number, from: ByteReader, start: number): Uint8Array {
-  page.count[i] = from.varint();
-  page.seconds[i] = page.count[i] - from.varint();
-  page.late[i] = from.varint();
-  page.min[i] = readNumber(from);
-  page.max[i] = readNumber(from);
-  page.firstTime[i] = start + from.varint();
-  page.firstValue[i] = readNumber(from);
-  page.lastTime[i] = start + from.varint();
-  page.lastValue[i] = readNumber(from);
-  const sum = readParts(from, page.sum, i * SUM_PARTS);
-  const squares = readParts(from, page.squares, i * SQUARE_PARTS);
-  if (sum !== ZERO || squares !== ZERO) page.rests.set(i, { sum, squares });
+export function readRow(rows: BucketRows, row: number, from: ByteReader, start: number): Uint8Array {
+  const { cells } = rows;
+  const at = row * ROW_CELLS;
+  cells[at + COUNT] = from.varint();
+  cells[at + SECONDS] = cells[at + COUNT] - from.varint();
+  cells[at + LATE] = from.varint();
+  cells[at + MIN] = readNumber(from);
+  cells[at + MAX] = readNumber(from);
+  cells[at + FIRST_TIME] = start + from.varint();
+  cells[at + FIRST_VALUE] = readNumber(from);
+  cells[at + LAST_TIME] = start + from.varint();
+  cells[at + LAST_VALUE] = readNumber(from);
+  const sum = readParts(from, cells, at + SUM);
+  const squares = readParts(from, cells, at + SQUARES);
+  rows.setRest(row, sum, squares);
   return from.block();
 }
 

@@ -15,10 +15,10 @@ export function encodeBuckets(key: number, page: BucketPage): Uint8Array<ArrayBu
   const baseMs = pageOf(key) * page.size * stepMs;
   let previous = -1;
   for (let i = 0; i < page.size; i++) {
-    if (page.count[i] === 0) continue;
+    if (page.countOf(i) === 0) continue;
     out.varint(i - previous);
     previous = i;
-    writeRow(page, i, baseMs + i * stepMs);
+    writeRow(page.rows, page.rowOf(i), baseMs + i * stepMs);
   }
   out.varint(0);
   return sealed();
@@ -37,8 +37,9 @@ export function decodeBuckets(key: number, bytes: Uint8Array): BucketPage {
     for (let step = from.varint(); step !== 0; step = from.varint()) {
       i += step;
       if (i >= page.size) throw new RangeError(`bucket ${i} of ${page.size}`);
-      const block = readRow(page, i, from, baseMs + i * stepMs);
-      if (block.length > 0) page.values[i] = block.slice();
+      const row = page.rowFor(i);
+      const block = readRow(page.rows, row, from, baseMs + i * stepMs);
+      if (block.length > 0) page.rows.values[row] = block.slice();
     }
   } catch (error) {
     throw corrupt(key, String(error), error);

@@ -185,7 +185,7 @@ export class History {
         const parent = this.#parent(page);
         const buckets = page.buckets as BucketPage;
         this.#scratch.reset();
-        for (let i = 0; i < buckets.size; i++) buckets.mergeInto(this.#scratch, i, true, false);
+        buckets.mergeInto(this.#scratch, 0, buckets.size, true);
         (parent.page.buckets as BucketPage).set(parent.bucket, this.#scratch);
         this.#remeasure(page);
         parents.add(parent.page);
@@ -220,8 +220,8 @@ export class History {
         const parent = this.#parent(page);
         const buckets = page.buckets as BucketPage;
         const values = new Distribution();
-        for (let i = 0; i < buckets.size; i++) buckets.mergeValues(values, i);
-        (parent.page.buckets as BucketPage).values[parent.bucket] = values;
+        buckets.mergeValues(values, 0, buckets.size);
+        (parent.page.buckets as BucketPage).setValues(parent.bucket, values);
         this.#remeasure(page);
         this.#remeasure(parent.page);
         if (level + 1 < TOP_LEVEL) this.#staleValues[level + 1].add(parent.page);
@@ -240,7 +240,7 @@ export class History {
       if ((bits & (1 << m)) === 0) continue;
       const values = new Distribution();
       seconds.mergeValues(values, m * SECONDS_PER_MINUTE, (m + 1) * SECONDS_PER_MINUTE);
-      minutes.buckets.values[firstMinute + m - hour * BUCKETS_PER_PAGE[1]] = values;
+      minutes.buckets.setValues(firstMinute + m - hour * BUCKETS_PER_PAGE[1], values);
     }
     this.#remeasure(minutes);
   }

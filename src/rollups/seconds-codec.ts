@@ -1,8 +1,8 @@
 /** Pages of level 0 as bytes: docs/formats/history.md draws them. Canonical: the same readings give the same bytes. */
 import type { ByteReader } from "../core/bytes.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "../metrics/decimals.ts";
-import type { BucketPage } from "./bucket-page.ts";
 import { readRow, writeRow } from "./bucket-row.ts";
+import { type BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
 import { pageOf, SECONDS_PER_PAGE } from "./levels.ts";
 import { corrupt, opened, out, sealed } from "./page-frame.ts";
 import { LISTED_READINGS_MAX, SecondsPage } from "./seconds-page.ts";
@@ -152,10 +152,10 @@ function decodeReadings(page: SecondsPage, from: ByteReader): void {
     }
   }
   for (const [second, row] of page.heavyRow) {
-    const heavy = page.heavy as BucketPage;
+    const heavy = page.heavy as BucketRows;
     const block = readRow(heavy, row, from, (page.start + second) * 1000);
     heavy.values[row] = block.slice();
-    page.count += heavy.count[row];
+    page.count += heavy.cells[row * ROW_CELLS + COUNT];
   }
   page.staleMinutes = 0;
 }

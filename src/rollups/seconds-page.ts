@@ -9,7 +9,21 @@ import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
 import { add, fromDouble, ZERO } from "../metrics/dyadic.ts";
 import { addPart, SQUARE_PARTS, SUM_PARTS, squareError } from "../metrics/exact-sum.ts";
-import { BucketPage } from "./bucket-page.ts";
+import {
+  BucketRows,
+  COUNT,
+  FIRST_TIME,
+  FIRST_VALUE,
+  LAST_TIME,
+  LAST_VALUE,
+  LATE,
+  MAX,
+  MIN,
+  ROW_CELLS,
+  SECONDS,
+  SQUARES,
+  SUM,
+} from "./bucket-rows.ts";
 import { SECONDS_PER_PAGE } from "./levels.ts";
 
 /** Readings of one second that are kept one by one: about where a bucket row with counted values becomes smaller. */
@@ -55,7 +69,7 @@ export class SecondsPage {
   #listed = 0;
   #freed = NONE;
   /** Heavy seconds: rows of buckets, and each second's row. */
-  heavy: BucketPage | null = null;
+  heavy: BucketRows | null = null;
   readonly heavyRow = new Map<number, number>();
   /** Bit m: minute m of the ten has changed since it was merged into level 1. */
   staleMinutes = 0;
@@ -224,9 +238,8 @@ export class SecondsPage {
 
   /** Makes an empty row for a heavy second; its readings come by `fold`, or the row is filled by a decoder. */
   addHeavy(index: number): number {
-    const row = this.heavyRow.size;
-    if (this.heavy === null) this.heavy = new BucketPage(8);
-    else if (row === this.heavy.size) this.heavy = this.heavy.widened(Math.min(row * 2, SECONDS_PER_PAGE));
+    this.heavy ??= new BucketRows();
+    const row = this.heavy.addRow();
     this.heavyRow.set(index, row);
     (this.head as Int16Array)[index] = HEAVY;
     return row;
@@ -241,16 +254,18 @@ export class SecondsPage {
 
   /** Folds rows [from, to) of one second into its bucket. */
   #foldHeavy(row: number, time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): void {
-    const page = this.heavy as BucketPage;
-    const isFirst = page.count[row] === 0;
-    page.count[row] += to - from;
-    page.seconds[row] = 1;
-    let min = isFirst ? Number.POSITIVE_INFINITY : page.min[row];
-    let max = isFirst ? Number.NEGATIVE_INFINITY : page.max[row];
-    let firstTime = isFirst ? Number.POSITIVE_INFINITY : page.firstTime[row];
-    let lastTime = isFirst ? Number.NEGATIVE_INFINITY : page.lastTime[row];
-    let firstValue = page.firstValue[row];
-    let lastValue = page.lastValue[row];
+    const rows = this.heavy as BucketRows;
+    const { cells } = rows;
+    const at = row * ROW_CELLS;
+    const isFirst = cells[at + COUNT] === 0;
+    cells[at + COUNT] += to - from;
+    cells[at + SECONDS] = 1;
+    let min = isFirst ? Number.POSITIVE_INFINITY : cells[at + MIN];
+    let max = isFirst ? Number.NEGATIVE_INFINITY : cells[at + MAX];
+    let firstTime = isFirst ? Number.POSITIVE_INFINITY : cells[at + FIRST_TIME];
+    let lastTime = isFirst ? Number.NEGATIVE_INFINITY : cells[at + LAST_TIME];
+    let firstValue = cells[at + FIRST_VALUE];
+    let lastValue = cells[at + LAST_VALUE];
     let lateCount = 0;
     let sum = 0;
     let squares = 0;
@@ -271,44 +286,45 @@ export class SecondsPage {
       if (x === (x | 0) && x <= SMALL_INTEGER_MAX && x >= -SMALL_INTEGER_MAX) {
         sum += x;
         squares += x * x;
-      } else this.#addExactly(page, row, x);
+      } else this.#addExactly(rows, row, x);
     }
-    page.late[row] += lateCount;
-    page.min[row] = min;
-    page.max[row] = max;
-    page.firstTime[row] = firstTime;
-    page.firstValue[row] = firstValue;
-    page.lastTime[row] = lastTime;
-    page.lastValue[row] = lastValue;
-    if (sum !== 0) this.#addSum(page, row, sum);
-    if (squares !== 0) this.#addSquares(page, row, squares);
-    page.valuesOf(row).addColumn(value, from, to);
+    cells[at + LATE] += lateCount;
+    cells[at + MIN] = min;
+    cells[at + MAX] = max;
+    cells[at + FIRST_TIME] = firstTime;
+    cells[at + FIRST_VALUE] = firstValue;
+    cells[at + LAST_TIME] = lastTime;
+    cells[at + LAST_VALUE] = lastValue;
+    if (sum !== 0) this.#addSum(rows, row, sum);
+    if (squares !== 0) this.#addSquares(rows, row, squares);
+    rows.valuesOf(row).addColumn(value, from, to);
   }
 
-  #addExactly(page: BucketPage, row: number, value: number): void {
+  #addExactly(rows: BucketRows, row: number, value: number): void {
     const square = value * value;
-    this.#addSum(page, row, value);
-    this.#addSquares(page, row, square);
+    this.#addSum(rows, row, value);
+    this.#addSquares(rows, row, square);
     const error = squareError(value, square);
-    if (error !== 0) this.#addSquares(page, row, error);
+    if (error !== 0) this.#addSquares(rows, row, error);
   }
 
-  #addSum(page: BucketPage, row: number, part: number): void {
-    const carry = addPart(page.sum, row * SUM_PARTS, SUM_PARTS, part);
-    if (carry !== 0) this.#addRest(page, row, carry, 0);
+  #addSum(rows: BucketRows, row: number, part: number): void {
+    const carry = addPart(rows.cells, row * ROW_CELLS + SUM, SUM_PARTS, part);
+    if (carry !== 0) this.#addRest(rows, row, carry, 0);
   }
 
-  #addSquares(page: BucketPage, row: number, part: number): void {
-    const carry = addPart(page.squares, row * SQUARE_PARTS, SQUARE_PARTS, part);
-    if (carry !== 0) this.#addRest(page, row, 0, carry);
+  #addSquares(rows: BucketRows, row: number, part: number): void {
+    const carry = addPart(rows.cells, row * ROW_CELLS + SQUARES, SQUARE_PARTS, part);
+    if (carry !== 0) this.#addRest(rows, row, 0, carry);
   }
 
-  #addRest(page: BucketPage, row: number, sum: number, squares: number): void {
-    const rest = page.rests.get(row) ?? { sum: ZERO, squares: ZERO };
-    page.rests.set(row, {
-      sum: sum === 0 ? rest.sum : add(rest.sum, fromDouble(sum)),
-      squares: squares === 0 ? rest.squares : add(rest.squares, fromDouble(squares)),
-    });
+  #addRest(rows: BucketRows, row: number, sum: number, squares: number): void {
+    const rest = rows.rests?.get(row) ?? { sum: ZERO, squares: ZERO };
+    rows.setRest(
+      row,
+      sum === 0 ? rest.sum : add(rest.sum, fromDouble(sum)),
+      squares === 0 ? rest.squares : add(rest.squares, fromDouble(squares)),
+    );
   }
 
   /** Adds the seconds [from, to) to an aggregate. */
@@ -369,7 +385,7 @@ export class SecondsPage {
       let at = head[i];
       if (at === NONE) continue;
       if (at === HEAVY) {
-        this.heavy?.mergeInto(aggregate, this.heavyRow.get(i) ?? 0, withSums, false);
+        this.heavy?.mergeInto(aggregate, this.heavyRow.get(i) ?? 0, withSums);
         if (aggregate.min < min) min = aggregate.min;
         if (aggregate.max > max) max = aggregate.max;
         continue;

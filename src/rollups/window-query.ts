@@ -54,11 +54,17 @@ function addBuckets(
   to: number,
   needs: Needs,
 ): void {
+  buckets.mergeInto(aggregate, from - first, to - first, needs.sums);
+  if (aggregate.distribution === null) return;
+  if (level > 1) {
+    buckets.mergeValues(aggregate.distribution, from - first, to - first);
+    return;
+  }
   for (let bucket = from; bucket < to; bucket++) {
-    const i = bucket - first;
-    const derived = needs.quantiles && level === 1 && buckets.count[i] > 0 && buckets.values[i] === null;
-    buckets.mergeInto(aggregate, i, needs.sums, needs.quantiles && !derived);
-    if (derived && aggregate.distribution !== null) addMinuteValues(pages, aggregate.distribution, series, bucket);
+    const row = buckets.rowOf(bucket - first);
+    if (row < 0) continue;
+    if (buckets.rows.values[row] === null) addMinuteValues(pages, aggregate.distribution, series, bucket);
+    else buckets.rows.mergeValues(aggregate.distribution, row);
   }
 }
 

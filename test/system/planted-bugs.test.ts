@@ -56,7 +56,7 @@ const BUGS: readonly Planted[] = [
     changes: [
       [
         "if ((seconds.staleMinutes & (1 << m)) === 0) continue;",
-        "if ((seconds.staleMinutes & (1 << m)) === 0 || (minutes.buckets?.count[firstMinute + m - hour * 60] ?? 0) > 0) continue;",
+        "if ((seconds.staleMinutes & (1 << m)) === 0 || (minutes.buckets?.countOf(firstMinute + m - hour * 60) ?? 0) > 0) continue;",
       ],
     ],
   },

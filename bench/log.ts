@@ -27,9 +27,9 @@ function median(values: readonly number[]): number {
 /** Median CPU ns of one of `count` things that `run` does, the first rounds left out: they compile. */
 function nanoseconds(count: number, run: () => void): number {
   const rounds = Array.from({ length: ROUNDS + 3 }, () => {
-    const start = process.threadCpuUsage();
+    const start = process.cpuUsage();
     run();
-    const { user, system } = process.threadCpuUsage(start);
+    const { user, system } = process.cpuUsage(start);
     return ((user + system) * 1000) / count;
   });
   return median(rounds.slice(3));
@@ -147,9 +147,9 @@ function packing(): void {
   });
   for (let i = 0; i < count; i += 100) writer.append(rows.slice(i, i + 100));
   show("file, single appends", (writer.held().bytes - before) / count, "B a reading");
-  const start = process.threadCpuUsage();
+  const start = process.cpuUsage();
   while (writer.work());
-  const { user, system } = process.threadCpuUsage(start);
+  const { user, system } = process.cpuUsage(start);
   show("packing", ((user + system) * 1000) / count, "ns a reading");
   const connection = new ReadConnection(path);
   const packed = connection.rows(1, 0, count, Infinity).filter(({ base, next }) => next - base > 1);

@@ -1,30 +1,14 @@
 /** Row `log`: durable appends to the embedded log until they can be asked for, beside inserts into PostgreSQL and what the disk itself can sync. */
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Row } from "../harness/bench.ts";
 import { type Lap, node, runForLap } from "../harness/child.ts";
+import { syncTimes } from "../harness/disk-sync.ts";
 import { type Contestant, median, quantile } from "../harness/statistics.ts";
 import type { EmbeddedTask } from "../ours/embedded.ts";
 import { figure } from "../report/results.ts";
 
 const OURS = join(import.meta.dirname, "..", "ours", "embedded.ts");
 const SYNCS = 100;
-
-/** What one synced write of 4 KB takes, ms. */
-function syncTimes(directory: string): number[] {
-  const path = join(directory, "sync");
-  const file = openSync(path, "w");
-  const block = Buffer.alloc(4096, 7);
-  const times = Array.from({ length: SYNCS }, () => {
-    const start = performance.now();
-    writeSync(file, block);
-    fdatasyncSync(file);
-    return performance.now() - start;
-  });
-  closeSync(file);
-  rmSync(path);
-  return times;
-}
 
 interface Case extends EmbeddedTask {
   readonly name: string;
@@ -63,7 +47,7 @@ export const log: Row = {
       run: () => runForLap(node(OURS, task)),
     }));
     const laps = await bench.laps(contestants, bench.rounds(2, 3));
-    const sync = syncTimes(bench.directory);
+    const sync = syncTimes(bench.directory, SYNCS);
     const lines = all.map(({ name, readings }, i) => {
       const own = laps.get(name) ?? [];
       const durable = median(own.map((lap) => readings / lap["durableSeconds"]));

@@ -7,10 +7,25 @@ import { json } from "./json.ts";
 import { kafka } from "./kafka.ts";
 import { live } from "./live.ts";
 import { log } from "./log.ts";
+import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { older } from "./older.ts";
 import { stages } from "./stages.ts";
 import { start } from "./start.ts";
 import { window } from "./window.ts";
 
-export const ROWS: readonly Row[] = [kafka, json, older, log, window, http, live, start, memory, disk, growth, stages];
+export const ROWS: readonly Row[] = [
+  kafka,
+  json,
+  older,
+  log,
+  window,
+  http,
+  live,
+  start,
+  memory,
+  disk,
+  growth,
+  stages,
+  machine,
+];

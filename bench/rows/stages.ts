@@ -44,7 +44,7 @@ function streams(): Stream[] {
 }
 
 /** The laps called "NAME 0", "NAME 1", … */
-function lapsOf(numbers: Readonly<Record<string, number>>, name: string): number[] {
+export function lapsOf(numbers: Readonly<Record<string, number>>, name: string): number[] {
   const laps: number[] = [];
   for (let i = 0; numbers[`${name} ${i}`] !== undefined; i++) laps.push(numbers[`${name} ${i}`]);
   return laps;

@@ -48,6 +48,18 @@ export class ByteWriter {
     else this.u32(value);
   }
 
+  /** The first `count` integers of a column less `low`, each in 1, 2 or 4 bytes. */
+  unsignedColumn(values: Float64Array, count: number, low: number, width: number): void {
+    this.#room(count * width);
+    const at = this.length;
+    const bytes = this.#bytes;
+    const view = this.#view;
+    if (width === 1) for (let i = 0; i < count; i++) bytes[at + i] = values[i] - low;
+    else if (width === 2) for (let i = 0; i < count; i++) view.setUint16(at + 2 * i, values[i] - low, true);
+    else for (let i = 0; i < count; i++) view.setUint32(at + 4 * i, values[i] - low, true);
+    this.length += count * width;
+  }
+
   f64(value: number): void {
     this.#room(8);
     this.#view.setFloat64(this.length, value, true);

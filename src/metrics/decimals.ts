@@ -10,13 +10,24 @@ const SCALED_MAX = 2 ** 50;
  * @returns -1 when there is none
  */
 export function decimalPlaces(values: Float64Array, length: number): number {
+  const first = firstFraction(values, length);
+  if (first === length) return 0;
   let places = 0;
-  for (let i = 0; i < length; i++) {
+  for (let i = first; i < length; i++) {
     while (!isDecimal(values[i], places)) if (++places === POWERS_OF_TEN.length) return -1;
   }
   // A later value may have raised the places past one where an earlier value still divides back exactly.
   for (let i = 0; i < length; i++) if (!isDecimal(values[i], places)) return -1;
   return places;
+}
+
+/** The first row that is no integer, or a very large one. */
+function firstFraction(values: Float64Array, length: number): number {
+  for (let i = 0; i < length; i++) {
+    const value = values[i];
+    if (value !== Math.floor(value) || !(value < SCALED_MAX && value > -SCALED_MAX)) return i;
+  }
+  return length;
 }
 
 function isDecimal(value: number, places: number): boolean {

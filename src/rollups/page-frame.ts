@@ -9,10 +9,10 @@ const CRC_BYTES = 4;
 /** The page being written: one at a time. */
 export const out = new ByteWriter(16384);
 
-/** The page that was written to `out`, with its checksum. */
+/** The page that was written to `out`, with its checksum: valid until the next one is written. */
 export function sealed(): Uint8Array<ArrayBuffer> {
   out.u32(crc32(out.view()));
-  return out.finish();
+  return out.view();
 }
 
 /** Checks a page's checksum and returns a reader over what it covers. @throws TidemarkError "history-corrupt" */

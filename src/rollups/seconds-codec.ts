@@ -26,29 +26,33 @@ const HEAVY_COUNT = 255;
 /** The readings of a page in order, for encoding. */
 const READINGS_MAX = SECONDS_PER_PAGE * LISTED_READINGS_MAX;
 const values = new Float64Array(READINGS_MAX);
+const scaled = new Float64Array(READINGS_MAX);
 const ms = new Uint16Array(READINGS_MAX);
 const late = new Uint8Array(READINGS_MAX);
 const counts = new Uint8Array(SECONDS_PER_PAGE);
 
-/** Level 0. Canonical, but for which of several equal readings of one millisecond came late. */
+/**
+ * Level 0. Canonical, but for which of several equal readings of one millisecond came late.
+ * @returns bytes that are valid until another page is encoded
+ */
 export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   out.reset();
   out.u8(READINGS);
   const n = page.head === null ? gatherSingles(page) : gatherLists(page);
   const places = decimalPlaces(values, n);
+  const integers = places > 0 ? scaledBy(POWERS_OF_TEN[places], n) : values;
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  const scale = places < 0 ? 1 : POWERS_OF_TEN[places];
-  for (let i = 0; i < n && places >= 0; i++) {
-    const scaled = Math.round(values[i] * scale);
-    if (scaled < low) low = scaled;
-    if (scaled > high) high = scaled;
+  for (let i = 0; i < n; i++) {
+    const integer = integers[i];
+    if (integer < low) low = integer;
+    if (integer > high) high = integer;
   }
   const span = high - low;
   const width = places < 0 || span >= 2 ** 32 ? WIDTH_DOUBLE : span < 256 ? 1 : span < 65536 ? 2 : 4;
-  const full = counts.every((count) => count !== 0);
-  const hasMs = isAnySet(ms, n);
-  const hasLate = isAnySet(late, n);
+  const full = page.head === null ? n === SECONDS_PER_PAGE : counts.every((count) => count !== 0);
+  const hasMs = (page.head !== null || page.ms !== null) && isAnySet(ms, n);
+  const hasLate = (page.head !== null || page.late !== null) && isAnySet(late, n);
   out.u8(width | (full ? FULL : 0) | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
   if (!full) writeBitmap(SECONDS_PER_PAGE, counts);
   if (page.head !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) out.u8(counts[i]);
@@ -56,7 +60,7 @@ export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   else {
     out.u8(places);
     out.signed(n === 0 ? 0 : low);
-    for (let i = 0; i < n; i++) out.unsigned(Math.round(values[i] * scale) - low, width);
+    out.unsignedColumn(integers, n, low, width);
   }
   if (hasMs) for (let i = 0; i < n; i++) out.u16(ms[i]);
   if (hasLate) writeBitmap(n, late);
@@ -68,17 +72,29 @@ export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   return sealed();
 }
 
+function scaledBy(factor: number, n: number): Float64Array {
+  for (let i = 0; i < n; i++) scaled[i] = Math.round(values[i] * factor);
+  return scaled;
+}
+
+/** Fills the columns that the page has; `ms` and `late` only where it has some. */
 function gatherSingles(page: SecondsPage): number {
   const singles = page.value as Float64Array;
   let n = 0;
   for (let i = 0; i < SECONDS_PER_PAGE; i++) {
-    counts[i] = Number.isNaN(singles[i]) ? 0 : 1;
-    if (counts[i] === 0) continue;
-    values[n] = singles[i];
-    ms[n] = page.ms === null ? 0 : page.ms[i];
-    late[n++] = page.late === null ? 0 : page.late[i];
+    const value = singles[i];
+    const isSet = Number.isNaN(value) ? 0 : 1;
+    counts[i] = isSet;
+    values[n] = value;
+    n += isSet;
   }
+  if (page.ms !== null) gather(page.ms, ms);
+  if (page.late !== null) gather(page.late, late);
   return n;
+}
+
+function gather(column: Uint8Array | Uint16Array, into: Uint8Array | Uint16Array): void {
+  for (let i = 0, n = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) into[n++] = column[i];
 }
 
 function gatherLists(page: SecondsPage): number {

@@ -71,6 +71,12 @@ const RULES: readonly { name: string; pattern: RegExp; allowed: RegExp; instead:
     allowed: /^(rollups|log\/embedded|pipeline)\/|^commands\/run-files/,
     instead: "use Database",
   },
+  {
+    name: "an import of node:http that is not of types",
+    pattern: /^import (?!type ).*"node:http"|import\("node:http"\)/,
+    allowed: /^$/,
+    instead: "import core/node-http.ts: it leaves undici out",
+  },
   { name: "fastify", pattern: /from "fastify"/, allowed: /^server\//, instead: "stay out of HTTP" },
   {
     name: "@platformatic/kafka",

@@ -1,7 +1,9 @@
 /** Readings → `POST /readings/{sensor}` of a tidemark, as NDJSON over one kept-alive connection. */
-import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { type ErrorCode, messageOf, TidemarkError } from "../core/errors.ts";
+import { Agent, request } from "../core/node-http.ts";
 import type { Sent, Target } from "./outbox.ts";
 
 /** A server that says nothing for this long is gone: an fsync takes milliseconds, a busy disk seconds. */
@@ -21,7 +23,7 @@ export class HttpTarget implements Target {
   readonly #url: URL;
   readonly #sensor: string;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: Agent;
+  readonly #agent: InstanceType<typeof Agent>;
 
   /** @param url of the server, ending in a slash */
   constructor(url: URL, sensor: string, token: string | null) {

@@ -1,8 +1,10 @@
 /** Where the server listens: addresses → open ports, or one clear line why not. */
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { platform } from "node:process";
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import { createServer as createHttpServer } from "../core/node-http.ts";
 import {
   CLOSE_MS_MAX,
   CONNECTIONS_MAX,

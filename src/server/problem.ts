@@ -1,7 +1,8 @@
 /** Whatever was thrown → an answer in the form of RFC 9457 ("Problem Details for HTTP APIs"). */
-import { STATUS_CODES } from "node:http";
+
 import type { FastifyReply } from "fastify";
 import { ERRORS, type ErrorCode, TidemarkError } from "../core/errors.ts";
+import { STATUS_CODES } from "../core/node-http.ts";
 import { RETRY_AFTER_SECONDS } from "./limits.ts";
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";

@@ -1,7 +1,9 @@
 /** Server-sent events out of bytes (WHATWG HTML, "Server-sent events", 9.2.6), and the one connection that brings them. */
-import { type IncomingMessage, request } from "node:http";
+
+import type { IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
 import { TidemarkError } from "../core/errors.ts";
+import { request } from "../core/node-http.ts";
 
 export interface SentEvent {
   readonly name: string;

@@ -41,14 +41,7 @@ export class ByteWriter {
     this.length += 4;
   }
 
-  /** An unsigned integer of 1, 2 or 4 bytes. */
-  unsigned(value: number, width: number): void {
-    if (width === 1) this.u8(value);
-    else if (width === 2) this.u16(value);
-    else this.u32(value);
-  }
-
-  /** The first `count` integers of a column less `low`, each in 1, 2 or 4 bytes. */
+  /** The first `count` integers of a column less `low`, each in 1 to 4 bytes. */
   unsignedColumn(values: Float64Array, count: number, low: number, width: number): void {
     this.#room(count * width);
     const at = this.length;
@@ -56,7 +49,14 @@ export class ByteWriter {
     const view = this.#view;
     if (width === 1) for (let i = 0; i < count; i++) bytes[at + i] = values[i] - low;
     else if (width === 2) for (let i = 0; i < count; i++) view.setUint16(at + 2 * i, values[i] - low, true);
-    else for (let i = 0; i < count; i++) view.setUint32(at + 4 * i, values[i] - low, true);
+    else if (width === 4) for (let i = 0; i < count; i++) view.setUint32(at + 4 * i, values[i] - low, true);
+    else {
+      for (let i = 0; i < count; i++) {
+        const above = values[i] - low;
+        view.setUint16(at + 3 * i, above, true);
+        bytes[at + 3 * i + 2] = above >>> 16;
+      }
+    }
     this.length += count * width;
   }
 
@@ -133,10 +133,6 @@ export class ByteReader {
 
   u32(): number {
     return (this.u16() | (this.u16() << 16)) >>> 0;
-  }
-
-  unsigned(width: number): number {
-    return width === 1 ? this.u8() : width === 2 ? this.u16() : this.u32();
   }
 
   f64(): number {

@@ -7,6 +7,7 @@ export const ERRORS = {
   "data-dir-owned": { retryable: true, status: 500 },
   "history-corrupt": { retryable: false, status: 500 },
   "history-too-new": { retryable: false, status: 500 },
+  "history-too-old": { retryable: false, status: 500 },
   "port-in-use": { retryable: true, status: 500 },
   "address-unusable": { retryable: false, status: 500 },
   "bind-refused": { retryable: false, status: 500 },

@@ -51,6 +51,12 @@ export class BucketPage {
     }
   }
 
+  /** True when bucket i has readings and does not keep their values. */
+  isDerived(i: number): boolean {
+    const row = this.#rowOf[i] - 1;
+    return row >= 0 && this.rows.values[row] === null;
+  }
+
   /** Bucket i's values, decoded, made when there are none. */
   valuesOf(i: number): Distribution {
     return this.rows.valuesOf(this.rowFor(i));

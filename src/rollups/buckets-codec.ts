@@ -1,48 +1,99 @@
 /** Pages of the levels 1 and up as bytes: docs/formats/history.md draws them. Canonical: the same readings give the same bytes. */
+import { ByteReader } from "../core/bytes.ts";
+import type { Aggregate } from "../metrics/aggregate.ts";
+import type { Distribution } from "../metrics/distribution.ts";
+import { countBits, firstBit, hasBit, lastBit, writeBitmap } from "./bitmap.ts";
+import { BucketColumns, writeBuckets } from "./bucket-columns.ts";
 import { BucketPage } from "./bucket-page.ts";
-import { readRow, writeRow } from "./bucket-row.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageOf, STEP_SECONDS } from "./levels.ts";
-import { corrupt, opened, out, sealed } from "./page-frame.ts";
+import { corrupt, out, sealed } from "./page-frame.ts";
 
 /** First byte: the layout and its version. */
-const BUCKETS = 0x31;
+const BUCKETS = 0x32;
 
-/** Levels 1 and up. */
+const SIZE_MAX = Math.max(...BUCKETS_PER_PAGE.slice(1));
+const used = new Uint8Array(SIZE_MAX);
+const order = new Uint16Array(SIZE_MAX);
+const starts = new Float64Array(SIZE_MAX);
+
+/** Ms since the epoch of a page's first bucket, and between its buckets. */
+const baseMs = (key: number): number => pageOf(key) * BUCKETS_PER_PAGE[levelOf(key)] * stepMs(key);
+const stepMs = (key: number): number => STEP_SECONDS[levelOf(key)] * 1000;
+
 export function encodeBuckets(key: number, page: BucketPage): Uint8Array<ArrayBuffer> {
+  const base = baseMs(key);
+  const step = stepMs(key);
+  let n = 0;
+  for (let i = 0; i < page.size; i++) {
+    used[i] = page.countOf(i) === 0 ? 0 : 1;
+    if (used[i] === 0) continue;
+    order[n] = page.rowOf(i);
+    starts[n++] = base + i * step;
+  }
   out.reset();
   out.u8(BUCKETS);
-  const stepMs = STEP_SECONDS[levelOf(key)] * 1000;
-  const baseMs = pageOf(key) * page.size * stepMs;
-  let previous = -1;
-  for (let i = 0; i < page.size; i++) {
-    if (page.countOf(i) === 0) continue;
-    out.varint(i - previous);
-    previous = i;
-    writeRow(page.rows, page.rowOf(i), baseMs + i * stepMs);
-  }
-  out.varint(0);
+  writeBitmap(out, used, page.size);
+  writeBuckets(out, page.rows, order, starts, n);
   return sealed();
 }
 
-/** Levels 1 and up from bytes; values stay encoded until they are asked for. @throws TidemarkError "history-corrupt" */
-export function decodeBuckets(key: number, bytes: Uint8Array): BucketPage {
-  const level = levelOf(key);
-  const page = new BucketPage(BUCKETS_PER_PAGE[level]);
-  const from = opened(key, bytes);
-  const stepMs = STEP_SECONDS[level] * 1000;
-  try {
-    if (from.u8() !== BUCKETS) throw new RangeError("unknown layout");
-    const baseMs = pageOf(key) * page.size * stepMs;
-    let i = -1;
-    for (let step = from.varint(); step !== 0; step = from.varint()) {
-      i += step;
-      if (i >= page.size) throw new RangeError(`bucket ${i} of ${page.size}`);
-      const row = page.rowFor(i);
-      const block = readRow(page.rows, row, from, baseMs + i * stepMs);
-      if (block.length > 0) page.rows.values[row] = block.slice();
+/** Reads the buckets of one page where they stand: `open` first. */
+export class EncodedBuckets {
+  readonly #columns = new BucketColumns();
+  #bitmap: Uint8Array = new Uint8Array(0);
+  #base = 0;
+  #step = 0;
+  #size = 0;
+
+  /** @param bytes of a page whose checksum is right @throws TidemarkError "history-corrupt" */
+  open(key: number, bytes: Uint8Array): this {
+    this.#size = BUCKETS_PER_PAGE[levelOf(key)];
+    this.#base = baseMs(key);
+    this.#step = stepMs(key);
+    try {
+      const from = new ByteReader(bytes);
+      if (from.u8() !== BUCKETS) throw new RangeError("unknown layout");
+      this.#bitmap = from.raw((this.#size + 7) >> 3);
+      this.#columns.open(from, countBits(this.#bitmap, 0, this.#size));
+    } catch (error) {
+      throw corrupt(key, String(error), error);
     }
-  } catch (error) {
-    throw corrupt(key, String(error), error);
+    return this;
   }
-  return page;
+
+  /** As `BucketPage.mergeInto`. */
+  mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
+    const first = firstBit(this.#bitmap, from, to);
+    if (first === to) return;
+    const last = lastBit(this.#bitmap, from, to);
+    const row = countBits(this.#bitmap, 0, first);
+    const end = row + countBits(this.#bitmap, first, to);
+    const start = this.#base + first * this.#step;
+    this.#columns.mergeInto(aggregate, row, end, start, this.#base + last * this.#step, withSums);
+  }
+
+  /** As `BucketPage.mergeValues`. */
+  mergeValues(into: Distribution, from: number, to: number): void {
+    const row = countBits(this.#bitmap, 0, from);
+    this.#columns.mergeValues(into, row, row + countBits(this.#bitmap, from, to));
+  }
+
+  /** As `BucketPage.isDerived`. */
+  isDerived(i: number): boolean {
+    if (!hasBit(this.#bitmap, i)) return false;
+    return !this.#columns.hasValues || this.#columns.valueBytesOf(countBits(this.#bitmap, 0, i)) === 0;
+  }
+
+  /** The page in a form that can be changed. */
+  decode(): BucketPage {
+    const page = new BucketPage(this.#size);
+    let n = 0;
+    for (let i = 0; i < this.#size; i++) {
+      if (!hasBit(this.#bitmap, i)) continue;
+      order[n] = page.rowFor(i);
+      starts[n++] = this.#base + i * this.#step;
+    }
+    this.#columns.copyTo(page.rows, order, starts);
+    return page;
+  }
 }

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 
-/** Raised when a table or a blob changes its meaning; an older file is then migrated, a newer one refused. */
-export const HISTORY_VERSION = 1;
+/** Raised when a table or a blob changes its meaning: files of other versions are refused. 2: buckets in columns. */
+export const HISTORY_VERSION = 2;
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;
@@ -53,7 +53,7 @@ export class Database {
     this.#db = db;
   }
 
-  /** Opens `<directory>/history.db`, made when missing. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-corrupt" */
+  /** Opens `<directory>/history.db`, made when missing. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
   static open(directory: string): Database {
     const file = join(directory, "history.db");
     try {
@@ -64,11 +64,11 @@ export class Database {
          PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000;`,
       );
       const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
-      if (version > HISTORY_VERSION) {
+      if (version !== 0 && version !== HISTORY_VERSION) {
         db.close();
         throw new TidemarkError(
-          "history-too-new",
-          `Cannot open the history "${file}": its version must be <= ${HISTORY_VERSION}, was ${version}`,
+          version > HISTORY_VERSION ? "history-too-new" : "history-too-old",
+          `Cannot open the history "${file}": its version must be ${version > HISTORY_VERSION ? "<=" : ">="} ${HISTORY_VERSION}, was ${version}`,
         );
       }
       db.exec(`BEGIN; ${SCHEMA} PRAGMA user_version=${HISTORY_VERSION}; COMMIT;`);

@@ -168,7 +168,7 @@ export class History {
         if ((seconds.staleMinutes & (1 << m)) === 0) continue;
         this.#scratch.reset();
         const from = m * SECONDS_PER_MINUTE;
-        seconds.mergeInto(this.#scratch, from, from + SECONDS_PER_MINUTE, true, false);
+        seconds.mergeInto(this.#scratch, from, from + SECONDS_PER_MINUTE, true);
         const buckets = minutes.buckets as BucketPage;
         const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
         buckets.set(bucket, this.#scratch);
@@ -265,6 +265,7 @@ export class History {
     for (const page of this.#dirty.values()) {
       const bytes =
         page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
+      page.encoded = bytes;
       this.#db.guarded(() => this.#insert.run(page.key, bytes));
       yield bytes.length;
     }
@@ -274,6 +275,7 @@ export class History {
   committed(): void {
     for (const page of this.#dirty.values()) {
       page.dirty = false;
+      page.close();
       this.#pages.cache.resize(page);
     }
     this.#dirty.clear();

@@ -1,35 +1,83 @@
-/** Decoded pages in memory: changed ones stay until they are committed, clean ones while there is room. */
-import type { BucketPage } from "./bucket-page.ts";
-import type { SecondsPage } from "./seconds-page.ts";
+/** Pages in memory: changed ones stay until they are committed, clean ones while there is room. */
+import { BucketPage } from "./bucket-page.ts";
+import { EncodedBuckets } from "./buckets-codec.ts";
+import { BUCKETS_PER_PAGE, levelOf, pageOf, SECONDS_PER_PAGE } from "./levels.ts";
+import { EncodedSeconds } from "./seconds-codec.ts";
+import { SecondsPage } from "./seconds-page.ts";
 
-/** Bytes of decoded pages kept for reading: about 4,000 pages, a year's hours of three sensors and their edges. */
+/** Bytes of pages kept for reading: about 20,000, so all minutes of three sensors' year, or half a year of seconds of one. */
 export const PAGE_CACHE_BYTES_MAX = 24 * 1024 * 1024;
+
+/** What a cached page costs besides its bytes. */
+const OBJECT_BYTES = 500;
 
 /** A page of level 0 is measured again when it holds a quarter more readings, and some. */
 const GROWTH = 1.25;
 const GROWTH_READINGS = 64;
 
-/** A page and what the cache knows of it. Level 0 holds `seconds`, the others `buckets`. */
+/** Readers of encoded pages: each reads one page at a time. */
+const encodedSeconds = new EncodedSeconds();
+const encodedBuckets = new EncodedBuckets();
+
+/**
+ * A page and what the cache knows of it. Two states: *encoded*, as it is in the store, read where it stands; and *open*, in a form that
+ * can be changed (`seconds` at level 0, `buckets` above it). The first change opens it, a commit makes it encoded again.
+ */
 export class CachedPage {
   readonly key: number;
   readonly level: number;
-  readonly seconds: SecondsPage | null;
-  readonly buckets: BucketPage | null;
+  /** The bytes of the last commit, or that the next one writes. */
+  encoded: Uint8Array | null;
+  seconds: SecondsPage | null = null;
+  buckets: BucketPage | null = null;
   /** Differs from the store. */
   dirty = false;
   /** Used since the last sweep: it survives one more. */
   used = true;
   /** Accounted size; measured again as it grows, and when it becomes clean. */
-  bytes: number;
+  bytes = 0;
   /** Readings in a page of level 0 when it was measured. */
   #measuredReadings = 0;
 
-  constructor(key: number, level: number, seconds: SecondsPage | null, buckets: BucketPage | null) {
+  /** @param encoded its bytes, checked; null: a new page */
+  constructor(key: number, encoded: Uint8Array | null) {
     this.key = key;
-    this.level = level;
-    this.seconds = seconds;
-    this.buckets = buckets;
+    this.level = levelOf(key);
+    this.encoded = encoded;
+    if (encoded === null) {
+      if (this.level === 0) this.seconds = new SecondsPage(pageOf(key) * SECONDS_PER_PAGE);
+      else this.buckets = new BucketPage(BUCKETS_PER_PAGE[this.level]);
+    }
     this.bytes = this.measure();
+  }
+
+  get isOpen(): boolean {
+    return this.seconds !== null || this.buckets !== null;
+  }
+
+  /** Makes it a page that can be changed. @throws TidemarkError "history-corrupt" */
+  open(): void {
+    if (this.isOpen || this.encoded === null) return;
+    if (this.level === 0) this.seconds = encodedSeconds.open(this.key, this.encoded).decode();
+    else this.buckets = encodedBuckets.open(this.key, this.encoded).decode();
+    this.encoded = null;
+  }
+
+  /** Lets go of the open form: `encoded` says the same. */
+  close(): void {
+    if (this.encoded === null) return;
+    this.seconds = null;
+    this.buckets = null;
+  }
+
+  /** A page of level 0 for reading; valid until the next page is read. */
+  readSeconds(): SecondsPage | EncodedSeconds {
+    return this.seconds ?? encodedSeconds.open(this.key, this.encoded as Uint8Array);
+  }
+
+  /** A page of the levels above for reading; valid until the next such page is read. */
+  readBuckets(): BucketPage | EncodedBuckets {
+    return this.buckets ?? encodedBuckets.open(this.key, this.encoded as Uint8Array);
   }
 
   /** Whether it may have grown enough to be measured again: that walks a page's rows. */
@@ -39,7 +87,7 @@ export class CachedPage {
 
   measure(): number {
     this.#measuredReadings = this.seconds?.count ?? 0;
-    return this.seconds !== null ? this.seconds.bytes : this.buckets !== null ? this.buckets.bytes : 0;
+    return OBJECT_BYTES + (this.seconds?.bytes ?? 0) + (this.buckets?.bytes ?? 0) + (this.encoded?.length ?? 0);
   }
 }
 
@@ -48,7 +96,6 @@ export class PageCache {
   readonly #pages = new Map<number, CachedPage>();
   readonly #bytesMax: number;
   #bytes = 0;
-  evictions = 0;
 
   constructor(bytesMax = PAGE_CACHE_BYTES_MAX) {
     this.#bytesMax = bytesMax;
@@ -101,7 +148,6 @@ export class PageCache {
         this.#pages.set(page.key, page); // to the back of the order
       } else {
         this.#bytes -= page.bytes;
-        this.evictions++;
       }
     }
   }

@@ -9,18 +9,18 @@ const CRC_BYTES = 4;
 /** The page being written: one at a time. */
 export const out = new ByteWriter(16384);
 
-/** The page that was written to `out`, with its checksum: valid until the next one is written. */
+/** The page that was written to `out`, with its checksum: a copy. */
 export function sealed(): Uint8Array<ArrayBuffer> {
   out.u32(crc32(out.view()));
-  return out.view();
+  return out.finish();
 }
 
-/** Checks a page's checksum and returns a reader over what it covers. @throws TidemarkError "history-corrupt" */
-export function opened(key: number, bytes: Uint8Array): ByteReader {
-  const body = bytes.subarray(0, bytes.length - CRC_BYTES);
-  const stored = new ByteReader(bytes, bytes.length - CRC_BYTES).u32();
-  if (bytes.length <= CRC_BYTES || crc32(body) !== stored) throw corrupt(key, "checksum does not match");
-  return new ByteReader(body);
+/** Checks the checksum of a page that comes from outside. @throws TidemarkError "history-corrupt" */
+export function check(key: number, bytes: Uint8Array): void {
+  const length = bytes.length - CRC_BYTES;
+  if (length <= 0 || crc32(bytes.subarray(0, length)) !== new ByteReader(bytes, length).u32()) {
+    throw corrupt(key, "checksum does not match");
+  }
 }
 
 export function corrupt(key: number, why: string, cause?: unknown): TidemarkError {

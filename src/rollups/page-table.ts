@@ -1,12 +1,9 @@
 /** The pages of all series by (series, level, number): from the cache, or read from the history's file. */
 import type { StatementSync } from "node:sqlite";
-import { BucketPage } from "./bucket-page.ts";
-import { decodeBuckets } from "./buckets-codec.ts";
 import type { Database } from "./database.ts";
-import { BUCKETS_PER_PAGE, pageKey, SECONDS_PER_PAGE } from "./levels.ts";
+import { pageKey } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
-import { decodeSeconds } from "./seconds-codec.ts";
-import { SecondsPage } from "./seconds-page.ts";
+import { check } from "./page-frame.ts";
 
 /** What the last query read. */
 export interface Cost {
@@ -27,17 +24,22 @@ export class PageTable {
   }
 
   newPage(series: number, level: number, number: number): CachedPage {
-    const key = pageKey(series, level, number);
-    const page =
-      level === 0
-        ? new CachedPage(key, level, new SecondsPage(number * SECONDS_PER_PAGE), null)
-        : new CachedPage(key, level, null, new BucketPage(BUCKETS_PER_PAGE[level]));
+    const page = new CachedPage(pageKey(series, level, number), null);
     this.cache.add(page);
     return page;
   }
 
-  /** @throws TidemarkError "history-corrupt" */
+  /** A page for changing. @throws TidemarkError "history-corrupt" */
   page(series: number, level: number, number: number): CachedPage | undefined {
+    const page = this.find(series, level, number);
+    if (page === undefined || page.isOpen) return page;
+    page.open();
+    this.cache.resize(page);
+    return page;
+  }
+
+  /** A page for reading. @throws TidemarkError "history-corrupt" */
+  find(series: number, level: number, number: number): CachedPage | undefined {
     const key = pageKey(series, level, number);
     this.cost.pages++;
     const cached = this.cache.get(key);
@@ -45,10 +47,8 @@ export class PageTable {
     const row: unknown = this.#select.get(key);
     if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
     this.cost.pagesFromDisk++;
-    const page =
-      level === 0
-        ? new CachedPage(key, level, decodeSeconds(key, row[0]), null)
-        : new CachedPage(key, level, null, decodeBuckets(key, row[0]));
+    check(key, row[0]);
+    const page = new CachedPage(key, row[0]);
     this.cache.add(page);
     return page;
   }

@@ -1,80 +1,71 @@
 /** Pages of level 0 as bytes: docs/formats/history.md draws them. Canonical: the same readings give the same bytes. */
-import type { ByteReader } from "../core/bytes.ts";
-import { decimalPlaces, POWERS_OF_TEN } from "../metrics/decimals.ts";
-import { readRow, writeRow } from "./bucket-row.ts";
+import { ByteReader, ByteWriter } from "../core/bytes.ts";
+import type { Aggregate } from "../metrics/aggregate.ts";
+import type { Distribution } from "../metrics/distribution.ts";
+import { countBits, firstBit, hasBit, lastBit, writeBitmap } from "./bitmap.ts";
+import { BucketColumns, writeBuckets } from "./bucket-columns.ts";
 import { type BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
 import { pageOf, SECONDS_PER_PAGE } from "./levels.ts";
-import { corrupt, opened, out, sealed } from "./page-frame.ts";
+import { PackedColumn, packColumn } from "./packed-column.ts";
+import { corrupt, out, sealed } from "./page-frame.ts";
 import { LISTED_READINGS_MAX, SecondsPage } from "./seconds-page.ts";
 
 /** First byte: the layout and its version. */
-const READINGS = 0x12;
+const READINGS = 0x13;
 
 const BITMAP_BYTES = SECONDS_PER_PAGE / 8;
 
-/** Low bits of a readings page's flags: bytes a value, unsigned above the smallest; 8: doubles. */
-const WIDTH_MASK = 15;
-const WIDTH_DOUBLE = 8;
-/** The other flags: no second is empty; counts, milliseconds, late bits or heavy seconds follow. */
-const FULL = 0x10;
-const COUNTS = 0x20;
-const MS = 0x40;
-const LATE = 0x80;
+/** Flags: no second is empty; counts, milliseconds or late bits follow. */
+const FULL = 1;
+const COUNTS = 2;
+const MS = 4;
+const LATE = 8;
 /** In the counts, a heavy second. */
 const HEAVY_COUNT = 255;
 
-/** The readings of a page in order, for encoding. */
+/** The readings of a page in order. */
 const READINGS_MAX = SECONDS_PER_PAGE * LISTED_READINGS_MAX;
 const values = new Float64Array(READINGS_MAX);
-const scaled = new Float64Array(READINGS_MAX);
 const ms = new Uint16Array(READINGS_MAX);
 const late = new Uint8Array(READINGS_MAX);
 const counts = new Uint8Array(SECONDS_PER_PAGE);
+const column = new Float64Array(READINGS_MAX);
+const body = new ByteWriter(16_384);
+/** Heavy seconds' rows in the order of time, and where they begin. */
+const order = new Uint16Array(SECONDS_PER_PAGE);
+const starts = new Float64Array(SECONDS_PER_PAGE);
 
-/**
- * Level 0. Canonical, but for which of several equal readings of one millisecond came late.
- * @returns bytes that are valid until another page is encoded
- */
+/** Canonical, but for which of several equal readings of one millisecond came late. */
 export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
-  out.reset();
-  out.u8(READINGS);
   const n = page.head === null ? gatherSingles(page) : gatherLists(page);
-  const places = decimalPlaces(values, n);
-  const integers = places > 0 ? scaledBy(POWERS_OF_TEN[places], n) : values;
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < n; i++) {
-    const integer = integers[i];
-    if (integer < low) low = integer;
-    if (integer > high) high = integer;
-  }
-  const span = high - low;
-  const width = places < 0 || span >= 2 ** 32 ? WIDTH_DOUBLE : span < 256 ? 1 : span < 65536 ? 2 : 4;
   const full = page.head === null ? n === SECONDS_PER_PAGE : counts.every((count) => count !== 0);
   const hasMs = (page.head !== null || page.ms !== null) && isAnySet(ms, n);
   const hasLate = (page.head !== null || page.late !== null) && isAnySet(late, n);
-  out.u8(width | (full ? FULL : 0) | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
-  if (!full) writeBitmap(SECONDS_PER_PAGE, counts);
+  out.reset();
+  body.reset();
+  out.u8(READINGS);
+  out.u8((full ? FULL : 0) | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
+  if (!full) writeBitmap(out, counts, SECONDS_PER_PAGE);
   if (page.head !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) out.u8(counts[i]);
-  if (width === WIDTH_DOUBLE) for (let i = 0; i < n; i++) out.f64(values[i]);
-  else {
-    out.u8(places);
-    out.signed(n === 0 ? 0 : low);
-    out.unsignedColumn(integers, n, low, width);
+  packColumn(values, n, out, body);
+  if (hasMs) {
+    for (let i = 0; i < n; i++) column[i] = ms[i];
+    packColumn(column, n, out, body);
   }
-  if (hasMs) for (let i = 0; i < n; i++) out.u16(ms[i]);
-  if (hasLate) writeBitmap(n, late);
-  if (page.heavy !== null) {
-    const seconds = [...page.heavyRow.keys()].sort((a, b) => a - b);
-    const rows = page.heavyRow;
-    for (const second of seconds) writeRow(page.heavy, rows.get(second) ?? 0, (page.start + second) * 1000);
-  }
+  out.raw(body.view());
+  if (hasLate) writeBitmap(out, late, n);
+  if (page.heavy !== null) writeBuckets(out, page.heavy, order, starts, orderHeavy(page));
   return sealed();
 }
 
-function scaledBy(factor: number, n: number): Float64Array {
-  for (let i = 0; i < n; i++) scaled[i] = Math.round(values[i] * factor);
-  return scaled;
+function orderHeavy(page: SecondsPage): number {
+  let n = 0;
+  for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+    if (counts[i] !== HEAVY_COUNT) continue;
+    order[n] = page.heavyRow.get(i) ?? 0;
+    starts[n++] = (page.start + i) * 1000;
+  }
+  return n;
 }
 
 /** Fills the columns that the page has; `ms` and `late` only where it has some. */
@@ -93,8 +84,8 @@ function gatherSingles(page: SecondsPage): number {
   return n;
 }
 
-function gather(column: Uint8Array | Uint16Array, into: Uint8Array | Uint16Array): void {
-  for (let i = 0, n = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) into[n++] = column[i];
+function gather(from: Uint8Array | Uint16Array, into: Uint8Array | Uint16Array): void {
+  for (let i = 0, n = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) into[n++] = from[i];
 }
 
 function gatherLists(page: SecondsPage): number {
@@ -112,66 +103,176 @@ function isAnySet(column: Uint8Array | Uint16Array, length: number): boolean {
   return false;
 }
 
-/** A bit a row, lowest first. */
-function writeBitmap(length: number, column: Uint8Array): void {
-  for (let from = 0; from < length; from += 8) {
-    let bits = 0;
-    const end = Math.min(8, length - from);
-    for (let bit = 0; bit < end; bit++) if (column[from + bit] !== 0) bits |= 1 << bit;
-    out.u8(bits);
-  }
-}
+/** Reads the seconds of one page where they stand: `open` first. */
+export class EncodedSeconds {
+  readonly #values = new PackedColumn();
+  readonly #ms = new PackedColumn();
+  readonly #heavy = new BucketColumns();
+  #bytes: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #flags = 0;
+  #bitmap: Uint8Array = new Uint8Array(0);
+  #counts: Uint8Array = new Uint8Array(0);
+  #lateAt = 0;
+  /** What `#find` found: rows of listed readings, their first and last second, and the same of heavy seconds. */
+  #row = 0;
+  #rowEnd = 0;
+  #listedSeconds = 0;
+  #first = 0;
+  #last = 0;
+  #heavyRow = 0;
+  #heavyEnd = 0;
+  #firstHeavy = 0;
+  #lastHeavy = 0;
 
-/** Level 0 from bytes. @throws TidemarkError "history-corrupt" */
-export function decodeSeconds(key: number, bytes: Uint8Array): SecondsPage {
-  const page = new SecondsPage(pageOf(key) * SECONDS_PER_PAGE);
-  const from = opened(key, bytes);
-  try {
+  /** @param bytes of a page whose checksum is right @throws TidemarkError "history-corrupt" */
+  open(key: number, bytes: Uint8Array): this {
+    this.#bytes = bytes;
+    this.#start = pageOf(key) * SECONDS_PER_PAGE;
+    try {
+      this.#open(new ByteReader(bytes));
+    } catch (error) {
+      throw corrupt(key, String(error), error);
+    }
+    return this;
+  }
+
+  #open(from: ByteReader): void {
     if (from.u8() !== READINGS) throw new RangeError("unknown layout");
-    decodeReadings(page, from);
-  } catch (error) {
-    throw corrupt(key, String(error), error);
+    this.#flags = from.u8();
+    const full = (this.#flags & FULL) !== 0;
+    if (!full) this.#bitmap = from.raw(BITMAP_BYTES);
+    const occupied = full ? SECONDS_PER_PAGE : countBits(this.#bitmap, 0, SECONDS_PER_PAGE);
+    let n = occupied;
+    let heavy = 0;
+    if ((this.#flags & COUNTS) !== 0) {
+      this.#counts = from.raw(occupied);
+      n = 0;
+      for (let i = 0; i < occupied; i++) {
+        if (this.#counts[i] === HEAVY_COUNT) heavy++;
+        else n += this.#counts[i];
+      }
+    }
+    this.#values.readHead(from);
+    if ((this.#flags & MS) !== 0) this.#ms.readHead(from);
+    else this.#ms.zero();
+    from.position = this.#ms.place(this.#bytes, this.#values.place(this.#bytes, from.position, n), n);
+    this.#lateAt = from.position;
+    if ((this.#flags & LATE) !== 0) from.raw((n + 7) >> 3);
+    if (heavy > 0) this.#heavy.open(from, heavy);
   }
-  return page;
-}
 
-function decodeReadings(page: SecondsPage, from: ByteReader): void {
-  const flags = from.u8();
-  const occupied = (flags & FULL) === 0 ? from.raw(BITMAP_BYTES) : null;
-  let n = 0;
-  for (let i = 0; i < SECONDS_PER_PAGE; i++) {
-    const empty = occupied !== null && (occupied[i >> 3] & (1 << (i & 7))) === 0;
-    counts[i] = empty ? 0 : (flags & COUNTS) !== 0 ? from.u8() : 1;
-    if (counts[i] > LISTED_READINGS_MAX && counts[i] !== HEAVY_COUNT)
-      throw new RangeError(`${counts[i]} readings in a list`);
-    if (counts[i] !== HEAVY_COUNT) n += counts[i];
+  #isOccupied(second: number): boolean {
+    return (this.#flags & FULL) !== 0 || hasBit(this.#bitmap, second);
   }
-  const width = flags & WIDTH_MASK;
-  if (width === WIDTH_DOUBLE) for (let i = 0; i < n; i++) values[i] = from.f64();
-  else {
-    const scale = POWERS_OF_TEN[from.u8()];
-    const low = from.signed();
-    for (let i = 0; i < n; i++) values[i] = (low + from.unsigned(width)) / scale;
-  }
-  if ((flags & MS) !== 0) for (let i = 0; i < n; i++) ms[i] = from.u16();
-  else ms.fill(0, 0, n);
-  const lateBits = (flags & LATE) === 0 ? null : from.raw((n + 7) >> 3);
-  if ((flags & COUNTS) !== 0) page.becomeListed();
-  for (let i = 0, row = 0; i < SECONDS_PER_PAGE; i++) {
-    if (counts[i] === HEAVY_COUNT) {
-      page.addHeavy(i);
-      continue;
+
+  /** Finds the rows of the seconds [from, to). */
+  #find(from: number, to: number): void {
+    this.#heavyRow = 0;
+    this.#heavyEnd = 0;
+    if ((this.#flags & COUNTS) !== 0) {
+      this.#findCounted(from, to);
+      return;
     }
-    for (let end = row + counts[i]; row < end; row++) {
-      const wasLate = lateBits === null ? 0 : (lateBits[row >> 3] >> (row & 7)) & 1;
-      page.put(i, ms[row], values[row], wasLate);
+    if ((this.#flags & FULL) !== 0) {
+      this.#row = this.#first = from;
+      this.#rowEnd = to;
+      this.#last = to - 1;
+    } else {
+      this.#row = countBits(this.#bitmap, 0, from);
+      this.#rowEnd = this.#row + countBits(this.#bitmap, from, to);
+      this.#first = firstBit(this.#bitmap, from, to);
+      this.#last = lastBit(this.#bitmap, from, to);
     }
+    this.#listedSeconds = this.#rowEnd - this.#row;
   }
-  for (const [second, row] of page.heavyRow) {
-    const heavy = page.heavy as BucketRows;
-    const block = readRow(heavy, row, from, (page.start + second) * 1000);
-    heavy.values[row] = block.slice();
-    page.count += heavy.cells[row * ROW_CELLS + COUNT];
+
+  #findCounted(from: number, to: number): void {
+    const counted = this.#counts;
+    const before = (this.#flags & FULL) !== 0 ? from : countBits(this.#bitmap, 0, from);
+    let row = 0;
+    let heavy = 0;
+    for (let k = 0; k < before; k++) {
+      if (counted[k] === HEAVY_COUNT) heavy++;
+      else row += counted[k];
+    }
+    this.#row = row;
+    this.#heavyRow = heavy;
+    this.#listedSeconds = 0;
+    for (let i = from, k = before; i < to; i++) {
+      if (!this.#isOccupied(i)) continue;
+      const count = counted[k++];
+      if (count === HEAVY_COUNT) {
+        if (heavy++ === this.#heavyRow) this.#firstHeavy = i;
+        this.#lastHeavy = i;
+        continue;
+      }
+      if (this.#listedSeconds++ === 0) this.#first = i;
+      this.#last = i;
+      row += count;
+    }
+    this.#rowEnd = row;
+    this.#heavyEnd = heavy;
   }
-  page.staleMinutes = 0;
+
+  /** As `SecondsPage.mergeInto`. */
+  mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
+    this.#find(from, to);
+    const row = this.#row;
+    const end = this.#rowEnd;
+    if (end > row) {
+      this.#values.copy(values, row, end);
+      aggregate.addValues(values, end - row, withSums);
+      aggregate.seconds += this.#listedSeconds;
+      if ((this.#flags & LATE) !== 0) {
+        const bits = this.#bytes.subarray(this.#lateAt);
+        aggregate.late += countBits(bits, row, end);
+      }
+      const first = (this.#start + this.#first) * 1000 + this.#ms.value(row);
+      const last = (this.#start + this.#last) * 1000 + this.#ms.value(end - 1);
+      aggregate.edge(first, values[0], last, values[end - row - 1]);
+    }
+    if (this.#heavyEnd === this.#heavyRow) return;
+    const firstStart = (this.#start + this.#firstHeavy) * 1000;
+    const lastStart = (this.#start + this.#lastHeavy) * 1000;
+    this.#heavy.mergeInto(aggregate, this.#heavyRow, this.#heavyEnd, firstStart, lastStart, withSums);
+  }
+
+  /** As `SecondsPage.mergeValues`. */
+  mergeValues(into: Distribution, from: number, to: number): void {
+    this.#find(from, to);
+    this.#values.copy(values, this.#row, this.#rowEnd);
+    into.addColumn(values, 0, this.#rowEnd - this.#row);
+    this.#heavy.mergeValues(into, this.#heavyRow, this.#heavyEnd);
+  }
+
+  /** The page in a form that can be changed. */
+  decode(): SecondsPage {
+    const page = new SecondsPage(this.#start);
+    this.#find(0, SECONDS_PER_PAGE);
+    this.#values.copy(values, 0, this.#rowEnd);
+    this.#ms.copy(column, 0, this.#rowEnd);
+    const isCounted = (this.#flags & COUNTS) !== 0;
+    const lateBits = (this.#flags & LATE) === 0 ? null : this.#bytes.subarray(this.#lateAt);
+    if (isCounted) page.becomeListed();
+    let row = 0;
+    let heavy = 0;
+    for (let i = 0, k = 0; i < SECONDS_PER_PAGE; i++) {
+      if (!this.#isOccupied(i)) continue;
+      const count = isCounted ? this.#counts[k++] : 1;
+      if (count === HEAVY_COUNT) {
+        order[heavy] = page.addHeavy(i);
+        starts[heavy++] = (this.#start + i) * 1000;
+        continue;
+      }
+      for (const end = row + count; row < end; row++) {
+        page.put(i, column[row], values[row], lateBits !== null && hasBit(lateBits, row) ? 1 : 0);
+      }
+    }
+    if (heavy === 0) return page;
+    const rows = page.heavy as BucketRows;
+    this.#heavy.copyTo(rows, order, starts);
+    for (let k = 0; k < heavy; k++) page.count += rows.cells[k * ROW_CELLS + COUNT];
+    return page;
+  }
 }

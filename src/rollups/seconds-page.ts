@@ -327,11 +327,10 @@ export class SecondsPage {
     );
   }
 
-  /** Adds the seconds [from, to) to an aggregate. */
-  mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean, withValues: boolean): void {
+  /** Adds the seconds [from, to) to an aggregate, but for their values. */
+  mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
     if (this.head === null) this.#mergeSingles(aggregate, from, to, withSums);
     else this.#mergeLists(aggregate, from, to, withSums);
-    if (withValues && aggregate.distribution !== null) this.mergeValues(aggregate.distribution, from, to);
   }
 
   #mergeSingles(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {

@@ -2,8 +2,8 @@
 import type { Window } from "../core/window.ts";
 import { Aggregate, type Needs } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
-import type { BucketPage } from "./bucket-page.ts";
-import { BUCKETS_PER_PAGE, MINUTES_PER_PAGE, plan, SECONDS_PER_MINUTE } from "./levels.ts";
+import { BUCKETS_PER_PAGE, MINUTES_PER_PAGE, pageOf, plan, SECONDS_PER_MINUTE } from "./levels.ts";
+import type { CachedPage } from "./page-cache.ts";
 import type { PageTable } from "./page-table.ts";
 
 /** Everything in the window's seconds. O(levels) pages, plus the decoding of those that are not cached. */
@@ -30,49 +30,43 @@ function addRun(
     const number = Math.floor(at / perPage);
     const first = number * perPage;
     const end = Math.min(to, first + perPage);
-    const page = pages.page(series, level, number);
+    const page = pages.find(series, level, number);
     if (page !== undefined) {
       pages.cost.buckets += end - at;
-      if (page.seconds !== null) {
-        page.seconds.mergeInto(aggregate, at - first, end - first, needs.sums, needs.quantiles);
-      } else if (page.buckets !== null) {
-        addBuckets(pages, aggregate, series, page.buckets, level, first, at, end, needs);
+      const buckets = level === 0 ? page.readSeconds() : page.readBuckets();
+      buckets.mergeInto(aggregate, at - first, end - first, needs.sums);
+      if (aggregate.distribution !== null) {
+        if (level === 1) addMinuteValues(pages, aggregate.distribution, series, page, at, end);
+        else buckets.mergeValues(aggregate.distribution, at - first, end - first);
       }
     }
     at = end;
   }
 }
 
-function addBuckets(
+/** Values of the minutes [from, to) of one page: those that it keeps, and of the others their seconds'. */
+function addMinuteValues(
   pages: PageTable,
-  aggregate: Aggregate,
+  into: Distribution,
   series: number,
-  buckets: BucketPage,
-  level: number,
-  first: number,
+  page: CachedPage,
   from: number,
   to: number,
-  needs: Needs,
 ): void {
-  buckets.mergeInto(aggregate, from - first, to - first, needs.sums);
-  if (aggregate.distribution === null) return;
-  if (level > 1) {
-    buckets.mergeValues(aggregate.distribution, from - first, to - first);
-    return;
+  const minutes = page.readBuckets();
+  const first = pageOf(page.key) * BUCKETS_PER_PAGE[1];
+  for (let at = from; at < to; ) {
+    const isDerived = minutes.isDerived(at - first);
+    const pageEnd = (Math.floor(at / MINUTES_PER_PAGE) + 1) * MINUTES_PER_PAGE;
+    const limit = isDerived ? Math.min(to, pageEnd) : to;
+    let end = at + 1;
+    while (end < limit && minutes.isDerived(end - first) === isDerived) end++;
+    if (!isDerived) minutes.mergeValues(into, at - first, end - first);
+    else {
+      const start = pageEnd - MINUTES_PER_PAGE;
+      const seconds = pages.find(series, 0, start / MINUTES_PER_PAGE)?.readSeconds();
+      seconds?.mergeValues(into, (at - start) * SECONDS_PER_MINUTE, (end - start) * SECONDS_PER_MINUTE);
+    }
+    at = end;
   }
-  for (let bucket = from; bucket < to; bucket++) {
-    const row = buckets.rowOf(bucket - first);
-    if (row < 0) continue;
-    if (buckets.rows.values[row] === null) addMinuteValues(pages, aggregate.distribution, series, bucket);
-    else buckets.rows.mergeValues(aggregate.distribution, row);
-  }
-}
-
-/** A minute that keeps no values has them in its seconds. */
-function addMinuteValues(pages: PageTable, into: Distribution, series: number, minute: number): void {
-  const number = Math.floor(minute / MINUTES_PER_PAGE);
-  const seconds = pages.page(series, 0, number)?.seconds;
-  if (seconds === undefined || seconds === null) return;
-  const from = (minute - number * MINUTES_PER_PAGE) * SECONDS_PER_MINUTE;
-  seconds.mergeValues(into, from, from + SECONDS_PER_MINUTE);
 }

@@ -62,11 +62,11 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "a page forgets its last value when it is written",
-    file: "src/rollups/seconds-codec.ts",
+    file: "src/rollups/packed-column.ts",
     changes: [
       [
-        "out.unsigned(Math.round(values[i] * scale) - low, width);",
-        "out.unsigned(i === n - 1 ? 0 : Math.round(values[i] * scale) - low, width);",
+        "if (width > 0) body.unsignedColumn(integers, n, low, width);",
+        "if (width > 0) { integers[n - 1] = low; body.unsignedColumn(integers, n, low, width); }",
       ],
     ],
   },

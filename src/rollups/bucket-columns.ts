@@ -1,0 +1,247 @@
+/** Rows of buckets as packed columns: the pages of the levels 1 and up, and the heavy seconds of level 0. Read in place. */
+import { ByteReader, ByteWriter } from "../core/bytes.ts";
+import type { Aggregate } from "../metrics/aggregate.ts";
+import { Distribution } from "../metrics/distribution.ts";
+import { type Dyadic, ZERO } from "../metrics/dyadic.ts";
+import { canonicalize, SQUARE_PARTS, SUM_PARTS } from "../metrics/exact-sum.ts";
+import {
+  type BucketRows,
+  COUNT,
+  FIRST_TIME,
+  FIRST_VALUE,
+  LAST_TIME,
+  LAST_VALUE,
+  LATE,
+  MAX,
+  MIN,
+  ROW_CELLS,
+  SECONDS,
+  SQUARES,
+  SUM,
+} from "./bucket-rows.ts";
+import { SECONDS_PER_PAGE } from "./levels.ts";
+import { PackedColumn, packColumn } from "./packed-column.ts";
+
+/** The last column: bytes of each row's encoded values. */
+const VALUE_BYTES = ROW_CELLS;
+const COLUMNS = ROW_CELLS + 1;
+/** In the mask, above the columns: rests follow. */
+const RESTS = 1 << COLUMNS;
+
+const column = new Float64Array(SECONDS_PER_PAGE);
+const body = new ByteWriter(4096);
+const blocks = new ByteWriter(4096);
+const heads = new ByteWriter(256);
+
+/**
+ * Writes rows of buckets, whose sums become canonical by that.
+ * @param order the rows, `n` of them, in the order of time @param starts ms since the epoch where each begins
+ */
+export function writeBuckets(
+  out: ByteWriter,
+  rows: BucketRows,
+  order: Uint16Array,
+  starts: Float64Array,
+  n: number,
+): void {
+  const { cells } = rows;
+  let mask = 0;
+  for (let k = 0; k < n; k++) {
+    const row = order[k];
+    const at = row * ROW_CELLS;
+    const rest = rows.rests?.get(row);
+    const sum = canonicalize(cells, at + SUM, SUM_PARTS, rest?.sum ?? ZERO);
+    const squares = canonicalize(cells, at + SQUARES, SQUARE_PARTS, rest?.squares ?? ZERO);
+    rows.setRest(row, sum, squares);
+    if (sum !== ZERO || squares !== ZERO) mask |= RESTS;
+  }
+  heads.reset();
+  body.reset();
+  for (let c = 0; c < ROW_CELLS; c++) {
+    let isZero = true;
+    for (let k = 0; k < n; k++) {
+      const at = order[k] * ROW_CELLS;
+      let cell = cells[at + c];
+      if (c === FIRST_TIME || c === LAST_TIME) cell -= starts[k];
+      else if (c === SECONDS) cell = cells[at + COUNT] - cell;
+      column[k] = cell;
+      if (cell !== 0) isZero = false;
+    }
+    if (isZero) continue;
+    mask |= 1 << c;
+    packColumn(column, n, heads, body);
+  }
+  if (writeBlocks(rows, order, n)) {
+    mask |= 1 << VALUE_BYTES;
+    packColumn(column, n, heads, body);
+  }
+  out.u16(mask & 0xffff);
+  out.u8(mask >>> 16);
+  out.raw(heads.view());
+  out.raw(body.view());
+  out.raw(blocks.view());
+  if ((mask & RESTS) !== 0) writeRests(out, rows, order, n);
+}
+
+/** Writes the rows' values to `blocks` and their lengths to `column`. @returns false when there are none */
+function writeBlocks(rows: BucketRows, order: Uint16Array, n: number): boolean {
+  blocks.reset();
+  for (let k = 0; k < n; k++) {
+    const values = rows.values[order[k]];
+    const before = blocks.length;
+    if (values instanceof Distribution) values.encode(blocks);
+    else if (values !== null) blocks.raw(values);
+    column[k] = blocks.length - before;
+  }
+  return blocks.length > 0;
+}
+
+function writeRests(out: ByteWriter, rows: BucketRows, order: Uint16Array, n: number): void {
+  for (let k = 0; k < n; k++) {
+    const rest = rows.rests?.get(order[k]);
+    writeDyadic(out, rest?.sum ?? ZERO);
+    writeDyadic(out, rest?.squares ?? ZERO);
+  }
+}
+
+/** The mantissa in hexadecimal, and unless it is 0 the exponent. */
+function writeDyadic(out: ByteWriter, { m, e }: Dyadic): void {
+  out.text(m === 0n ? "" : m.toString(16));
+  if (m !== 0n) out.signed(e);
+}
+
+function readDyadic(from: ByteReader): Dyadic {
+  const hex = from.text();
+  if (hex === "") return ZERO;
+  const m = hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
+  return { m, e: from.signed() };
+}
+
+/** Reads what `writeBuckets` wrote, where it stands: `open` first. Rows are in the order of time. */
+export class BucketColumns {
+  readonly #columns = Array.from({ length: COLUMNS }, () => new PackedColumn());
+  #bytes: Uint8Array = new Uint8Array(0);
+  #mask = 0;
+  #blocks = 0;
+  length = 0;
+
+  /** @throws RangeError when the bytes are no such columns */
+  open(from: ByteReader, n: number): void {
+    this.#bytes = from.bytes;
+    this.length = n;
+    this.#mask = from.u16() | (from.u8() << 16);
+    for (let c = 0; c < COLUMNS; c++) {
+      if ((this.#mask & (1 << c)) === 0) this.#columns[c].zero();
+      else this.#columns[c].readHead(from);
+    }
+    let at = from.position;
+    for (let c = 0; c < COLUMNS; c++) at = this.#columns[c].place(from.bytes, at, n);
+    this.#blocks = at;
+  }
+
+  get hasValues(): boolean {
+    return (this.#mask & (1 << VALUE_BYTES)) !== 0;
+  }
+
+  /**
+   * Adds rows [from, to), at least one, to an aggregate, but for their values.
+   * @param firstStart ms where the first row's bucket begins @param lastStart ms where the last one's does
+   */
+  mergeInto(
+    aggregate: Aggregate,
+    from: number,
+    to: number,
+    firstStart: number,
+    lastStart: number,
+    withSums: boolean,
+  ): void {
+    const columns = this.#columns;
+    const count = columns[COUNT].sum(from, to);
+    aggregate.count += count;
+    aggregate.seconds += count - columns[SECONDS].sum(from, to);
+    aggregate.late += columns[LATE].sum(from, to);
+    const min = columns[MIN].min(from, to);
+    const max = columns[MAX].max(from, to);
+    if (min < aggregate.min) aggregate.min = min;
+    if (max > aggregate.max) aggregate.max = max;
+    aggregate.edge(
+      firstStart + columns[FIRST_TIME].value(from),
+      columns[FIRST_VALUE].value(from),
+      lastStart + columns[LAST_TIME].value(to - 1),
+      columns[LAST_VALUE].value(to - 1),
+    );
+    if (!withSums) return;
+    for (let c = SUM; c < ROW_CELLS; c++) {
+      if ((this.#mask & (1 << c)) !== 0) this.#mergeParts(aggregate, c, from, to);
+    }
+    if ((this.#mask & RESTS) !== 0) this.#mergeRests(aggregate, from, to);
+  }
+
+  #mergeParts(aggregate: Aggregate, c: number, from: number, to: number): void {
+    const parts = this.#columns[c];
+    if (parts.sumsExactly(to - from)) {
+      const sum = parts.sum(from, to);
+      if (c < SQUARES) aggregate.addSum(sum);
+      else aggregate.addSquares(sum);
+      return;
+    }
+    for (let row = from; row < to; row++) {
+      const part = parts.value(row);
+      if (part === 0) continue;
+      if (c < SQUARES) aggregate.addSum(part);
+      else aggregate.addSquares(part);
+    }
+  }
+
+  #mergeRests(aggregate: Aggregate, from: number, to: number): void {
+    const reader = this.#restReader();
+    for (let row = 0; row < to; row++) {
+      const sum = readDyadic(reader);
+      const squares = readDyadic(reader);
+      if (row >= from) aggregate.addRest(sum, squares);
+    }
+  }
+
+  #restReader(): ByteReader {
+    return new ByteReader(this.#bytes, this.#blockAt(this.length));
+  }
+
+  #blockAt(row: number): number {
+    return this.#blocks + this.#columns[VALUE_BYTES].sum(0, row);
+  }
+
+  valueBytesOf(row: number): number {
+    return this.#columns[VALUE_BYTES].value(row);
+  }
+
+  /** Adds the values of rows [from, to). */
+  mergeValues(into: Distribution, from: number, to: number): void {
+    if (!this.hasValues) return;
+    const reader = new ByteReader(this.#bytes, this.#blockAt(from));
+    for (let row = from; row < to; row++) if (this.valueBytesOf(row) > 0) into.mergeEncoded(reader);
+  }
+
+  /** Copies row k to row `order[k]` of rows that can be changed; values stay encoded. @param starts as for `writeBuckets` */
+  copyTo(rows: BucketRows, order: Uint16Array, starts: Float64Array): void {
+    const n = this.length;
+    const { cells } = rows;
+    for (let c = 0; c < ROW_CELLS; c++) {
+      this.#columns[c].copy(column, 0, n);
+      for (let k = 0; k < n; k++) {
+        const at = order[k] * ROW_CELLS;
+        if (c === FIRST_TIME || c === LAST_TIME) cells[at + c] = column[k] + starts[k];
+        else if (c === SECONDS) cells[at + c] = cells[at + COUNT] - column[k];
+        else cells[at + c] = column[k];
+      }
+    }
+    let at = this.#blocks;
+    for (let k = 0; k < n && this.hasValues; k++) {
+      const length = this.valueBytesOf(k);
+      if (length > 0) rows.values[order[k]] = this.#bytes.slice(at, at + length);
+      at += length;
+    }
+    if ((this.#mask & RESTS) === 0) return;
+    const reader = this.#restReader();
+    for (let k = 0; k < n; k++) rows.setRest(order[k], readDyadic(reader), readDyadic(reader));
+  }
+}

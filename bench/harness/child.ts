@@ -79,6 +79,46 @@ export async function runForLap(options: Run): Promise<Lap> {
 /** Systems take no longer argument (Linux: 128 KB); what is longer goes to standard input. */
 const ARGUMENT_CHARS_MAX = 65_536;
 
+/** What came out of a program, byte by byte in time: seconds from its start to the first byte, to half of them, to the last. */
+export interface Flow {
+  readonly firstSeconds: number;
+  readonly halfSeconds: number;
+  readonly seconds: number;
+  /** What it printed to standard error. */
+  readonly errors: string;
+}
+
+/** Runs a program that writes so many bytes to its standard output, and watches when they come. @throws Error when it writes fewer */
+export function runForFlow({ command, args, secondsMax = SECONDS_MAX }: Run, bytes: number): Promise<Flow> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const child = spawn(command, args, {
+      ...{ stdio: ["ignore", "pipe", "pipe"], timeout: secondsMax * 1000, killSignal: "SIGKILL" },
+    });
+    const elapsed = (): number => (performance.now() - start) / 1000;
+    let count = 0;
+    let errors = "";
+    let firstSeconds = 0;
+    let halfSeconds = 0;
+    let seconds = 0;
+    child.stdout?.on("data", (chunk: Buffer) => {
+      if (count === 0) firstSeconds = elapsed();
+      if (count < bytes / 2 && count + chunk.length >= bytes / 2) halfSeconds = elapsed();
+      count += chunk.length;
+      seconds = elapsed();
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      errors = (errors + text).slice(-PRINTED_MAX);
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      if (code === 0 && count >= bytes) resolve({ firstSeconds, halfSeconds, seconds, errors });
+      else
+        reject(new Error(`${command} ended with ${signal ?? `code ${code}`} after ${count} of ${bytes} B: ${errors}`));
+    });
+  });
+}
+
 /** A program's arguments with its input as one JSON text; without it when it is too long: then it is in `input`. */
 export function withInput(command: string, args: readonly string[], input: unknown): Run {
   const text = JSON.stringify(input);

@@ -31,6 +31,7 @@ try {
   const { engine } = core;
   const halfway = received / 2;
   let halfSeconds = 0;
+  let halfReceived = 0;
   let openSeconds = 0;
   let firstReceived = 0;
   const tooLong = Promise.withResolvers<never>();
@@ -49,7 +50,10 @@ try {
           openSeconds = watch.seconds;
           firstReceived = totals.received;
         }
-        if (halfSeconds === 0 && totals.received >= halfway) halfSeconds = watch.seconds;
+        if (halfSeconds === 0 && totals.received >= halfway) {
+          halfSeconds = watch.seconds;
+          halfReceived = totals.received;
+        }
         if (totals.received >= received) resolve();
       });
     }),
@@ -65,7 +69,7 @@ try {
   await core.close();
   const closedSeconds = watch.seconds - lap.seconds;
   const historyBytes = statSync(join(data, "history.db")).size;
-  const secondHalf = (received - halfway) / (lap.seconds - halfSeconds);
+  const secondHalf = (received - halfReceived) / (lap.seconds - halfSeconds);
   console.log(
     JSON.stringify({
       ...lap,

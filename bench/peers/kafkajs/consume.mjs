@@ -14,6 +14,14 @@ let start = performance.now();
 let joined = false;
 let count = 0;
 let sum = 0;
+/** When half of them had come, and how many that were. */
+let halfAt = 0;
+let halfCount = 0;
+const noteHalf = () => {
+  if (halfAt !== 0 || count < records / 2) return;
+  halfAt = performance.now();
+  halfCount = count;
+};
 await new Promise((resolve, reject) => {
   consumer
     .run({
@@ -29,13 +37,16 @@ await new Promise((resolve, reject) => {
           sum += Number(message.value);
           count++;
         }
+        noteHalf();
         if (count >= records) resolve();
       },
     })
     .catch(reject);
 });
-const seconds = (performance.now() - start) / 1000;
+const end = performance.now();
+const seconds = (end - start) / 1000;
+const secondHalf = (count - halfCount) / ((end - halfAt) / 1000);
 const { user, system } = process.cpuUsage(cpu);
 const rssBytes = process.resourceUsage().maxRSS * 1024;
-console.log(JSON.stringify({ seconds, cpuSeconds: (user + system) / 1e6, rssBytes, count, sum }));
+console.log(JSON.stringify({ seconds, cpuSeconds: (user + system) / 1e6, rssBytes, count, sum, secondHalf }));
 process.exit(0);

@@ -152,26 +152,27 @@ export class Ingest {
   }
 
   /**
-   * Takes the rows after i that need no judging: of the same device, just heard, with offsets for identities and times that go forward.
-   * None of them is late, as the mark is not past its device.
+   * Takes the rows after i that need no judging: of the same device, just heard, with offsets for identities, at plausible times that
+   * are not late, because they are not before all that the device sent or what other partitions still have to bring.
    * @returns the last of them, or i
    */
   #skipOrderly(records: Records, readings: Readings, i: number, sensor: SensorState, nowMs: number): number {
     const { devices } = this.#state;
     const { time, device, identity, rejection } = readings;
-    const { count, timestamp } = records;
+    const { count, timestamp, appendTime } = records;
     const slot = device[i];
-    if (devices.newest[slot] === Number.NEGATIVE_INFINITY) return i;
+    const { unreadLimit } = sensor.watermark;
     const slack = this.#options.clockAheadMs;
-    const latestMs = records.appendTime ? Number.POSITIVE_INFINITY : nowMs + slack;
     let newest = devices.newest[slot];
+    if (newest === Number.NEGATIVE_INFINITY) return i;
     let end = i + 1;
     for (; end < count; end++) {
       const t = time[end];
-      if (!(t >= newest && t <= latestMs)) break;
+      if (t > (appendTime ? timestamp[end] : nowMs) + slack) break;
+      if (t < newest) {
+        if (t < unreadLimit || t < CLOCK_BEHIND_MS) break;
+      } else newest = t;
       if (device[end] !== slot || identity[end] !== IDENTITY_OFFSET || rejection[end] !== ACCEPTED) break;
-      if (records.appendTime && t > timestamp[end] + slack) break;
-      newest = t;
     }
     const rows = end - i - 1;
     if (rows === 0) return i;

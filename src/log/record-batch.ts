@@ -29,6 +29,9 @@ const CONTROL_BIT = 0x20;
 /** The shortest record: length, attributes, two deltas, two lengths and a count of headers, one byte each. Bounds what a count may claim. */
 const RECORD_BYTES_MIN = 7;
 
+/** Bytes from a record's start within which `decodeShort` reads words: the end of a batch is for the general loop. */
+const SHORT_RECORD_WINDOW = 13;
+
 /** Control record types (Kafka protocol, "Control Batches"): what a transaction's marker says. */
 export const CONTROL_ABORT = 0;
 export const CONTROL_COMMIT = 1;
@@ -226,7 +229,18 @@ function decodeColumns(
   let keyRows = 0; // rows whose key columns are written: whole runs without keys, the usual case, are filled at once
   let before = -1;
   let p = position;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let left = count; left > 0; left--) {
+    if (before >= fromDelta - 1) {
+      const short = decodeShort(view, p, end, left, row, before, lastDelta, header, into);
+      if (short > 0) {
+        p = slot[0];
+        row += short;
+        left -= short;
+        before = offset[row - 1] - baseOffset;
+        if (left === 0) break;
+      }
+    }
     if (p >= end) return `${left} of ${count} records are missing`;
     let x = data[p++];
     let length = x >>> 1;
@@ -336,6 +350,79 @@ function decodeColumns(
   keyEnd.fill(ABSENT, keyRows, row);
   into.count = row;
   return "";
+}
+
+/**
+ * Records as a sensor writes them, without a key and with short fields, each from two words: their columns into the rows from `firstRow` on.
+ * It ends before a record that is anything else or wrong in any way, which the general loop reads.
+ * @returns how many rows; `slot` holds the position after them
+ */
+function decodeShort(
+  view: DataView,
+  position: number,
+  end: number,
+  count: number,
+  firstRow: number,
+  deltaBefore: number,
+  lastDelta: number,
+  header: BatchHeader,
+  into: Records,
+): number {
+  const { offset, timestamp, valueStart, valueEnd } = into;
+  const { baseOffset, baseTimestamp } = header;
+  const limit = end - SHORT_RECORD_WINDOW;
+  const rowLimit = firstRow + count;
+  let before = deltaBefore;
+  let p = position;
+  let row = firstRow;
+  for (; row < rowLimit && p <= limit; row++) {
+    const length = view.getUint8(p);
+    let word = view.getUint32(p + 2, true); // the time delta, up to four bytes
+    let time = word & 127;
+    let at = p + 3;
+    if ((word & 0x80) !== 0) {
+      time |= (word >>> 1) & 0x3f80;
+      at++;
+      if ((word & 0x8000) !== 0) {
+        time |= (word >>> 2) & 0x1fc000;
+        at++;
+        if ((word & 0x800000) !== 0) {
+          if (word >>> 31 !== 0) break;
+          time |= (word >>> 3) & 0xfe00000;
+          at++;
+        }
+      }
+    }
+    word = view.getUint32(at, true); // the offset delta, up to three bytes, and the lengths of key and value
+    let delta = word & 127;
+    let lengths = word >>> 8;
+    at += 3;
+    if ((word & 0x80) !== 0) {
+      delta |= (word >>> 1) & 0x3f80;
+      lengths = word >>> 16;
+      at++;
+      if ((word & 0x8000) !== 0) {
+        if ((word & 0x800000) !== 0) break;
+        delta |= (word >>> 2) & 0x1fc000;
+        lengths = view.getUint16(at - 1, true);
+        at++;
+      }
+    }
+    // Even, so not negative, and of one byte each: the record's length, the delta, the value's length; 1 is a key's length of -1.
+    if ((length & 0x81) !== 0 || (delta & 1) !== 0 || (lengths & 0x81ff) !== 1) break;
+    delta >>>= 1;
+    const valueAfter = at + ((lengths >>> 9) & 63);
+    const next = p + 1 + (length >>> 1);
+    if (delta <= before || delta > lastDelta || valueAfter >= next || next > end) break;
+    offset[row] = baseOffset + delta;
+    timestamp[row] = baseTimestamp + ((time >>> 1) ^ -(time & 1));
+    valueStart[row] = at;
+    valueEnd[row] = valueAfter;
+    before = delta;
+    p = next;
+  }
+  slot[0] = p;
+  return row - firstRow;
 }
 
 function hex(checksum: number): string {

@@ -14,6 +14,8 @@ export const NO_BOOT = -1;
  */
 export class Readings {
   count = 0;
+  /** True when the decoder knows that all rows are accepted, of one device, and have `IDENTITY_OFFSET`. */
+  uniform = false;
   /** Event time, ms since the epoch (integer). */
   time: Float64Array;
   /** The double nearest to the text; never NaN, infinite or -0 in an accepted row. */

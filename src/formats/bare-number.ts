@@ -49,6 +49,8 @@ class BareNumberDecoder implements FormatDecoder {
         row = next;
       }
     }
+    if (first === 0 && row === count && records.keyless && this.#batch.refused === 0)
+      this.#batch.readings.uniform = true;
     return row;
   }
 
@@ -58,17 +60,18 @@ class BareNumberDecoder implements FormatDecoder {
     // One tight loop after the other: calls in a loop cost more than going over the rows again.
     const limit = Math.min(batch.records.count, first + RUN_ROWS_MAX);
     const stop = this.#decimals(this.#integers(first, limit), limit);
-    const { keyStart, timestamp } = batch.records;
+    const { timestamp } = batch.records;
+    let row = first;
+    while (row < stop && timestamp[row] >= timeMsMin && timestamp[row] <= timeMsMax) row++;
+    if (row > first) this.#devices(first, row);
+    return row;
+  }
+
+  #devices(first: number, stop: number): void {
+    const batch = this.#batch;
     const { device } = batch.readings;
-    let nameless = -1;
-    for (let row = first; row < stop; row++) {
-      const time = timestamp[row];
-      if (!(time >= timeMsMin && time <= timeMsMax)) return row;
-      if (keyStart[row] >= 0) device[row] = batch.keyDevice(row);
-      else if (nameless >= 0) device[row] = nameless;
-      else device[row] = nameless = batch.namelessDevice();
-    }
-    return stop;
+    if (batch.records.keyless) device.fill(batch.namelessDevice(), first, stop);
+    else for (let row = first; row < stop; row++) device[row] = batch.keyDevice(row);
   }
 
   /** Values of one to four digits: checked and summed up in one word, without a loop or a branch that depends on them. */

@@ -48,6 +48,8 @@ export class Batch {
   #data: Uint8Array = NO_BYTES;
   #buffer: Buffer | null = null;
   #namelessDevice = -1;
+  /** Rows of this batch refused so far. */
+  refused = 0;
 
   constructor(context: DecodeContext, records: Records, readings: Readings) {
     this.context = context;
@@ -60,6 +62,7 @@ export class Batch {
     const { count } = records;
     readings.reserve(count);
     readings.count = count;
+    readings.uniform = false;
     readings.time.set(records.timestamp.subarray(0, count));
     readings.boot.fill(NO_BOOT, 0, count);
     readings.sequence.fill(0, 0, count);
@@ -69,6 +72,7 @@ export class Batch {
     this.records = records;
     this.readings = readings;
     this.#namelessDevice = -1;
+    this.refused = 0;
     if (records.data !== this.#data) {
       const { buffer, byteOffset, length } = records.data;
       this.#data = records.data;
@@ -81,6 +85,7 @@ export class Batch {
   /** Refuses a row. */
   refuse(row: number, code: RejectionCode): void {
     this.readings.rejection[row] = rejectionIndex(code);
+    this.refused++;
   }
 
   /** The slot of the device that a row's key names: 1 to 256 bytes, as they are; else the nameless device. */

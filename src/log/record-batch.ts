@@ -178,6 +178,7 @@ function verify(bytes: Uint8Array, header: BatchHeader, where: string): void {
 function decodeRows(bytes: Uint8Array, header: BatchHeader, from: number, into: Records, where: string): void {
   verify(bytes, header, where);
   into.count = 0;
+  into.keyless = false;
   into.appendTime = header.appendTime;
   into.nextOffset = Math.max(from, header.nextOffset);
   if (from >= header.nextOffset) return;
@@ -348,6 +349,7 @@ function decodeColumns(
   if (p !== end) return `${end - p} bytes are left after the last record`;
   keyStart.fill(ABSENT, keyRows, row);
   keyEnd.fill(ABSENT, keyRows, row);
+  into.keyless = keyRows === 0;
   into.count = row;
   return "";
 }

@@ -160,6 +160,7 @@ export class Ingest {
     const { devices } = this.#state;
     const { time, device, identity, rejection } = readings;
     const { count, timestamp, appendTime } = records;
+    const { uniform } = readings;
     const slot = device[i];
     const { unreadLimit } = sensor.watermark;
     const slack = this.#options.clockAheadMs;
@@ -172,6 +173,7 @@ export class Ingest {
       if (t < newest) {
         if (t < unreadLimit || t < CLOCK_BEHIND_MS) break;
       } else newest = t;
+      if (uniform) continue;
       if (device[end] !== slot || identity[end] !== IDENTITY_OFFSET || rejection[end] !== ACCEPTED) break;
     }
     const rows = end - i - 1;

@@ -298,6 +298,10 @@ export class Distribution {
     const length = from.varint();
     if (tag > TAG_SKETCH) throw new RangeError(`unknown distribution tag ${tag}`);
     if (tag === TAG_SKETCH && this.#mode === EXACT) this.#toSketch();
+    if (tag === 0 && this.#mode === EXACT) {
+      this.#mergeEncodedIntegers(from, length);
+      return;
+    }
     const scale = tag < TAG_DOUBLES ? POWERS_OF_TEN[tag] : 1;
     let previous = 0;
     for (let i = 0; i < length; i++) {
@@ -313,6 +317,40 @@ export class Distribution {
         this.#addKey(edgeAt(previous), times);
       } else this.add(previous / scale, times);
     }
+  }
+
+  /** The commonest encoding by itself: natural numbers that were counted before, close together. */
+  #mergeEncodedIntegers(from: ByteReader, length: number): void {
+    const { bytes } = from;
+    let small = this.#small;
+    let { position } = from;
+    let value = 0;
+    let count = 0;
+    for (let i = 0; i < length; i++) {
+      const distance = bytes[position];
+      const next = value + (distance >>> 1);
+      if ((distance & 0x81) === 0 && next < small.length && small[next] > 0) {
+        let byte = bytes[++position];
+        let times = byte & 127;
+        for (let scale = 128; byte >= 128; scale *= 128) {
+          byte = bytes[++position];
+          times += (byte & 127) * scale;
+        }
+        position++;
+        value = next;
+        small[value] += times;
+        count += times;
+        continue;
+      }
+      from.position = position;
+      value += from.signed();
+      this.add(value, from.varint());
+      position = from.position;
+      small = this.#small;
+    }
+    from.position = position;
+    this.count += count;
+    this.#sorted = null;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Sequences seen long ago, on disk behind a bounded cache: what is older than a device's edge (devices.ts). */
 import type { StatementSync } from "node:sqlite";
+import { dropUnused } from "../core/second-chance.ts";
 import type { Database } from "../rollups/database.ts";
 import { BLOCK_SEQUENCES, BLOCK_WORDS, SeenBlock } from "./seen-block.ts";
 
@@ -127,20 +128,9 @@ export class SeenStore {
 
   /** Lets go of clean blocks, least recently used first, until they are within the limit. */
   trim(): void {
-    const bytesMax = SEEN_CACHE_BYTES_MAX + this.#dirtyBytes;
-    if (this.#bytes <= bytesMax) return;
-    const passes = 2 * this.#entries.size;
-    let seen = 0;
-    for (const [key, entry] of this.#entries) {
-      if (this.#bytes <= bytesMax || ++seen > passes) return;
-      this.#entries.delete(key);
-      if (entry.dirty || entry.used) {
-        entry.used = false;
-        this.#entries.set(key, entry);
-      } else {
-        this.#bytes -= entry.bytes;
-        if (this.#last === entry) this.#last = null;
-      }
-    }
+    const excess = this.#bytes - this.#dirtyBytes - SEEN_CACHE_BYTES_MAX;
+    if (excess <= 0) return;
+    this.#last = null;
+    this.#bytes -= dropUnused(this.#entries, excess);
   }
 }

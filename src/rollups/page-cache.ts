@@ -1,4 +1,5 @@
 /** Pages in memory: changed ones stay until they are committed, clean ones while there is room. */
+import { dropUnused } from "../core/second-chance.ts";
 import { BucketPage } from "./bucket-page.ts";
 import { EncodedBuckets } from "./buckets-codec.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageOf, SECONDS_PER_PAGE } from "./levels.ts";
@@ -32,8 +33,8 @@ export class CachedPage {
   buckets: BucketPage | null = null;
   /** Differs from the store. */
   dirty = false;
-  /** Used since the last sweep: it survives one more. */
-  used = true;
+  /** Used again since it came, or since the last sweep. */
+  used = false;
   /** Accounted size; measured again as it grows, and when it becomes clean. */
   bytes = 0;
   /** Readings in a page of level 0 when it was measured. */
@@ -91,7 +92,6 @@ export class CachedPage {
   }
 }
 
-/** Second-chance replacement over insertion order (the CLOCK algorithm, Corbató 1968). */
 export class PageCache {
   readonly #pages = new Map<number, CachedPage>();
   readonly #bytesMax: number;
@@ -99,10 +99,6 @@ export class PageCache {
 
   constructor(bytesMax = PAGE_CACHE_BYTES_MAX) {
     this.#bytesMax = bytesMax;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   get(key: number): CachedPage | undefined {
@@ -136,19 +132,6 @@ export class PageCache {
    * @param dirtyBytes what of `bytes` belongs to changed pages, which are never dropped here
    */
   trim(dirtyBytes: number): void {
-    const bytesMax = this.#bytesMax + dirtyBytes;
-    if (this.#bytes <= bytesMax) return;
-    const passes = 2 * this.#pages.size;
-    let seen = 0;
-    for (const page of this.#pages.values()) {
-      if (this.#bytes <= bytesMax || ++seen > passes) return;
-      this.#pages.delete(page.key);
-      if (page.dirty || page.used) {
-        page.used = false;
-        this.#pages.set(page.key, page); // to the back of the order
-      } else {
-        this.#bytes -= page.bytes;
-      }
-    }
+    this.#bytes -= dropUnused(this.#pages, this.#bytes - dirtyBytes - this.#bytesMax);
   }
 }

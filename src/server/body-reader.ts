@@ -30,7 +30,7 @@ export class BodyBudget {
   }
 }
 
-type Done = (error: Error | null, body?: Buffer) => void;
+export type Done = (error: Error | null, body?: Buffer) => void;
 
 /**
  * Makes the bodies of a scope's routes `Buffer`s in `request.body` (undefined when there is none).
@@ -40,40 +40,46 @@ type Done = (error: Error | null, body?: Buffer) => void;
  */
 export function takeBodies(scope: FastifyInstance, limit: number, budget: BodyBudget): void {
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("*", (request, payload, done) => {
-    readBody(request.raw, payload as IncomingMessage, limit, budget, done);
+  scope.addContentTypeParser("*", (request, _payload, done) => {
+    readBody(request.raw, limit, budget, done);
   });
   scope.addHook("onRequest", ignoreContentType);
 }
 
-/** The framework answers an ill-formed Content-Type with 415 before any parser sees the body: here it means nothing. */
-function ignoreContentType(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  const headers = request.raw.headers;
-  const coding = headers["content-encoding"];
-  if (coding !== undefined && coding !== "identity") {
-    done(new RequestError(415, `Cannot read the request body: expected no Content-Encoding, was ${coding}`));
-    return;
-  }
-  if (headers["content-type"] !== undefined) headers["content-type"] = undefined;
-  done();
+/** What of the headers makes the body unreadable; null: nothing. */
+export function codingFault(request: IncomingMessage): RequestError | null {
+  const coding = request.headers["content-encoding"];
+  if (coding === undefined || coding === "identity") return null;
+  return new RequestError(415, `Cannot read the request body: expected no Content-Encoding, was ${coding}`);
 }
 
-function readBody(request: IncomingMessage, payload: IncomingMessage, limit: number, budget: BodyBudget, done: Done) {
+/** The framework answers an ill-formed Content-Type with 415 before any parser sees the body: here it means nothing. */
+function ignoreContentType(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const { headers } = request.raw;
+  if (headers["content-type"] !== undefined) headers["content-type"] = undefined;
+  done(codingFault(request.raw) ?? undefined);
+}
+
+/** Reads one body under the terms of `takeBodies`. An error leaves the connection in the middle of it: close it after the answer. */
+export function readBody(request: IncomingMessage, limit: number, budget: BodyBudget, done: Done): void {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > limit + DROPPED_BODY_BYTES_MAX || (announced > limit && request.headers.expect !== undefined)) {
-    return done(tooLarge(limit, announced));
+    done(tooLarge(limit, announced));
+    return;
   }
   let first: Buffer | null = null;
   let more = NONE as Buffer[];
   let length = 0;
   let held = 0;
   let busy = false;
+  let over = false;
 
-  payload.on("data", onData);
-  payload.on("end", onEnd);
-  payload.on("error", onError);
+  request.on("data", onData);
+  request.on("end", onEnd);
+  request.on("error", onError);
 
   function onData(chunk: Buffer): void {
+    if (over) return;
     length += chunk.length;
     if (length > limit || busy) {
       drop();
@@ -97,6 +103,7 @@ function readBody(request: IncomingMessage, payload: IncomingMessage, limit: num
   }
 
   function onEnd(): void {
+    if (over) return;
     if (length > limit) finish(tooLarge(limit, length));
     else if (busy) finish(new TidemarkError("too-busy", "Cannot read the request body: too many others are in memory"));
     else if (first === null) finish(null, Buffer.alloc(0));
@@ -104,14 +111,13 @@ function readBody(request: IncomingMessage, payload: IncomingMessage, limit: num
   }
 
   function onError(error: Error): void {
+    if (over) return; // the client went away while it was answered
     drop();
     finish(new RequestError(400, `Cannot read the request body: ${messageOf(error)}`));
   }
 
   function finish(error: Error | null, body?: Buffer): void {
-    payload.off("data", onData);
-    payload.off("end", onEnd);
-    payload.off("error", onError);
+    over = true;
     done(error, body);
   }
 }

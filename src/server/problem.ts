@@ -64,14 +64,15 @@ function messageOfFramework(error: unknown): string {
 }
 
 export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply {
-  setProblemHeaders(reply, answer);
+  const headers = problemHeaders(answer);
+  for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
   return reply.code(answer.status).type(PROBLEM_TYPE).send(JSON.stringify(answer));
 }
 
-/** The headers that go with a problem whatever form its body has. */
-export function setProblemHeaders(reply: FastifyReply, answer: Problem): void {
+/** The headers that go with a problem whatever form its body has: names and values in turn. */
+export function problemHeaders(answer: Problem): readonly string[] {
   if (answer.retryable && (answer.status === 429 || answer.status === 503)) {
-    reply.header("retry-after", RETRY_AFTER_SECONDS);
+    return ["retry-after", String(RETRY_AFTER_SECONDS)];
   }
-  if (answer.status === 401) reply.header("www-authenticate", 'Bearer realm="tidemark"');
+  return answer.status === 401 ? ["www-authenticate", 'Bearer realm="tidemark"'] : [];
 }

@@ -8,7 +8,7 @@ import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "../intake/body.ts";
 import type { Engine } from "../pipeline/engine.ts";
 import { BodyBudget } from "./body-reader.ts";
-import { registerCompute } from "./compute-route.ts";
+import { ComputeDoor } from "./compute-route.ts";
 import { registerErrorDocs } from "./error-docs-route.ts";
 import { errorHandler, type OnBug } from "./error-handler.ts";
 import { siteGuard, tokenGuard } from "./guard.ts";
@@ -57,6 +57,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   const anyHost = options.allowAnonymous === true;
   const guard = token === null ? siteGuard(anyHost) : tokenGuard(token);
+  const compute = new ComputeDoor({ ...options, budget, guard });
 
   app.setErrorHandler(errorHandler(onBug));
   app.register(async (open) => {
@@ -66,23 +67,29 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   app.register(async (guarded) => {
     const methods = rememberMethods(guarded);
-    guarded.addHook("onRequest", guard);
+    guarded.addHook("onRequest", (request, _reply, done) => done(guard(request.raw) ?? undefined));
     guarded.removeAllContentTypeParsers(); // the body of an unknown path is of no interest
     guarded.setNotFoundHandler((request, reply) =>
       sendProblem(reply, problem("not-found", `Cannot ${request.method} ${request.url}: there is no such path`)),
     );
     registerErrorDocs(guarded);
     registerLive(guarded, feed);
-    guarded.register(async (scope) => registerCompute(scope, { ...options, budget }));
+    guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { sensors: engine.sensors, log: options.log, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.after(() => refuseOtherMethods(guarded, methods));
   });
 
-  const doors = new Doors((request, response) => app.routing(request, response), token !== null || anyHost);
+  const doors = new Doors(
+    (request, response) => {
+      if (!compute.take(request, response)) app.routing(request, response);
+    },
+    token !== null || anyHost,
+  );
   doorsOf.set(app, doors);
   app.addHook("preClose", async () => {
     feed.close();
+    compute.close();
     await doors.close();
   });
   await app.ready();

@@ -1,0 +1,60 @@
+/** Answers that were made in one turn of the event loop, written together at its end. */
+import { OUTBOX_ANSWERS_MAX, OUTBOX_LATE_MS, OUTBOX_MS_MAX, OUTBOX_SKIPS } from "./limits.ts";
+
+/** What of a response it needs: its head is written. */
+export interface Ending {
+  end(body: string): unknown;
+}
+
+/**
+ * A write to a client that sleeps wakes it, which costs the writer as much as all the rest of an answer; writes that follow find it
+ * awake. So what is ready waits for the other requests that the same poll of the sockets brought, and hardly ever for anything else:
+ * when the turn's end came late (a slice of ingest was before it), the next answers go at once.
+ */
+export class Outbox {
+  readonly #nowMs: () => number;
+  #responses: Ending[] = [];
+  #texts: string[] = [];
+  #firstMs = 0;
+  #newestMs = 0;
+  #scheduled = false;
+  #skips = 0;
+
+  /** @param nowMs a clock that never goes back, of any origin */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Ends a response with its body, at the end of this turn at the latest. */
+  end(response: Ending, text: string): void {
+    if (this.#skips > 0) {
+      this.#skips--;
+      response.end(text);
+      return;
+    }
+    const now = this.#nowMs();
+    this.#newestMs = now;
+    if (this.#responses.length === 0) this.#firstMs = now;
+    this.#responses.push(response);
+    this.#texts.push(text);
+    if (this.#responses.length === OUTBOX_ANSWERS_MAX || now - this.#firstMs > OUTBOX_MS_MAX) this.#write();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(this.#endTurn);
+    }
+  }
+
+  readonly #endTurn = (): void => {
+    this.#scheduled = false;
+    if (this.#responses.length === 0) return;
+    if (this.#nowMs() - this.#newestMs > OUTBOX_LATE_MS) this.#skips = OUTBOX_SKIPS;
+    this.#write();
+  };
+
+  #write(): void {
+    const [responses, texts] = [this.#responses, this.#texts];
+    this.#responses = [];
+    this.#texts = [];
+    for (let i = 0; i < responses.length; i++) responses[i].end(texts[i]);
+  }
+}

@@ -1,0 +1,82 @@
+/** Answers of one turn go out together, in order, and never wait for other work twice. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { OUTBOX_ANSWERS_MAX, OUTBOX_LATE_MS, OUTBOX_MS_MAX, OUTBOX_SKIPS } from "../../src/server/limits.ts";
+import { Outbox } from "../../src/server/outbox.ts";
+
+/** An outbox whose time passes by `work` alone, and what it has written. */
+function open() {
+  let nowMs = 0;
+  const outbox = new Outbox(() => nowMs);
+  const written: string[] = [];
+  const put = (...texts: string[]): void => {
+    for (const text of texts) outbox.end({ end: (body) => written.push(body) }, text);
+  };
+  const work = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { put, work, written };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("answers of one turn are written at its end, in their order", async () => {
+  const { put, written } = open();
+  for (const round of ["a", "b", "c"]) {
+    written.length = 0;
+    put(`${round}1`, `${round}2`);
+    assert.deepEqual(written, []);
+    await turn();
+    assert.deepEqual(written, [`${round}1`, `${round}2`]);
+  }
+});
+
+test("many answers, or answers that take long, do not wait for the end", async () => {
+  const { put, work, written } = open();
+  const many = Array.from({ length: OUTBOX_ANSWERS_MAX + 3 }, (_, i) => `${i}`);
+  put(...many);
+  assert.deepEqual(written, many.slice(0, OUTBOX_ANSWERS_MAX));
+  await turn();
+  assert.deepEqual(written, many);
+
+  written.length = 0;
+  put("first");
+  work(2 * OUTBOX_MS_MAX);
+  put("slow");
+  assert.deepEqual(written, ["first", "slow"]);
+  put("next");
+  await turn();
+  assert.deepEqual(written, ["first", "slow", "next"]);
+});
+
+test("after a turn with other work in it, answers go at once for a while", async () => {
+  const { put, work, written } = open();
+  setImmediate(() => work(4 * OUTBOX_LATE_MS));
+  put("waits");
+  await turn();
+  assert.deepEqual(written, ["waits"]);
+  for (let i = 0; i < OUTBOX_SKIPS; i++) put(`${i}`);
+  assert.equal(written.length, 1 + OUTBOX_SKIPS);
+  put("together again");
+  assert.equal(written.length, 1 + OUTBOX_SKIPS);
+  await turn();
+  assert.equal(written.at(-1), "together again");
+});
+
+test("an end that makes another answer leaves none behind", async () => {
+  const outbox = new Outbox();
+  const written: string[] = [];
+  const last = { end: (body: string) => written.push(body) };
+  outbox.end(
+    {
+      end: (body) => {
+        written.push(body);
+        outbox.end(last, "last");
+      },
+    },
+    "first",
+  );
+  await turn();
+  await turn();
+  assert.deepEqual(written, ["first", "last"]);
+});

@@ -87,10 +87,11 @@ export class Bench {
   }
 }
 
-/** The first and the last lines of a message: what failed, and the last it said. */
+/** The first line of a message, what it names as an error, and the last line. */
 function shortened(text: string): string {
-  const lines = text.trim().split("\n");
-  return [lines[0], ...lines.slice(1).slice(-2)].join(" ").slice(0, 500);
+  const [first, ...rest] = text.trim().split("\n");
+  const telling = rest.filter((line, i) => /error/i.test(line) || i === rest.length - 1);
+  return [first, ...telling.slice(0, 3)].join(" ").slice(0, 500);
 }
 
 /** A row of the bench. */

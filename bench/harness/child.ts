@@ -1,5 +1,8 @@
 /** Programs that the bench runs to their end, each in a process of its own: what they printed, their CPU time and largest memory. */
 import { spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** What a contestant prints as its last line of JSON. Seconds from the first connection to the last reading. */
 export interface Lap {
@@ -29,12 +32,23 @@ const SECONDS_MAX = 600;
 /** Of what a failed program printed. */
 const PRINTED_MAX = 3000;
 
+/** A file that holds the text and has no name any more: unlike a pipe, whoever reads it at once finds all of it. @returns its descriptor */
+function openInput(text: string): number {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
+  const path = join(directory, "input");
+  writeFileSync(path, text);
+  const descriptor = openSync(path, "r");
+  rmSync(directory, { recursive: true });
+  return descriptor;
+}
+
 /** @returns its standard output. @throws Error with what it printed when it fails or takes too long */
 export function run(options: Run): Promise<string> {
   const { command, args, env, cwd, secondsMax = SECONDS_MAX, input, uid, gid } = options;
   return new Promise((resolve, reject) => {
+    const stdin = input === undefined ? null : openInput(input);
     const child = spawn(command, args, {
-      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [stdin ?? "ignore", "pipe", "pipe"],
       env: env === undefined ? process.env : { ...process.env, ...env },
       timeout: secondsMax * 1000,
       killSignal: "SIGKILL",
@@ -50,13 +64,13 @@ export function run(options: Run): Promise<string> {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       errors = (errors + text).slice(-PRINTED_MAX);
     });
+    if (stdin !== null) closeSync(stdin);
     child.on("error", reject);
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(out);
       const how = signal === null ? `code ${code}` : signal;
       reject(new Error(`${command} ${args[0] ?? ""} ended with ${how}:\n${errors}${out.slice(-PRINTED_MAX)}`));
     });
-    if (input !== undefined) child.stdin?.end(input);
   });
 }
 

@@ -10,20 +10,23 @@ export interface Panel {
   readonly x: string;
   readonly y: string;
   readonly curves: readonly Curve[];
-  /** The slope in words, under the title. */
-  readonly words: string;
+  /** Each curve's slope in words, under the title. */
+  readonly words: readonly string[];
 }
 
 const WIDTH = 400;
-const HEIGHT = 300;
+const HEIGHT = 310;
 const LEFT = 58;
 const RIGHT = 16;
-const TOP = 62;
+const TOP = 76;
 const BOTTOM = 46;
 const COLUMNS = 2;
 const CAPTION = "Both axes logarithmic; drawn by npm run bench.";
-/** Told apart also by those who see few colours (Okabe and Ito, 2008). */
-const COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"];
+/** Told apart also by those who see few colours (Okabe and Ito, 2008); lighter on a dark ground. */
+const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
+const COLORS_ON_DARK = ["#56b4e9", "#ff9a4d", "#2fd19f", "#e6a3cb", "#f0c05a"];
+/** Up to so many decades an axis also shows 2 and 5. */
+const FINE_DECADES_MAX = 2;
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
@@ -44,6 +47,22 @@ function decades(values: readonly number[]): [low: number, high: number] {
   const low = Math.floor(Math.log10(Math.min(...values)) + 1e-9);
   const high = Math.ceil(Math.log10(Math.max(...values)) - 1e-9);
   return [low, Math.max(high, low + 1)];
+}
+
+/** Where an axis has lines, and which of them have numbers. */
+function ticks([low, high]: readonly [low: number, high: number]): [value: number, shown: boolean][] {
+  const every = Math.ceil((high - low) / 8);
+  const out: [number, boolean][] = [];
+  for (let d = low; d <= high; d++) {
+    out.push([10 ** d, (d - low) % every === 0]);
+    if (high - low <= FINE_DECADES_MAX && d < high) out.push([2 * 10 ** d, true], [5 * 10 ** d, true]);
+  }
+  return out;
+}
+
+/** The rules of the curves' colours. */
+function colorRules(colors: readonly string[]): string {
+  return colors.map((color, i) => `.line.c${i} { stroke: ${color}; } .dot.c${i} { fill: ${color}; }`).join(" ");
 }
 
 class Plot {
@@ -70,21 +89,18 @@ class Plot {
 
   #axes(): string[] {
     const out: string[] = [];
-    const [xLow, xHigh] = this.#x;
-    const [yLow, yHigh] = this.#y;
-    const every = Math.ceil((xHigh - xLow) / 8);
-    for (let d = xLow; d <= xHigh; d++) {
-      const x = this.#px(10 ** d).toFixed(1);
+    for (const [value, shown] of ticks(this.#x)) {
+      const x = this.#px(value).toFixed(1);
       out.push(`<path class="grid" d="M${x} ${TOP}V${HEIGHT - BOTTOM}"/>`);
-      if ((d - xLow) % every === 0)
-        out.push(
-          `<text class="tick" x="${x}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${short(10 ** d)}</text>`,
-        );
+      if (!shown) continue;
+      const y = HEIGHT - BOTTOM + 14;
+      out.push(`<text class="tick" x="${x}" y="${y}" text-anchor="middle">${short(value)}</text>`);
     }
-    for (let d = yLow; d <= yHigh; d++) {
-      const y = this.#py(10 ** d).toFixed(1);
+    for (const [value, shown] of ticks(this.#y)) {
+      const y = this.#py(value).toFixed(1);
       out.push(`<path class="grid" d="M${LEFT} ${y}H${WIDTH - RIGHT}"/>`);
-      out.push(`<text class="tick" x="${LEFT - 5}" y="${Number(y) + 3}" text-anchor="end">${short(10 ** d)}</text>`);
+      if (!shown) continue;
+      out.push(`<text class="tick" x="${LEFT - 5}" y="${Number(y) + 3}" text-anchor="end">${short(value)}</text>`);
     }
     const middle = (TOP + HEIGHT - BOTTOM) / 2;
     out.push(
@@ -99,23 +115,26 @@ class Plot {
   draw(): string {
     const out = [
       `<text class="title" x="${LEFT}" y="18">${escaped(this.#panel.title)}</text>`,
-      `<text class="words" x="${LEFT}" y="34">${escaped(this.#panel.words)}</text>`,
+      ...this.#panel.words.map((words, i) => {
+        const color = this.#panel.curves.length > 1 ? ` class="dot c${i % COLORS.length}"` : ` class="words"`;
+        return `<text${color} font-size="11" x="${LEFT}" y="${34 + i * 14}">${escaped(words)}</text>`;
+      }),
       ...this.#axes(),
     ];
     let legend = LEFT;
     for (const [i, { name, points }] of this.#panel.curves.entries()) {
-      const color = COLORS[i % COLORS.length];
+      const color = i % COLORS.length;
       const path = points.map(
         ([x, y], p) => `${p === 0 ? "M" : "L"}${this.#px(x).toFixed(1)} ${this.#py(y).toFixed(1)}`,
       );
-      out.push(`<path d="${path.join("")}" fill="none" stroke="${color}" stroke-width="2"/>`);
+      out.push(`<path d="${path.join("")}" class="line c${color}"/>`);
       for (const [x, y] of points) {
         const label = `<title>${escaped(name)}: ${short(x)} → ${short(y)}</title>`;
         out.push(
-          `<circle cx="${this.#px(x).toFixed(1)}" cy="${this.#py(y).toFixed(1)}" r="3" fill="${color}">${label}</circle>`,
+          `<circle cx="${this.#px(x).toFixed(1)}" cy="${this.#py(y).toFixed(1)}" r="3" class="dot c${color}">${label}</circle>`,
         );
       }
-      out.push(`<rect x="${legend}" y="${TOP - 18}" width="9" height="9" fill="${color}"/>`);
+      out.push(`<rect x="${legend}" y="${TOP - 18}" width="9" height="9" class="dot c${color}"/>`);
       out.push(`<text class="tick" x="${legend + 12}" y="${TOP - 10}">${escaped(name)}</text>`);
       legend += 22 + name.length * 5.6;
     }
@@ -137,8 +156,9 @@ export function draw(panels: readonly Panel[]): string {
 <style>
 text { font-family: system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 13px; font-weight: 600; } .words { font-size: 11px; fill: #57606a; } .axis { font-size: 11px; } .tick { font-size: 10px; }
-.grid { stroke: #d0d7de; stroke-width: 0.7; } .ground { fill: #ffffff; }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .words { fill: #9da7b3; } .grid { stroke: #30363d; } .ground { fill: #0d1117; } }
+.grid { stroke: #d0d7de; stroke-width: 0.7; } .ground { fill: #ffffff; } .line { fill: none; stroke-width: 2; }
+${colorRules(COLORS)}
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .words { fill: #9da7b3; } .grid { stroke: #30363d; } .ground { fill: #0d1117; } ${colorRules(COLORS_ON_DARK)} }
 </style>
 <rect class="ground" width="${width}" height="${height}"/>
 ${parts.join("\n")}

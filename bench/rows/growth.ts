@@ -18,6 +18,9 @@ const ASKED = 400;
 /** A slope within this of 0 or 1 is that. */
 const TOLERANCE = 0.1;
 
+/** What rises past so many times what it must is named. */
+const SLACK = 3;
+
 function build(directory: string, options: Omit<BuildTask, "directory">): Promise<Numbers> {
   return runForNumbers(node(join(OURS, "build.ts"), { directory, ...options } satisfies BuildTask));
 }
@@ -26,12 +29,11 @@ function ask(task: WindowTask): Promise<Numbers> {
   return runForNumbers(node(join(OURS, "window.ts"), task));
 }
 
-/** "grows as x^0.98: in proportion". */
-export function inWords(points: readonly Point[]): string {
+/** How a cost grows, "flat: 1.86 → 2.07 µs (as x^0.03)"; with its slope at the end where that is another. */
+export function inWords(points: readonly Point[], unit: string): string {
   const b = slope(points);
   if (Number.isNaN(b)) return "one size only";
-  const first = points[0][1];
-  const last = points[points.length - 1][1];
+  const last = slope(points.slice(-2));
   const shape =
     Math.abs(b) <= TOLERANCE
       ? "flat"
@@ -42,40 +44,81 @@ export function inWords(points: readonly Point[]): string {
           : b < 0
             ? "falls"
             : "slower than in proportion";
-  return `${shape} (exponent ${b.toFixed(2)}, ${short(first)} → ${short(last)})`;
+  const end = Math.abs(last - b) > TOLERANCE ? `, at the end x^${last.toFixed(2)}` : "";
+  return `${shape}: ${short(points[0][1])} → ${short(points[points.length - 1][1])} ${unit} (as x^${b.toFixed(2)}${end})`;
+}
+
+/** A cost over a size. It must not grow faster than x to the power of `must` (0: not at all). */
+interface Cost extends Curve {
+  readonly what: string;
+  readonly unit: string;
+  readonly must: number;
+}
+
+/** Where it is more than it must be, in words; null where it is not. */
+function excess({ what, unit, points, must }: Cost): string | null {
+  const [x0, y0] = points[0];
+  let worst = points[0];
+  let most = SLACK;
+  for (const point of points) {
+    const times = point[1] / y0 / (point[0] / x0) ** must;
+    if (times <= most) continue;
+    most = times;
+    worst = point;
+  }
+  if (worst === points[0]) return null;
+  return `${what}: ${short(y0)} ${unit} at ${short(x0)}, ${short(worst[1])} ${unit} at ${short(worst[0])}`;
 }
 
 interface Sizes {
   readonly ingest: Point[];
+  readonly building: Point[];
   readonly disk: Point[];
   readonly minute: Point[];
   readonly whole: Point[];
-  readonly memory: Point[];
+  readonly answering: Point[];
+}
+
+const sizes = (): Sizes => ({ ingest: [], building: [], disk: [], minute: [], whole: [], answering: [] });
+
+/** Builds a history, asks it about minutes and about all of it, and notes what that cost under size `x`. */
+async function note(bench: Bench, into: Sizes, x: number, sensors: readonly string[], seconds: number): Promise<void> {
+  const directory = mkdtempSync(join(bench.directory, "growth-"));
+  const readings = sensors.length * seconds;
+  const built = await build(directory, { sensors, seconds, kind: "integers" });
+  const lengths = [
+    ["1 min", 60],
+    ["all", seconds - 1],
+  ] as const;
+  const asked = questions(seconds, ASKED, sensors.length, lengths);
+  const answers = await ask({ directory, sensors, quantiles: false, questions: asked });
+  into.ingest.push([x, (built["cpuSeconds"] / readings) * 1e9]);
+  into.building.push([x, built["rssBytes"] / 1e6]);
+  into.disk.push([x, built["bytes"] / readings]);
+  into.minute.push([x, answers["p50 1 min"]]);
+  into.whole.push([x, answers["p50 all"]]);
+  into.answering.push([x, answers["rssBytes"] / 1e6]);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /** One sensor, more and more history. */
 async function bySize(bench: Bench): Promise<Sizes> {
-  const sizes = [1e4, 1e5, 1e6, 1e7, ...(bench.settings.quick ? [] : [1e8])];
-  const found: Sizes = { ingest: [], disk: [], minute: [], whole: [], memory: [] };
-  for (const readings of sizes) {
+  const found = sizes();
+  for (const readings of [1e4, 1e5, 1e6, 1e7, ...(bench.settings.quick ? [] : [1e8])]) {
     bench.say(`history of ${short(readings)} readings`);
-    const directory = mkdtempSync(join(bench.directory, "growth-"));
-    const sensors = ["temperature"];
-    const built = await build(directory, { sensors, seconds: readings, kind: "integers" });
-    const lengths = [
-      ["1 min", 60],
-      ["all", readings - 1],
-    ] as const;
-    const asked = await ask({
-      ...{ directory, sensors, quantiles: false },
-      questions: questions(readings, ASKED, 1, lengths),
-    });
-    found.ingest.push([readings, (built["cpuSeconds"] / readings) * 1e9]);
-    found.disk.push([readings, built["bytes"]]);
-    found.minute.push([readings, asked["p50 1 min"]]);
-    found.whole.push([readings, asked["p50 all"]]);
-    found.memory.push([readings, asked["rssBytes"] / 1e6]);
-    rmSync(directory, { recursive: true, force: true });
+    await note(bench, found, readings, ["temperature"], readings);
+  }
+  return found;
+}
+
+/** The same number of readings, spread over more and more sensors. */
+async function bySensors(bench: Bench): Promise<Sizes> {
+  const readings = bench.size(1e6, 4e6);
+  const found = sizes();
+  for (const count of [1, 10, 100, 1000, 10_000]) {
+    bench.say(`${short(count)} sensors`);
+    const names = Array.from({ length: count }, (_, i) => `sensor-${i}`);
+    await note(bench, found, count, names, readings / count);
   }
   return found;
 }
@@ -98,27 +141,14 @@ async function byLength(bench: Bench): Promise<{ plain: Point[]; quantiles: Poin
   return result;
 }
 
-/** The same number of readings, spread over more and more sensors. */
-async function bySensors(bench: Bench): Promise<{ ingest: Point[]; minute: Point[]; memory: Point[] }> {
-  const readings = bench.size(1e6, 4e6);
-  const found = { ingest: [] as Point[], minute: [] as Point[], memory: [] as Point[] };
-  for (const count of [1, 10, 100, 1000, 10_000]) {
-    bench.say(`${short(count)} sensors`);
-    const directory = mkdtempSync(join(bench.directory, "growth-"));
-    const sensors = Array.from({ length: count }, (_, i) => `sensor-${i}`);
-    const seconds = readings / count;
-    const built = await build(directory, { sensors, seconds, kind: "integers" });
-    const asked = questions(seconds, ASKED, count, [["1 min", 60]]);
-    const answers = await ask({ directory, sensors, questions: asked, quantiles: false });
-    found.ingest.push([count, (built["cpuSeconds"] / readings) * 1e9]);
-    found.minute.push([count, answers["p50 1 min"]]);
-    found.memory.push([count, answers["rssBytes"] / 1e6]);
-    rmSync(directory, { recursive: true, force: true });
-  }
-  return found;
-}
+const READINGS = "readings of one sensor at 1 Hz";
+const SENSORS = "sensors (the same number of readings in all)";
 
-const curve = (name: string, points: readonly Point[]): Curve => ({ name, points });
+function panel(title: string, x: string, y: string, costs: readonly Cost[]): { panel: Panel; costs: readonly Cost[] } {
+  const words = costs.map(({ points, unit }) => inWords(points, unit));
+  const curves = costs.map(({ name, points }) => ({ name, points }));
+  return { panel: { title, x, y, curves, words }, costs };
+}
 
 export const growth: Row = {
   name: "growth",
@@ -127,47 +157,53 @@ export const growth: Row = {
     const size = await bySize(bench);
     const length = await byLength(bench);
     const sensors = await bySensors(bench);
-    const panels: Panel[] = [
-      {
-        ...{ title: "Taking in a reading", x: "readings of one sensor at 1 Hz", y: "CPU ns a reading" },
-        ...{ curves: [curve("decode to commit, no log", size.ingest)], words: inWords(size.ingest) },
-      },
-      {
-        ...{ title: "Disk", x: "readings of one sensor at 1 Hz", y: "bytes of history" },
-        ...{ curves: [curve("history.db", size.disk)], words: inWords(size.disk) },
-      },
-      {
-        ...{ title: "A window, by the size of the history", x: "readings in the history", y: "µs, p50" },
-        curves: [curve("1 minute of it", size.minute), curve("all of it", size.whole)],
-        words: `a minute: ${inWords(size.minute)}`,
-      },
-      {
-        ...{ title: "A window, by its length", x: "seconds of the window (ten years of history)", y: "µs, p50" },
-        curves: [curve("without quantiles", length.plain), curve("with quantiles", length.quantiles)],
-        words: inWords(length.plain),
-      },
-      {
-        ...{ title: "Sensors", x: "sensors (the same number of readings in all)", y: "CPU ns a reading; µs a window" },
-        curves: [curve("taking in, ns", sensors.ingest), curve("window of a minute, µs", sensors.minute)],
-        words: inWords(sensors.ingest),
-      },
-      {
-        ...{ title: "Memory of a process that answers", x: "readings, or sensors", y: "MB resident" },
-        curves: [curve("by readings", size.memory), curve("by sensors", sensors.memory)],
-        words: `by readings: ${inWords(size.memory)}`,
-      },
+    const cost = (what: string, name: string, unit: string, points: Point[], must = 0): Cost => {
+      return { what, name, unit, points, must };
+    };
+    const taking = "taking in a reading";
+    const drawn = [
+      panel("Taking in a reading, by readings", READINGS, "CPU ns a reading", [
+        cost(`${taking}, by readings`, "decode to commit, no log, start-up in it", "ns", size.ingest),
+      ]),
+      panel("Taking in a reading, by sensors", SENSORS, "CPU ns a reading", [
+        cost(`${taking}, by sensors`, "decode to commit, no log, start-up in it", "ns", sensors.ingest),
+      ]),
+      panel("A window, by the size of the history", READINGS, "µs, p50", [
+        cost("a window of a minute, by readings", "1 minute of it", "µs", size.minute),
+        cost("a window of everything, by readings", "all of it", "µs", size.whole),
+      ]),
+      panel("A window, by sensors", SENSORS, "µs, p50", [
+        cost("a window of a minute, by sensors", "1 minute of one sensor", "µs", sensors.minute),
+        cost("a window of everything, by sensors", "all of one sensor", "µs", sensors.whole),
+      ]),
+      panel("A window, by its length", "seconds of the window, from one to ten years", "µs, p50", [
+        cost("a window, by its length", "without quantiles", "µs", length.plain),
+        cost("a window with quantiles, by its length", "with quantiles", "µs", length.quantiles),
+      ]),
+      panel("Disk", "readings, or sensors", "bytes of history a reading", [
+        cost("disk, by readings", "by readings of one sensor", "B", size.disk),
+        cost("disk, by sensors", "by sensors", "B", sensors.disk),
+      ]),
+      panel("Memory of a process that takes in", "readings, or sensors", "MB resident, largest", [
+        cost("memory while taking in, by readings", "by readings of one sensor", "MB", size.building),
+        cost("memory while taking in, by sensors", "by sensors", "MB", sensors.building),
+      ]),
+      panel("Memory of a process that answers", "readings, or sensors", "MB resident, largest", [
+        cost("memory while answering, by readings", "by readings of one sensor", "MB", size.answering),
+        cost("memory while answering, by sensors", "by sensors", "MB", sensors.answering),
+      ]),
     ];
-    const [, minute] = length.plain;
-    const ten = length.plain[length.plain.length - 1];
+    const costs = drawn.flatMap((one) => one.costs);
+    const faster = costs.map(excess).filter((text) => text !== null);
     const slopes = [
-      `Taking in a reading, by the size of the history (ns): ${inWords(size.ingest)}.`,
-      `Disk, by readings (bytes): ${inWords(size.disk)}.`,
-      `A window of a minute, by the size of the history (µs): ${inWords(size.minute)}; of all of it: ${inWords(size.whole)}.`,
-      `A window, by its length from a second to ten years (µs): ${inWords(length.plain)}; with quantiles: ${inWords(length.quantiles)}.`,
-      `Taking in a reading, by sensors (ns): ${inWords(sensors.ingest)}; a window of a minute (µs): ${inWords(sensors.minute)}.`,
-      `Memory, by readings (MB): ${inWords(size.memory)}; by sensors: ${inWords(sensors.memory)}.`,
+      ...costs.map(({ what, points, unit }) => `${what}: ${inWords(points, unit)}`),
+      faster.length === 0
+        ? "**Faster than it must**: nothing (all of these should be flat)."
+        : `**Faster than it must** (all of these should be flat; more than ${SLACK} × the smallest size's): ${faster.join("; ")}.`,
     ];
     for (const text of slopes) bench.say(text);
+    const [, minute] = length.plain;
+    const ten = length.plain[length.plain.length - 1];
     return {
       tables: [],
       goals: [
@@ -180,7 +216,7 @@ export const growth: Row = {
           met: ten[1] <= 50 && ten[1] <= 3 * minute[1],
         },
       ],
-      picture: { panels, slopes },
+      picture: { panels: drawn.map((one) => one.panel), slopes },
     };
   },
 };

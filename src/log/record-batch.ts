@@ -23,8 +23,8 @@ export const MAGIC = 2;
 /** Attribute bits. */
 export const CODEC_BITS = 0x07;
 export const APPEND_TIME_BIT = 0x08;
-const TRANSACTIONAL_BIT = 0x10;
-const CONTROL_BIT = 0x20;
+export const TRANSACTIONAL_BIT = 0x10;
+export const CONTROL_BIT = 0x20;
 
 /** The shortest record: length, attributes, two deltas, two lengths and a count of headers, one byte each. Bounds what a count may claim. */
 const RECORD_BYTES_MIN = 7;

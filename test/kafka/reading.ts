@@ -1,10 +1,16 @@
 /** Reads topics of a Kafka back through tidemark's own log, for comparing with what was sent. */
 import assert from "node:assert/strict";
 import { Records } from "../../src/core/records.ts";
-import { KafkaClient } from "../../src/log/kafka/client.ts";
+import { DirectCluster } from "../../src/log/kafka/direct-cluster.ts";
 import type { Gap, Log, LogReader, Topic } from "../../src/log/log.ts";
 import { type BatchHeader, BatchHeader as Header, readBatchHeader } from "../../src/log/record-batch.ts";
 import { type Seen, seen } from "../suites/log-suite.ts";
+
+/** The two ways to read a Kafka, as options of `openKafkaLog`. */
+export const READERS = [
+  { name: "our own Fetch", reader: {} },
+  { name: "the library's consumer", reader: { reader: "library" } },
+] as const;
 
 /** What a reader brought, by partition. */
 export interface Read {
@@ -40,14 +46,15 @@ export async function batchHeaders(
   partition: number,
   end: number,
 ): Promise<BatchHeader[]> {
-  const client = new KafkaClient({ bootstrap: [bootstrap], clientId: "headers" });
-  const fetcher = client.fetcher();
+  const cluster = new DirectCluster({ bootstrap: [bootstrap], clientId: "headers" });
+  const fetcher = cluster.fetcher();
   const headers: BatchHeader[] = [];
   try {
-    const [{ id, leaders }] = await client.locate([topic]);
+    const [{ id, leaders }] = await cluster.locate([topic]);
     for (let next = 0; next < end; ) {
-      const [{ records }] = await fetcher.fetch(leaders[partition], [{ topicId: id, partition, next, epoch: -1 }]);
-      if (records === null) continue;
+      const wanted = { topic, topicId: id, partition, next, epoch: -1 };
+      const [{ records }] = await fetcher.fetch(leaders[partition], [wanted]);
+      if (!(records instanceof Uint8Array)) continue;
       for (let position = 0; ; ) {
         const header = new Header();
         if (!readBatchHeader(records, position, records.length, header)) break;
@@ -58,7 +65,7 @@ export async function batchHeaders(
     }
   } finally {
     await fetcher.close();
-    await client.close();
+    await cluster.close();
   }
   return headers;
 }

@@ -103,7 +103,7 @@ test("what the library reads in a Fetch response, we read in it, and what was wr
       ours.partitions.map(({ records, aborted, ...rest }) => ({
         ...rest,
         aborted: aborted ?? [],
-        records: records && Buffer.from(records),
+        records: records instanceof Uint8Array ? Buffer.from(records) : records,
       })),
       topics.flatMap(({ topicId, parts }) =>
         parts.map(({ records, aborted, ...rest }) => ({

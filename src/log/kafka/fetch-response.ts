@@ -1,27 +1,7 @@
 /** The Fetch response, versions 13 to 17, with the record sets left as bytes: parsing them is the library's slow part, and record-batch.ts our fast one. */
 import type { Reader } from "@platformatic/kafka";
-
-/** A transaction that was taken back: its records from `firstOffset` up to its abort marker do not count. */
-export interface AbortedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
-}
-
-export interface FetchedPartition {
-  /** As the library writes a UUID: lower case, with hyphens. */
-  readonly topicId: string;
-  readonly partition: number;
-  /** A protocol error code; 0 when all is well. */
-  readonly errorCode: number;
-  /** The offset after the newest record that no open transaction holds back: what "read committed" may read. */
-  readonly lastStableOffset: number;
-  /** Where the log differs from what was read under an older leader; -1 when it does not. */
-  readonly divergedAt: number;
-  /** In any order; null when there is none. */
-  readonly aborted: readonly AbortedTransaction[] | null;
-  /** Record batches as they are stored, the last one perhaps cut off; null when there are none. */
-  readonly records: Uint8Array | null;
-}
+import { messageOf } from "../../core/errors.ts";
+import { type AbortedTransaction, type FetchedPartition, Unreadable } from "./cluster.ts";
 
 export interface FetchResponse {
   readonly errorCode: number;
@@ -34,6 +14,7 @@ const DIVERGING_EPOCH_TAG = 0;
  * Fetch Response, versions 13–17 (Kafka protocol, "Fetch API"): throttle_time_ms int32, error_code int16, session_id int32, then topics: topic_id uuid and
  * partitions: partition_index int32, error_code int16, high_watermark int64, last_stable_offset int64, log_start_offset int64,
  * aborted_transactions (producer_id int64, first_offset int64), preferred_read_replica int32, records, tags.
+ * @throws Unreadable when it is not laid out like that, to its last byte
  */
 export function parseFetchResponse(
   _correlationId: number,
@@ -41,6 +22,17 @@ export function parseFetchResponse(
   _version: number,
   reader: Reader,
 ): FetchResponse {
+  let response: FetchResponse;
+  try {
+    response = readResponse(reader);
+  } catch (error) {
+    throw new Unreadable(`a Fetch answer is not laid out as versions 13 to 17 are (${messageOf(error)})`);
+  }
+  if (reader.remaining === 0) return response;
+  throw new Unreadable(`a Fetch answer is longer by ${reader.remaining} bytes than versions 13 to 17 are`);
+}
+
+function readResponse(reader: Reader): FetchResponse {
   const partitions: FetchedPartition[] = [];
   reader.skip(4);
   const errorCode = reader.readInt16();
@@ -49,8 +41,9 @@ export function parseFetchResponse(
     const topicId = reader.readUUID();
     for (let count = reader.readUnsignedVarInt() - 1; count > 0; count--)
       partitions.push(readPartition(reader, topicId));
-    reader.readTaggedFields();
+    skipTags(reader);
   }
+  skipTags(reader);
   return { errorCode, partitions };
 }
 
@@ -64,6 +57,7 @@ function readPartition(reader: Reader, topicId: string): FetchedPartition {
   reader.skip(4);
   const length = reader.readUnsignedVarInt() - 1;
   // One slice over the chunks as they came from the socket: one copy at most.
+  if (length > reader.remaining) throw new RangeError(`${length} bytes of records where ${reader.remaining} are left`);
   const records = length > 0 ? reader.buffer.slice(reader.position, reader.position + length) : null;
   if (length > 0) reader.skip(length);
   return { topicId, partition, errorCode, lastStableOffset, divergedAt: readDivergence(reader), aborted, records };
@@ -75,7 +69,7 @@ function readAborted(reader: Reader): AbortedTransaction[] | null {
   const aborted: AbortedTransaction[] = [];
   for (let i = 0; i < count; i++) {
     aborted.push({ producerId: Number(reader.readInt64()), firstOffset: Number(reader.readInt64()) });
-    reader.readTaggedFields();
+    skipTags(reader);
   }
   return aborted;
 }
@@ -90,4 +84,12 @@ function readDivergence(reader: Reader): number {
     reader.skip(size);
   }
   return divergedAt;
+}
+
+function skipTags(reader: Reader): void {
+  for (let tags = reader.readUnsignedVarInt(); tags > 0; tags--) {
+    reader.readUnsignedVarInt();
+    const size = reader.readUnsignedVarInt();
+    reader.skip(size);
+  }
 }

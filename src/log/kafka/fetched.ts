@@ -1,25 +1,33 @@
-/** What one fetch brought of one partition, batch by batch, without what transactions took back. */
+/** What one fetch brought of one partition, batch by batch, without what transactions took back. As bytes, the fast way; library-batches.ts is the other. */
+import { messageOf } from "../../core/errors.ts";
 import type { Records } from "../../core/records.ts";
+import { crc32c } from "../crc32c.ts";
 import type { Fetched, Gap } from "../log.ts";
 import {
+  ATTRIBUTES_AT,
   BATCH_HEADER_BYTES,
   BATCH_PREFIX_BYTES,
   BatchHeader,
   CONTROL_ABORT,
+  CRC_AT,
   controlType,
   decodeBatch,
   readBatchHeader,
 } from "../record-batch.ts";
 import { int32, int64 } from "../varint.ts";
-import type { AbortedTransaction } from "./fetch-response.ts";
+import type { AbortedTransaction } from "./cluster.ts";
+import { LibraryBatches, LibraryFetched } from "./library-batches.ts";
+import { Transactions } from "./transactions.ts";
 
-const NO_BYTES = new Uint8Array(0);
 /** Positions in a batch's header (record-batch.ts draws it). */
 const LENGTH_AT = 8;
 const EPOCH_AT = 12;
 const MAGIC_AT = 16;
 const MAGIC = 2;
 const LAST_DELTA_AT = 23;
+
+/** Batches of one partition, as the broker stores them or as the client library parsed them. */
+export type RecordSet = Uint8Array | LibraryBatches;
 
 /** Where a record set ends: the offset to fetch next and the leader epoch of its last whole batch; both -1 when there is none. */
 export interface BatchesEnd {
@@ -30,7 +38,11 @@ export interface BatchesEnd {
 }
 
 /** Walks the headers alone, so that the next fetch can be under way before the first record is decoded. */
-export function endOf(bytes: Uint8Array): BatchesEnd {
+export function endOf(records: RecordSet): BatchesEnd {
+  return records instanceof LibraryBatches ? records.end : endOfBytes(records);
+}
+
+function endOfBytes(bytes: Uint8Array): BatchesEnd {
   let next = -1;
   let epoch = -1;
   for (let p = 0; bytes.length - p >= BATCH_HEADER_BYTES; ) {
@@ -53,17 +65,52 @@ export interface FetchedContent {
   /** The offset asked for: rows before it are left out. */
   readonly from: number;
   /** Null when the read brings a gap and nothing else. */
-  readonly records: Uint8Array | null;
+  readonly records: RecordSet | null;
   readonly aborted: readonly AbortedTransaction[] | null;
   /** Called when the reader hands it out. */
   readonly onTaken: () => void;
+  /** Told why a batch was refused whose checksum is right: it is not damaged, our decoder does not know it. */
+  readonly onUnreadable: (why: string) => void;
 }
 
-/**
- * Cursor over a record set. Transactions as in Kafka's consumer: a producer's batches are left out from the first offset of an aborted transaction
- * on until its abort marker (Kafka protocol, "Fetch API", aborted_transactions; KIP-98).
- */
-export class KafkaFetched implements Fetched {
+/** What the reader hands out. */
+export type OwnFetched = Fetched & { readonly onTaken: () => void };
+
+/** The cursor for what was fetched. */
+export function openFetched(content: FetchedContent): OwnFetched {
+  const { records } = content;
+  if (records === null) return new GapFetched(content);
+  return records instanceof LibraryBatches ? new LibraryFetched(content, records) : new BytesFetched(content, records);
+}
+
+/** A gap and nothing else: one batch without rows moves the position. */
+class GapFetched implements OwnFetched {
+  readonly topic: string;
+  readonly partition: number;
+  readonly logEnd: number;
+  readonly gap: Gap | null;
+  readonly onTaken: () => void;
+  readonly #from: number;
+  #left = true;
+
+  constructor({ topic, partition, logEnd, gap, onTaken, from }: FetchedContent) {
+    this.topic = topic;
+    this.partition = partition;
+    this.logEnd = logEnd;
+    this.gap = gap;
+    this.onTaken = onTaken;
+    this.#from = from;
+  }
+
+  next(into: Records): boolean {
+    if (!this.#left) return false;
+    this.#left = false;
+    return skip(into, this.#from);
+  }
+}
+
+/** Cursor over a record set. */
+class BytesFetched implements OwnFetched {
   readonly topic: string;
   readonly partition: number;
   readonly logEnd: number;
@@ -72,31 +119,25 @@ export class KafkaFetched implements Fetched {
   readonly #from: number;
   readonly #bytes: Uint8Array;
   readonly #header = new BatchHeader();
-  /** By first offset, the next to begin last. */
-  readonly #aborted: AbortedTransaction[];
-  readonly #aborting = new Set<number>();
+  readonly #transactions: Transactions;
+  readonly #onUnreadable: (why: string) => void;
   #position = 0;
-  #gapLeft: boolean;
   #failure: unknown = null;
 
-  constructor(content: FetchedContent) {
+  constructor(content: FetchedContent, bytes: Uint8Array) {
     this.topic = content.topic;
     this.partition = content.partition;
     this.logEnd = content.logEnd;
     this.gap = content.gap;
     this.onTaken = content.onTaken;
     this.#from = content.from;
-    this.#bytes = content.records ?? NO_BYTES;
-    this.#aborted = [...(content.aborted ?? [])].sort((a, b) => b.firstOffset - a.firstOffset);
-    this.#gapLeft = content.records === null;
+    this.#bytes = bytes;
+    this.#transactions = new Transactions(content.aborted);
+    this.#onUnreadable = content.onUnreadable;
   }
 
   next(into: Records): boolean {
     if (this.#failure !== null) throw this.#failure;
-    if (this.#gapLeft) {
-      this.#gapLeft = false;
-      return skip(into, this.#from);
-    }
     try {
       return this.#next(into);
     } catch (error) {
@@ -112,18 +153,31 @@ export class KafkaFetched implements Fetched {
     const start = this.#position;
     if (!readBatchHeader(bytes, start, bytes.length, header, where)) return false;
     this.#position = header.end;
-    while (this.#aborted.length > 0 && this.#aborted[this.#aborted.length - 1].firstOffset < header.nextOffset) {
-      this.#aborting.add(this.#aborted.pop()!.producerId);
+    this.#transactions.moveTo(header.nextOffset);
+    try {
+      return this.#take(into, where);
+    } catch (error) {
+      if (isSound(bytes, header)) this.#onUnreadable(messageOf(error));
+      throw error;
     }
+  }
+
+  #take(into: Records, where: string): true {
+    const header = this.#header;
+    const bytes = this.#bytes;
     const nextOffset = Math.max(this.#from, header.nextOffset);
     if (header.isControl) {
-      if (controlType(bytes, header, where) === CONTROL_ABORT) this.#aborting.delete(header.producerId);
+      if (controlType(bytes, header, where) === CONTROL_ABORT) this.#transactions.end(header.producerId);
       return skip(into, nextOffset);
     }
-    if (header.isTransactional && this.#aborting.has(header.producerId)) return skip(into, nextOffset);
-    decodeBatch(bytes, start, header.end, this.#from, into, where);
+    if (header.isTransactional && this.#transactions.isAborted(header.producerId)) return skip(into, nextOffset);
+    decodeBatch(bytes, header.start, header.end, this.#from, into, where);
     return true;
   }
+}
+
+function isSound(bytes: Uint8Array, header: BatchHeader): boolean {
+  return crc32c(bytes, header.start + ATTRIBUTES_AT, header.end) === int32(bytes, header.start + CRC_AT) >>> 0;
 }
 
 function skip(into: Records, nextOffset: number): true {

@@ -1,9 +1,10 @@
 /** The log contract over a Kafka cluster: partitions are assigned by hand, and how far they were read is kept by the history, not by a consumer group. */
 import type { Clock } from "../../core/clock.ts";
-import { TidemarkError } from "../../core/errors.ts";
+import { messageOf, TidemarkError } from "../../core/errors.ts";
 import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
 import { Appender } from "./appender.ts";
-import { type KafkaAddress, KafkaClient, type LocatedTopic } from "./client.ts";
+import { KafkaClient } from "./client.ts";
+import { type Cluster, type KafkaAddress, type LocatedTopic, Unreadable } from "./cluster.ts";
 import {
   INVALID_TOPIC,
   NONE,
@@ -12,6 +13,7 @@ import {
   UNKNOWN_TOPIC_OR_PARTITION,
 } from "./faults.ts";
 import { GroupOffsets } from "./group-offsets.ts";
+import { LibraryCluster } from "./library-cluster.ts";
 import { type Pause, retryMs, systemPause } from "./pause.ts";
 import { KafkaReader } from "./reader.ts";
 import { MISSING_TRIES, NOWHERE, partitionKey } from "./track.ts";
@@ -35,6 +37,10 @@ export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
   readonly groupId?: string;
   /** Of topics that are made; default 1. */
   readonly partitions?: number;
+  /** "library": the client library's own consumer reads, about twenty times slower and without checking checksums. Default: our own Fetch, and the library's consumer where that cannot work. */
+  readonly reader?: "library";
+  /** Told when reading falls back to the library's consumer by itself, and why; once. */
+  readonly onFallBack?: (notice: string) => void;
   /** Told when reading does not go on for some seconds, and null when it does again. Without it `read` throws "log-unreachable" then. */
   readonly onTrouble?: OnTrouble;
   /** How long to try before "log-unreachable", ms; default 10 s. */
@@ -43,9 +49,9 @@ export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
   readonly pause?: Pause;
 }
 
-/** Connects to a Kafka of version 3.1 or later. @throws TidemarkError "log-unreachable" after `reachMs`, "log-refused" at once */
+/** Connects to a Kafka; 3.1 or later is read fast. @throws TidemarkError "log-unreachable" after `reachMs`, "log-refused" at once */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
-  const log = new KafkaLog(options);
+  const log = new KafkaLog(options, await clusterOf(options));
   try {
     await log.reach();
     return log;
@@ -55,10 +61,38 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
   }
 }
 
+/** How the cluster is read, and why it is not read fast where that was wanted. */
+interface Way {
+  readonly cluster: Cluster;
+  readonly fallBack: string | null;
+}
+
+async function clusterOf(options: KafkaLogOptions): Promise<Way> {
+  const address = addressOf(options);
+  if (options.reader === "library") return { cluster: new LibraryCluster(address), fallBack: null };
+  try {
+    const { DirectCluster } = await import("./direct-cluster.ts");
+    return { cluster: new DirectCluster(address), fallBack: null };
+  } catch (error) {
+    // What a module asks for and the library does not export is found when it is linked.
+    const why = `the Kafka client library is not the one it was made for (${messageOf(error)})`;
+    return { cluster: new LibraryCluster(address), fallBack: why };
+  }
+}
+
+function addressOf({ clientId = "tidemark", bootstrap, tls, sasl, tlsServerName }: KafkaLogOptions): KafkaAddress {
+  const security = { ...(tls && { tls }), ...(sasl && { sasl }), ...(tlsServerName && { tlsServerName }) };
+  return { clientId, bootstrap, ...security };
+}
+
 export class KafkaLog implements Log {
   readonly kind = "kafka";
   readonly #options: KafkaLogOptions;
   readonly #client: KafkaClient;
+  #cluster: Cluster;
+  /** The way that was given up: readers may still have requests under way there. */
+  #formerCluster: Cluster | null = null;
+  #notice: string | null = null;
   readonly #appender: Appender;
   readonly #groupOffsets: GroupOffsets;
   readonly #topics = new Map<string, Topic>();
@@ -70,12 +104,14 @@ export class KafkaLog implements Log {
   readonly #at: string;
   #closed: Promise<void> | null = null;
 
-  constructor(options: KafkaLogOptions) {
-    const { clock, groupId = "tidemark", partitions, onTrouble, reachMs, pause = systemPause, ...address } = options;
+  constructor(options: KafkaLogOptions, { cluster, fallBack }: Way) {
+    const { groupId = "tidemark", pause = systemPause, bootstrap } = options;
     this.#options = options;
     this.#pause = pause;
-    this.#at = `Kafka at ${options.bootstrap.join(", ")}`;
-    this.#client = new KafkaClient({ clientId: "tidemark", ...address });
+    this.#at = `Kafka at ${bootstrap.join(", ")}`;
+    this.#client = new KafkaClient(addressOf(options));
+    this.#cluster = cluster;
+    if (fallBack !== null) this.#announce(fallBack);
     this.#appender = new Appender(this.#client, (topic, partition, end) => this.#heardOf(topic, partition, end));
     this.#groupOffsets = new GroupOffsets(this.#client, groupId, pause, this.#stop.signal);
   }
@@ -85,8 +121,34 @@ export class KafkaLog implements Log {
     return this.#groupOffsets.errors;
   }
 
+  /** Set when reading fell back to the library's consumer by itself: why. */
+  get notice(): string | null {
+    return this.#notice;
+  }
+
   async reach(): Promise<void> {
-    await this.#persist(`reach ${this.#at}`, async () => this.#client.reach());
+    await this.#persist(`reach ${this.#at}`, async () => {
+      try {
+        await this.#cluster.reach();
+      } catch (error) {
+        if (!(error instanceof Unreadable) || this.#fallBack(error.message) === null) throw error;
+        await this.#cluster.reach();
+      }
+    });
+  }
+
+  /** Reads on through the library's consumer. @returns null when that is how it reads already */
+  #fallBack(why: string): Cluster | null {
+    if (this.#cluster instanceof LibraryCluster) return this.#formerCluster === null ? null : this.#cluster;
+    this.#formerCluster = this.#cluster;
+    this.#cluster = new LibraryCluster(addressOf(this.#options));
+    this.#announce(why);
+    return this.#cluster;
+  }
+
+  #announce(why: string): void {
+    this.#notice = `${this.#at} is read by the client library's own consumer, slowly and without checking checksums: ${why}`;
+    this.#options.onFallBack?.(this.#notice);
   }
 
   /** Tries again what may help, for `reachMs` in all. */
@@ -114,10 +176,10 @@ export class KafkaLog implements Log {
   async open(names: readonly string[]): Promise<Topic[]> {
     if (names.length === 0) return [];
     return this.#persist(`open topics on ${this.#at}`, async () => {
-      const found = await this.#client.locate(names);
+      const found = await this.#cluster.locate(names);
       const missing = found.filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC_OR_PARTITION).map(({ name }) => name);
       if (missing.length > 0) await this.#create(missing);
-      const located = missing.length > 0 ? await this.#client.locate(names) : found;
+      const located = missing.length > 0 ? await this.#cluster.locate(names) : found;
       requireReady(located);
       return this.#remember(located);
     });
@@ -130,7 +192,7 @@ export class KafkaLog implements Log {
       leaders.map((leader, partition) => ({ topic: name, partition, leader })),
     );
     for (const [leader, own] of Map.groupBy(partitions, (partition) => partition.leader)) {
-      const bounds = await this.#client.offsets(leader, own);
+      const bounds = await this.#cluster.offsets(leader, own);
       for (const [i, { end }] of bounds.entries()) {
         const topic = byName.get(own[i].topic);
         if (topic !== undefined) this.#heardOf(topic, own[i].partition, end);
@@ -160,7 +222,7 @@ export class KafkaLog implements Log {
 
   async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
     return this.#persist(`find the offsets of "${topic}" partition ${partition}`, async () => {
-      const [{ id, errorCode, leaders }] = await this.#client.locate([topic]);
+      const [{ id, errorCode, leaders }] = await this.#cluster.locate([topic]);
       if (errorCode === UNKNOWN_TOPIC_OR_PARTITION) {
         throw new TidemarkError("topic-missing", `Cannot find "${topic}": Kafka does not know it`);
       }
@@ -168,7 +230,7 @@ export class KafkaLog implements Log {
       if (errorCode === NONE && id !== known) {
         throw new TidemarkError("topic-recreated", `Cannot find "${topic}": its topic id must be ${known}, was ${id}`);
       }
-      const [bounds] = await this.#client.offsets(leaders[partition] ?? NOWHERE, [{ topic, partition }]);
+      const [bounds] = await this.#cluster.offsets(leaders[partition] ?? NOWHERE, [{ topic, partition }]);
       return bounds;
     });
   }
@@ -178,8 +240,9 @@ export class KafkaLog implements Log {
     const { clock, onTrouble } = this.#options;
     const onClosed = (): void => void this.#readers.delete(reader);
     const endOf = ({ id }: Topic, partition: number): number => this.#ends.get(partitionKey(id, partition)) ?? 0;
-    const options = { clock, onTrouble, pause: this.#pause, onClosed, endOf };
-    const reader = new KafkaReader(this.#client, positions, this.#topics, options);
+    const fallBack = (why: string): Cluster | null => this.#fallBack(why);
+    const options = { clock, onTrouble, pause: this.#pause, onClosed, endOf, fallBack };
+    const reader = new KafkaReader(this.#cluster, positions, this.#topics, options);
     this.#readers.add(reader);
     return reader;
   }
@@ -210,7 +273,7 @@ export class KafkaLog implements Log {
     await Promise.race([Promise.all([this.#appender.drain(), this.#groupOffsets.settled()]), limit]);
     waited.abort();
     this.#stop.abort();
-    await this.#client.close();
+    await Promise.allSettled([this.#client.close(), this.#cluster.close(), this.#formerCluster?.close()]);
   }
 }
 

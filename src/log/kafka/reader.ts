@@ -3,10 +3,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../core/clock.ts";
 import { assert, TidemarkError } from "../../core/errors.ts";
 import type { Fetched, LogReader, Position, Topic } from "../log.ts";
-import type { Fetcher, KafkaClient, LocatedTopic } from "./client.ts";
+import { type Cluster, type FetchedPartition, type Fetcher, type LocatedTopic, Unreadable } from "./cluster.ts";
 import { operatingError } from "./faults.ts";
-import type { FetchedPartition } from "./fetch-response.ts";
-import { KafkaFetched } from "./fetched.ts";
+import { type OwnFetched, openFetched } from "./fetched.ts";
 import { type Pause, retryMs } from "./pause.ts";
 import { type Brought, NOWHERE, partitionKey, Track, type Verdict } from "./track.ts";
 import { type OnTrouble, Trouble } from "./trouble.ts";
@@ -22,6 +21,8 @@ export interface ReaderOptions {
   readonly onClosed: () => void;
   /** Where a partition ended when that was last heard of. */
   readonly endOf: (topic: Topic, partition: number) => number;
+  /** Told that reading this way can never work here, and why; gives another way, or null when there is none left. */
+  readonly fallBack: (why: string) => Cluster | null;
 }
 
 /**
@@ -29,8 +30,11 @@ export interface ReaderOptions {
  * While running, `#supervise` finds leaders for partitions that have none, and a `#feed` per leader fetches.
  */
 export class KafkaReader implements LogReader {
-  readonly #client: KafkaClient;
-  readonly #fetcher: Fetcher;
+  #cluster: Cluster;
+  #fetcher: Fetcher;
+  /** The way that was given up: what it has under way may still come. */
+  #formerFetcher: Fetcher | null = null;
+  readonly #fallBack: (why: string) => Cluster | null;
   readonly #trouble: Trouble;
   readonly #pause: Pause;
   readonly #onClosed: () => void;
@@ -43,7 +47,7 @@ export class KafkaReader implements LogReader {
   /** What runs: the supervisor and a feed per leader. A bug in one of them is nobody's to catch, and ends the process. */
   readonly #tasks = new Set<Promise<void>>();
   #started = false;
-  readonly #ready: KafkaFetched[] = [];
+  readonly #ready: OwnFetched[] = [];
   /** Made when asked for: callers ask for each batch. */
   #ends: Position[] | null = null;
   #failure: TidemarkError | null = null;
@@ -53,13 +57,14 @@ export class KafkaReader implements LogReader {
   #wakeSupervisor = (): void => {};
 
   constructor(
-    client: KafkaClient,
+    cluster: Cluster,
     positions: readonly Position[],
     topics: ReadonlyMap<string, Topic>,
     options: ReaderOptions,
   ) {
-    this.#client = client;
-    this.#fetcher = client.fetcher();
+    this.#cluster = cluster;
+    this.#fetcher = cluster.fetcher();
+    this.#fallBack = options.fallBack;
     this.#pause = options.pause;
     this.#onClosed = options.onClosed;
     this.#trouble = new Trouble(options.clock, options.onTrouble ?? ((why) => this.#interrupt(why)));
@@ -108,7 +113,7 @@ export class KafkaReader implements LogReader {
     for (const fetched of this.#ready.splice(0)) fetched.onTaken();
     this.#wakeReader();
     for (const track of this.#tracks) this.#trouble.good(track.where);
-    await this.#fetcher.close();
+    await Promise.all([this.#fetcher.close(), this.#formerFetcher?.close()]);
     await Promise.all(this.#tasks);
     this.#onClosed();
   }
@@ -144,7 +149,7 @@ export class KafkaReader implements LogReader {
     const names = [...new Set(this.#tracks.map(({ topic }) => topic.name))];
     while (!this.#over) {
       try {
-        this.#place(await this.#client.locate(names));
+        this.#place(await this.#cluster.locate(names));
       } catch (error) {
         this.#couldNotLocate(error);
       }
@@ -240,7 +245,9 @@ export class KafkaReader implements LogReader {
   async #handOut(brought: readonly Brought[]): Promise<void> {
     if (brought.length === 0 || this.#stop.signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    for (const content of brought) this.#ready.push(new KafkaFetched({ ...content, onTaken: resolve }));
+    // Reading goes on the other way when it begins anew, as it must after a batch that was refused.
+    const onUnreadable = (why: string): void => void this.#fallBack(why);
+    for (const content of brought) this.#ready.push(openFetched({ ...content, onTaken: resolve, onUnreadable }));
     this.#wakeReader();
     await promise;
   }
@@ -248,6 +255,7 @@ export class KafkaReader implements LogReader {
   async #ask(node: number, tracks: readonly Track[]): Promise<readonly FetchedPartition[]> {
     try {
       const requests = tracks.map(({ topic, partition, next, epoch }) => ({
+        topic: topic.name,
         topicId: topic.id,
         partition,
         next,
@@ -262,9 +270,20 @@ export class KafkaReader implements LogReader {
 
   #couldNotAsk(node: number, tracks: readonly Track[], error: unknown): void {
     if (this.#over) return;
+    if (error instanceof Unreadable && this.#turnTo(this.#fallBack(error.message))) return;
     const fault = operatingError("read from Kafka", error);
     if (!fault.retryable) this.#fail(fault);
     for (const track of tracks) if (track.leader === node) this.#lose(track, fault.message);
+  }
+
+  /** @returns false when there is no other way */
+  #turnTo(cluster: Cluster | null): boolean {
+    if (cluster === null) return false;
+    if (cluster === this.#cluster) return true; // another leader's feed was quicker
+    this.#cluster = cluster;
+    this.#formerFetcher = this.#fetcher;
+    this.#fetcher = cluster.fetcher();
+    return true;
   }
 
   /** The position is not in the log: dropped before it was read, or cut off behind it. */
@@ -274,7 +293,7 @@ export class KafkaReader implements LogReader {
       return { kind: "nothing" };
     }
     try {
-      const [{ start, end }] = await this.#client.offsets(node, [
+      const [{ start, end }] = await this.#cluster.offsets(node, [
         { topic: track.topic.name, partition: track.partition },
       ]);
       return track.relocate(start, end);

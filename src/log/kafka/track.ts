@@ -1,7 +1,7 @@
 /** One partition as its reader follows it: how far it was fetched, where, and what an answer of its leader means. */
 import { TidemarkError } from "../../core/errors.ts";
 import type { Gap, Topic } from "../log.ts";
-import type { LocatedTopic } from "./client.ts";
+import type { FetchedPartition, LocatedTopic } from "./cluster.ts";
 import {
   CORRUPT_MESSAGE,
   NONE,
@@ -9,7 +9,6 @@ import {
   TOPIC_AUTHORIZATION_FAILED,
   UNKNOWN_TOPIC_OR_PARTITION,
 } from "./faults.ts";
-import type { FetchedPartition } from "./fetch-response.ts";
 import { endOf, type FetchedContent } from "./fetched.ts";
 
 /** The leader of a partition that has none, or none that is known. */
@@ -19,7 +18,7 @@ export const NOWHERE = -1;
 export const MISSING_TRIES = 6;
 
 /** What a read brings of one partition, before it is queued. */
-export type Brought = Omit<FetchedContent, "onTaken">;
+export type Brought = Omit<FetchedContent, "onTaken" | "onUnreadable">;
 
 /** What an answer means: something to hand out; nothing new; the position is not in the log; ask again elsewhere or later; give up. */
 export type Verdict =

@@ -1,0 +1,216 @@
+/**
+ * The fall-back way to read a cluster: the client library's own consumer, with manual positions and without a group, in whatever versions it and the brokers agree on.
+ * About twenty times slower than direct-cluster.ts, and it verifies no checksums.
+ */
+import { Consumer, type ConsumerOptions, type FetchOptions, ResponseError } from "@platformatic/kafka";
+import { messageOf } from "../../core/errors.ts";
+import {
+  type Cluster,
+  connectionOptions,
+  EARLIEST,
+  FETCH_BYTES_MAX,
+  FETCH_WAIT_MS,
+  type FetchedPartition,
+  type Fetcher,
+  type FetchPosition,
+  type KafkaAddress,
+  LATEST,
+  type LocatedTopic,
+  type OffsetBounds,
+  type PartitionName,
+  READ_COMMITTED,
+} from "./cluster.ts";
+import { UNKNOWN_TOPIC_OR_PARTITION } from "./faults.ts";
+import { LibraryBatches } from "./library-batches.ts";
+
+const READ_UNCOMMITTED = 0;
+/** How long the library trusts its own metadata, ms; it asks anew when a leader says that it leads no more. */
+const METADATA_MS_MAX = 5000;
+
+type BytesConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
+type Response = Awaited<ReturnType<BytesConsumer["fetch"]>>;
+type Partition = Response["responses"][number]["partitions"][number];
+
+function createConsumer(address: KafkaAddress): BytesConsumer {
+  const options: ConsumerOptions<Buffer, Buffer, Buffer, Buffer> = {
+    ...connectionOptions(address),
+    clientId: address.clientId,
+    bootstrapBrokers: [...address.bootstrap],
+    groupId: `${address.clientId}-reads`, // it wants a name; no group is ever joined
+    retries: 0,
+    metadataMaxAge: METADATA_MS_MAX,
+  };
+  return new Consumer(options);
+}
+
+export class LibraryCluster implements Cluster {
+  readonly #address: KafkaAddress;
+  readonly #consumer: BytesConsumer;
+
+  constructor(address: KafkaAddress) {
+    this.#address = address;
+    this.#consumer = createConsumer(address);
+  }
+
+  async reach(): Promise<void> {
+    await this.#consumer.listApis();
+  }
+
+  /** Topic by topic, as the library answers for all or throws. */
+  async locate(names: readonly string[]): Promise<LocatedTopic[]> {
+    const located: LocatedTopic[] = [];
+    for (const name of names) located.push(await this.#locate(name));
+    return located;
+  }
+
+  async #locate(name: string): Promise<LocatedTopic> {
+    try {
+      const { topics } = await this.#consumer.metadata({ topics: [name], forceUpdate: true });
+      const topic = topics.get(name);
+      const leaders = topic?.partitions.map(({ leader }) => leader) ?? [];
+      return { name, id: topic?.id ?? "", errorCode: topic === undefined ? -1 : 0, leaders };
+    } catch (error) {
+      if (isUnknownTopic(error)) return { name, id: "", errorCode: UNKNOWN_TOPIC_OR_PARTITION, leaders: [] };
+      if (!(error instanceof ResponseError)) throw error;
+      const topic: LibraryTopic | undefined = error.response.topics?.[0];
+      const leaders: number[] = [];
+      for (const { partitionIndex, leaderId } of topic?.partitions ?? []) leaders[partitionIndex] = leaderId;
+      return { name, id: topic?.topicId ?? name, errorCode: topic?.errorCode ?? -1, leaders: [...leaders] };
+    }
+  }
+
+  async offsets(_node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]> {
+    const topics = [...new Set(partitions.map(({ topic }) => topic))];
+    const asked: Record<string, number[]> = {};
+    for (const { topic, partition } of partitions) (asked[topic] ??= []).push(partition);
+    const ask = (timestamp: bigint) =>
+      this.#consumer.listOffsets({ topics, partitions: asked, timestamp, isolationLevel: READ_COMMITTED });
+    // One after the other: both may ask for metadata first, which the library shares.
+    const start = await ask(EARLIEST);
+    const end = await ask(LATEST);
+    const found = (offsets: typeof start, { topic, partition }: PartitionName): number =>
+      Number(offsets.get(topic)?.[partition] ?? 0n);
+    return partitions.map((partition) => ({ start: found(start, partition), end: found(end, partition) }));
+  }
+
+  fetcher(): Fetcher {
+    return new LibraryFetcher(this.#address);
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer.close();
+  }
+}
+
+/** What an error of the library's metadata call carries. */
+interface LibraryTopic {
+  readonly errorCode: number;
+  readonly topicId: string;
+  readonly partitions: readonly { readonly partitionIndex: number; readonly leaderId: number }[];
+}
+
+/** The library says so in words alone. */
+function isUnknownTopic(error: unknown): boolean {
+  return /^Unknown topic /.test(messageOf(error));
+}
+
+class LibraryFetcher implements Fetcher {
+  readonly #consumer: BytesConsumer;
+  /** For what the first one leaves out; made when a transaction was aborted. */
+  #unfiltered: BytesConsumer | null = null;
+  readonly #address: KafkaAddress;
+
+  constructor(address: KafkaAddress) {
+    this.#address = address;
+    this.#consumer = createConsumer(address);
+  }
+
+  async fetch(node: number, positions: readonly FetchPosition[]): Promise<readonly FetchedPartition[]> {
+    const response = await fetchFrom(this.#consumer, node, positions, READ_COMMITTED);
+    const fetched: FetchedPartition[] = [];
+    for (const { topicId, partitions } of response.responses) {
+      for (const part of partitions) {
+        const asked = positions.find((one) => one.topicId === topicId && one.partition === part.partitionIndex);
+        if (asked === undefined) continue; // a fetch session may still tell of a partition that was asked before
+        fetched.push(partitionOf(topicId, part, await this.#batches(node, asked, part)));
+      }
+    }
+    return fetched;
+  }
+
+  /**
+   * The library leaves aborted records out itself, but not all of them, and perhaps too many (it keeps one aborted transaction a producer, up to the last
+   * marker it sees). So where the broker names any, the same range is fetched once more as it is, and they are left out as everywhere (transactions.ts).
+   */
+  async #batches(node: number, asked: FetchPosition, part: Partition): Promise<LibraryBatches | null> {
+    const { records, abortedTransactions } = part;
+    if (!records || records.length === 0) return null;
+    if ((abortedTransactions?.length ?? 0) === 0) return new LibraryBatches(records);
+    this.#unfiltered ??= createConsumer(this.#address);
+    const { responses } = await fetchFrom(this.#unfiltered, node, [asked], READ_UNCOMMITTED);
+    const last = records[records.length - 1].firstOffset;
+    const whole = responses[0]?.partitions[0]?.records ?? [];
+    const within = whole.filter(({ firstOffset }) => firstOffset <= last);
+    return within.length === 0 ? null : new LibraryBatches(within);
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#consumer.close(), this.#unfiltered?.close()]);
+  }
+}
+
+async function fetchFrom(
+  consumer: BytesConsumer,
+  node: number,
+  positions: readonly FetchPosition[],
+  isolationLevel: number,
+): Promise<Response> {
+  // Brokers before 3.1 know topics by name alone: the library translates, for topics that it follows.
+  consumer.topics.trackAll(...new Set(positions.map(({ topic }) => topic)));
+  const options: FetchOptions<Buffer, Buffer, Buffer, Buffer> = {
+    node,
+    topics: requested(positions),
+    minBytes: 1,
+    maxBytes: FETCH_BYTES_MAX,
+    maxWaitTime: FETCH_WAIT_MS,
+    isolationLevel,
+  };
+  try {
+    return await consumer.fetch(options);
+  } catch (error) {
+    // It throws when any partition has an error; the others' answers are in the error.
+    if (error instanceof ResponseError && error.response?.errorCode === 0) return error.response;
+    // Its metadata is older than ours, or newer: a fault that passes, or that `locate` will name.
+    const passes = isUnknownTopic(error) || /^Cannot find broker /.test(messageOf(error));
+    throw passes ? new Error(`its metadata is not ours: ${messageOf(error)}`) : error;
+  }
+}
+
+function requested(positions: readonly FetchPosition[]): FetchOptions<Buffer, Buffer, Buffer, Buffer>["topics"] {
+  return [...Map.groupBy(positions, ({ topicId }) => topicId)].map(([topicId, own]) => ({
+    topicId,
+    partitions: own.map(({ partition, next, epoch }) => ({
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset: BigInt(next),
+      lastFetchedEpoch: epoch,
+      partitionMaxBytes: FETCH_BYTES_MAX,
+    })),
+  }));
+}
+
+function partitionOf(topicId: string, part: Partition, records: LibraryBatches | null): FetchedPartition {
+  const aborted = part.abortedTransactions?.map(({ producerId, firstOffset }) => ({
+    producerId: Number(producerId),
+    firstOffset: Number(firstOffset),
+  }));
+  return {
+    topicId,
+    partition: part.partitionIndex,
+    errorCode: part.errorCode,
+    lastStableOffset: Number(part.lastStableOffset),
+    divergedAt: Number(part.divergingEpoch?.endOffset ?? -1),
+    aborted: aborted ?? null,
+    records,
+  };
+}

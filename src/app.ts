@@ -19,6 +19,8 @@ export interface Core {
   readonly log: Log;
   /** Rejects when a bug ends the pipeline. */
   readonly failed: Promise<never>;
+  /** What is worse than it should be though readings are taken in; null when all is well. */
+  readonly notice: () => string | null;
   /** Stops taking in, commits, syncs, closes; idempotent. */
   close(): Promise<void>;
 }
@@ -28,17 +30,29 @@ export type CoreSettings = Pick<
   "log" | "data" | "sensors" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
 >;
 
+/** Told of a notice when it comes up. */
+export type OnNotice = (notice: string) => void;
+
 /**
  * Opens the data directory and follows the log.
  * @throws TidemarkError "data-dir-owned", "data-dir-unusable", "history-corrupt", "log-unreachable" and others of opening
  */
-export async function openCore(settings: CoreSettings, clock: Clock = systemClock): Promise<Core> {
+export async function openCore(
+  settings: CoreSettings,
+  clock: Clock = systemClock,
+  onNotice: OnNotice = () => {},
+): Promise<Core> {
+  let notice: string | null = null;
+  const note = (text: string): void => {
+    notice = text;
+    onNotice(text);
+  };
   const zone = openZone(settings.timezone);
   const undo: (() => Promise<void> | void)[] = [];
   try {
     const lock = lockDataDirectory(settings.data);
     undo.push(() => lock.release());
-    const log = await openLog(settings.log, settings, clock);
+    const log = await openLog(settings.log, settings, clock, note);
     undo.push(() => log.close());
     // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.
     await log.open(settings.sensors);
@@ -58,7 +72,8 @@ export async function openCore(settings: CoreSettings, clock: Clock = systemCloc
     });
     pipeline.start();
     undo.push(() => pipeline.close());
-    return { engine: pipeline, log, failed: pipeline.failed, close: once(() => unwind(undo)) };
+    const close = once(() => unwind(undo));
+    return { engine: pipeline, log, failed: pipeline.failed, notice: () => notice, close };
   } catch (error) {
     await unwind(undo);
     throw error;
@@ -80,8 +95,8 @@ export interface App {
  * Opens everything and listens.
  * @throws TidemarkError of opening the core, "port-in-use", "address-unusable", "bind-refused"
  */
-export async function openApp(config: Config, clock: Clock = systemClock): Promise<App> {
-  const core = await openCore(config, clock);
+export async function openApp(config: Config, clock: Clock = systemClock, onNotice?: OnNotice): Promise<App> {
+  const core = await openCore(config, clock, onNotice);
   let bug: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     bug = reject;
@@ -95,6 +110,7 @@ export async function openApp(config: Config, clock: Clock = systemClock): Promi
       zone: openZone(config.timezone),
       token: config.token,
       allowAnonymous: config.allowAnonymous,
+      notice: core.notice,
       onBug: bug,
     });
     const addresses = await listen(server, {
@@ -120,16 +136,18 @@ export async function openApp(config: Config, clock: Clock = systemClock): Promi
   }
 }
 
-async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock): Promise<Log> {
+async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, onNotice: OnNotice): Promise<Log> {
   if (target.kind === "local") {
     return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock });
   }
-  const { brokers, tls, sasl } = target;
+  const { brokers, tls, sasl, reader } = target;
   // Loaded when it is asked for: the client is half of the program's code and 37 MB of memory.
   const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
   return openKafkaLog({
     bootstrap: brokers,
     clock,
+    onFallBack: onNotice,
+    ...(reader === undefined ? {} : { reader }),
     ...(tls ? { tls: {} } : {}),
     ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
   });

@@ -130,6 +130,13 @@ describe("values", () => {
       tls: true,
       sasl: { mechanism: "SCRAM-SHA-512", user: "me", password: "p@ss:" },
     });
+    assert.deepEqual(serve("--log kafka://a:1?reader=library").log, {
+      kind: "kafka",
+      brokers: ["a:1"],
+      tls: false,
+      sasl: null,
+      reader: "library",
+    });
     const log = serve("--log kafka://a:1", { TIDEMARK_KAFKA_USER: "u:$&", TIDEMARK_KAFKA_PASSWORD: "p/@" }).log;
     assert.ok(log.kind === "kafka");
     assert.deepEqual(log.sasl, { mechanism: "PLAIN", user: "u:$&", password: "p/@" });
@@ -220,6 +227,7 @@ describe("refusals say what was expected", () => {
     ["serve --log kafka://x:99999", /must be local or kafka/],
     ["serve --log kafka://x:1?acks=0", /must be local or kafka/],
     ["serve --log kafka://x:1?sasl=plain", /must be local or kafka/],
+    ["serve --log kafka://x:1?reader=own", /must be local or kafka/],
     ["serve --host a/b", /addresses separated by commas/],
     ["serve --host 0.0.0.0", /^Cannot listen on 0\.0\.0\.0: other machines reach it; expected --token/],
     ["serve --host example", /^Cannot listen on example/],

@@ -18,7 +18,7 @@ export const OPTIONS = [
     value: "local|kafka://…",
     fallback: "local",
     kept: true,
-    text: "where readings are kept: a log in --data, or a Kafka",
+    text: "where readings are kept: --data, or a Kafka (?reader=library: see README)",
   },
   {
     id: "data",

@@ -45,12 +45,13 @@ function targetOf({ target, client, sensor }: SensorConfig, device: string): Tar
   return new LogTarget(shownTarget(target), sensor, device, () => openKafka(target));
 }
 
-async function openKafka({ brokers, tls, sasl }: KafkaAddress) {
+async function openKafka({ brokers, tls, sasl, reader }: KafkaAddress) {
   // The client library is loaded by those sensors only that need it.
   const { openKafkaLog } = await import("../log/kafka/kafka-log.ts");
   return openKafkaLog({
     bootstrap: brokers,
     clock: systemClock,
+    ...(reader === undefined ? {} : { reader }),
     ...(tls ? { tls: {} } : {}),
     ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
   });

@@ -6,13 +6,14 @@ import { problem, sendProblem } from "./problem.ts";
 export const LIVEZ_PATH = "/livez";
 export const READYZ_PATH = "/readyz";
 
-export function registerHealth(scope: FastifyInstance, engine: Engine): void {
+export function registerHealth(scope: FastifyInstance, engine: Engine, notice: () => string | null = () => null): void {
   // That it is answered at all says that the event loop runs.
   scope.get(LIVEZ_PATH, (_request, reply) => reply.header("cache-control", "no-store").send({ status: "alive" }));
   scope.get(READYZ_PATH, (_request, reply) => {
     reply.header("cache-control", "no-store");
     const { trouble } = engine;
     if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${trouble}`));
-    return reply.send({ status: "ready" });
+    const worse = notice();
+    return reply.send({ status: "ready", ...(worse === null ? {} : { notice: worse }) });
   });
 }

@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly token: string | null;
   /** Lets other machines in without a token. */
   readonly allowAnonymous?: boolean;
+  /** What is worse than it should be though readings are taken in; null when all is well. */
+  readonly notice?: () => string | null;
   /** Told of exceptions that are bugs; the client gets a 500 that says nothing of it. */
   readonly onBug: OnBug;
 }
@@ -62,7 +64,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.setErrorHandler(errorHandler(onBug));
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, engine);
+    registerHealth(open, engine, options.notice);
     refuseOtherMethods(open, methods);
   });
   app.register(async (guarded) => {

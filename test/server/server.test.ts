@@ -104,6 +104,14 @@ function statusAs(port: number, host: string): Promise<number | undefined> {
   });
 }
 
+test("a notice is told by the probe that says ready", async (context) => {
+  let notice: string | null = null;
+  const { app } = await open(context, { notice: () => notice });
+  assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready" });
+  notice = "Kafka is read slowly";
+  assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready", notice });
+});
+
 test("probes", async (context) => {
   const { app, engine } = await open(context);
   assert.deepEqual((await app.inject("/livez")).json(), { status: "alive" });

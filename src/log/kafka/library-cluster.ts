@@ -56,7 +56,7 @@ export class LibraryCluster implements Cluster {
     await this.#consumer.listApis();
   }
 
-  /** Topic by topic, as the library answers for all or throws. */
+  /** Topic by topic, as the library answers for all or throws. A broker before 2.8 knows no topic ids: the name stands for it. */
   async locate(names: readonly string[]): Promise<LocatedTopic[]> {
     const located: LocatedTopic[] = [];
     for (const name of names) located.push(await this.#locate(name));
@@ -68,14 +68,14 @@ export class LibraryCluster implements Cluster {
       const { topics } = await this.#consumer.metadata({ topics: [name], forceUpdate: true });
       const topic = topics.get(name);
       const leaders = topic?.partitions.map(({ leader }) => leader) ?? [];
-      return { name, id: topic?.id ?? "", errorCode: topic === undefined ? -1 : 0, leaders };
+      return { name, id: topic?.id || name, errorCode: topic === undefined ? -1 : 0, leaders };
     } catch (error) {
       if (isUnknownTopic(error)) return { name, id: "", errorCode: UNKNOWN_TOPIC_OR_PARTITION, leaders: [] };
       if (!(error instanceof ResponseError)) throw error;
       const topic: LibraryTopic | undefined = error.response.topics?.[0];
       const leaders: number[] = [];
       for (const { partitionIndex, leaderId } of topic?.partitions ?? []) leaders[partitionIndex] = leaderId;
-      return { name, id: topic?.topicId ?? name, errorCode: topic?.errorCode ?? -1, leaders: [...leaders] };
+      return { name, id: topic?.topicId || name, errorCode: topic?.errorCode ?? -1, leaders: [...leaders] };
     }
   }
 

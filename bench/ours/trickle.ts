@@ -1,4 +1,4 @@
-/** Readings as they come in real life, a commit each ten seconds: what is written for each of them, with and without late ones. */
+/** Readings as they come in real life, with a commit each so many seconds: what is written for each of them, with and without late ones. */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,13 +12,13 @@ export interface TrickleTask {
   readonly hours: number;
   /** The part of the readings that comes late, up to a day. */
   readonly late: number;
+  /** Seconds between commits. */
+  readonly everySeconds: number;
 }
 
-/** limits.ts: COMMIT_INTERVAL_MS. */
-const COMMIT_SECONDS = 10;
 const DAY_SECONDS = 86_400;
 
-const { hours, late } = argument<TrickleTask>();
+const { hours, late, everySeconds } = argument<TrickleTask>();
 const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 try {
   const builder = new HistoryBuilder(directory);
@@ -35,16 +35,16 @@ try {
   let readings = 0;
   let walBytes = 0;
   let commitMs = 0;
-  for (let second = DAY_SECONDS; second < DAY_SECONDS + hours * 3600; second += COMMIT_SECONDS) {
+  for (let second = DAY_SECONDS; second < DAY_SECONDS + hours * 3600; second += everySeconds) {
     for (const [i, sensor] of SENSORS.entries()) {
       await builder.take(sensor, (records) => {
-        const payload = series[i].fill(records, second, second + COMMIT_SECONDS);
+        const payload = series[i].fill(records, second, second + everySeconds);
         for (let row = 0; row < records.count; row++) {
           if (random.chance(late)) records.timestamp[row] -= random.integer(1, DAY_SECONDS - 1) * 1000;
         }
         return payload;
       });
-      readings += COMMIT_SECONDS;
+      readings += everySeconds;
     }
     const start = performance.now();
     await builder.state.commit();
@@ -54,7 +54,7 @@ try {
   }
   const after = await builder.finish();
   builder.close();
-  const commits = (hours * 3600) / COMMIT_SECONDS;
+  const commits = (hours * 3600) / everySeconds;
   console.log(
     JSON.stringify({
       ...{ readings, walBytes, commitMs: commitMs / commits },

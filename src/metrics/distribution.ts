@@ -7,7 +7,7 @@
  * logarithmic index needs a logarithm; this one is read from the double's bits). A bucket is 2^-6 of its octave wide and
  * answers with its middle, so every estimate is within 2^-7 = 0.79% of a value in it.
  */
-import type { ByteReader, ByteWriter } from "../core/bytes.ts";
+import { type ByteReader, ByteWriter } from "../core/bytes.ts";
 import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
 
@@ -30,6 +30,8 @@ const SKETCH = 1;
 const TAG_DECIMALS = 0; // + decimal places 0–6
 const TAG_DOUBLES = 7;
 const TAG_SKETCH = 8;
+
+const encoding = new ByteWriter(1024);
 
 export class Distribution {
   #mode = EXACT;
@@ -290,6 +292,13 @@ export class Distribution {
       } else out.f64(keys[i]);
       out.varint(counts[i]);
     }
+  }
+
+  /** A copy of what `encode` writes. */
+  encoded(): Uint8Array {
+    encoding.reset();
+    this.encode(encoding);
+    return encoding.finish();
   }
 
   /** Reads what `encode` wrote and adds it. */

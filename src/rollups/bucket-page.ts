@@ -1,6 +1,6 @@
 /** A page of buckets that can be changed: levels 1 and up. Only buckets in use have a row. */
 import type { Aggregate } from "../metrics/aggregate.ts";
-import type { Distribution } from "../metrics/distribution.ts";
+import { Distribution } from "../metrics/distribution.ts";
 import { BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
 
 export class BucketPage {
@@ -43,6 +43,15 @@ export class BucketPage {
     }
   }
 
+  /** The values of all buckets. Where one bucket only has some, as new sensors do at most levels, they stay encoded. */
+  mergedValues(): Distribution | Uint8Array {
+    const kept = this.rows.values.filter((values) => values !== null);
+    if (kept.length === 1) return kept[0] instanceof Distribution ? kept[0].encoded() : kept[0];
+    const merged = new Distribution();
+    this.mergeValues(merged, 0, this.size);
+    return merged;
+  }
+
   /** Adds the values of the buckets [from, to). */
   mergeValues(into: Distribution, from: number, to: number): void {
     for (let i = from; i < to; i++) {
@@ -62,7 +71,7 @@ export class BucketPage {
     return this.rows.valuesOf(this.rowFor(i));
   }
 
-  setValues(i: number, values: Distribution): void {
+  setValues(i: number, values: Distribution | Uint8Array): void {
     this.rows.values[this.rowFor(i)] = values;
   }
 

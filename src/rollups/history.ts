@@ -219,9 +219,7 @@ export class History {
       for (const page of this.#staleValues[level]) {
         const parent = this.#parent(page);
         const buckets = page.buckets as BucketPage;
-        const values = new Distribution();
-        buckets.mergeValues(values, 0, buckets.size);
-        (parent.page.buckets as BucketPage).setValues(parent.bucket, values);
+        (parent.page.buckets as BucketPage).setValues(parent.bucket, buckets.mergedValues());
         this.#remeasure(page);
         this.#remeasure(parent.page);
         if (level + 1 < TOP_LEVEL) this.#staleValues[level + 1].add(parent.page);

@@ -71,21 +71,23 @@ function orderHeavy(page: SecondsPage): number {
 /** Fills the columns that the page has; `ms` and `late` only where it has some. */
 function gatherSingles(page: SecondsPage): number {
   const singles = page.value as Float64Array;
+  const from = page.valueFrom;
   let n = 0;
-  for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+  counts.fill(0);
+  for (let i = 0; i < singles.length; i++) {
     const value = singles[i];
     const isSet = Number.isNaN(value) ? 0 : 1;
-    counts[i] = isSet;
+    counts[from + i] = isSet;
     values[n] = value;
     n += isSet;
   }
-  if (page.ms !== null) gather(page.ms, ms);
-  if (page.late !== null) gather(page.late, late);
+  if (page.ms !== null) gather(page.ms, from, ms);
+  if (page.late !== null) gather(page.late, from, late);
   return n;
 }
 
-function gather(from: Uint8Array | Uint16Array, into: Uint8Array | Uint16Array): void {
-  for (let i = 0, n = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) into[n++] = from[i];
+function gather(column: Uint8Array | Uint16Array, from: number, into: Uint8Array | Uint16Array): void {
+  for (let i = 0, n = 0; i < column.length; i++) if (counts[from + i] !== 0) into[n++] = column[i];
 }
 
 function gatherLists(page: SecondsPage): number {
@@ -255,6 +257,10 @@ export class EncodedSeconds {
     const isCounted = (this.#flags & COUNTS) !== 0;
     const lateBits = (this.#flags & LATE) === 0 ? null : this.#bytes.subarray(this.#lateAt);
     if (isCounted) page.becomeListed();
+    else {
+      page.cover(this.#first);
+      page.cover(this.#last);
+    }
     let row = 0;
     let heavy = 0;
     for (let i = 0, k = 0; i < SECONDS_PER_PAGE; i++) {

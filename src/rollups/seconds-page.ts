@@ -41,6 +41,10 @@ const RUN_ROWS_MAX = 16_384;
 
 const FIRST_LIST_CAPACITY = 64;
 
+/** Seconds that the columns of a new page cover: they double. */
+const FIRST_SECONDS = 64;
+const NO_VALUES = new Float64Array(0);
+
 const PAGE_MS = SECONDS_PER_PAGE * 1000;
 
 /** One reading as columns. */
@@ -56,8 +60,12 @@ export class SecondsPage {
   readonly start: number;
   /** Readings in it. */
   count = 0;
-  /** Single state: the second's value (NaN: none), its millisecond, and 1 where it came late. */
-  value: Float64Array<ArrayBuffer> | null = new Float64Array(SECONDS_PER_PAGE).fill(Number.NaN);
+  /**
+   * Single state: each second's value (NaN: none), its millisecond, and 1 where it came late: columns that begin with second
+   * `valueFrom` and cover what was needed.
+   */
+  value: Float64Array<ArrayBuffer> | null = NO_VALUES;
+  valueFrom = 0;
   ms: Uint16Array<ArrayBuffer> | null = null;
   late: Uint8Array<ArrayBuffer> | null = null;
   /** Listed state: each second's readings as a chain from `head` through `listNext`, newest first. */
@@ -80,8 +88,8 @@ export class SecondsPage {
 
   /** About how many bytes of memory it holds. */
   get bytes(): number {
-    if (this.head === null) {
-      return 500 + 8 * SECONDS_PER_PAGE + (this.ms?.byteLength ?? 0) + (this.late?.byteLength ?? 0);
+    if (this.value !== null) {
+      return 500 + this.value.byteLength + (this.ms?.byteLength ?? 0) + (this.late?.byteLength ?? 0);
     }
     return 800 + 2 * SECONDS_PER_PAGE + 13 * this.listNext.length + (this.heavy?.bytes ?? 0);
   }
@@ -102,18 +110,23 @@ export class SecondsPage {
   /** Single state: until a second gets its second reading, which ends that state. */
   #foldSingles(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
     const base = this.start * 1000;
-    const values = this.value as Float64Array;
+    let values = this.value as Float64Array;
     let stale = this.staleMinutes;
     let row = from;
     for (; row < to; row++) {
       const offset = time[row] - base;
       if (!(offset >= 0 && offset < PAGE_MS)) break;
       const second = ((offset | 0) / 1000) | 0;
-      if (!Number.isNaN(values[second])) {
+      let at = second - this.valueFrom;
+      if (at < 0 || at >= values.length) {
+        values = this.cover(second);
+        at = second - this.valueFrom;
+      }
+      if (!Number.isNaN(values[at])) {
         this.becomeListed();
         break;
       }
-      values[second] = value[row];
+      values[at] = value[row];
       const ms = (offset | 0) - second * 1000;
       if (ms !== 0) this.#setMs(second, ms);
       if (late[row] !== 0) this.#setLate(second);
@@ -153,19 +166,38 @@ export class SecondsPage {
       this.foldListed(index, ms, value, late);
       return;
     }
-    this.value[index] = value;
+    const values = this.cover(index);
+    values[index - this.valueFrom] = value;
     if (ms !== 0) this.#setMs(index, ms);
     if (late !== 0) this.#setLate(index);
   }
 
-  #setMs(index: number, ms: number): void {
-    this.ms ??= new Uint16Array(SECONDS_PER_PAGE);
-    this.ms[index] = ms;
+  /** Makes the columns of the single state cover a second too. @returns the values */
+  cover(second: number): Float64Array {
+    const values = this.value as Float64Array<ArrayBuffer>;
+    const from = this.valueFrom;
+    const end = from + values.length;
+    if (second >= from && second < end) return values;
+    const start = second < from || values.length === 0 ? second : from;
+    const needed = Math.max(end, second + 1) - start;
+    const length =
+      values.length === 0 ? FIRST_SECONDS : Math.min(SECONDS_PER_PAGE, Math.max(2 * values.length, needed));
+    this.valueFrom = Math.min(start, SECONDS_PER_PAGE - length);
+    const shift = values.length === 0 ? 0 : from - this.valueFrom;
+    this.value = widened(values, new Float64Array(length).fill(Number.NaN), shift);
+    if (this.ms !== null) this.ms = widened(this.ms, new Uint16Array(length), shift);
+    if (this.late !== null) this.late = widened(this.late, new Uint8Array(length), shift);
+    return this.value;
   }
 
-  #setLate(index: number): void {
-    this.late ??= new Uint8Array(SECONDS_PER_PAGE);
-    this.late[index] = 1;
+  #setMs(second: number, ms: number): void {
+    this.ms ??= new Uint16Array((this.value as Float64Array).length);
+    this.ms[second - this.valueFrom] = ms;
+  }
+
+  #setLate(second: number): void {
+    this.late ??= new Uint8Array((this.value as Float64Array).length);
+    this.late[second - this.valueFrom] = 1;
   }
 
   /** Leaves the single state. */
@@ -176,8 +208,9 @@ export class SecondsPage {
     this.ms = null;
     this.late = null;
     this.head = new Int16Array(SECONDS_PER_PAGE).fill(NONE);
-    for (let i = 0; i < SECONDS_PER_PAGE; i++) {
-      if (!Number.isNaN(value[i])) this.foldListed(i, ms === null ? 0 : ms[i], value[i], late === null ? 0 : late[i]);
+    for (let i = 0; i < value.length; i++) {
+      if (Number.isNaN(value[i])) continue;
+      this.foldListed(this.valueFrom + i, ms === null ? 0 : ms[i], value[i], late === null ? 0 : late[i]);
     }
   }
 
@@ -343,7 +376,9 @@ export class SecondsPage {
     let last = NONE;
     let min = aggregate.min;
     let max = aggregate.max;
-    for (let i = from; i < to; i++) {
+    const start = Math.max(0, from - this.valueFrom);
+    const end = Math.min(values.length, to - this.valueFrom);
+    for (let i = start; i < end; i++) {
       const value = values[i];
       if (Number.isNaN(value)) continue;
       if (first === NONE) first = i;
@@ -365,7 +400,7 @@ export class SecondsPage {
     aggregate.max = max;
     if (sum !== 0) aggregate.addSum(sum);
     if (squares !== 0) aggregate.addSquares(squares);
-    const base = this.start * 1000;
+    const base = (this.start + this.valueFrom) * 1000;
     const firstTime = base + first * 1000 + (ms === null ? 0 : ms[first]);
     const lastTime = base + last * 1000 + (ms === null ? 0 : ms[last]);
     aggregate.edge(firstTime, values[first], lastTime, values[last]);
@@ -423,7 +458,9 @@ export class SecondsPage {
   mergeValues(into: Distribution, from: number, to: number): void {
     if (this.head === null) {
       const values = this.value as Float64Array;
-      for (let i = from; i < to; i++) if (!Number.isNaN(values[i])) into.add(values[i], 1);
+      const start = Math.max(0, from - this.valueFrom);
+      const end = Math.min(values.length, to - this.valueFrom);
+      for (let i = start; i < end; i++) if (!Number.isNaN(values[i])) into.add(values[i], 1);
       return;
     }
     for (let i = from; i < to; i++) {
@@ -472,7 +509,7 @@ function isAfter(
   return value !== otherValue ? value > otherValue : late > otherLate;
 }
 
-function widened<T extends Int16Array | Uint16Array | Uint8Array | Float64Array>(column: T, into: T): T {
-  into.set(column);
+function widened<T extends Int16Array | Uint16Array | Uint8Array | Float64Array>(column: T, into: T, at = 0): T {
+  into.set(column, at);
   return into;
 }

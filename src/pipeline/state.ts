@@ -73,6 +73,8 @@ export class State {
   readonly rejections: Rejections;
   readonly sensors = new Map<string, SensorState>();
   readonly partitions = new Map<string, PartitionState>();
+  readonly #addSensor: StatementSync;
+  readonly #selectSensor: StatementSync;
   readonly #writeDelta: StatementSync;
   readonly #dropDeltas: StatementSync;
   readonly #writeTotals: StatementSync;
@@ -96,6 +98,8 @@ export class State {
     this.ids = new ExplicitIds(db);
     this.quarantine = new Quarantine(db);
     this.rejections = new Rejections(db);
+    this.#addSensor = db.prepare("INSERT OR IGNORE INTO sensor(name) VALUES(?)");
+    this.#selectSensor = db.prepare("SELECT id, totals FROM sensor WHERE name=?");
     this.#writeDelta = db.prepare("INSERT INTO delta VALUES(?, ?)");
     this.#dropDeltas = db.prepare("DELETE FROM delta WHERE id<?");
     this.#writeTotals = db.prepare("UPDATE sensor SET totals=? WHERE id=?");
@@ -143,8 +147,8 @@ export class State {
   openSensor(name: string): SensorState {
     const open = this.sensors.get(name);
     if (open !== undefined) return open;
-    this.db.prepare("INSERT OR IGNORE INTO sensor(name) VALUES(?)").run(name);
-    const row = this.db.prepare("SELECT id, totals FROM sensor WHERE name=?").get(name);
+    this.#addSensor.run(name);
+    const row = this.#selectSensor.get(name);
     const id = Number(row?.id);
     if (id > SENSORS_MAX) {
       throw new TidemarkError("config-invalid", `Cannot add sensor "${name}": sensors must be <= ${SENSORS_MAX}`);

@@ -14,7 +14,7 @@ export interface Panel {
   readonly words: readonly string[];
 }
 
-const WIDTH = 400;
+const WIDTH = 420;
 const HEIGHT = 310;
 const LEFT = 58;
 const RIGHT = 16;

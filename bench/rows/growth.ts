@@ -29,23 +29,26 @@ function ask(task: WindowTask): Promise<Numbers> {
   return runForNumbers(node(join(OURS, "window.ts"), task));
 }
 
-/** How a cost grows, "flat: 1.86 → 2.07 µs (as x^0.03)"; with its slope at the end where that is another. */
-export function inWords(points: readonly Point[], unit: string): string {
+/** A slope as one says it. */
+function shape(b: number): string {
+  if (Math.abs(b) <= TOLERANCE) return "flat";
+  if (Math.abs(b - 1) <= TOLERANCE) return "rises in proportion";
+  if (b < 0) return "falls";
+  return b > 1 ? "rises faster than the size" : "rises slower than the size";
+}
+
+/** "flat: 1.86 → 2.07 µs (as x^0.03)". */
+function inShort(points: readonly Point[], unit: string): string {
   const b = slope(points);
   if (Number.isNaN(b)) return "one size only";
-  const last = slope(points.slice(-2));
-  const shape =
-    Math.abs(b) <= TOLERANCE
-      ? "flat"
-      : Math.abs(b - 1) <= TOLERANCE
-        ? "in proportion"
-        : b > 1
-          ? "faster than in proportion"
-          : b < 0
-            ? "falls"
-            : "slower than in proportion";
-  const end = Math.abs(last - b) > TOLERANCE ? `, at the end x^${last.toFixed(2)}` : "";
-  return `${shape}: ${short(points[0][1])} → ${short(points[points.length - 1][1])} ${unit} (as x^${b.toFixed(2)}${end})`;
+  return `${shape(b)}: ${short(points[0][1])} → ${short(points[points.length - 1][1])} ${unit} (as x^${b.toFixed(2)})`;
+}
+
+/** The same, with the slope between the last two sizes where that is another. */
+function inWords(points: readonly Point[], unit: string): string {
+  const end = slope(points.slice(-2));
+  const differs = Math.abs(end - slope(points)) > TOLERANCE;
+  return differs ? `${inShort(points, unit)}, at the end as x^${end.toFixed(2)}` : inShort(points, unit);
 }
 
 /** A cost over a size. It must not grow faster than x to the power of `must` (0: not at all). */
@@ -145,7 +148,7 @@ const READINGS = "readings of one sensor at 1 Hz";
 const SENSORS = "sensors (the same number of readings in all)";
 
 function panel(title: string, x: string, y: string, costs: readonly Cost[]): { panel: Panel; costs: readonly Cost[] } {
-  const words = costs.map(({ points, unit }) => inWords(points, unit));
+  const words = costs.map(({ points, unit }) => inShort(points, unit));
   const curves = costs.map(({ name, points }) => ({ name, points }));
   return { panel: { title, x, y, curves, words }, costs };
 }

@@ -45,7 +45,7 @@ export class BucketRows {
   addRow(): number {
     const row = this.length++;
     if (this.length * ROW_CELLS > this.cells.length) {
-      const wider = new Float64Array(this.cells.length * 2);
+      const wider = new Float64Array(this.cells.length * (row < 32 ? 4 : 2)); // 2, 8, 32, 128 …
       wider.set(this.cells);
       this.cells = wider;
     }

@@ -13,6 +13,7 @@ import { encodeBuckets } from "./buckets-codec.ts";
 import type { Database } from "./database.ts";
 import {
   BUCKETS_PER_PAGE,
+  FIRST_PAGE,
   MINUTES_PER_PAGE,
   pageKey,
   pageOf,
@@ -40,10 +41,8 @@ const oneValue = new Float64Array(1);
 const oneLate = new Uint8Array(1);
 
 export class History {
-  readonly #insert: StatementSync;
   readonly #deleteRange: StatementSync;
   readonly #pages: PageTable;
-  readonly #db: Database;
   /** Changed pages, by key. */
   readonly #dirty = new Map<number, CachedPage>();
   #dirtyBytes = 0;
@@ -61,9 +60,7 @@ export class History {
   #foldValues = new Distribution();
 
   constructor(db: Database, cacheBytesMax?: number) {
-    this.#db = db;
     this.#pages = new PageTable(db, cacheBytesMax);
-    this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
     this.#deleteRange = db.prepare("DELETE FROM page WHERE key>=? AND key<?");
     for (let level = 0; level < TOP_LEVEL; level++) this.#staleValues.push(new Set());
   }
@@ -263,8 +260,9 @@ export class History {
     for (const page of this.#dirty.values()) {
       const bytes =
         page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
-      page.encoded = bytes;
-      this.#db.guarded(() => this.#insert.run(page.key, bytes));
+      const isNewest = this.#pages.store(page, bytes);
+      // Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them.
+      page.encoded = page.level > 0 || page.isRead || isNewest ? bytes.slice() : null;
       yield bytes.length;
     }
   }
@@ -273,8 +271,9 @@ export class History {
   committed(): void {
     for (const page of this.#dirty.values()) {
       page.dirty = false;
+      if (page.encoded === null) this.#pages.cache.drop(page);
       page.close();
-      this.#pages.cache.resize(page);
+      if (page.encoded !== null) this.#pages.cache.resize(page);
     }
     this.#dirty.clear();
     this.#dirtyBytes = 0;
@@ -287,7 +286,7 @@ export class History {
     for (let level = 0; level <= TOP_LEVEL; level++) {
       const pageSeconds = STEP_SECONDS[level] * BUCKETS_PER_PAGE[level];
       const end = pageKey(series, level, Math.floor(second / pageSeconds));
-      const result = this.#deleteRange.run(pageKey(series, level, -(2 ** 27)), end);
+      const result = this.#deleteRange.run(pageKey(series, level, FIRST_PAGE), end);
       deleted += Number(result.changes);
     }
     return deleted;

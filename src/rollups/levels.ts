@@ -22,6 +22,9 @@ const PAGE_BITS = 2 ** 30;
 /** Page numbers start here: the year 1 is far before the epoch. */
 const PAGE_ZERO = 2 ** 27;
 const LEVEL_BITS = 8;
+/** Lowest and highest number of a page. */
+export const FIRST_PAGE = -PAGE_ZERO;
+export const LAST_PAGE = PAGE_BITS - PAGE_ZERO - 1;
 
 /** One 53-bit key for (series < 2^20, level, page): a row of the history. */
 export function pageKey(series: number, level: number, page: number): number {

@@ -27,7 +27,7 @@ const encodedBuckets = new EncodedBuckets();
 export class CachedPage {
   readonly key: number;
   readonly level: number;
-  /** The bytes of the last commit, or that the next one writes. */
+  /** The bytes of the last commit, or that the next one writes; null while it is open, and when it is not kept afterwards. */
   encoded: Uint8Array | null;
   seconds: SecondsPage | null = null;
   buckets: BucketPage | null = null;
@@ -35,6 +35,8 @@ export class CachedPage {
   dirty = false;
   /** Used again since it came, or since the last sweep. */
   used = false;
+  /** A question has read it. */
+  isRead = false;
   /** Accounted size; measured again as it grows, and when it becomes clean. */
   bytes = 0;
   /** Readings in a page of level 0 when it was measured. */
@@ -64,9 +66,9 @@ export class CachedPage {
     this.encoded = null;
   }
 
-  /** Lets go of the open form: `encoded` says the same. */
+  /** Lets go of the open form, which is stored. */
   close(): void {
-    if (this.encoded === null) return;
+    this.seconds?.release();
     this.seconds = null;
     this.buckets = null;
   }

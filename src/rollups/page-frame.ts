@@ -9,10 +9,10 @@ const CRC_BYTES = 4;
 /** The page being written: one at a time. */
 export const out = new ByteWriter(16384);
 
-/** The page that was written to `out`, with its checksum: a copy. */
+/** The page that was written to `out`, with its checksum: valid until the next one is written. */
 export function sealed(): Uint8Array<ArrayBuffer> {
   out.u32(crc32(out.view()));
-  return out.finish();
+  return out.view();
 }
 
 /** Checks the checksum of a page that comes from outside. @throws TidemarkError "history-corrupt" */

@@ -1,7 +1,7 @@
 /** The pages of all series by (series, level, number): from the cache, or read from the history's file. */
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "./database.ts";
-import { pageKey } from "./levels.ts";
+import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, seriesOf } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
 import { check } from "./page-frame.ts";
 
@@ -13,25 +13,34 @@ export interface Cost {
 }
 
 export class PageTable {
+  readonly #db: Database;
   readonly #select: StatementSync;
+  readonly #selectLast: StatementSync;
+  readonly #insert: StatementSync;
+  /** Numbers of the newest page, by series and level: newer ones need not be looked for. */
+  readonly #newest = new Map<number, number>();
   readonly cache: PageCache;
   readonly cost: Cost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
 
   constructor(db: Database, cacheBytesMax?: number) {
+    this.#db = db;
     this.cache = new PageCache(cacheBytesMax);
     this.#select = db.prepare("SELECT bytes FROM page WHERE key=?");
     this.#select.setReturnArrays(true);
+    this.#selectLast = db.prepare("SELECT max(key) AS key FROM page WHERE key>=? AND key<=?");
+    this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
   }
 
   newPage(series: number, level: number, number: number): CachedPage {
     const page = new CachedPage(pageKey(series, level, number), null);
     this.cache.add(page);
+    if (number > this.#newestOf(series, level)) this.#newest.set(pageKey(series, level, FIRST_PAGE), number);
     return page;
   }
 
   /** A page for changing. @throws TidemarkError "history-corrupt" */
   page(series: number, level: number, number: number): CachedPage | undefined {
-    const page = this.find(series, level, number);
+    const page = this.#lookUp(series, level, number);
     if (page === undefined || page.isOpen) return page;
     page.open();
     this.cache.resize(page);
@@ -40,10 +49,17 @@ export class PageTable {
 
   /** A page for reading. @throws TidemarkError "history-corrupt" */
   find(series: number, level: number, number: number): CachedPage | undefined {
+    const page = this.#lookUp(series, level, number);
+    if (page !== undefined) page.isRead = true;
+    return page;
+  }
+
+  #lookUp(series: number, level: number, number: number): CachedPage | undefined {
     const key = pageKey(series, level, number);
     this.cost.pages++;
     const cached = this.cache.get(key);
     if (cached !== undefined) return cached;
+    if (number > this.#newestOf(series, level)) return undefined;
     const row: unknown = this.#select.get(key);
     if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
     this.cost.pagesFromDisk++;
@@ -51,5 +67,26 @@ export class PageTable {
     const page = new CachedPage(key, row[0]);
     this.cache.add(page);
     return page;
+  }
+
+  /** The number of the newest page of a series and level; -Infinity when there is none. */
+  #newestOf(series: number, level: number): number {
+    const place = pageKey(series, level, FIRST_PAGE);
+    const known = this.#newest.get(place);
+    if (known !== undefined) return known;
+    const key = this.#selectLast.get(place, pageKey(series, level, LAST_PAGE))?.key;
+    const newest = typeof key === "number" ? pageOf(key) : Number.NEGATIVE_INFINITY;
+    this.#newest.set(place, newest);
+    return newest;
+  }
+
+  /**
+   * Stores a page's bytes, inside a transaction.
+   * @returns true when the page is the newest of its level
+   * @throws TidemarkError "disk-full"
+   */
+  store(page: CachedPage, bytes: Uint8Array): boolean {
+    this.#db.guarded(() => this.#insert.run(page.key, bytes));
+    return pageOf(page.key) >= this.#newestOf(seriesOf(page.key), page.level);
   }
 }

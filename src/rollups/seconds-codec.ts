@@ -258,8 +258,8 @@ export class EncodedSeconds {
     const lateBits = (this.#flags & LATE) === 0 ? null : this.#bytes.subarray(this.#lateAt);
     if (isCounted) page.becomeListed();
     else {
-      page.cover(this.#first);
-      page.cover(this.#last);
+      page.cover(this.#first, this.#rowEnd);
+      page.cover(this.#last, 0);
     }
     let row = 0;
     let heavy = 0;

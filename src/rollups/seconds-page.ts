@@ -41,7 +41,7 @@ const RUN_ROWS_MAX = 16_384;
 
 const FIRST_LIST_CAPACITY = 64;
 
-/** Seconds that the columns of a new page cover: they double. */
+/** Seconds that the columns of a new page cover, unless as many readings come at once; past that all of the page. */
 const FIRST_SECONDS = 64;
 const NO_VALUES = new Float64Array(0);
 
@@ -119,7 +119,7 @@ export class SecondsPage {
       const second = ((offset | 0) / 1000) | 0;
       let at = second - this.valueFrom;
       if (at < 0 || at >= values.length) {
-        values = this.cover(second);
+        values = this.cover(second, to - row);
         at = second - this.valueFrom;
       }
       if (!Number.isNaN(values[at])) {
@@ -166,25 +166,22 @@ export class SecondsPage {
       this.foldListed(index, ms, value, late);
       return;
     }
-    const values = this.cover(index);
+    const values = this.cover(index, 0);
     values[index - this.valueFrom] = value;
     if (ms !== 0) this.#setMs(index, ms);
     if (late !== 0) this.#setLate(index);
   }
 
-  /** Makes the columns of the single state cover a second too. @returns the values */
-  cover(second: number): Float64Array {
+  /** Makes the columns of the single state cover a second too. @param coming readings that may follow @returns the values */
+  cover(second: number, coming: number): Float64Array {
     const values = this.value as Float64Array<ArrayBuffer>;
     const from = this.valueFrom;
     const end = from + values.length;
     if (second >= from && second < end) return values;
-    const start = second < from || values.length === 0 ? second : from;
-    const needed = Math.max(end, second + 1) - start;
-    const length =
-      values.length === 0 ? FIRST_SECONDS : Math.min(SECONDS_PER_PAGE, Math.max(2 * values.length, needed));
-    this.valueFrom = Math.min(start, SECONDS_PER_PAGE - length);
+    const length = values.length === 0 && coming < FIRST_SECONDS ? FIRST_SECONDS : SECONDS_PER_PAGE;
+    this.valueFrom = Math.min(second, SECONDS_PER_PAGE - length);
     const shift = values.length === 0 ? 0 : from - this.valueFrom;
-    this.value = widened(values, new Float64Array(length).fill(Number.NaN), shift);
+    this.value = widened(values, emptyColumn(length), shift);
     if (this.ms !== null) this.ms = widened(this.ms, new Uint16Array(length), shift);
     if (this.late !== null) this.late = widened(this.late, new Uint8Array(length), shift);
     return this.value;
@@ -212,6 +209,13 @@ export class SecondsPage {
       if (Number.isNaN(value[i])) continue;
       this.foldListed(this.valueFrom + i, ms === null ? 0 : ms[i], value[i], late === null ? 0 : late[i]);
     }
+    keepColumn(value);
+  }
+
+  /** The page is not used any more: its column serves another. */
+  release(): void {
+    if (this.value !== null) keepColumn(this.value);
+    this.value = null;
   }
 
   /** Adds a reading to the list of a second that is not heavy; counts nothing. */
@@ -495,6 +499,20 @@ export class SecondsPage {
     }
     return n;
   }
+}
+
+/** Values of single pages that are closed: making one costs more than filling it. */
+const freeColumns: Float64Array<ArrayBuffer>[] = [];
+/** Kept at most, 4.8 KB each: about half of the pages that a commit of a million readings at one a second closes. */
+const FREE_COLUMNS_MAX = 1024;
+
+function emptyColumn(length: number): Float64Array<ArrayBuffer> {
+  const column = length === SECONDS_PER_PAGE ? freeColumns.pop() : undefined;
+  return (column ?? new Float64Array(length)).fill(Number.NaN);
+}
+
+function keepColumn(column: Float64Array<ArrayBuffer>): void {
+  if (column.length === SECONDS_PER_PAGE && freeColumns.length < FREE_COLUMNS_MAX) freeColumns.push(column);
 }
 
 function isAfter(

@@ -48,6 +48,8 @@ export class History {
   #dirtyBytes = 0;
   /** Level-0 pages with minutes that were not merged upwards yet. */
   readonly #stale = new Set<CachedPage>();
+  /** Level-1 pages with minutes whose hour was not merged yet. */
+  #changedMinutes = new Set<CachedPage>();
   /** Level-0 pages and the bits of their minutes whose own values are out of date (minutes that keep some). */
   readonly #staleMinuteValues = new Map<CachedPage, number>();
   /** Pages (levels 2 to 4) whose parent bucket's values are out of date. */
@@ -122,11 +124,23 @@ export class History {
     return this.#foldSeconds;
   }
 
-  /** Accounts for the page that was folded into, and forgets it: it may be committed and dropped now. */
+  /** Turns away from the page that was folded into: it may be committed and dropped now. */
   #settleFold(): void {
-    if (this.#foldPage === null) return;
-    if (this.#foldPage.hasGrown) this.#remeasure(this.#foldPage);
+    const page = this.#foldPage;
+    if (page === null) return;
     this.#foldPage = null;
+    if (page.isRipe) this.#seal(page);
+    else if (page.hasGrown) this.#remeasure(page);
+  }
+
+  /** Merges a page's minutes upwards and encodes it now, while it is in the processor's cache; it waits for the commit so, in an eighth of the memory. */
+  #seal(page: CachedPage): void {
+    this.#rollUpMinutes(page);
+    const bits = this.#staleMinuteValues.get(page);
+    if (bits !== undefined) this.#rollUpMinuteValues(page, bits);
+    this.#staleMinuteValues.delete(page);
+    page.close(encodeSeconds(page.seconds as SecondsPage).slice());
+    this.#remeasure(page);
   }
 
   #endFold(): void {
@@ -150,32 +164,11 @@ export class History {
 
   /** Merges what was folded upwards: afterwards every bucket but for its values equals the merge of its children. O(changed minutes). */
   #rollUp(): void {
-    if (this.#stale.size === 0) return;
     this.#settleFold();
-    let changed = new Set<CachedPage>();
-    for (const page of this.#stale) {
-      const seconds = page.seconds as SecondsPage;
-      const series = this.#seriesOf(page);
-      const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
-      const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
-      const minutes = this.#pages.page(series, 1, hour) ?? this.#pages.newPage(series, 1, hour);
-      this.#markDirty(minutes);
-      changed.add(minutes);
-      for (let m = 0; m < MINUTES_PER_PAGE; m++) {
-        if ((seconds.staleMinutes & (1 << m)) === 0) continue;
-        this.#scratch.reset();
-        const from = m * SECONDS_PER_MINUTE;
-        seconds.mergeInto(this.#scratch, from, from + SECONDS_PER_MINUTE, true);
-        const buckets = minutes.buckets as BucketPage;
-        const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
-        buckets.set(bucket, this.#scratch);
-        if (this.#scratch.count > DERIVED_MINUTE_READINGS_MAX) {
-          this.#staleMinuteValues.set(page, (this.#staleMinuteValues.get(page) ?? 0) | (1 << m));
-        }
-      }
-      seconds.staleMinutes = 0;
-    }
-    this.#stale.clear();
+    for (const page of this.#stale) this.#rollUpMinutes(page);
+    let changed = this.#changedMinutes;
+    if (changed.size === 0) return;
+    this.#changedMinutes = new Set();
     for (let level = 1; level < TOP_LEVEL; level++) {
       const parents = new Set<CachedPage>();
       for (const page of changed) {
@@ -190,6 +183,31 @@ export class History {
       changed = parents;
     }
     for (const page of changed) this.#remeasure(page);
+  }
+
+  /** Merges the seconds of a page's changed minutes into these. */
+  #rollUpMinutes(page: CachedPage): void {
+    this.#stale.delete(page);
+    const seconds = page.seconds as SecondsPage;
+    const series = this.#seriesOf(page);
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
+    const minutes = this.#pages.page(series, 1, hour) ?? this.#pages.newPage(series, 1, hour);
+    this.#markDirty(minutes);
+    this.#changedMinutes.add(minutes);
+    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+      if ((seconds.staleMinutes & (1 << m)) === 0) continue;
+      this.#scratch.reset();
+      const from = m * SECONDS_PER_MINUTE;
+      seconds.mergeInto(this.#scratch, from, from + SECONDS_PER_MINUTE, true);
+      const buckets = minutes.buckets as BucketPage;
+      const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
+      buckets.set(bucket, this.#scratch);
+      if (this.#scratch.count > DERIVED_MINUTE_READINGS_MAX) {
+        this.#staleMinuteValues.set(page, (this.#staleMinuteValues.get(page) ?? 0) | (1 << m));
+      }
+    }
+    seconds.staleMinutes = 0;
   }
 
   /** The page and bucket that a page of level 1 to 4 merges into, marked as changed. */
@@ -226,7 +244,7 @@ export class History {
   }
 
   #rollUpMinuteValues(page: CachedPage, bits: number): void {
-    const seconds = page.seconds as SecondsPage;
+    const seconds = page.readSeconds();
     const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
     const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
     const minutes = this.#pages.page(this.#seriesOf(page), 1, hour);
@@ -254,26 +272,45 @@ export class History {
    * Yields after each page so that a caller can let others run in between (nothing may be folded meanwhile).
    */
   *write(): Generator<number> {
+    this.#settleFold();
+    for (const page of this.#stale) {
+      this.#rollUpMinutes(page);
+      yield 0;
+    }
     this.#rollUp();
+    for (const [page, bits] of this.#staleMinuteValues) {
+      this.#rollUpMinuteValues(page, bits);
+      this.#staleMinuteValues.delete(page);
+      yield 0;
+    }
     this.#rollUpValues();
-    this.#endFold();
     for (const page of this.#dirty.values()) {
-      const bytes =
-        page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
-      const isNewest = this.#pages.store(page, bytes);
-      // Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them.
-      page.encoded = page.level > 0 || page.isRead || isNewest ? bytes.slice() : null;
+      const bytes = page.isOpen ? this.#encode(page) : (page.encoded as Uint8Array);
+      this.#pages.store(page, bytes);
+      if (page.isOpen) page.encoded = this.#isKept(page) ? bytes.slice() : null;
       yield bytes.length;
     }
+  }
+
+  /** @returns bytes that are valid until another page is encoded */
+  #encode(page: CachedPage): Uint8Array {
+    return page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
+  }
+
+  /** Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them. */
+  #isKept(page: CachedPage): boolean {
+    return page.level > 0 || page.isRead || this.#pages.isNewest(page);
   }
 
   /** The transaction of `write` is committed. */
   committed(): void {
     for (const page of this.#dirty.values()) {
       page.dirty = false;
-      if (page.encoded === null) this.#pages.cache.drop(page);
-      page.close();
-      if (page.encoded !== null) this.#pages.cache.resize(page);
+      if (page.encoded === null || !this.#isKept(page)) this.#pages.cache.drop(page);
+      else {
+        page.close(page.encoded);
+        this.#pages.cache.resize(page);
+      }
     }
     this.#dirty.clear();
     this.#dirtyBytes = 0;

@@ -16,6 +16,10 @@ const OBJECT_BYTES = 500;
 const GROWTH = 1.25;
 const GROWTH_READINGS = 64;
 
+/** A page of level 0 is ripe to be encoded with half a page of new readings, and a quarter of what it held. */
+const RIPE_READINGS = 300;
+const RIPE_SHARE = 0.25;
+
 /** Readers of encoded pages: each reads one page at a time. */
 const encodedSeconds = new EncodedSeconds();
 const encodedBuckets = new EncodedBuckets();
@@ -27,7 +31,7 @@ const encodedBuckets = new EncodedBuckets();
 export class CachedPage {
   readonly key: number;
   readonly level: number;
-  /** The bytes of the last commit, or that the next one writes; null while it is open, and when it is not kept afterwards. */
+  /** The bytes of the last commit, or that the next one writes; null while it is open. */
   encoded: Uint8Array | null;
   seconds: SecondsPage | null = null;
   buckets: BucketPage | null = null;
@@ -66,8 +70,9 @@ export class CachedPage {
     this.encoded = null;
   }
 
-  /** Lets go of the open form, which is stored. */
-  close(): void {
+  /** Lets go of the open form: `encoded` says the same. */
+  close(encoded: Uint8Array): void {
+    this.encoded = encoded;
     this.seconds?.release();
     this.seconds = null;
     this.buckets = null;
@@ -86,6 +91,13 @@ export class CachedPage {
   /** Whether it may have grown enough to be measured again: that walks a page's rows. */
   get hasGrown(): boolean {
     return this.seconds === null || this.seconds.count > this.#measuredReadings * GROWTH + GROWTH_READINGS;
+  }
+
+  /** Whether so many readings were folded into it since it was measured that encoding it, and perhaps once more, costs little for each. */
+  get isRipe(): boolean {
+    if (this.seconds === null) return false;
+    const folded = this.seconds.count - this.#measuredReadings;
+    return folded >= RIPE_READINGS && folded >= RIPE_SHARE * this.#measuredReadings;
   }
 
   measure(): number {

@@ -80,13 +80,13 @@ export class PageTable {
     return newest;
   }
 
-  /**
-   * Stores a page's bytes, inside a transaction.
-   * @returns true when the page is the newest of its level
-   * @throws TidemarkError "disk-full"
-   */
-  store(page: CachedPage, bytes: Uint8Array): boolean {
+  /** Stores a page's bytes, inside a transaction. @throws TidemarkError "disk-full" */
+  store(page: CachedPage, bytes: Uint8Array): void {
     this.#db.guarded(() => this.#insert.run(page.key, bytes));
+  }
+
+  /** True for the last page in time of a series and level. */
+  isNewest(page: CachedPage): boolean {
     return pageOf(page.key) >= this.#newestOf(seriesOf(page.key), page.level);
   }
 }

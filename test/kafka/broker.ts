@@ -49,6 +49,7 @@ const SETTINGS = {
   "log.cleaner.dedupe.buffer.size": "4194304", // the default's 128 MB do not fit the heap
   "log.retention.ms": "-1", // tests send old timestamps, by which retention goes
   "log.retention.check.interval.ms": "1000",
+  "log.cleaner.backoff.ms": "1000", // by default a test would wait 15 s for compaction
   "log.initial.task.delay.ms": "1000",
   // A broker that was killed may register again when its session has ended: by default that takes 9 s.
   "broker.session.timeout.ms": "2500",

@@ -24,10 +24,13 @@ import { UNKNOWN_TOPIC_OR_PARTITION } from "./faults.ts";
 import { LibraryBatches } from "./library-batches.ts";
 
 const READ_UNCOMMITTED = 0;
-/** How long the library trusts its own metadata, ms; it asks anew when a leader says that it leads no more. */
-const METADATA_MS_MAX = 5000;
+/** The first Fetch version that names topics by id. */
+const FETCH_BY_ID = 13;
+/** Given where a broker knows no topic ids. */
+const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 type BytesConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
+type Topics = FetchOptions<Buffer, Buffer, Buffer, Buffer>["topics"];
 type Response = Awaited<ReturnType<BytesConsumer["fetch"]>>;
 type Partition = Response["responses"][number]["partitions"][number];
 
@@ -38,7 +41,6 @@ function createConsumer(address: KafkaAddress): BytesConsumer {
     bootstrapBrokers: [...address.bootstrap],
     groupId: `${address.clientId}-reads`, // it wants a name; no group is ever joined
     retries: 0,
-    metadataMaxAge: METADATA_MS_MAX,
   };
   return new Consumer(options);
 }
@@ -56,7 +58,7 @@ export class LibraryCluster implements Cluster {
     await this.#consumer.listApis();
   }
 
-  /** Topic by topic, as the library answers for all or throws. A broker before 2.8 knows no topic ids: the name stands for it. */
+  /** Topic by topic, as the library answers for all or throws. */
   async locate(names: readonly string[]): Promise<LocatedTopic[]> {
     const located: LocatedTopic[] = [];
     for (const name of names) located.push(await this.#locate(name));
@@ -68,14 +70,14 @@ export class LibraryCluster implements Cluster {
       const { topics } = await this.#consumer.metadata({ topics: [name], forceUpdate: true });
       const topic = topics.get(name);
       const leaders = topic?.partitions.map(({ leader }) => leader) ?? [];
-      return { name, id: topic?.id || name, errorCode: topic === undefined ? -1 : 0, leaders };
+      return { name, id: idOf(name, topic?.id), errorCode: topic === undefined ? -1 : 0, leaders };
     } catch (error) {
       if (isUnknownTopic(error)) return { name, id: "", errorCode: UNKNOWN_TOPIC_OR_PARTITION, leaders: [] };
       if (!(error instanceof ResponseError)) throw error;
       const topic: LibraryTopic | undefined = error.response.topics?.[0];
       const leaders: number[] = [];
       for (const { partitionIndex, leaderId } of topic?.partitions ?? []) leaders[partitionIndex] = leaderId;
-      return { name, id: topic?.topicId || name, errorCode: topic?.errorCode ?? -1, leaders: [...leaders] };
+      return { name, id: idOf(name, topic?.topicId), errorCode: topic?.errorCode ?? -1, leaders: [...leaders] };
     }
   }
 
@@ -109,6 +111,11 @@ interface LibraryTopic {
   readonly partitions: readonly { readonly partitionIndex: number; readonly leaderId: number }[];
 }
 
+/** A broker before 2.8 knows no topic ids: the name stands for it. */
+function idOf(name: string, id: string | undefined): string {
+  return id === undefined || id === "" || id === NO_ID ? name : id;
+}
+
 /** The library says so in words alone. */
 function isUnknownTopic(error: unknown): boolean {
   return /^Unknown topic /.test(messageOf(error));
@@ -119,6 +126,8 @@ class LibraryFetcher implements Fetcher {
   /** For what the first one leaves out; made when a transaction was aborted. */
   #unfiltered: BytesConsumer | null = null;
   readonly #address: KafkaAddress;
+  /** Whether the brokers' Fetch names topics by id; asked once. */
+  #byId: Promise<boolean> | null = null;
 
   constructor(address: KafkaAddress) {
     this.#address = address;
@@ -126,13 +135,19 @@ class LibraryFetcher implements Fetcher {
   }
 
   async fetch(node: number, positions: readonly FetchPosition[]): Promise<readonly FetchedPartition[]> {
-    const response = await fetchFrom(this.#consumer, node, positions, READ_COMMITTED);
+    this.#byId ??= namesById(this.#consumer);
+    const byId = await this.#byId.catch((error: unknown) => {
+      this.#byId = null;
+      throw error;
+    });
+    const nameOf = (position: FetchPosition): string => (byId ? position.topicId : position.topic);
+    const response = await fetchFrom(this.#consumer, node, requested(positions, nameOf), READ_COMMITTED);
     const fetched: FetchedPartition[] = [];
     for (const { topicId, partitions } of response.responses) {
       for (const part of partitions) {
-        const asked = positions.find((one) => one.topicId === topicId && one.partition === part.partitionIndex);
+        const asked = positions.find((one) => nameOf(one) === topicId && one.partition === part.partitionIndex);
         if (asked === undefined) continue; // a fetch session may still tell of a partition that was asked before
-        fetched.push(partitionOf(topicId, part, await this.#batches(node, asked, part)));
+        fetched.push(partitionOf(asked.topicId, part, await this.#batches(node, requested([asked], nameOf), part)));
       }
     }
     return fetched;
@@ -142,12 +157,12 @@ class LibraryFetcher implements Fetcher {
    * The library leaves aborted records out itself, but not all of them, and perhaps too many (it keeps one aborted transaction a producer, up to the last
    * marker it sees). So where the broker names any, the same range is fetched once more as it is, and they are left out as everywhere (transactions.ts).
    */
-  async #batches(node: number, asked: FetchPosition, part: Partition): Promise<LibraryBatches | null> {
+  async #batches(node: number, asked: Topics, part: Partition): Promise<LibraryBatches | null> {
     const { records, abortedTransactions } = part;
     if (!records || records.length === 0) return null;
     if ((abortedTransactions?.length ?? 0) === 0) return new LibraryBatches(records);
     this.#unfiltered ??= createConsumer(this.#address);
-    const { responses } = await fetchFrom(this.#unfiltered, node, [asked], READ_UNCOMMITTED);
+    const { responses } = await fetchFrom(this.#unfiltered, node, asked, READ_UNCOMMITTED);
     const last = records[records.length - 1].firstOffset;
     const whole = responses[0]?.partitions[0]?.records ?? [];
     const within = whole.filter(({ firstOffset }) => firstOffset <= last);
@@ -159,35 +174,32 @@ class LibraryFetcher implements Fetcher {
   }
 }
 
+async function namesById(consumer: BytesConsumer): Promise<boolean> {
+  const apis = await consumer.listApis();
+  return (apis.find(({ name }) => name === "Fetch")?.maxVersion ?? 0) >= FETCH_BY_ID;
+}
+
+/** The consumer follows no topics of its own: it sends and brings back topics as they are named here. */
 async function fetchFrom(
   consumer: BytesConsumer,
   node: number,
-  positions: readonly FetchPosition[],
+  topics: Topics,
   isolationLevel: number,
 ): Promise<Response> {
-  // Brokers before 3.1 know topics by name alone: the library translates, for topics that it follows.
-  consumer.topics.trackAll(...new Set(positions.map(({ topic }) => topic)));
-  const options: FetchOptions<Buffer, Buffer, Buffer, Buffer> = {
-    node,
-    topics: requested(positions),
-    minBytes: 1,
-    maxBytes: FETCH_BYTES_MAX,
-    maxWaitTime: FETCH_WAIT_MS,
-    isolationLevel,
-  };
+  const bounds = { minBytes: 1, maxBytes: FETCH_BYTES_MAX, maxWaitTime: FETCH_WAIT_MS };
   try {
-    return await consumer.fetch(options);
+    return await consumer.fetch({ node, topics, isolationLevel, ...bounds });
   } catch (error) {
     // It throws when any partition has an error; the others' answers are in the error.
     if (error instanceof ResponseError && error.response?.errorCode === 0) return error.response;
-    // Its metadata is older than ours, or newer: a fault that passes, or that `locate` will name.
-    const passes = isUnknownTopic(error) || /^Cannot find broker /.test(messageOf(error));
-    throw passes ? new Error(`its metadata is not ours: ${messageOf(error)}`) : error;
+    if (!/^Cannot find broker /.test(messageOf(error))) throw error;
+    consumer.clearMetadata(); // a broker that came since it last asked
+    throw new Error(messageOf(error));
   }
 }
 
-function requested(positions: readonly FetchPosition[]): FetchOptions<Buffer, Buffer, Buffer, Buffer>["topics"] {
-  return [...Map.groupBy(positions, ({ topicId }) => topicId)].map(([topicId, own]) => ({
+function requested(positions: readonly FetchPosition[], nameOf: (position: FetchPosition) => string): Topics {
+  return [...Map.groupBy(positions, nameOf)].map(([topicId, own]) => ({
     topicId,
     partitions: own.map(({ partition, next, epoch }) => ({
       partition,

@@ -1,7 +1,32 @@
 /** A page of buckets that can be changed: levels 1 and up. Only buckets in use have a row. */
 import type { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
-import { BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
+import {
+  BucketRows,
+  COUNT,
+  FIRST_TIME,
+  FIRST_VALUE,
+  LAST_TIME,
+  LAST_VALUE,
+  LATE,
+  MAX,
+  MIN,
+  ROW_CELLS,
+  SECONDS,
+  SQUARES,
+  SUM,
+} from "./bucket-rows.ts";
+
+/** A page's sums up to this magnitude add up exactly in plain doubles: 128 · 2^45 < 2^53. */
+const PLAIN_SUM_MAX = 2 ** 45;
+
+const NONE = -1;
+
+/** True when a canonical expansion is one integer, and not a large one. */
+function isPlain(parts: Float64Array, at: number): boolean {
+  const part = parts[at];
+  return part === Math.trunc(part) && Math.abs(part) <= PLAIN_SUM_MAX && parts[at + 1] === 0;
+}
 
 export class BucketPage {
   readonly size: number;
@@ -37,10 +62,49 @@ export class BucketPage {
 
   /** Adds the buckets [from, to) to an aggregate, but for their values. */
   mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
+    const { cells } = this.rows;
+    let { count, seconds, late, min, max } = aggregate;
+    let first = NONE;
+    let last = NONE;
+    for (let i = from; i < to; i++) {
+      const at = (this.#rowOf[i] - 1) * ROW_CELLS;
+      if (at < 0 || cells[at + COUNT] === 0) continue;
+      if (first === NONE) first = at;
+      last = at;
+      count += cells[at + COUNT];
+      seconds += cells[at + SECONDS];
+      late += cells[at + LATE];
+      if (cells[at + MIN] < min) min = cells[at + MIN];
+      if (cells[at + MAX] > max) max = cells[at + MAX];
+    }
+    if (first === NONE) return;
+    aggregate.count = count;
+    aggregate.seconds = seconds;
+    aggregate.late = late;
+    aggregate.min = min;
+    aggregate.max = max;
+    const lastTime = cells[last + LAST_TIME];
+    aggregate.edge(cells[first + FIRST_TIME], cells[first + FIRST_VALUE], lastTime, cells[last + LAST_VALUE]);
+    if (withSums) this.#mergeSums(aggregate, from, to);
+  }
+
+  /** Sums that are integers and not large, as most are, add up in plain doubles first. */
+  #mergeSums(aggregate: Aggregate, from: number, to: number): void {
+    const { cells, rests } = this.rows;
+    const hasRests = rests !== null && rests.size > 0;
+    let sum = 0;
+    let squares = 0;
     for (let i = from; i < to; i++) {
       const row = this.#rowOf[i] - 1;
-      if (row >= 0) this.rows.mergeInto(aggregate, row, withSums);
+      const at = row * ROW_CELLS;
+      if (at < 0 || cells[at + COUNT] === 0) continue;
+      if (!hasRests && isPlain(cells, at + SUM) && isPlain(cells, at + SQUARES)) {
+        sum += cells[at + SUM];
+        squares += cells[at + SQUARES];
+      } else this.rows.mergeSums(aggregate, row);
     }
+    if (sum !== 0) aggregate.addSum(sum);
+    if (squares !== 0) aggregate.addSquares(squares);
   }
 
   /** The values of all buckets. Where one bucket only has some, as new sensors do at most levels, they stay encoded. */

@@ -11,6 +11,9 @@ const PLACES_SHIFT = 4;
 /** Sums below this are exact. */
 const EXACT_MAX = Number.MAX_SAFE_INTEGER;
 
+/** What values of each width can be above the smallest. */
+const SPANS = [0, 2 ** 8, 2 ** 16, 2 ** 24, 2 ** 32, ...new Array<number>(4).fill(Number.POSITIVE_INFINITY)];
+
 const double = new Float64Array(1);
 const doubleBytes = new Uint8Array(double.buffer);
 
@@ -139,11 +142,7 @@ export class PackedColumn {
 
   /** True when `sum` of so many rows is exact. */
   sumsExactly(rows: number): boolean {
-    return (
-      this.#scale === 1 &&
-      this.#width !== WIDTH_DOUBLE &&
-      (Math.abs(this.#low) + 2 ** (8 * this.#width)) * rows < EXACT_MAX
-    );
+    return this.#scale === 1 && (Math.abs(this.#low) + SPANS[this.#width]) * rows < EXACT_MAX;
   }
 
   sum(from: number, to: number): number {

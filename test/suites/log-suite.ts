@@ -231,15 +231,27 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
       assert.deepEqual(await log.bounds(topic, 0), { start: 0, end: 3 });
     });
 
-    test("a position past the end is moved to the end", async () => {
+    test("a position past the end is moved to the end, which is named as a cut, once", async () => {
       const topic = await newTopic();
       await log.append(topic, [record("1"), record("2")]);
       const reader = log.reader([from(topic, 1000)]);
-      const waiting = readRecords(reader, 1);
+      const gaps: Gap[] = [];
+      const rows: Seen[] = [];
+      const waiting = (async () => {
+        const records = new Records();
+        while (rows.length < 2) {
+          const fetched = await reader.read();
+          assert.ok(fetched !== null);
+          if (fetched.gap !== null) gaps.push(fetched.gap);
+          while (fetched.next(records)) rows.push(...seen(records));
+        }
+      })();
       await log.append(topic, [record("3")]);
-      const rows = await waiting;
-      assert.deepEqual(values(rows), ["3"]);
+      await log.append(topic, [record("4")]);
+      await waiting;
+      assert.deepEqual(values(rows), ["3", "4"]);
       assert.equal(rows[0].offset, 2);
+      assert.deepEqual(gaps, [{ from: 2, to: 2, cutFrom: 1000 }]);
       await reader.close();
     });
 

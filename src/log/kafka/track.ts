@@ -113,6 +113,7 @@ export class Track {
     if (next >= 0) {
       this.next = Math.max(next, from);
       this.epoch = epoch;
+      this.end = Math.max(this.end, next); // the broker notes where the log ends before it reads
     }
     const { records, aborted } = answer;
     return { kind: "brought", content: { ...this.#place, logEnd: this.end, gap: null, from, records, aborted } };

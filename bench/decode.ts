@@ -1,4 +1,4 @@
-/** Nanoseconds a record for each way through src/formats, medians of interleaved rounds: `node bench/decode.ts`. */
+/** Nanoseconds a record for each way through src/formats, medians of interleaved rounds: `node bench/decode.ts [rounds]`. */
 import { Names } from "../src/core/names.ts";
 import { Random } from "../src/core/random.ts";
 import { Readings } from "../src/core/readings.ts";
@@ -13,7 +13,7 @@ import { JsonScanner } from "../src/formats/json-scanner.ts";
 /** Batches of a topic, and records in each: more bytes than the L2 cache holds, as in a backlog. */
 const BATCHES = 20;
 const RECORDS = 10_000;
-const ROUNDS = 15;
+const ROUNDS = Number(process.argv[2] ?? 15);
 const DEVICES = 100;
 const BASE_MS = 1_763_934_000_000;
 

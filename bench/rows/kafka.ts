@@ -134,7 +134,7 @@ async function compare(
       (await bench.peer("kafkajs, @platformatic/kafka", async () => (await npmPeers(bench.policy)) ?? true)) !== null
     ) {
       for (const [name, file, part, extra] of [
-        [PLATFORMATIC_FETCH, "platformatic/consume.mjs", 10e6, { mode: "fetch" }],
+        [PLATFORMATIC_FETCH, "platformatic/consume.mjs", 5e6, { mode: "fetch" }],
         [PLATFORMATIC_STREAM, "platformatic/consume.mjs", 5e6, { mode: "stream" }],
         [KAFKAJS, "kafkajs/consume.mjs", 5e6, {}],
       ] as const) {

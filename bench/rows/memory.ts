@@ -94,7 +94,7 @@ async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
   const measured: string[] = [];
   for (const [count, first] of [
     [100_000, bench.size(500_000, 2e6)],
-    [1000, bench.size(1.5e6, 3e6)],
+    [1000, bench.size(1e6, 3e6)],
   ] as const) {
     const stages = [first, first * 5, first * 10];
     bench.say(`${count} devices, up to ${figure(stages[2])} readings`);

@@ -16,10 +16,10 @@ const WARM_PART = 0.25;
 
 /** Programs of their own; those with `quick` null are left to full runs. */
 const PARTS = [
-  { file: "decode.ts", about: "payloads → columns", quick: [], full: [] },
+  { file: "decode.ts", about: "payloads → columns", quick: ["6"], full: ["15"] },
   { file: "kafka-fetch.ts", about: "Kafka → columns", quick: null, full: ["10"] },
   { file: "log.ts", about: "the embedded log", quick: [], full: [] },
-  { file: "http.ts", about: "the server without a pipeline", quick: null, full: ["5", "2000"] },
+  { file: "http.ts", about: "the server without a pipeline", quick: null, full: ["3", "1500"] },
 ] as const;
 
 interface Stream {
@@ -55,7 +55,7 @@ const warmed = (laps: readonly number[]): number[] => laps.slice(Math.floor(laps
 async function byStage(bench: Bench): Promise<Grid> {
   const rows: string[][] = [];
   for (const { name, stream } of streams()) {
-    const readings = stream.kind === "bare" ? bench.size(3e6, 10e6) : bench.size(1e6, 4e6);
+    const readings = stream.kind === "bare" ? bench.size(3e6, 10e6) : bench.size(8e5, 4e6);
     bench.say(`stages: ${name}`);
     const measure = (whole: boolean) =>
       runForNumbers(node(join(OURS, "stages.ts"), { readings, stream, whole } satisfies StagesTask));
@@ -69,7 +69,7 @@ async function byStage(bench: Bench): Promise<Grid> {
   }
   return {
     title: "A reading's way after the log, stage by stage",
-    about: `CPU time (all threads of the process: compiling and garbage included), one process for each stream, ${figure(bench.size(3e6, 10e6) / 1e6)} M bare or ${figure(bench.size(1e6, 4e6) / 1e6)} M JSON records in laps of 100,000: median lap (smallest–largest), the first quarter of the laps left out as warm-up. A lap goes through one stage after the other; “as one” is the pipeline's own loop over the same stream, commit included. The first lap has everything cold: nothing compiled, every device new. JSON: device, boot, sequence, value with a decimal, time; 10% duplicates, 5% up to 20,000 records late; shuffled over the whole stream.`,
+    about: `CPU time (all threads of the process: compiling and garbage included), one process for each stream, ${figure(bench.size(3e6, 10e6) / 1e6)} M bare or ${figure(bench.size(8e5, 4e6) / 1e6)} M JSON records in laps of 100,000: median lap (smallest–largest), the first quarter of the laps left out as warm-up. A lap goes through one stage after the other; “as one” is the pipeline's own loop over the same stream, commit included. The first lap has everything cold: nothing compiled, every device new. JSON: device, boot, sequence, value with a decimal, time; 10% duplicates, 5% up to 20,000 records late; shuffled over the whole stream.`,
     synced:
       "commits are not synced in themselves; the checkpoint after each (a worker thread's in the product) is, and is not counted",
     head: ["ns a reading", ...STAGES, "commit", "as one", "first lap"],

@@ -12,7 +12,7 @@ export const PAGE_CACHE_BYTES_MAX = 24 * 1024 * 1024;
 /** What a cached page costs besides its bytes. */
 const OBJECT_BYTES = 500;
 
-/** A page of level 0 is measured again when it holds a quarter more readings, and some. */
+/** A page of level 0 with heavy seconds is measured again when it holds a quarter more readings, and some. */
 const GROWTH = 1.25;
 const GROWTH_READINGS = 64;
 
@@ -45,6 +45,8 @@ export class CachedPage {
   bytes = 0;
   /** Readings in a page of level 0 when it was measured. */
   #measuredReadings = 0;
+  /** And when it was opened. */
+  #openedReadings = 0;
 
   /** @param encoded its bytes, checked; null: a new page */
   constructor(key: number, encoded: Uint8Array | null) {
@@ -68,6 +70,7 @@ export class CachedPage {
     if (this.level === 0) this.seconds = encodedSeconds.open(this.key, this.encoded).decode();
     else this.buckets = encodedBuckets.open(this.key, this.encoded).decode();
     this.encoded = null;
+    this.#openedReadings = this.seconds?.count ?? 0;
   }
 
   /** Lets go of the open form: `encoded` says the same. */
@@ -88,16 +91,17 @@ export class CachedPage {
     return this.buckets ?? encodedBuckets.open(this.key, this.encoded as Uint8Array);
   }
 
-  /** Whether it may have grown enough to be measured again: that walks a page's rows. */
+  /** Whether it is worth to be measured again: with heavy seconds that walks their rows, so it must have grown by then. */
   get hasGrown(): boolean {
-    return this.seconds === null || this.seconds.count > this.#measuredReadings * GROWTH + GROWTH_READINGS;
+    if (this.seconds === null || this.seconds.heavy === null) return true;
+    return this.seconds.count > this.#measuredReadings * GROWTH + GROWTH_READINGS;
   }
 
-  /** Whether so many readings were folded into it since it was measured that encoding it, and perhaps once more, costs little for each. */
+  /** Whether so many readings were folded into it since it was opened that encoding it, and perhaps once more, costs little for each. */
   get isRipe(): boolean {
     if (this.seconds === null) return false;
-    const folded = this.seconds.count - this.#measuredReadings;
-    return folded >= RIPE_READINGS && folded >= RIPE_SHARE * this.#measuredReadings;
+    const folded = this.seconds.count - this.#openedReadings;
+    return folded >= RIPE_READINGS && folded >= RIPE_SHARE * this.#openedReadings;
   }
 
   measure(): number {

@@ -107,15 +107,17 @@ for (const kind of Object.keys(KINDS)) {
   }
 }
 
-test("late readings are late in whichever way they are folded", () => {
-  const random = new Random(3);
-  const columns = columnsOf("one a second", 5_000, random);
-  for (let i = 0; i < 5_000; i++) {
-    columns.time[i] = 1_700_000_000_000 + i * 997; // times differ, so that lateness belongs to one reading
-    columns.late[i] = random.chance(0.1) ? 1 : 0;
-  }
-  assert.deepEqual(pagesOf([columns], inBatches(random)), pagesOf([columns], oneByOne));
-});
+for (const step of [997, 7, 1]) {
+  test(`late readings are late in whichever way they are folded, one each ${step} ms`, () => {
+    const random = new Random(step);
+    const columns = columnsOf("one a second", 5_000, random);
+    for (let i = 0; i < 5_000; i++) {
+      columns.time[i] = 1_700_000_000_000 + i * step; // times differ, so that lateness belongs to one reading
+      columns.late[i] = random.chance(0.1) ? 1 : 0;
+    }
+    assert.deepEqual(pagesOf([columns], inBatches(random)), pagesOf([columns], oneByOne));
+  });
+}
 
 test("two series in turn, and an old page that is opened again and again", () => {
   const random = new Random(4);

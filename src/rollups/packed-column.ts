@@ -25,14 +25,12 @@ let scaled = new Float64Array(1024);
  * `head`, and themselves to `body`.
  */
 export function packColumn(values: Float64Array, n: number, head: ByteWriter, body: ByteWriter): void {
-  const places = decimalPlaces(values, n);
-  const integers = places > 0 ? scaledBy(POWERS_OF_TEN[places], values, n) : values;
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < n; i++) {
-    const integer = integers[i];
-    if (integer < low) low = integer;
-    if (integer > high) high = integer;
+  let integers = values;
+  let places = 0;
+  if (!findSmallRange(values, n)) {
+    places = decimalPlaces(values, n);
+    if (places > 0) integers = scaledBy(POWERS_OF_TEN[places], values, n);
+    findRange(integers, n);
   }
   const width = n === 0 ? 0 : places < 0 ? WIDTH_DOUBLE : widthOf(high - low);
   if (width === WIDTH_DOUBLE) {
@@ -43,6 +41,37 @@ export function packColumn(values: Float64Array, n: number, head: ByteWriter, bo
   head.u8(width | (places << PLACES_SHIFT));
   head.signed(n === 0 ? 0 : low);
   if (width > 0) body.unsignedColumn(integers, n, low, width);
+}
+
+/** The smallest and the largest of what was looked through last. */
+let low = 0;
+let high = 0;
+
+/** Finds the range of integers of 32 bits. @returns false when one of the values is something else */
+function findSmallRange(values: Float64Array, n: number): boolean {
+  let smallest = Number.POSITIVE_INFINITY;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < n; i++) {
+    const value = values[i];
+    if ((value | 0) !== value) return false;
+    if (value < smallest) smallest = value;
+    if (value > largest) largest = value;
+  }
+  low = smallest;
+  high = largest;
+  return true;
+}
+
+function findRange(values: Float64Array, n: number): void {
+  let smallest = Number.POSITIVE_INFINITY;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < n; i++) {
+    const value = values[i];
+    if (value < smallest) smallest = value;
+    if (value > largest) largest = value;
+  }
+  low = smallest;
+  high = largest;
 }
 
 function scaledBy(factor: number, values: Float64Array, n: number): Float64Array {

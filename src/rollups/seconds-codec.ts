@@ -72,6 +72,14 @@ function orderHeavy(page: SecondsPage): number {
 function gatherSingles(page: SecondsPage): number {
   const singles = page.value as Float64Array;
   const from = page.valueFrom;
+  if (page.count === SECONDS_PER_PAGE) {
+    // All seconds are taken, so they begin with the first: the columns are as they have to be.
+    counts.fill(1);
+    values.set(singles);
+    if (page.ms !== null) ms.set(page.ms);
+    if (page.late !== null) late.set(page.late);
+    return SECONDS_PER_PAGE;
+  }
   let n = 0;
   counts.fill(0);
   for (let i = 0; i < singles.length; i++) {

@@ -110,18 +110,13 @@ export class SecondsPage {
   /** Single state: until a second gets its second reading, which ends that state. */
   #foldSingles(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
     const base = this.start * 1000;
-    let values = this.value as Float64Array;
-    let stale = this.staleMinutes;
     let row = from;
-    for (; row < to; row++) {
+    while (row < to) {
       const offset = time[row] - base;
       if (!(offset >= 0 && offset < PAGE_MS)) break;
       const second = ((offset | 0) / 1000) | 0;
-      let at = second - this.valueFrom;
-      if (at < 0 || at >= values.length) {
-        values = this.cover(second, to - row);
-        at = second - this.valueFrom;
-      }
+      const values = this.cover(second, to - row);
+      const at = second - this.valueFrom;
       if (!Number.isNaN(values[at])) {
         this.becomeListed();
         break;
@@ -130,9 +125,41 @@ export class SecondsPage {
       const ms = (offset | 0) - second * 1000;
       if (ms !== 0) this.#setMs(second, ms);
       if (late[row] !== 0) this.#setLate(second);
-      stale |= 1 << minuteOf(second);
+      const next = this.#foldSteps(time, value, late, row + 1, to, at + 1, time[row] - ms + 1000);
+      const last = minuteOf(second + next - row - 1);
+      for (let m = minuteOf(second); m <= last; m++) this.staleMinutes |= 1 << m;
+      row = next;
     }
-    this.staleMinutes = stale;
+    return row;
+  }
+
+  /**
+   * Takes rows as long as each belongs to the second after the one before, as a sensor's do at one a second: nothing is divided or called.
+   * @param at where in the columns the first of these seconds is @param startMs when it begins
+   */
+  #foldSteps(
+    time: Float64Array,
+    value: Float64Array,
+    late: Uint8Array,
+    from: number,
+    to: number,
+    at: number,
+    startMs: number,
+  ): number {
+    const values = this.value as Float64Array;
+    const ms = this.ms;
+    const limit = Math.min(to, from + values.length - at);
+    const shift = at - from;
+    let start = startMs;
+    let row = from;
+    for (; row < limit; row++) {
+      const after = time[row] - start;
+      if (!(after >= 0 && after < 1000) || late[row] !== 0 || !Number.isNaN(values[row + shift])) break;
+      if (ms !== null) ms[row + shift] = after;
+      else if (after !== 0) break;
+      values[row + shift] = value[row];
+      start += 1000;
+    }
     return row;
   }
 
@@ -382,7 +409,22 @@ export class SecondsPage {
     let max = aggregate.max;
     const start = Math.max(0, from - this.valueFrom);
     const end = Math.min(values.length, to - this.valueFrom);
-    for (let i = start; i < end; i++) {
+    let i = start;
+    for (; i < end; i++) {
+      // As far as all seconds hold small integers, the usual case, this is all.
+      const value = values[i];
+      if ((value | 0) !== value || value > SMALL_INTEGER_MAX || value < -SMALL_INTEGER_MAX) break;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      sum += value;
+      squares += value * value;
+    }
+    if (i > start) {
+      first = start;
+      last = i - 1;
+      count = i - start;
+    }
+    for (; i < end; i++) {
       const value = values[i];
       if (Number.isNaN(value)) continue;
       if (first === NONE) first = i;
@@ -402,8 +444,8 @@ export class SecondsPage {
     if (this.late !== null) for (let i = first; i <= last; i++) aggregate.late += this.late[i];
     aggregate.min = min;
     aggregate.max = max;
-    if (sum !== 0) aggregate.addSum(sum);
-    if (squares !== 0) aggregate.addSquares(squares);
+    if (withSums && sum !== 0) aggregate.addSum(sum);
+    if (withSums && squares !== 0) aggregate.addSquares(squares);
     const base = (this.start + this.valueFrom) * 1000;
     const firstTime = base + first * 1000 + (ms === null ? 0 : ms[first]);
     const lastTime = base + last * 1000 + (ms === null ? 0 : ms[last]);

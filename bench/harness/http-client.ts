@@ -52,6 +52,11 @@ export class HttpConnection {
     });
   }
 
+  /** Of all answers so far, heads included. */
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
+  }
+
   close(): void {
     this.#fail = null;
     this.#socket.destroy();
@@ -95,15 +100,25 @@ export async function askWindows(port: number, asked: readonly Questions[]): Pro
   return result;
 }
 
-/** One request in flight on each of `connections`, for `ms`. @returns answers a second */
+export interface Loaded {
+  /** Answers a second. */
+  readonly rate: number;
+  /** Of an answer with its head, on average. */
+  readonly answerBytes: number;
+  /** Share of the time in which this process was busy: near 1 it, not the server, sets the rate. */
+  readonly busy: number;
+}
+
+/** One request in flight on each of `connections`, for `ms`. */
 export async function load(
   port: number,
   requests: readonly Buffer[],
   connections: number,
   ms: number,
-): Promise<number> {
+): Promise<Loaded> {
   const opened = await Promise.all(Array.from({ length: connections }, () => HttpConnection.open(port)));
   const start = performance.now();
+  const cpu = process.cpuUsage();
   const end = start + ms;
   const counts = await Promise.all(
     opened.map(async (connection, c) => {
@@ -114,7 +129,10 @@ export async function load(
       return count;
     }),
   );
-  const seconds = (performance.now() - start) / 1000;
+  const passedMs = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  const count = counts.reduce((sum, own) => sum + own, 0);
+  const bytes = opened.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
   for (const connection of opened) connection.close();
-  return counts.reduce((sum, count) => sum + count, 0) / seconds;
+  return { rate: (count / passedMs) * 1000, answerBytes: bytes / count, busy: (user + system) / 1000 / passedMs };
 }

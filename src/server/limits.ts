@@ -12,13 +12,18 @@ export const PERCENTILES_KEPT = 256;
 /** Nesting of a body that is looked at any closer than JSON.parse does: nothing asked for needs more than 2. Past it 400. */
 export const JSON_DEPTH_MAX = 32;
 
-/** Answers that are written together, and how long the first may wait for the last, ms: what it waits is less than it wins. */
+/** Answers that are written together, and how long the first may wait for the last, ms: it waits less than all of them win. */
 export const OUTBOX_ANSWERS_MAX = 32;
 export const OUTBOX_MS_MAX = 1;
 
-/** A turn of the event loop that ends so long after its newest answer did other work, ms: so many answers are then written at once. */
-export const OUTBOX_LATE_MS = 0.5;
-export const OUTBOX_SKIPS = 256;
+/** A turn of the event loop that ends so long after its newest answer did other work, ms (a slice of ingest or of a commit). */
+export const OUTBOX_LATE_MS = 1;
+
+/** Turns in a row with one answer each, after which nothing is expected to be won. */
+export const OUTBOX_LONE_TURNS_MAX = 4;
+
+/** After one of these so many answers are written at once; then it is tried again. */
+export const OUTBOX_SKIPS = 64;
 
 /** Body of readings, bytes: four records of the largest size. Past it 413. */
 export const READINGS_BODY_BYTES_MAX = 4_194_304;

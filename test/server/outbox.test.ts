@@ -1,7 +1,13 @@
 /** Answers of one turn go out together, in order, and never wait for other work twice. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OUTBOX_ANSWERS_MAX, OUTBOX_LATE_MS, OUTBOX_MS_MAX, OUTBOX_SKIPS } from "../../src/server/limits.ts";
+import {
+  OUTBOX_ANSWERS_MAX,
+  OUTBOX_LATE_MS,
+  OUTBOX_LONE_TURNS_MAX,
+  OUTBOX_MS_MAX,
+  OUTBOX_SKIPS,
+} from "../../src/server/limits.ts";
 import { Outbox } from "../../src/server/outbox.ts";
 
 /** An outbox whose time passes by `work` alone, and what it has written. */
@@ -61,6 +67,28 @@ test("after a turn with other work in it, answers go at once for a while", async
   assert.equal(written.length, 1 + OUTBOX_SKIPS);
   await turn();
   assert.equal(written.at(-1), "together again");
+});
+
+test("who asks one thing at a time is answered at once, until there are others", async () => {
+  const { put, written } = open();
+  const lone = async (): Promise<boolean> => {
+    const before = written.length;
+    put("lone");
+    const atOnce = written.length > before;
+    await turn();
+    return atOnce;
+  };
+  for (let i = 0; i < OUTBOX_LONE_TURNS_MAX; i++) assert.equal(await lone(), false);
+  for (let i = 0; i < OUTBOX_SKIPS; i++) assert.equal(await lone(), true);
+  assert.equal(await lone(), false);
+  for (let i = 0; i < OUTBOX_SKIPS; i++) assert.equal(await lone(), true);
+  for (let i = 0; i < 3; i++) {
+    put("two", "at a time");
+    assert.equal(written.at(-1), i === 0 ? "lone" : "at a time");
+    await turn();
+    assert.equal(written.at(-1), "at a time");
+  }
+  assert.equal(await lone(), false);
 });
 
 test("an end that makes another answer leaves none behind", async () => {

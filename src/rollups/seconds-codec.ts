@@ -15,11 +15,14 @@ const READINGS = 0x13;
 
 const BITMAP_BYTES = SECONDS_PER_PAGE / 8;
 
-/** Flags: no second is empty; counts, milliseconds or late bits follow. */
+/** Flags: no second is empty; counts, milliseconds or late bits follow; few seconds are occupied, and listed. */
 const FULL = 1;
 const COUNTS = 2;
 const MS = 4;
 const LATE = 8;
+const SPARSE = 16;
+/** So many seconds, each at most two bytes after the one before, take less than the bitmap. */
+const SPARSE_SECONDS_MAX = 36;
 /** In the counts, a heavy second. */
 const HEAVY_COUNT = 255;
 
@@ -38,14 +41,16 @@ const starts = new Float64Array(SECONDS_PER_PAGE);
 /** Canonical, but for which of several equal readings of one millisecond came late. */
 export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   const n = page.head === null ? gatherSingles(page) : gatherLists(page);
-  const full = page.head === null ? n === SECONDS_PER_PAGE : counts.every((count) => count !== 0);
+  const occupied = page.head === null ? n : countOccupied();
+  const place = occupied === SECONDS_PER_PAGE ? FULL : occupied <= SPARSE_SECONDS_MAX ? SPARSE : 0;
   const hasMs = (page.head !== null || page.ms !== null) && isAnySet(ms, n);
   const hasLate = (page.head !== null || page.late !== null) && isAnySet(late, n);
   out.reset();
   body.reset();
   out.u8(READINGS);
-  out.u8((full ? FULL : 0) | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
-  if (!full) writeBitmap(out, counts, SECONDS_PER_PAGE);
+  out.u8(place | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
+  if (place === SPARSE) writeSeconds(occupied);
+  else if (place === 0) writeBitmap(out, counts, SECONDS_PER_PAGE);
   if (page.head !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) out.u8(counts[i]);
   packColumn(values, n, out, body);
   if (hasMs) {
@@ -56,6 +61,23 @@ export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   if (hasLate) writeBitmap(out, late, n);
   if (page.heavy !== null) writeBuckets(out, page.heavy, order, starts, orderHeavy(page));
   return sealed();
+}
+
+function countOccupied(): number {
+  let occupied = 0;
+  for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) occupied++;
+  return occupied;
+}
+
+/** How many seconds are occupied, then each as the distance from the one before. */
+function writeSeconds(occupied: number): void {
+  out.varint(occupied);
+  let previous = 0;
+  for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+    if (counts[i] === 0) continue;
+    out.varint(i - previous);
+    previous = i;
+  }
 }
 
 function orderHeavy(page: SecondsPage): number {
@@ -122,6 +144,8 @@ export class EncodedSeconds {
   #start = 0;
   #flags = 0;
   #bitmap: Uint8Array = new Uint8Array(0);
+  /** The bitmap of a page that lists its seconds. */
+  readonly #listed = new Uint8Array(BITMAP_BYTES);
   #counts: Uint8Array = new Uint8Array(0);
   #lateAt = 0;
   /** What `#find` found: rows of listed readings, their first and last second, and the same of heavy seconds. */
@@ -150,9 +174,7 @@ export class EncodedSeconds {
   #open(from: ByteReader): void {
     if (from.u8() !== READINGS) throw new RangeError("unknown layout");
     this.#flags = from.u8();
-    const full = (this.#flags & FULL) !== 0;
-    if (!full) this.#bitmap = from.raw(BITMAP_BYTES);
-    const occupied = full ? SECONDS_PER_PAGE : countBits(this.#bitmap, 0, SECONDS_PER_PAGE);
+    const occupied = this.#readOccupied(from);
     let n = occupied;
     let heavy = 0;
     if ((this.#flags & COUNTS) !== 0) {
@@ -170,6 +192,23 @@ export class EncodedSeconds {
     this.#lateAt = from.position;
     if ((this.#flags & LATE) !== 0) from.raw((n + 7) >> 3);
     if (heavy > 0) this.#heavy.open(from, heavy);
+  }
+
+  /** @returns how many seconds are occupied */
+  #readOccupied(from: ByteReader): number {
+    if ((this.#flags & FULL) !== 0) return SECONDS_PER_PAGE;
+    if ((this.#flags & SPARSE) === 0) {
+      this.#bitmap = from.raw(BITMAP_BYTES);
+      return countBits(this.#bitmap, 0, SECONDS_PER_PAGE);
+    }
+    const occupied = from.varint();
+    this.#bitmap = this.#listed.fill(0);
+    let second = 0;
+    for (let i = 0; i < occupied; i++) {
+      second += from.varint();
+      this.#listed[second >> 3] |= 1 << (second & 7);
+    }
+    return occupied;
   }
 
   #isOccupied(second: number): boolean {

@@ -8,12 +8,17 @@ import { test } from "node:test";
 import { ByteReader, ByteWriter } from "../../src/core/bytes.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
-import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { Aggregate, ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { findMetric, METRICS } from "../../src/metrics/registry.ts";
 import { countBits, firstBit, hasBit, lastBit, writeBitmap } from "../../src/rollups/bitmap.ts";
+import { BucketPage } from "../../src/rollups/bucket-page.ts";
+import { EncodedBuckets, encodeBuckets } from "../../src/rollups/buckets-codec.ts";
 import { Database } from "../../src/rollups/database.ts";
 import { History } from "../../src/rollups/history.ts";
-import { levelOf } from "../../src/rollups/levels.ts";
+import { levelOf, pageKey, STEP_SECONDS } from "../../src/rollups/levels.ts";
 import { PackedColumn, packColumn } from "../../src/rollups/packed-column.ts";
+import { EncodedSeconds, encodeSeconds } from "../../src/rollups/seconds-codec.ts";
+import { SecondsPage } from "../../src/rollups/seconds-page.ts";
 
 function pack(values: readonly number[]): { column: PackedColumn; bytes: number } {
   const out = new ByteWriter();
@@ -142,3 +147,116 @@ test("a history of another version is refused", () => {
     rmSync(directory, { recursive: true });
   }
 });
+
+type Readable = Pick<SecondsPage, "mergeInto" | "mergeValues">;
+
+/** Every metric of some buckets, and what metrics do not tell. */
+function answers(page: Readable, from: number, to: number): (number | null)[] {
+  const aggregate = new Aggregate(ALL_NEEDS);
+  page.mergeInto(aggregate, from, to, true);
+  if (aggregate.distribution !== null) page.mergeValues(aggregate.distribution, from, to);
+  const { late, firstTime, lastTime } = aggregate;
+  const metrics = [...METRICS, findMetric("p90")].map((metric) => metric?.read(aggregate, 1) ?? null);
+  return [...metrics, late, firstTime, lastTime, aggregate.distribution?.count ?? 0];
+}
+
+const RANGES = 24;
+
+/** Any range of buckets says the same, read in place, open, and open again after that. */
+function sameAnswers(random: Random, size: number, pages: readonly Readable[], note: string): void {
+  for (let n = 0; n < RANGES; n++) {
+    const from = random.integer(0, size - 1);
+    const to = random.integer(from + 1, n % 2 === 0 ? size : Math.min(size, from + 5));
+    const [expected, ...others] = pages.map((page) => answers(page, from, to));
+    for (const other of others) assert.deepEqual(other, expected, `${note} [${from}, ${to})`);
+  }
+}
+
+const MAKE_VALUE: Record<string, (random: Random) => number> = {
+  constant: () => 7,
+  integers: (random) => random.integer(-50, 1200),
+  decimals: (random) => random.integer(-2000, 4000) / 100,
+  wide: (random) => (random.next() - 0.5) * 2 ** random.integer(-120, 120),
+};
+
+for (const [kind, value] of Object.entries(MAKE_VALUE)) {
+  test(`a page of seconds says the same in place and open: ${kind}`, () => {
+    const random = new Random(11);
+    const key = pageKey(5, 0, 2_750_000);
+    for (const [name, seconds, most, whole] of [
+      ["sparse", 20, 1, true],
+      ["some", 300, 1, false],
+      ["full", 600, 1, true],
+      ["lists", 200, 5, false],
+      ["full lists", 600, 3, false],
+      ["heavy", 30, 60, false],
+      ["full and heavy", 600, 40, false],
+    ] as const) {
+      if (kind === "wide" && seconds * most > 2000) continue; // exact sums of such numbers are slow
+      const page = new SecondsPage(2_750_000 * 600);
+      const at = Array.from({ length: 600 }, (_, i) => i);
+      for (let i = 599; i > 0; i--) {
+        const j = random.integer(0, i);
+        [at[i], at[j]] = [at[j], at[i]];
+      }
+      for (const second of at.slice(0, seconds)) {
+        const count = random.integer(1, most);
+        const time = Float64Array.from({ length: count }, () => {
+          return (2_750_000 * 600 + second) * 1000 + (whole ? 250 : random.integer(0, 999));
+        });
+        const late = Uint8Array.from({ length: count }, () => (name === "full" ? 0 : random.integer(0, 1)));
+        page.foldRows(
+          time,
+          Float64Array.from({ length: count }, () => value(random)),
+          late,
+          0,
+          count,
+        );
+      }
+      const bytes = encodeSeconds(page).slice();
+      const encoded = new EncodedSeconds().open(key, bytes);
+      const again = encoded.decode();
+      assert.equal(again.count, page.count, name);
+      assert.deepEqual(encodeSeconds(again).slice(), bytes, name);
+      sameAnswers(random, 600, [page, encoded, again], name);
+    }
+  });
+
+  test(`a page of buckets says the same in place and open: ${kind}`, () => {
+    const random = new Random(12);
+    for (const [level, used] of [
+      [1, 60],
+      [1, 7],
+      [2, 24],
+      [3, 20],
+      [4, 1],
+      [5, 100],
+    ] as const) {
+      const number = 300_000 >> (3 * level);
+      const key = pageKey(5, level, number);
+      const page = new BucketPage([0, 60, 24, 32, 32, 128][level]);
+      const step = STEP_SECONDS[level] * 1000;
+      for (let n = 0; n < used; n++) {
+        const bucket = random.integer(0, page.size - 1);
+        const aggregate = new Aggregate({ sums: true, quantiles: false });
+        const start = (number * page.size + bucket) * step;
+        for (let i = random.integer(1, 30); i > 0; i--) {
+          const reading = value(random);
+          aggregate.addValues(Float64Array.of(reading), 1, true);
+          const time = start + random.integer(0, step - 1);
+          aggregate.edge(time, reading, time, reading);
+          if (level > 1 || bucket % 3 === 0) page.valuesOf(bucket).add(reading, random.integer(1, 300));
+        }
+        aggregate.seconds = random.integer(1, aggregate.count);
+        aggregate.late = random.integer(0, 3);
+        page.set(bucket, aggregate);
+      }
+      const bytes = encodeBuckets(key, page).slice();
+      const encoded = new EncodedBuckets().open(key, bytes);
+      const again = encoded.decode();
+      assert.deepEqual(encodeBuckets(key, again).slice(), bytes);
+      sameAnswers(random, page.size, [page, encoded, again], `level ${level}`);
+      for (let i = 0; i < page.size; i++) assert.equal(encoded.isDerived(i), page.isDerived(i));
+    }
+  });
+}

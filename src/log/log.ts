@@ -51,7 +51,7 @@ export interface Fetched {
   /**
    * Fills `into` with the next batch; rows before the position asked for are left out already.
    * May yield `count` 0 with a larger `nextOffset` (control batches, aborted transactions, compaction).
-   * @returns false when this read is used up
+   * @returns false when this read is used up; what `into` pointed to may be used again then
    * @throws TidemarkError "log-corrupt", naming topic, partition and offset, when a checksum fails
    */
   next(into: Records): boolean;

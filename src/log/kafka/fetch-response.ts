@@ -2,6 +2,7 @@
 import type { Reader } from "@platformatic/kafka";
 import { messageOf } from "../../core/errors.ts";
 import { type AbortedTransaction, type FetchedPartition, Unreadable } from "./cluster.ts";
+import { lendBytes } from "./fetch-buffers.ts";
 
 export interface FetchResponse {
   readonly errorCode: number;
@@ -56,11 +57,26 @@ function readPartition(reader: Reader, topicId: string): FetchedPartition {
   const aborted = readAborted(reader);
   reader.skip(4);
   const length = reader.readUnsignedVarInt() - 1;
-  // One slice over the chunks as they came from the socket: one copy at most.
   if (length > reader.remaining) throw new RangeError(`${length} bytes of records where ${reader.remaining} are left`);
-  const records = length > 0 ? reader.buffer.slice(reader.position, reader.position + length) : null;
+  const records = length > 0 ? joined(reader.buffer.buffers, reader.position, length) : null;
   if (length > 0) reader.skip(length);
   return { topicId, partition, errorCode, lastStableOffset, divergedAt: readDivergence(reader), aborted, records };
+}
+
+/** `length` bytes from `position` on of the chunks as they came from the socket: one copy at most. */
+function joined(chunks: readonly Uint8Array[], position: number, length: number): Uint8Array {
+  let skip = position;
+  let i = 0;
+  while (skip >= chunks[i].length) skip -= chunks[i++].length;
+  if (skip + length <= chunks[i].length) return chunks[i].subarray(skip, skip + length);
+  const bytes = lendBytes(length);
+  for (let at = 0; at < length; i++) {
+    const part = chunks[i].subarray(skip, skip + length - at);
+    bytes.set(part, at);
+    at += part.length;
+    skip = 0;
+  }
+  return bytes;
 }
 
 function readAborted(reader: Reader): AbortedTransaction[] | null {

@@ -16,6 +16,7 @@ import {
 } from "../record-batch.ts";
 import { int32, int64 } from "../varint.ts";
 import type { AbortedTransaction } from "./cluster.ts";
+import { giveBack } from "./fetch-buffers.ts";
 import { LibraryBatches, LibraryFetched } from "./library-batches.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -109,7 +110,9 @@ class GapFetched implements OwnFetched {
   }
 }
 
-/** Cursor over a record set. */
+const NO_BYTES = new Uint8Array(0);
+
+/** Cursor over a record set; its memory goes back when it is used up. */
 class BytesFetched implements OwnFetched {
   readonly topic: string;
   readonly partition: number;
@@ -117,7 +120,7 @@ class BytesFetched implements OwnFetched {
   readonly gap: Gap | null;
   readonly onTaken: () => void;
   readonly #from: number;
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   readonly #header = new BatchHeader();
   readonly #transactions: Transactions;
   readonly #onUnreadable: (why: string) => void;
@@ -151,7 +154,11 @@ class BytesFetched implements OwnFetched {
     const bytes = this.#bytes;
     const where = `"${this.topic}" partition ${this.partition}`;
     const start = this.#position;
-    if (!readBatchHeader(bytes, start, bytes.length, header, where)) return false;
+    if (!readBatchHeader(bytes, start, bytes.length, header, where)) {
+      this.#bytes = NO_BYTES;
+      giveBack(bytes);
+      return false;
+    }
     this.#position = header.end;
     this.#transactions.moveTo(header.nextOffset);
     try {

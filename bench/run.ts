@@ -4,7 +4,7 @@
  * rows that were not asked for stay there as they were.
  */
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../src/core/clock.ts";
@@ -53,6 +53,8 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
+// As the command line does (src/main.ts), for every process that the bench starts: modules are stripped and compiled once.
+process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
 const machine = describeMachine();
 for (const [name, value] of machine.rows) console.log(`${name}: ${value}`);
 const bench = new Bench({

@@ -15,8 +15,9 @@ import { build } from "./window.ts";
 
 const OURS = join(import.meta.dirname, "..", "ours");
 
-/** So much more after the last doubling of the history still counts as flat: garbage comes and goes. */
+/** So much more after ten times the history still counts as flat: garbage comes and goes. */
 const FLAT = 1.15;
+const GOAL_DEVICES = 100_000;
 
 /** Resident set of a process, MB: now and at its largest (NaN where the system does not tell). */
 function residentMb(pid: number): { now: number; peak: number } {
@@ -89,11 +90,11 @@ async function year(bench: Bench): Promise<{ table: Table; goal: Goal }> {
 
 async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
   const tables: Table[] = [];
-  let flat = true;
+  const growing: number[] = [];
   let largest = 0;
   const measured: string[] = [];
   for (const [count, first] of [
-    [100_000, bench.size(500_000, 2e6)],
+    [GOAL_DEVICES, bench.size(500_000, 2e6)],
     [1000, bench.size(1e6, 3e6)],
   ] as const) {
     const stages = [first, first * 5, first * 10];
@@ -115,7 +116,7 @@ async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
         remark: `largest ${figure(found[`peak ${i}`] / 1e6)} MB; ${figure(rate)} M readings/s since the line above; ${figure(found[`bytes ${i}`] / counted)} B of history a reading; ${figure(found[`written ${i}`] / found[`payload ${i}`])} bytes committed a byte received`,
       };
     });
-    if (found["rss 2"] > found["rss 1"] * FLAT) flat = false;
+    if (found["rss 2"] > found["rss 0"] * FLAT) growing.push(count);
     const resident = stages.map((_, i) => figure(found[`rss ${i}`] / 1e6));
     measured.push(`${count.toLocaleString("en-US")} devices: ${resident.join(" → ")} MB`);
     largest = Math.max(largest, ...stages.map((_, i) => found[`peak ${i}`] / 1e6));
@@ -135,7 +136,8 @@ async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
     aim: "< 300 MB RSS",
     measured: `${measured.join("; ")} (after a tenth, a half and all of it)`,
     toAim: largest / 300,
-    met: flat,
+    // The goal is about 100,000 devices; fewer are shown beside it.
+    met: !growing.includes(GOAL_DEVICES),
   };
   return { tables, goal };
 }

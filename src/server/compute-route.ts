@@ -1,6 +1,6 @@
 /**
- * `POST /compute/metrics`: the question that tidemark is there for. It is answered without the framework, which would cost as much
- * again as the answer; the framework's route (for other spellings of the path, and a query) leads to the same place.
+ * `POST /compute/metrics`: the question that tidemark is there for. It is answered without the framework, which would cost more than
+ * reading the question does; the framework's route (for other spellings of the path, and a query) leads to the same place.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";

@@ -5,7 +5,7 @@
 
 DATA ?= ./data
 NODE = scripts/node
-TIDEMARK = $(NODE) src/main.ts
+TIDEMARK = $(NODE) bin/tidemark.js
 
 FLAGS = --data "$(DATA)" \
   $(if $(LOG),--log "$(LOG)") \

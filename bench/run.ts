@@ -53,7 +53,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-// As the command line does (src/main.ts), for every process that the bench starts: modules are stripped and compiled once.
+// As the command line does (bin/tidemark.js), for every process that the bench starts: modules are stripped and compiled once.
 process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
 const machine = describeMachine();
 for (const [name, value] of machine.rows) console.log(`${name}: ${value}`);

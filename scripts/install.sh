@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what package-lock.json says, when that changed since the last time, and checks that Node 24 came with it.
+# Installs what package-lock.json says, when that changed since the last time, and checks that Node 24 came with it. Then compiles what changed.
 set -eu
 cd "$(dirname -- "$0")/.."
 stamp=node_modules/.tidemark-package-lock.json
@@ -19,7 +19,15 @@ TEXT
   return 1
 }
 
+# So that also the first start is quick; what is missing is compiled by whoever needs it.
+compile() {
+  compiled=node_modules/.cache/tidemark/.compiled
+  [ -f "$compiled" ] && [ -z "$(find src bin scripts/compile.js package-lock.json -newer "$compiled" -print)" ] && return
+  if scripts/node scripts/compile.js; then touch "$compiled"; fi
+}
+
 if [ -f "$stamp" ] && cmp -s package-lock.json "$stamp" && [ -x "$node" ]; then
+  compile
   exit 0
 fi
 # What somebody installed by hand (npm ci) is taken as it is: npm writes this file last.
@@ -27,6 +35,7 @@ hidden=node_modules/.package-lock.json
 if [ ! -f "$stamp" ] && [ -f "$hidden" ] && [ ! "$hidden" -ot package-lock.json ] && [ -x "$node" ]; then
   check_node
   cp package-lock.json "$stamp"
+  compile
   exit 0
 fi
 
@@ -47,3 +56,4 @@ if ! check_node; then
   scripts/node -v >/dev/null 2>&1 || exit 1
 fi
 cp package-lock.json "$stamp"
+compile

@@ -1,15 +1,10 @@
-#!/usr/bin/env node
-/** The command line: argv → one command. Operating errors end in one clear line, our own bugs with their stack. */
+/** The command line (started by bin/tidemark.js): argv → one command. Operating errors end in one clear line, our own bugs with their stack. */
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
 import { keepLogSmall } from "./commands/bounded-log.ts";
 import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config.ts";
 import { systemClock } from "./core/clock.ts";
 import { type ErrorCode, TidemarkError } from "./core/errors.ts";
 import { formatSecond } from "./core/time.ts";
-
-// Commands are loaded below: with the cache a second start neither strips nor compiles them, and is 47 MB smaller.
-enableCompileCache();
 
 /** Asked for something that there is not. */
 const EXIT_USAGE = 2;

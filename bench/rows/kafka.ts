@@ -1,5 +1,6 @@
 /** Row `kafka`: bare integers, from a Kafka topic to a history that answers, beside four other consumers that only count or sum. */
 import { join } from "node:path";
+import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
 import { type Filled, fillIntegers } from "../data/topics.ts";
 import type { Bench, Row } from "../harness/bench.ts";
 import { childTimes, type Lap, node, run, runForFlow, runForLap } from "../harness/child.ts";
@@ -18,7 +19,7 @@ const PLATFORMATIC_STREAM = "@platformatic/kafka stream";
 
 /** Tidemark on a topic. */
 export function ours(task: Omit<KafkaTask, "secondsMax">): Promise<Lap> {
-  return runForLap(node(OURS_KAFKA, { ...task, secondsMax: SECONDS_MAX } satisfies KafkaTask));
+  return runForLap(node(OURS_KAFKA, { ...task, secondsMax: SECONDS_MAX } satisfies KafkaTask, SERVER_FLAGS));
 }
 
 /** Tidemark's own line: its rate from the first batch it took in, as the other consumers' clocks start when the first record comes. */

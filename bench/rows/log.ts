@@ -1,5 +1,6 @@
 /** Row `log`: durable appends to the embedded log until they can be asked for, beside inserts into PostgreSQL and what the disk itself can sync. */
 import { join } from "node:path";
+import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
 import type { Bench, Row } from "../harness/bench.ts";
 import { type Lap, node, runForLap } from "../harness/child.ts";
 import { syncTimes } from "../harness/disk-sync.ts";
@@ -44,7 +45,7 @@ export const log: Row = {
     const all = cases(bench);
     const contestants: Contestant<Lap>[] = all.map(({ name, ...task }) => ({
       name,
-      run: () => runForLap(node(OURS, task)),
+      run: () => runForLap(node(OURS, task, SERVER_FLAGS)),
     }));
     const laps = await bench.laps(contestants, bench.rounds(2, 3));
     const sync = syncTimes(bench.directory, SYNCS);

@@ -1,6 +1,7 @@
 /** Row `memory`: resident memory with a year of history under load, and with many devices as their history grows tenfold. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
 import { DAY_SECONDS } from "../data/series.ts";
 import { SENSORS } from "../data/windows.ts";
 import type { Bench, Row } from "../harness/bench.ts";
@@ -100,7 +101,7 @@ async function devices(bench: Bench): Promise<{ tables: Table[]; goal: Goal }> {
     const stages = [first, first * 5, first * 10];
     bench.say(`${count} devices, up to ${figure(stages[2])} readings`);
     const task: DevicesTask = { devices: count, stages, lost: 0.01 };
-    const found = await runForNumbers(node(join(OURS, "devices.ts"), task));
+    const found = await runForNumbers(node(join(OURS, "devices.ts"), task, SERVER_FLAGS));
     const lines = stages.map((stage, i) => {
       const before =
         i === 0

@@ -9,7 +9,7 @@ import { freePort } from "../harness/server.ts";
 import { median } from "../harness/statistics.ts";
 import { figure } from "../report/results.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "src", "main.ts");
+const PROGRAM = join(import.meta.dirname, "..", "..", "bin", "tidemark.js");
 const READY_MS_MAX = 60_000;
 
 /** Follows the stream until a sensor has a reading. @returns the time it was seen, ms of the monotonic clock; null when the server is not there yet */
@@ -34,7 +34,7 @@ async function lap(data: string): Promise<number> {
   const port = await freePort();
   const flags = ["--data", data, "--port", String(port), "--host", "127.0.0.1"];
   const start = performance.now();
-  const started = runProgram({ command: process.execPath, args: [MAIN, "start", ...flags], secondsMax: 90 });
+  const started = runProgram({ command: process.execPath, args: [PROGRAM, "start", ...flags], secondsMax: 90 });
   started.catch(() => {});
   try {
     for (;;) {
@@ -45,7 +45,7 @@ async function lap(data: string): Promise<number> {
     }
   } finally {
     await started.catch(() => {});
-    await runProgram({ command: process.execPath, args: [MAIN, "stop", "--data", data], secondsMax: 90 });
+    await runProgram({ command: process.execPath, args: [PROGRAM, "stop", "--data", data], secondsMax: 90 });
   }
 }
 

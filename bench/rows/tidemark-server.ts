@@ -1,10 +1,10 @@
-/** Starts tidemark's server for a row, on a core of its own where asked. */
+/** Starts tidemark's server for a row as its users do, on a core of its own where asked. */
 import { join } from "node:path";
 import { SENSORS } from "../data/windows.ts";
-import { node } from "../harness/child.ts";
 import { output } from "../harness/install.ts";
 import { Server } from "../harness/server.ts";
-import type { ServeTask } from "../ours/serve.ts";
+
+const PROGRAM = join(import.meta.dirname, "..", "..", "bin", "tidemark.js");
 
 /** `taskset -c CORE` before a command, where the system has it. */
 export function pinned(
@@ -29,10 +29,14 @@ export async function startTidemark(
   options: TidemarkOptions,
 ): Promise<{ port: number; pid: number; stop(): Promise<void> }> {
   const { data, log, sensors = SENSORS, core = null } = options;
-  const target: ServeTask["log"] =
-    log === "local" ? { kind: "local" } : { kind: "kafka", brokers: [log], tls: false, sasl: null };
-  const { command, args } = node(join(import.meta.dirname, "..", "ours", "serve.ts"), { data, log: target, sensors });
-  const server = new Server(pinned(core, command, args));
-  const port = Number((await server.line(/listens at (\d+)/))[1]);
+  const flags = {
+    "--data": data,
+    "--log": log === "local" ? log : `kafka://${log}`,
+    "--sensors": sensors.join(","),
+    ...{ "--host": "127.0.0.1", "--port": "0", "--timezone": "UTC" },
+  };
+  const args = [PROGRAM, "serve", ...Object.entries(flags).flat()];
+  const server = new Server(pinned(core, process.execPath, args));
+  const port = Number((await server.line(/listening on http:\S+:(\d+)/))[1]);
   return { port, pid: server.pid, stop: () => server.stop() };
 }

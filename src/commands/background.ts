@@ -18,6 +18,7 @@ import {
   withRunLock,
   writeRecord,
 } from "./run-files.ts";
+import { SERVER_FLAGS } from "./server-flags.ts";
 import { shownSettings } from "./settings-shown.ts";
 
 /** A server that replays a long log answers before it is through; a Kafka that just starts takes half a minute. */
@@ -31,7 +32,7 @@ const SERVER_END_MS_MAX = 60_000;
 /** Of a log, what is shown when its process ended. */
 const LOG_CHARACTERS_SHOWN = 2000;
 
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../bin/tidemark.js", import.meta.url));
 
 /** What runs now, and what of it was started by this call. */
 export interface Started {
@@ -122,7 +123,7 @@ function launch(data: string, name: string, args: readonly string[], environment
   rotate(logFile);
   const descriptor = openSync(logFile, "a", 0o600);
   try {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [...(name === SERVER ? SERVER_FLAGS : []), PROGRAM, ...args], {
       detached: true,
       stdio: ["ignore", descriptor, descriptor],
       env: environment,

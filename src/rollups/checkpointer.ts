@@ -1,6 +1,7 @@
 /** Asks the checkpoint worker to sync the history; tells when a commit is known to be on disk. */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { threadEnvironment } from "../core/compiled-code.ts";
 import type { CheckpointReply } from "./checkpoint-worker.ts";
 
 export class Checkpointer {
@@ -11,7 +12,10 @@ export class Checkpointer {
   error: string | null = null;
 
   constructor(file: string) {
-    this.#worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), { workerData: file });
+    this.#worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), {
+      workerData: file,
+      env: threadEnvironment(),
+    });
     this.#worker.unref();
   }
 

@@ -13,8 +13,8 @@ export const HISTORY_VERSION = 2;
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;
-/** SQLite's own cache, KiB; decoded pages have a cache of their own above it. */
-const CACHE_KIB = 8192;
+/** SQLite's own cache, KiB: inner nodes. Pages have a cache of their own above it, and the system's below; 8 MB here made no look-up cheaper. */
+const CACHE_KIB = 2048;
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
@@ -60,7 +60,7 @@ export class Database {
       mkdirSync(directory, { recursive: true });
       const db = new DatabaseSync(file);
       db.exec(
-        `PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB};
+        `PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB}; PRAGMA cache_spill=OFF;
          PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000;`,
       );
       const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);

@@ -138,7 +138,7 @@ describe("watch", () => {
     await watching.until(/^\S+Z a count=[1-9]\d* mean=\d.* duplicates=0 quarantined=0 rejected=0\n/m);
     watching.kill("SIGINT");
     assert.deepEqual(await watching.ended.then(({ code, stderr }) => [code, stderr]), [0, ""]);
-    const piped = launch("sh", ["-c", `${process.execPath} src/main.ts watch --data ${data.path} | head -n 1`], {
+    const piped = launch("sh", ["-c", `${process.execPath} bin/tidemark.js watch --data ${data.path} | head -n 1`], {
       cwd: ROOT,
     });
     assert.deepEqual(await piped.ended.then(({ code, stderr }) => [code, stderr]), [0, ""]);
@@ -151,7 +151,7 @@ describe("run", { skip: skipWithoutTerminal() }, () => {
     const data = dataDirectory();
     const port = await freePort();
     const terminal = inTerminal(
-      `${process.execPath} src/main.ts run --data ${data.path} --port ${port}; echo "exit=$?"`,
+      `${process.execPath} bin/tidemark.js run --data ${data.path} --port ${port}; echo "exit=$?"`,
       ROOT,
     );
     await terminal.until(/temperature +[1-9]\d* +\d+\.\d{3} /);
@@ -171,7 +171,7 @@ describe("run", { skip: skipWithoutTerminal() }, () => {
   test("a server that ends by itself ends all, and is told", async () => {
     const data = dataDirectory();
     const terminal = inTerminal(
-      `${process.execPath} src/main.ts run --data ${data.path} --port ${await freePort()}; echo "exit=$?"`,
+      `${process.execPath} bin/tidemark.js run --data ${data.path} --port ${await freePort()}; echo "exit=$?"`,
       ROOT,
     );
     await terminal.until(/q or Ctrl-C/);

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { after } from "node:test";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
-const MAIN = join(ROOT, "src/main.ts");
+const PROGRAM = join(ROOT, "bin/tidemark.js");
 
 /** No step of a test takes so long, also on a machine that has much else to do. */
 const STEP_MS_MAX = 120_000;
@@ -111,7 +111,7 @@ function follow(child: ChildProcess, name: string): Running {
 
 /** `tidemark ARGS`, running. */
 export function tidemark(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  return launch(process.execPath, [MAIN, ...args], { env });
+  return launch(process.execPath, [PROGRAM, ...args], { env });
 }
 
 /** `tidemark ARGS` to its end. */

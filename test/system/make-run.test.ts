@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { eventually, freePort, inTerminal, launch, ROOT, skipWithoutTerminal } from "./cli.ts";
 
-const TREE = ["Makefile", "package.json", "package-lock.json", ".npmrc", "scripts", "src"] as const;
+const TREE = ["Makefile", "package.json", "package-lock.json", ".npmrc", "bin", "scripts", "src"] as const;
 
 /** A tree of its own, so that no test touches the dependencies or data of whoever runs it. */
 function checkout(dependencies: boolean): string {

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../core/clock.ts";
+import { threadEnvironment } from "../../core/compiled-code.ts";
 import { assert, messageOf, TidemarkError } from "../../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
@@ -98,7 +99,10 @@ class EmbeddedLog implements Log, ReaderSource {
     this.#retentionBytes = retentionBytes;
     this.#clock = clock;
     const workerData: WriterSettings = { path, retentionBytes };
-    this.#worker = new Worker(new URL("./writer-thread.ts", import.meta.url), { workerData });
+    this.#worker = new Worker(new URL("./writer-thread.ts", import.meta.url), {
+      workerData,
+      env: threadEnvironment(),
+    });
     this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
     const ended = (error: unknown) =>
       this.#break(new TidemarkError("log-sync-failed", `Cannot write ${path}: ${messageOf(error)}`, error));

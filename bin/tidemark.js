@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The command `tidemark`: src/main.ts, with the code that was compiled before; and a server with the heap of a server. */
+import { openCompiledCode } from "./compiled-code.js";
+
+openCompiledCode();
+
+if (process.argv[2] === "serve") {
+  const { missingServerFlags } = await import("../src/commands/server-flags.ts");
+  const { execPath, execArgv, argv, env } = process;
+  const missing = missingServerFlags(execArgv);
+  // The same process goes on with them, 30 ms later. Windows has no execve, and does without.
+  if (missing.length > 0 && process.execve !== undefined) {
+    process.execve(execPath, [execPath, ...missing, ...execArgv, ...argv.slice(1)], env);
+  }
+}
+
+await import("../src/main.ts");

@@ -1,15 +1,11 @@
 /** Histories made without a log: records go the pipeline's own way (decode, identity, clocks, fold, commit), only faster than a log brings them. */
 
 import { systemClock } from "../../src/core/clock.ts";
-import { COMMIT_READINGS } from "../../src/core/limits.ts";
 import { Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { type PartitionState, type SensorState, State } from "../../src/pipeline/state.ts";
 import { Database } from "../../src/rollups/database.ts";
-
-/** As the pipeline commits (pipeline.ts). */
-export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface Written {
   readonly seconds: number;
@@ -55,14 +51,13 @@ export class HistoryBuilder {
     const start = performance.now();
     this.#ingest.take(this.#records, sensor, partition);
     partition.next = this.#records.nextOffset;
-    if (this.#ingest.waiting >= COMMIT_READINGS || this.state.waitingBytes >= WAITING_BYTES_MAX) await this.#commit();
+    if (this.state.isFull) await this.#commit();
     this.#ms += performance.now() - start;
     this.#cpuMicros += sum(process.cpuUsage(cpu));
   }
 
   async #commit(): Promise<void> {
     await this.state.commit();
-    this.#ingest.waiting = 0;
     // In the product a worker thread does this.
     this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
   }

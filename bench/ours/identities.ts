@@ -8,12 +8,10 @@ import { join } from "node:path";
 import { COMMIT_READINGS } from "../../src/core/limits.ts";
 import { Random } from "../../src/core/random.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, Readings } from "../../src/core/readings.ts";
-import { PENDING_IDS_MAX } from "../../src/pipeline/explicit-ids.ts";
 import { Identity, NEW } from "../../src/pipeline/identity.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { ValueMemory } from "../../src/pipeline/value-memory.ts";
 import { Database } from "../../src/rollups/database.ts";
-import { WAITING_BYTES_MAX } from "../data/history.ts";
 import { START_SECOND } from "../data/series.ts";
 import { argument } from "../harness/lap.ts";
 
@@ -94,13 +92,7 @@ async function take(from: number, to: number): Promise<void> {
     devices.touch(slot);
   }
   uncommitted += to - from;
-  if (
-    uncommitted >= COMMIT_READINGS ||
-    state.waitingBytes >= WAITING_BYTES_MAX ||
-    state.ids.pending >= PENDING_IDS_MAX
-  ) {
-    await commit();
-  }
+  if (uncommitted >= COMMIT_READINGS || state.isFull) await commit();
   const { user, system } = process.cpuUsage(before);
   cpuMicros += user + system;
 }

@@ -17,7 +17,6 @@ import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { ValueMemory } from "../../src/pipeline/value-memory.ts";
 import { Database } from "../../src/rollups/database.ts";
-import { WAITING_BYTES_MAX } from "../data/history.ts";
 import { JsonStream } from "../data/json-stream.ts";
 import { Series, START_SECOND } from "../data/series.ts";
 import { argument } from "../harness/lap.ts";
@@ -202,7 +201,7 @@ try {
     take(lap);
     partition.next = (lap + 1) * LAP_READINGS;
     uncommitted += LAP_READINGS;
-    if (uncommitted >= COMMIT_READINGS || state.waitingBytes >= WAITING_BYTES_MAX) await commit();
+    if (uncommitted >= COMMIT_READINGS || state.isFull) await commit();
   }
   if (uncommitted > 0) await commit();
   const window = { start: START_SECOND - 1, end: START_SECOND + total + 1000 };

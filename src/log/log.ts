@@ -65,8 +65,8 @@ export interface LogReader {
    * @throws TidemarkError "topic-recreated", "topic-missing" (open the topics anew), "log-unreachable" (retried inside first)
    */
   read(signal?: AbortSignal): Promise<Fetched | null>;
-  /** The offset after the newest readable record of each partition, as last seen; no I/O. */
-  ends(): readonly Position[];
+  /** The offset after the newest readable record of a partition that it reads, as last seen; no I/O. O(1): asked for at every batch. */
+  end(topic: string, partition: number): number;
   close(): Promise<void>;
 }
 

@@ -4,12 +4,18 @@
  * memory (devices.ts); the others are rows, behind bounded caches.
  */
 import type { StatementSync } from "node:sqlite";
+import type { Names } from "../core/names.ts";
 import type { Database } from "../rollups/database.ts";
 
 /** Named boots whose number is kept at hand: a lookup costs microseconds, so this is about restarts of fleets. */
 const NAMED_CACHED_MAX = 65_536;
-/** Devices whose older implicit boots are kept at hand. */
-const HISTORIES_CACHED_MAX = 8_192;
+/** Older implicit boots kept at hand, all devices together. */
+const OLD_CACHED_MAX = 65_536;
+
+/** Bytes of a row without its name. */
+const ROW_BYTES = 48;
+/** `nameSlot` of an implicit boot. */
+const NAMELESS = -1;
 
 /** An implicit boot that is not the device's latest. Times of counted readings, ms; `highest` is -1 before the first. */
 export interface OldBoot {
@@ -20,29 +26,33 @@ export interface OldBoot {
   highest: number;
 }
 
-interface BootRow {
-  readonly id: number;
+interface BootRow extends Readonly<OldBoot> {
   readonly device: number;
-  readonly name: Uint8Array | null;
-  readonly ordinal: number;
-  firstTime: number;
-  lastTime: number;
-  highest: number;
+  readonly nameSlot: number;
 }
 
 export class Boots {
   readonly #db: Database;
+  readonly #names: Names;
   readonly #findNamed: StatementSync;
   readonly #nameOf: StatementSync;
   readonly #implicitOf: StatementSync;
   readonly #write: StatementSync;
-  readonly #named = new Map<string, number>();
+  /** Numbers of boots by device and the slot of their name, as long as the slots mean the same names. */
+  readonly #named = new Map<number, number>();
+  /** By device. */
   readonly #old = new Map<number, OldBoot[]>();
+  /** Retired since the last commit, of devices that are not in `#old`: a device that starts anew and anew costs no look-up each time. */
+  readonly #retired = new Map<number, OldBoot[]>();
+  #oldCount = 0;
   readonly #pending = new Map<number, BootRow>();
   #nextId: number;
+  /** Devices from this number on have no boots in the file. */
+  #newDevicesFrom: number;
 
-  constructor(db: Database) {
+  constructor(db: Database, names: Names) {
     this.#db = db;
+    this.#names = names;
     this.#findNamed = db.prepare("SELECT id FROM boot WHERE device=? AND name=?");
     this.#nameOf = db.prepare("SELECT name FROM boot WHERE id=?");
     this.#implicitOf = db.prepare(
@@ -50,51 +60,54 @@ export class Boots {
     );
     this.#write = db.prepare("INSERT OR REPLACE INTO boot VALUES(?, ?, ?, ?, ?, ?, ?)");
     this.#nextId = Number(db.prepare("SELECT max(id) AS id FROM boot").get()?.id ?? 0) + 1;
+    this.#newDevicesFrom = Number(db.prepare("SELECT max(id) AS id FROM device").get()?.id ?? 0) + 1;
   }
 
-  /** The number of the boot of that name; 0 when the device has none. */
-  find(device: number, name: Uint8Array): number {
-    const key = `${device}/${Buffer.from(name).toString("latin1")}`;
+  /** New and changed boots that wait for a commit. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** The number of the boot whose name is in `nameSlot`; 0 when the device has none. */
+  find(device: number, nameSlot: number): number {
+    const key = keyOf(device, nameSlot);
     const cached = this.#named.get(key);
     if (cached !== undefined) return cached;
-    const id = Number(this.#findNamed.get(device, name)?.id ?? 0);
+    if (device >= this.#newDevicesFrom) return 0;
+    const id = Number(this.#findNamed.get(device, this.#names.bytes(nameSlot))?.id ?? 0);
     if (id !== 0) this.#named.set(key, id);
     return id;
   }
 
-  create(device: number, name: Uint8Array): number {
+  create(device: number, nameSlot: number): number {
     const id = this.#nextId++;
-    this.#named.set(`${device}/${Buffer.from(name).toString("latin1")}`, id);
-    this.#pending.set(id, { id, device, name: name.slice(), ordinal: 0, firstTime: 0, lastTime: 0, highest: 0 });
+    this.#named.set(keyOf(device, nameSlot), id);
+    this.#pending.set(id, { id, device, nameSlot, ordinal: 0, firstTime: 0, lastTime: 0, highest: 0 });
     return id;
   }
 
   /** Its name; null for an implicit one. */
   name(id: number): Uint8Array | null {
     const pending = this.#pending.get(id);
-    if (pending !== undefined) return pending.name;
+    if (pending !== undefined) return pending.nameSlot === NAMELESS ? null : this.#names.bytes(pending.nameSlot);
     const name = this.#nameOf.get(id)?.name;
     return name instanceof Uint8Array ? name : null;
   }
 
   createImplicit(device: number, ordinal: number): number {
     const id = this.#nextId++;
-    this.#pending.set(id, {
-      id,
-      device,
-      name: null,
-      ordinal,
-      firstTime: Number.POSITIVE_INFINITY,
-      lastTime: Number.NEGATIVE_INFINITY,
-      highest: -1,
-    });
+    const [firstTime, lastTime] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    this.#pending.set(id, { id, device, nameSlot: NAMELESS, ordinal, firstTime, lastTime, highest: -1 });
     return id;
   }
 
   /** A new implicit boot follows the device's latest, which is from now on an old one. */
   retire(device: number, boot: OldBoot): void {
-    this.old(device, boot.ordinal).push(boot);
     this.update(device, boot);
+    const known = this.#old.get(device) ?? this.#retired.get(device);
+    if (known === undefined) this.#retired.set(device, [boot]);
+    else known.push(boot);
+    if (this.#old.has(device)) this.#oldCount++;
   }
 
   /** The device's implicit boots before its latest, oldest first. @param before the latest one's ordinal */
@@ -102,7 +115,8 @@ export class Boots {
     const cached = this.#old.get(device);
     if (cached !== undefined) return cached;
     const boots: OldBoot[] = [];
-    for (const row of this.#implicitOf.all(device)) {
+    const rows = device >= this.#newDevicesFrom ? [] : this.#implicitOf.all(device);
+    for (const row of rows) {
       if (Number(row.ordinal) >= before) continue;
       const id = Number(row.id);
       const newer = this.#pending.get(id);
@@ -114,34 +128,54 @@ export class Boots {
         highest: newer?.highest ?? Number(row.highest),
       });
     }
+    const last = boots.at(-1)?.ordinal ?? -1;
+    for (const boot of this.#retired.get(device) ?? []) if (boot.ordinal > last) boots.push(boot);
+    this.#retired.delete(device);
     this.#old.set(device, boots);
+    this.#oldCount += boots.length;
     return boots;
   }
 
   /** An old boot has counted another reading. */
   update(device: number, boot: OldBoot): void {
-    this.#pending.set(boot.id, { ...boot, device, name: null });
+    this.#pending.set(boot.id, { ...boot, device, nameSlot: NAMELESS });
   }
 
   /** Writes new and changed boots, inside a transaction; yields about the bytes of each. */
   *write(): Generator<number> {
-    for (const { id, device, name, ordinal, firstTime, lastTime, highest } of this.#pending.values()) {
+    for (const { id, device, nameSlot, ordinal, firstTime, lastTime, highest } of this.#pending.values()) {
+      const name = nameSlot === NAMELESS ? null : this.#names.bytes(nameSlot);
       this.#db.guarded(() => this.#write.run(id, device, name, ordinal, firstTime, lastTime, highest));
-      yield 48 + (name?.length ?? 0);
+      yield ROW_BYTES + (name?.length ?? 0);
     }
   }
 
-  committed(): void {
+  /** The transaction of `write` is committed. @param newDevicesFrom devices from this number on are not in it */
+  committed(newDevicesFrom: number): void {
+    this.#newDevicesFrom = newDevicesFrom;
     this.#pending.clear();
-    shrink(this.#named, NAMED_CACHED_MAX);
-    shrink(this.#old, HISTORIES_CACHED_MAX);
+    this.#retired.clear();
+    for (const key of this.#named.keys()) {
+      if (this.#named.size <= NAMED_CACHED_MAX) break;
+      this.#named.delete(key);
+    }
+    for (const [device, boots] of this.#old) {
+      if (this.#oldCount <= OLD_CACHED_MAX && this.#old.size <= OLD_CACHED_MAX) break;
+      this.#old.delete(device);
+      this.#oldCount -= boots.length;
+    }
+  }
+
+  /** The slots of boot names are about to mean other names. Only when nothing waits. */
+  forgetNames(): void {
+    this.#named.clear();
   }
 }
 
-/** Forgets the oldest entries. */
-function shrink(map: Map<unknown, unknown>, sizeMax: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= sizeMax) return;
-    map.delete(key);
-  }
+/** Slots of names are far below: they are forgotten past some ten thousands, at a commit. */
+const SLOTS_MAX = 2 ** 21;
+
+function keyOf(device: number, nameSlot: number): number {
+  if (nameSlot >= SLOTS_MAX || device >= 2 ** 32) throw new Error(`BUG: boot name ${nameSlot} of device ${device}`);
+  return device * SLOTS_MAX + nameSlot;
 }

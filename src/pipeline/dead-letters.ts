@@ -2,12 +2,14 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../rollups/database.ts";
 
-/** Quarantined readings that are listed, all sensors together: 80 MB of rows. Past it the newest are counted but not listed. */
-export const QUARANTINE_ROWS_MAX = 1_000_000;
-/** Rejected records that are listed. Past it the oldest are dropped: the newest show what is wrong now, and the log has them all. */
-export const REJECTION_ROWS_MAX = 100_000;
 /** Bytes kept of a rejected record: all of anything that could be a reading. A cut one cannot be released; the log has all of it. */
 export const REJECTION_BYTES_MAX = 4096;
+
+/** Bytes that a row in memory takes beside its texts and bytes. */
+const ROW_BYTES = 200;
+
+/** Rows read at once to be dropped. */
+const DROPPED_AT_ONCE = 100;
 
 export interface QuarantineRow {
   readonly id: number;
@@ -35,37 +37,59 @@ export interface RejectionRow {
   readonly arrival: number;
 }
 
-/** Rows in memory until the commit that also holds their identities, then in the history. Numbers ascend and are never used again. */
-abstract class DeadLetters<T extends { readonly id: number; readonly sensor: number }> {
-  readonly pending: T[] = [];
+type Letter = { readonly id: number; readonly sensor: number };
+type Columns = (string | number | Uint8Array | null)[];
+
+/**
+ * Rows in memory until the commit that also holds their identities, then in the history. Numbers ascend and are never used again.
+ * Nothing but `committed` counts rows as stored or deleted, so a commit that fails leaves all as it was.
+ */
+abstract class DeadLetters<T extends Letter> {
+  readonly #db: Database;
+  /** Not stored yet; oldest first. */
+  readonly #pending = new Map<number, T>();
+  #pendingBytes = 0;
   /** Stored rows that the next commit deletes. */
   readonly #removed = new Set<number>();
   readonly #list: StatementSync;
   readonly #listOf: StatementSync;
   readonly #get: StatementSync;
+  readonly #oldest: StatementSync;
+  readonly #insert: StatementSync;
   readonly #delete: StatementSync;
   #nextId: number;
   #stored: number;
 
-  protected constructor(db: Database, table: string) {
+  protected constructor(db: Database, table: string, columns: number) {
+    this.#db = db;
     this.#list = db.prepare(`SELECT * FROM ${table} WHERE id>? ORDER BY id LIMIT ?`);
     this.#listOf = db.prepare(`SELECT * FROM ${table} WHERE sensor=? AND id>? ORDER BY id LIMIT ?`);
     this.#get = db.prepare(`SELECT * FROM ${table} WHERE id=?`);
+    this.#oldest = db.prepare(`SELECT id, sensor FROM ${table} WHERE id>? ORDER BY id LIMIT ?`);
+    this.#insert = db.prepare(`INSERT INTO ${table} VALUES(${Array(columns).fill("?").join(", ")})`);
     this.#delete = db.prepare(`DELETE FROM ${table} WHERE id=?`);
-    this.#nextId =
-      Math.max(
-        Number(db.prepare(`SELECT max(id) AS id FROM ${table}`).get()?.id ?? 0),
-        Number(db.setting(`${table}-last-id`) ?? 0),
-      ) + 1;
+    const last = db.prepare(`SELECT max(id) AS id FROM ${table}`).get();
+    this.#nextId = Math.max(Number(last?.id ?? 0), Number(db.setting(`${table}-last-id`) ?? 0)) + 1;
     this.#stored = Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0);
   }
 
   protected abstract fromRow(row: Record<string, unknown>): T;
-  protected abstract insert(row: T): void;
+  protected abstract toRow(row: T): Columns;
+  /** Bytes of its texts and bytes. */
+  protected abstract bytesOf(row: T): number;
 
-  /** Rows, stored and pending. */
+  /** Rows, stored and pending, without those that are dealt with. */
   get size(): number {
-    return this.#stored + this.pending.length;
+    return this.#stored - this.#removed.size + this.#pending.size;
+  }
+
+  /** Rows in memory that wait for a commit, and about how many bytes they take. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  get waitingBytes(): number {
+    return this.#pendingBytes;
   }
 
   get lastId(): number {
@@ -76,6 +100,11 @@ abstract class DeadLetters<T extends { readonly id: number; readonly sensor: num
     return this.#nextId++;
   }
 
+  add(row: T): void {
+    this.#pending.set(row.id, row);
+    this.#pendingBytes += ROW_BYTES + this.bytesOf(row);
+  }
+
   /** Up to `limit` rows with a number over `after`, ascending. */
   list(sensor: number | undefined, after: number, limit: number): T[] {
     const most = limit + this.#removed.size;
@@ -84,7 +113,7 @@ abstract class DeadLetters<T extends { readonly id: number; readonly sensor: num
     items.length = Math.min(items.length, limit);
     // In the middle of a commit pending rows are in the table already.
     const listed = items.at(-1)?.id ?? after;
-    for (const row of this.pending) {
+    for (const row of this.#pending.values()) {
       if (items.length >= limit) break;
       if (row.id > listed && (sensor === undefined || row.sensor === sensor)) items.push(row);
     }
@@ -93,85 +122,101 @@ abstract class DeadLetters<T extends { readonly id: number; readonly sensor: num
 
   get(id: number): T | undefined {
     if (this.#removed.has(id)) return undefined;
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return pending;
     const row = this.#get.get(id);
-    return row === undefined ? this.pending.find((candidate) => candidate.id === id) : this.fromRow(row);
+    return row === undefined ? undefined : this.fromRow(row);
   }
 
-  /** The row is dealt with: it is not listed any more, and the next commit deletes it. Only for stored ones. */
+  /** The row is dealt with: it is not listed any more, and the next commit deletes it. Only for stored ones, and only once. */
   remove(id: number): void {
     this.#removed.add(id);
   }
 
-  /** Deletes the oldest stored rows beyond `sizeMax`, inside a transaction. @returns how many */
-  protected dropOldest(db: Database, table: string, sizeMax: number): number {
-    const excess = this.#stored - sizeMax;
-    if (excess <= 0) return 0;
-    const result = db
-      .prepare(`DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} ORDER BY id LIMIT ?)`)
-      .run(excess);
-    this.#stored -= Number(result.changes);
-    return Number(result.changes);
-  }
-
-  /** Writes pending rows and deletes removed ones, inside a transaction. */
-  *write(): Generator<number> {
-    for (const row of this.pending) {
-      this.insert(row);
-      yield 100;
+  /** Lets go of the oldest rows beyond `rows`, pending ones last; yields the sensor of each. */
+  protected *dropOldest(rows: number): Generator<number> {
+    let found = this.size > rows ? this.#oldest.all(0, DROPPED_AT_ONCE) : [];
+    while (found.length > 0) {
+      for (const { id, sensor } of found) {
+        if (this.size <= rows) return;
+        if (this.#removed.has(Number(id))) continue;
+        this.remove(Number(id));
+        yield Number(sensor);
+      }
+      found = this.#oldest.all(Number(found[found.length - 1].id), DROPPED_AT_ONCE);
     }
-    for (const id of this.#removed) this.#delete.run(id);
+    for (const [id, row] of this.#pending) {
+      if (this.size <= rows) return;
+      this.#pending.delete(id);
+      this.#pendingBytes -= ROW_BYTES + this.bytesOf(row);
+      yield row.sensor;
+    }
   }
 
+  /** Writes pending rows and deletes removed ones, inside a transaction; yields about the bytes of each. */
+  *write(): Generator<number> {
+    for (const row of this.#pending.values()) {
+      this.#db.guarded(() => this.#insert.run(...this.toRow(row)));
+      yield ROW_BYTES + this.bytesOf(row);
+    }
+    for (const id of this.#removed) {
+      this.#db.guarded(() => this.#delete.run(id));
+      yield 0;
+    }
+  }
+
+  /** The transaction of `write` is committed. */
   committed(): void {
-    this.#stored -= this.#removed.size;
+    this.#stored += this.#pending.size - this.#removed.size;
     this.#removed.clear();
-    this.#stored += this.pending.length;
-    this.pending.length = 0;
+    this.#pending.clear();
+    this.#pendingBytes = 0;
   }
 }
 
-const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null);
-const bytesOrNull = (value: unknown): Uint8Array | null => (value instanceof Uint8Array ? value : null);
-
 export class Quarantine extends DeadLetters<QuarantineRow> {
-  readonly #insert: StatementSync;
   readonly #held: StatementSync;
-  readonly #db: Database;
+  readonly #rowsMax: number;
+  /** What `holds` looks for, of pending rows. */
+  readonly #pendingKeys = new Set<string>();
 
-  constructor(db: Database) {
-    super(db, "quarantine");
-    this.#db = db;
-    this.#insert = db.prepare("INSERT INTO quarantine VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  constructor(db: Database, rowsMax: number) {
+    super(db, "quarantine", 9);
+    this.#rowsMax = rowsMax;
     this.#held = db.prepare(
       "SELECT 1 FROM quarantine WHERE sensor=? AND device=? AND sequence=? AND time=? AND boot IS NULL LIMIT 1",
     );
   }
 
-  /** Whether a reading of that sequence and event time, without a named boot, is held back. O(pending) and a look-up. */
-  holds(sensor: number, device: string, sequence: number, time: number): boolean {
-    const isIt = (row: QuarantineRow) =>
-      row.sensor === sensor &&
-      row.sequence === sequence &&
-      row.time === time &&
-      row.device === device &&
-      row.boot === null;
-    return this.pending.some(isIt) || this.#held.get(sensor, device, sequence, time) !== undefined;
+  get isFull(): boolean {
+    return this.size >= this.#rowsMax;
   }
 
-  protected override insert(row: QuarantineRow): void {
-    this.#db.guarded(() =>
-      this.#insert.run(
-        row.id,
-        row.sensor,
-        row.device,
-        row.boot,
-        row.sequence,
-        row.value,
-        row.time,
-        row.judgedAgainst,
-        row.reason,
-      ),
-    );
+  override add(row: QuarantineRow): void {
+    super.add(row);
+    if (row.boot === null && row.sequence !== null) {
+      this.#pendingKeys.add(keyOf(row.sensor, row.device, row.sequence, row.time));
+    }
+  }
+
+  /** Whether a reading of that sequence and event time, without a named boot, is held back. A look-up. */
+  holds(sensor: number, device: string, sequence: number, time: number): boolean {
+    if (this.#pendingKeys.has(keyOf(sensor, device, sequence, time))) return true;
+    return this.#held.get(sensor, device, sequence, time) !== undefined;
+  }
+
+  override committed(): void {
+    super.committed();
+    this.#pendingKeys.clear();
+  }
+
+  protected override bytesOf({ device, boot }: QuarantineRow): number {
+    return device.length + (boot?.length ?? 0);
+  }
+
+  protected override toRow(row: QuarantineRow): Columns {
+    const { id, sensor, device, boot, sequence, value, time, judgedAgainst, reason } = row;
+    return [id, sensor, device, boot, sequence, value, time, judgedAgainst, reason];
   }
 
   protected override fromRow(row: Record<string, unknown>): QuarantineRow {
@@ -189,37 +234,30 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   }
 }
 
+function keyOf(sensor: number, device: string, sequence: number, time: number): string {
+  return `${sensor} ${sequence} ${time} ${device}`;
+}
+
 export class Rejections extends DeadLetters<RejectionRow> {
-  readonly #insert: StatementSync;
-  readonly #db: Database;
+  readonly #rowsMax: number;
 
-  constructor(db: Database) {
-    super(db, "rejection");
-    this.#db = db;
-    this.#insert = db.prepare("INSERT INTO rejection VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  constructor(db: Database, rowsMax: number) {
+    super(db, "rejection", 11);
+    this.#rowsMax = rowsMax;
   }
 
-  protected override insert(row: RejectionRow): void {
-    this.#db.guarded(() =>
-      this.#insert.run(
-        row.id,
-        row.sensor,
-        row.partition,
-        row.offset,
-        row.code,
-        row.key,
-        row.bytes,
-        row.length,
-        row.timestamp,
-        row.appendTime ? 1 : 0,
-        row.arrival,
-      ),
-    );
+  /** Drops the oldest beyond the bound, before a commit; yields the sensor of each. */
+  makeRoom(): Generator<number> {
+    return this.dropOldest(this.#rowsMax);
   }
 
-  /** @returns how many old rows had to make room */
-  makeRoom(): number {
-    return this.dropOldest(this.#db, "rejection", REJECTION_ROWS_MAX);
+  protected override bytesOf({ key, bytes }: RejectionRow): number {
+    return bytes.length + (key?.length ?? 0);
+  }
+
+  protected override toRow(row: RejectionRow): Columns {
+    const { id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime, arrival } = row;
+    return [id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime ? 1 : 0, arrival];
   }
 
   protected override fromRow(row: Record<string, unknown>): RejectionRow {
@@ -237,4 +275,12 @@ export class Rejections extends DeadLetters<RejectionRow> {
       arrival: Number(row.arrival),
     };
   }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function bytesOrNull(value: unknown): Uint8Array | null {
+  return value instanceof Uint8Array ? value : null;
 }

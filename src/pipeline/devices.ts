@@ -3,20 +3,18 @@
  *
  * The *edge* is a window of 2,048 sequences of one boot, kept as bits: in it a sequence is judged without looking anywhere else. What
  * slides out of it is marked in the seen blocks. A device that was heard of is resident until it has been idle and room is needed;
- * its state is then a row, and between rows changes are deltas (delta.ts).
+ * its state is then a row, and between rows changes are deltas (device-state.ts).
  */
 import type { StatementSync } from "node:sqlite";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Names } from "../core/names.ts";
 import type { Database } from "../rollups/database.ts";
+import { readState, writeState } from "./device-state.ts";
 import type { SeenStore } from "./seen-store.ts";
 
 /** Sequences in an edge: disorder and resends of half of it cost no look-up, at 256 bytes a device. */
 export const EDGE_SEQUENCES = 2048;
 export const EDGE_WORDS = EDGE_SEQUENCES / 32;
-
-/** Devices kept in memory, about 0.6 KB each. Past it, those idle longest become rows at the next commit. */
-export const RESIDENT_DEVICES_MAX = 262_144;
 
 /** `edgeName` of an edge whose boot is implicit, not yet looked up, or missing. */
 export const EDGE_IMPLICIT = -1;
@@ -36,6 +34,7 @@ export class Devices {
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
   readonly #byId: StatementSync;
+  readonly #residentMax: number;
   #nextId: number;
   /** Number of the device's row; 0: the slot is not loaded. */
   id = new Float64Array(FIRST_CAPACITY);
@@ -63,7 +62,10 @@ export class Devices {
   #isNew = new Uint8Array(FIRST_CAPACITY);
   /** 1: the row does not hold all that was committed or changed since. */
   #rowStale = new Uint8Array(FIRST_CAPACITY);
+  /** 1: the commit that is being written has the slot's whole row. */
+  #isWritten = new Uint8Array(FIRST_CAPACITY);
   readonly #rowsWritten: number[] = [];
+  #newCount = 0;
   /** Slots changed since the last commit, and slots that wait to be made. */
   readonly dirtySlots: number[] = [];
   /** Slots of each sensor's resident devices. */
@@ -72,7 +74,8 @@ export class Devices {
   readonly counts = new Map<number, number>();
   readonly stuck = new Map<number, number>();
 
-  constructor(db: Database, seen: SeenStore, names: Names) {
+  constructor(db: Database, seen: SeenStore, names: Names, residentMax: number) {
+    this.#residentMax = residentMax;
     this.#db = db;
     this.#seen = seen;
     this.names = names;
@@ -89,26 +92,40 @@ export class Devices {
     return slot < this.id.length && this.id[slot] !== 0;
   }
 
+  /** The number that the next new device gets: devices from it on have no row. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** New devices that wait for a commit. */
+  get waiting(): number {
+    return this.#newCount;
+  }
+
   /** Makes the slot's device resident: from its row, or new. */
   load(slot: number): void {
     if (slot >= this.id.length) this.#grow(slot + 1);
     const sensor = this.names.namespace(slot);
-    const name = this.names.bytes(slot);
-    const row = this.#find.get(sensor, name);
+    let slots = this.slotsOf.get(sensor);
+    if (slots === undefined) {
+      slots = [];
+      this.slotsOf.set(sensor, slots);
+    }
+    const count = this.counts.get(sensor) ?? 0;
     this.#clear(slot);
+    // While all of a sensor's devices are resident, one that is not is new.
+    const row = count > slots.length ? this.#find.get(sensor, this.names.bytes(slot)) : undefined;
     if (row === undefined) {
       this.id[slot] = this.#nextId++;
       this.#isNew[slot] = 1;
-      this.counts.set(sensor, (this.counts.get(sensor) ?? 0) + 1);
+      this.#newCount++;
+      this.counts.set(sensor, count + 1);
       this.touch(slot);
     } else {
       this.id[slot] = Number(row.id);
       if (row.state instanceof Uint8Array) this.#decode(slot, row.state);
-      if (this.duplicateRun[slot] >= STUCK_DUPLICATES) this.stuck.set(sensor, (this.stuck.get(sensor) ?? 0) + 1);
     }
-    const slots = this.slotsOf.get(sensor);
-    if (slots === undefined) this.slotsOf.set(sensor, [slot]);
-    else slots.push(slot);
+    slots.push(slot);
   }
 
   /** The slot of the device with that row, made resident; -1 when there is no such row. */
@@ -137,6 +154,7 @@ export class Devices {
     this.#dirty[slot] = 0;
     this.#isNew[slot] = 0;
     this.#rowStale[slot] = 0;
+    this.#isWritten[slot] = 0;
   }
 
   #grow(length: number): void {
@@ -158,6 +176,7 @@ export class Devices {
     this.#dirty = wider(this.#dirty, new Uint8Array(capacity));
     this.#isNew = wider(this.#isNew, new Uint8Array(capacity));
     this.#rowStale = wider(this.#rowStale, new Uint8Array(capacity));
+    this.#isWritten = wider(this.#isWritten, new Uint8Array(capacity));
   }
 
   /** Notes that the slot's state differs from what is stored. */
@@ -239,49 +258,12 @@ export class Devices {
     }
   }
 
-  get residents(): number {
-    return this.names.size;
-  }
-
-  isDirty(slot: number): boolean {
-    return this.#dirty[slot] !== 0;
-  }
-
   isNew(slot: number): boolean {
     return this.#isNew[slot] !== 0;
   }
 
-  /** The slot's whole state. @param asOf the delta that it includes: older ones say nothing new about this device */
-  encode(slot: number, asOf: number): Uint8Array<ArrayBuffer> {
-    out.reset();
-    out.varint(asOf);
-    this.writeState(out, slot, 0);
-    return out.finish();
-  }
-
-  /** State and the edge's words from `firstWord` on. */
-  writeState(to: ByteWriter, slot: number, firstWord: number): void {
-    const name = this.edgeName[slot];
-    to.u8((name === EDGE_NONE ? 0 : name === EDGE_IMPLICIT ? 1 : 2) | (this.implicitBoot[slot] !== 0 ? 4 : 0));
-    to.varint(this.duplicateRun[slot]);
-    to.f64(this.newest[slot]);
-    if (this.implicitBoot[slot] !== 0) {
-      to.varint(this.implicitBoot[slot]);
-      to.varint(this.implicitOrdinal[slot]);
-      to.f64(this.implicitFirst[slot]);
-      to.f64(this.implicitLast[slot]);
-      to.signed(this.implicitHighest[slot]);
-    }
-    if (name === EDGE_NONE) return;
-    to.varint(this.edgeBoot[slot]);
-    to.varint(this.edgeBase[slot] / 32);
-    const at = slot * EDGE_WORDS;
-    let end = EDGE_WORDS;
-    while (end > firstWord && this.edge[at + end - 1] === 0) end--;
-    to.u8(firstWord);
-    to.u8(end - firstWord);
-    for (let w = firstWord; w < end; w++) to.u32(this.edge[at + w]);
-  }
+  /** The delta that the last loaded row includes. */
+  asOf = 0;
 
   #decode(slot: number, state: Uint8Array): void {
     const from = new ByteReader(state);
@@ -290,62 +272,50 @@ export class Devices {
     this.#rowStale[slot] = 0;
   }
 
-  /** The delta that the last loaded row includes. */
-  asOf = 0;
+  /** Applies what `writeState` wrote: bits are added, everything else replaced. The slot's row does not hold it. */
+  readState(from: ByteReader, slot: number): void {
+    this.#rowStale[slot] = 1;
+    const wasStuck = this.isStuck(slot);
+    readState(this, from, slot);
+    this.#countStuck(slot, Number(this.isStuck(slot)) - Number(wasStuck));
+  }
+
+  isStuck(slot: number): boolean {
+    return this.duplicateRun[slot] >= STUCK_DUPLICATES;
+  }
+
+  #countStuck(slot: number, change: number): void {
+    if (change === 0) return;
+    const sensor = this.names.namespace(slot);
+    this.stuck.set(sensor, (this.stuck.get(sensor) ?? 0) + change);
+  }
 
   /** Whether a resident slot has changes that are not in its row. */
   hasStaleRow(slot: number): boolean {
     return this.isLoaded(slot) && this.#rowStale[slot] !== 0;
   }
 
-  /** Applies what `writeState` wrote: bits are added, everything else replaced. */
-  readState(from: ByteReader, slot: number): void {
-    this.#rowStale[slot] = 1;
-    const flags = from.u8();
-    this.duplicateRun[slot] = from.varint();
-    this.newest[slot] = from.f64();
-    if ((flags & 4) !== 0) {
-      this.implicitBoot[slot] = from.varint();
-      this.implicitOrdinal[slot] = from.varint();
-      this.implicitFirst[slot] = from.f64();
-      this.implicitLast[slot] = from.f64();
-      this.implicitHighest[slot] = from.signed();
-    }
-    if ((flags & 3) === 0) return;
-    const boot = from.varint();
-    const base = from.varint() * 32;
-    const firstWord = from.u8();
-    const length = from.u8();
-    const at = slot * EDGE_WORDS;
-    if (this.edgeBoot[slot] !== boot || this.edgeName[slot] === EDGE_NONE) {
-      this.edge.fill(0, at, at + EDGE_WORDS);
-      this.edgeBoot[slot] = boot;
-    } else {
-      // What slid out since is in the seen blocks of the same commit.
-      const moved = (base - this.edgeBase[slot]) / 32;
-      if (moved < 0 || moved >= EDGE_WORDS) this.edge.fill(0, at, at + EDGE_WORDS);
-      else {
-        this.edge.copyWithin(at, at + moved, at + EDGE_WORDS);
-        this.edge.fill(0, at + EDGE_WORDS - moved, at + EDGE_WORDS);
-      }
-    }
-    this.edgeName[slot] = (flags & 3) === 1 ? EDGE_IMPLICIT : EDGE_UNRESOLVED;
-    this.edgeBase[slot] = base;
-    for (let w = 0; w < length; w++) this.edge[at + firstWord + w] |= from.u32();
-  }
-
-  /** Writes the slot's row, inside a transaction. @returns its bytes */
-  writeRow(slot: number, asOf: number): number {
-    const state = this.encode(slot, asOf);
-    const name = this.names.bytes(slot);
-    this.#db.guarded(() => this.#insert.run(this.id[slot], this.names.namespace(slot), name, state));
-    this.#rowsWritten.push(slot);
-    return state.length + name.length;
-  }
-
   /** A commit begins anew. */
   beginWrite(): void {
+    for (const slot of this.#rowsWritten) this.#isWritten[slot] = 0;
     this.#rowsWritten.length = 0;
+  }
+
+  /** Whether this commit has the slot's whole row. */
+  isWritten(slot: number): boolean {
+    return this.#isWritten[slot] !== 0;
+  }
+
+  /** Writes the slot's row, inside a transaction. @param asOf the delta that it includes: older ones say nothing new. @returns its bytes */
+  writeRow(slot: number, asOf: number): number {
+    out.reset();
+    out.varint(asOf);
+    writeState(this, out, slot, 0);
+    const name = this.names.bytes(slot);
+    this.#db.guarded(() => this.#insert.run(this.id[slot], this.names.namespace(slot), name, out.view()));
+    this.#isWritten[slot] = 1;
+    this.#rowsWritten.push(slot);
+    return out.length + name.length;
   }
 
   /** What was changed is committed. */
@@ -357,16 +327,24 @@ export class Devices {
       this.changedWord[slot] = EDGE_WORDS;
     }
     this.dirtySlots.length = 0;
+    this.#newCount = 0;
   }
 
-  /** Slots of devices that are idle longest and not changed, so that `RESIDENT_DEVICES_MAX` holds; empty while it does. */
+  /** Slots of the devices that are idle longest, so that the bound holds with a sixteenth to spare; empty while it does. */
   idlest(): number[] {
-    const excess = this.residents - RESIDENT_DEVICES_MAX;
+    const excess = this.names.size - this.#residentMax;
     if (excess <= 0) return [];
     const slots: number[] = [];
     for (const list of this.slotsOf.values()) for (const slot of list) slots.push(slot);
-    slots.sort((a, b) => this.heardAt[a] - this.heardAt[b]);
-    return slots.slice(0, excess + (RESIDENT_DEVICES_MAX >> 4));
+    const count = Math.min(slots.length, excess + (this.#residentMax >> 4));
+    const heard = Float64Array.from(slots, (slot) => this.heardAt[slot]).sort();
+    const limit = heard[count - 1];
+    const idlest = slots.filter((slot) => this.heardAt[slot] < limit);
+    for (const slot of slots) {
+      if (idlest.length >= count) break;
+      if (this.heardAt[slot] === limit) idlest.push(slot);
+    }
+    return idlest;
   }
 
   /** Lets go of slots whose rows are committed, and of names that only refused records used. */
@@ -375,18 +353,14 @@ export class Devices {
       if (this.names.isUsed(slot) && !this.isLoaded(slot)) this.names.release(slot);
     }
     if (slots.length === 0) return;
-    const gone = new Set(slots);
     for (const slot of slots) {
-      const sensor = this.names.namespace(slot);
-      if (this.duplicateRun[slot] >= STUCK_DUPLICATES) this.stuck.set(sensor, (this.stuck.get(sensor) ?? 0) - 1);
+      this.#countStuck(slot, -Number(this.isStuck(slot)));
       this.id[slot] = 0;
       this.names.release(slot);
     }
     for (const [sensor, list] of this.slotsOf) {
-      this.slotsOf.set(
-        sensor,
-        list.filter((slot) => !gone.has(slot)),
-      );
+      const left = list.filter((slot) => this.id[slot] !== 0);
+      if (left.length < list.length) this.slotsOf.set(sensor, left);
     }
   }
 }

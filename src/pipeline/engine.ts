@@ -16,6 +16,8 @@ export interface SensorTotals {
   readonly late: number;
   /** Records that the log dropped before they were read. */
   readonly gapRecords: number;
+  /** Records that had been taken in before the log lost them (a Kafka leader elected without its last records): what was counted of them stays. */
+  readonly cutRecords: number;
   /** Boots started without a boot id, recognised by a sequence beginning anew. */
   readonly implicitBoots: number;
   /** Counted readings older than the history is kept: in no window. */

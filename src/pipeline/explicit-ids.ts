@@ -3,9 +3,6 @@ import { hash } from "node:crypto";
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../rollups/database.ts";
 
-/** Ids that wait for a commit, about 120 bytes each: past it the history commits early. */
-export const PENDING_IDS_MAX = 100_000;
-
 /** Committed ids kept at hand, so that resends within seconds cost no look-up. */
 const RECENT_IDS_MAX = 50_000;
 
@@ -23,7 +20,8 @@ export class ExplicitIds {
     this.#insert = db.prepare("INSERT OR IGNORE INTO seen_id VALUES(?, ?)");
   }
 
-  get pending(): number {
+  /** New ids that wait for a commit. */
+  get waiting(): number {
     return this.#pending.size;
   }
 

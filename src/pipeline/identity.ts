@@ -102,10 +102,9 @@ export class Identity {
       this.#boot = devices.edgeBoot[slot];
       return devices.markAtEdge(slot, sequence);
     }
-    const bytes = this.#bootNames.bytes(name);
-    let boot = this.#boots.find(devices.id[slot], bytes);
+    let boot = this.#boots.find(devices.id[slot], name);
     if (boot === 0) {
-      boot = this.#boots.create(devices.id[slot], bytes);
+      boot = this.#boots.create(devices.id[slot], name);
       devices.turnEdge(slot, boot, name, sequence, true);
       this.#boot = boot;
       return devices.markAtEdge(slot, sequence);

@@ -7,7 +7,7 @@ import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
 import type { Fetched } from "../log/log.ts";
-import { QUARANTINE_ROWS_MAX, REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
+import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
 import { CONFLICT, Identity, NEW } from "./identity.ts";
 import type { PartitionState, SensorState, State } from "./state.ts";
 import { ValueMemory } from "./value-memory.ts";
@@ -19,6 +19,9 @@ export interface IngestOptions {
   readonly clockAheadMs: number;
 }
 
+/** Where records come from; `newest` is moved. */
+type Source = Pick<PartitionState, "partition" | "newest">;
+
 export class Ingest {
   readonly #state: State;
   readonly #options: IngestOptions;
@@ -29,9 +32,6 @@ export class Ingest {
   /** After judging, the first `#counted` rows of the readings' times and values are those that count, and these say whether they were late. */
   #late = new Uint8Array(4096);
   #counted = 0;
-  /** Records taken in since the last commit, and bytes of rejected ones. */
-  waiting = 0;
-  waitingRejectedBytes = 0;
 
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
@@ -61,12 +61,12 @@ export class Ingest {
   }
 
   /** Takes in a batch of records. */
-  take(records: Records, sensor: SensorState, partition: PartitionState): void {
+  take(records: Records, sensor: SensorState, partition: Source): void {
     const readings = this.#readings;
     readings.reserve(records.count);
     this.#decoder(sensor).decode(records, readings);
     this.#takeReadings(records, readings, sensor, partition);
-    this.waiting += records.count;
+    this.#state.waitingReadings += records.count;
   }
 
   #decoder(sensor: SensorState): Decoder {
@@ -84,7 +84,7 @@ export class Ingest {
   }
 
   /** Judges all rows, then counts and folds those that are new and plausible. */
-  #takeReadings(records: Records, readings: Readings, sensor: SensorState, partition: PartitionState): void {
+  #takeReadings(records: Records, readings: Readings, sensor: SensorState, partition: Source): void {
     const { devices } = this.#state;
     const { device, identity, rejection } = readings;
     const { count } = records;
@@ -248,12 +248,12 @@ export class Ingest {
   #quarantine(readings: Readings, i: number, sensor: SensorState, reference: number): void {
     const { quarantine, deviceNames, bootNames } = this.#state;
     sensor.totals.quarantined++;
-    if (quarantine.size >= QUARANTINE_ROWS_MAX) {
+    if (quarantine.isFull) {
       sensor.totals.quarantineDropped++;
       return;
     }
     const time = readings.time[i];
-    quarantine.pending.push({
+    quarantine.add({
       id: quarantine.takeId(),
       sensor: sensor.id,
       device: deviceNames.text(readings.device[i]),
@@ -278,40 +278,32 @@ export class Ingest {
     this.#late[0] = 0;
     this.#counted = 1;
     this.#countAll(this.#readings, sensor, { newest: time });
-    this.waiting++;
+    this.#state.waitingReadings++;
   }
 
   /**
    * Takes a refused record in after all, when today's decoders can read it.
    * @returns false when it is refused again; nothing has changed then
    */
-  retry(row: RejectionRow, sensor: SensorState, partition: PartitionState): boolean {
+  retry(row: RejectionRow, sensor: SensorState): boolean {
     if (row.bytes.length < row.length) return false; // cut: the log has all of it
     const records = recordOf(row);
     this.#decoder(sensor).decode(records, this.#readings);
     if (this.#readings.rejection[0] !== ACCEPTED) return false;
     sensor.totals.received--;
     sensor.totals.rejected--;
-    this.#takeReadings(records, this.#readings, sensor, partition);
-    this.waiting++;
+    this.#takeReadings(records, this.#readings, sensor, { partition: row.partition, newest: 0 });
+    this.#state.waitingReadings++;
     return true;
   }
 
-  #reject(
-    records: Records,
-    i: number,
-    code: number,
-    sensor: SensorState,
-    partition: PartitionState,
-    nowMs: number,
-  ): void {
+  #reject(records: Records, i: number, code: number, sensor: SensorState, partition: Source, nowMs: number): void {
     const { rejections } = this.#state;
     sensor.totals.rejected++;
     const start = records.valueStart[i];
     const length = start === ABSENT ? 0 : records.valueEnd[i] - start;
     const kept = Math.min(length, REJECTION_BYTES_MAX);
-    this.waitingRejectedBytes += kept;
-    rejections.pending.push({
+    rejections.add({
       id: rejections.takeId(),
       sensor: sensor.id,
       partition: partition.partition,

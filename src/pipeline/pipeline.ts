@@ -1,27 +1,23 @@
 /**
  * Follows the log, takes in what it brings, commits, and answers for what it knows: the `Engine` of this process.
- * States: *following* ⇄ *in trouble* (an operating error: it tries again and queries go on) → *closed*. A bug ends it: `failed` rejects.
+ * States: *following* ⇄ *in trouble* (an operating error: it tries again and queries go on) → *closed*. A bug, or a history that cannot
+ * be read, ends it without another commit: `failed` rejects.
  */
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
-import { COMMIT_INTERVAL_MS, COMMIT_READINGS } from "../core/limits.ts";
-import { REJECTIONS } from "../core/rejections.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
-import type { Fetched, Log, LogReader, Position } from "../log/log.ts";
+import type { Fetched, Gap, Log } from "../log/log.ts";
 import { Aggregate, type Needs } from "../metrics/aggregate.ts";
 import type { Checkpointer } from "../rollups/checkpointer.ts";
+import { Commits } from "./commits.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "./engine.ts";
-import { PENDING_IDS_MAX } from "./explicit-ids.ts";
+import { HeldBack, type Settled } from "./held-back.ts";
 import { Ingest } from "./ingest.ts";
-import type { PartitionState, SensorState, State } from "./state.ts";
+import { NOT_COMMITTED, type PartitionState, type SensorState, type State } from "./state.ts";
 import { Turns } from "./turns.ts";
-
-/** Bytes of changed pages and blocks that wait at most: the history commits early past it. */
-const WAITING_BYTES_MAX = 32 * 1024 * 1024;
-/** Bytes of rejected records that wait at most. */
-const WAITING_REJECTED_BYTES_MAX = 8 * 1024 * 1024;
+import { Unread } from "./unread.ts";
 
 /** How long records are taken in before others may run, ms: HTTP requests wait no longer for it. */
 const INGEST_SLICE_MS = 4;
@@ -32,10 +28,6 @@ const TICK_MS = 500;
 /** First and longest wait after an operating error, ms. */
 const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 10_000;
-
-/** How often what is older than the history is kept is deleted, ms. */
-const EXPIRE_INTERVAL_MS = 3_600_000;
-const DAY_SECONDS = 86_400;
 
 export interface PipelineOptions {
   readonly state: State;
@@ -54,30 +46,31 @@ export class Pipeline implements Engine {
   readonly #options: PipelineOptions;
   readonly #state: State;
   readonly #ingest: Ingest;
+  readonly #heldBack: HeldBack;
+  readonly #commits: Commits;
+  readonly #unread = new Unread();
   readonly #turns = new Turns();
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(sensors: ReadonlySet<string>) => void>();
-  readonly #byId = new Map<number, SensorState>();
-  #reader: LogReader | null = null;
   #running: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
-  #firstWaitingMs: number | null = null;
-  #lastExpireMs = 0;
   #trouble: string | null = null;
-  #commitTrouble: string | null = null;
+  /** Set for good once memory cannot be trusted. */
+  #failure: { readonly error: unknown } | null = null;
   #reportFailure: (error: unknown) => void = () => {};
-  /** Rejects when a bug ends the pipeline; what was committed is safe. Never resolves. */
+  /** Rejects when it cannot go on; what was committed is safe. Never resolves. */
   readonly failed: Promise<never>;
 
   constructor(options: PipelineOptions) {
+    const { state, sensors } = options;
     this.#options = options;
-    this.#state = options.state;
-    this.sensors = options.sensors;
-    this.#ingest = new Ingest(options.state, options);
-    for (const name of options.sensors) {
-      const sensor = options.state.openSensor(name);
-      this.#byId.set(sensor.id, sensor);
-    }
+    this.#state = state;
+    this.sensors = sensors;
+    this.#ingest = new Ingest(state, options);
+    this.#heldBack = new HeldBack(state, this.#ingest);
+    this.#commits = new Commits({ ...options, stop: this.#stop.signal });
+    for (const name of sensors) state.openSensor(name);
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
     });
@@ -87,21 +80,39 @@ export class Pipeline implements Engine {
   /** Starts to follow the log. */
   start(): void {
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#running = this.#run().catch((error: unknown) => this.#reportFailure(error));
+    this.#running = this.#run().catch((error: unknown) => this.#fail(error));
   }
 
-  /** What was last taken in is committed and synced; the log is told; nothing runs any more. Idempotent. */
-  async close(): Promise<void> {
-    if (!this.#stop.signal.aborted) {
-      this.#stop.abort();
-      clearInterval(this.#ticker);
-      await this.#reader?.close();
-    }
+  /** What is in memory cannot be trusted any more: nothing of it is committed. A disk that is full is no failure: all is as it was. */
+  #fail(error: unknown): void {
+    if (error instanceof TidemarkError && error.code === "disk-full") return;
+    this.#failure ??= { error };
+    this.#end();
+    this.#reportFailure(error);
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    clearInterval(this.#ticker);
+  }
+
+  /**
+   * What was last taken in is committed and synced; the log is told; nothing runs any more. Idempotent.
+   * @throws TidemarkError "disk-full": what waited is read from the log again next time
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#end();
+    await this.#unread.reader?.close();
     await this.#running;
     await this.#turns.take(async () => {
-      if (this.#waits()) await this.#commit();
+      if (this.#failure === null && this.#state.hasChanged) await this.#commits.commit();
     });
-    await this.#sync(this.#positions());
+    if (this.#failure === null) await this.#commits.tell();
   }
 
   async #run(): Promise<void> {
@@ -122,24 +133,38 @@ export class Pipeline implements Engine {
     }
   }
 
+  /** What the work comes to; null as soon as this is stopped: a log that is not there may take its time. */
+  async #unlessStopped<T>(work: Promise<T>): Promise<T | null> {
+    const { signal } = this.#stop;
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const stop = (): void => resolve(null);
+    signal.addEventListener("abort", stop);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
   /** Opens the topics and reads them until closed or an error. @param onProgress called after each read */
   async #follow(onProgress: () => void): Promise<void> {
-    const topics = await this.#options.log.open(this.sensors);
-    const partitions = topics.flatMap((topic) => this.#state.openTopic(topic));
+    const topics = await this.#unlessStopped(this.#options.log.open(this.sensors));
+    if (topics === null) return;
+    const partitions = await this.#turns.take(async () => topics.flatMap((topic) => this.#state.openTopic(topic)));
     const positions = partitions.map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
     const reader = this.#options.log.reader(positions);
-    this.#reader = reader;
+    this.#unread.reader = reader;
     this.#trouble = null;
     try {
       for (;;) {
         const fetched = await reader.read(this.#stop.signal);
         if (fetched === null) return;
-        const error = await this.#turns.take(() => this.#take(fetched));
-        if (error !== null) throw error;
+        const corrupt = await this.#turns.take(() => this.#take(fetched));
+        if (corrupt !== null) throw corrupt;
         onProgress();
       }
     } finally {
-      this.#reader = null;
+      this.#unread.reader = null;
       await reader.close();
     }
   }
@@ -147,114 +172,73 @@ export class Pipeline implements Engine {
   /** Takes in what was read, in slices. @returns the log's error when a batch is corrupt: what came before it is taken in */
   async #take(fetched: Fetched): Promise<TidemarkError | null> {
     const sensor = this.#sensor(fetched.topic);
-    const partition = this.#state.partitions.get(`${fetched.topic}/${fetched.partition}`);
-    if (partition === undefined)
-      throw new Error(`BUG: ${fetched.topic}/${fetched.partition} was read but never opened`);
-    if (fetched.gap !== null) {
-      sensor.totals.gapRecords += fetched.gap.to - fetched.gap.from;
-      sensor.changed = true;
-    }
-    this.#firstWaitingMs ??= this.#options.clock.now();
-    let sliceEnd = performance.now() + INGEST_SLICE_MS;
+    const partition = partitionOf(sensor, fetched.partition);
     try {
+      if (fetched.gap !== null) await this.#passOver(fetched.gap, sensor, partition);
+      let sliceEnd = performance.now() + INGEST_SLICE_MS;
       for (;;) {
-        sensor.watermark.unreadLimit = this.#unreadLimit(sensor.name);
-        if (!this.#ingest.takeBatch(fetched, sensor, partition)) break;
-        if (this.#isFull()) await this.#commit();
+        sensor.watermark.unreadLimit = this.#unread.limit(sensor);
+        if (!this.#ingest.takeBatch(fetched, sensor, partition)) return null;
+        if (this.#state.isFull) await this.#commit();
         if (performance.now() < sliceEnd) continue;
-        this.#notify(sensor.name);
+        this.#notify([sensor]);
         await nextTurn();
         sliceEnd = performance.now() + INGEST_SLICE_MS;
       }
     } catch (error) {
       if (error instanceof TidemarkError && error.code === "log-corrupt") return error;
+      // In the middle of a batch, or of a commit: to read on from here would count twice, or not at all.
+      this.#fail(error);
       throw error;
     } finally {
-      sensor.watermark.unreadLimit = this.#unreadLimit(sensor.name);
-      this.#notify(sensor.name);
+      sensor.watermark.unreadLimit = this.#unread.limit(sensor);
+      this.#notify([sensor]);
     }
-    return null;
   }
 
-  /** The newest event time that partitions not yet read to their end have come to; Infinity when all are at their end. */
-  #unreadLimit(topic: string): number {
-    let limit = Number.POSITIVE_INFINITY;
-    for (const end of this.#reader?.ends() ?? []) {
-      if (end.topic !== topic) continue;
-      const partition = this.#state.partitions.get(`${end.topic}/${end.partition}`);
-      if (partition !== undefined && partition.next < end.offset) limit = Math.min(limit, partition.newest);
-    }
-    return limit;
+  /** Counts what the log does not have (any more), and goes on behind it, so that it is counted once. */
+  async #passOver({ from, to, cutFrom }: Gap, sensor: SensorState, partition: PartitionState): Promise<void> {
+    sensor.totals.gapRecords += to - from;
+    sensor.totals.cutRecords += cutFrom === undefined ? 0 : cutFrom - to;
+    sensor.changed = true;
+    partition.next = to;
+    if (cutFrom === undefined) return;
+    // Offsets from `to` on mean other records by now: the history must say so before anything else happens.
+    partition.committed = NOT_COMMITTED;
+    await this.#commit();
   }
 
-  #isFull(): boolean {
-    return (
-      this.#ingest.waiting >= COMMIT_READINGS ||
-      this.#state.waitingBytes >= WAITING_BYTES_MAX ||
-      this.#state.ids.pending >= PENDING_IDS_MAX ||
-      this.#ingest.waitingRejectedBytes >= WAITING_REJECTED_BYTES_MAX
-    );
-  }
-
-  #waits(): boolean {
-    return this.#firstWaitingMs !== null;
-  }
-
-  /** Commits when it is due. */
+  /** Commits when it is due, and tells the log of a commit that it could not be told of. */
   #tick(): void {
-    const now = this.#options.clock.now();
-    if (this.#firstWaitingMs === null || now - this.#firstWaitingMs < COMMIT_INTERVAL_MS || this.#turns.size > 1)
-      return;
-    this.#turns
-      .take(async () => {
-        if (this.#waits()) await this.#commit();
-      })
-      .catch((error: unknown) => this.#reportFailure(error));
-  }
-
-  /** Only inside a turn. A full disk is trouble: what waits stays in memory, and it is tried again. */
-  async #commit(): Promise<void> {
-    const { clock, keepMs } = this.#options;
-    const expire = keepMs !== null && clock.now() - this.#lastExpireMs >= EXPIRE_INTERVAL_MS;
-    const keepFrom =
-      expire && keepMs !== null ? Math.floor((clock.now() - keepMs) / 1000 / DAY_SECONDS) * DAY_SECONDS : null;
-    for (;;) {
-      try {
-        const report = await this.#state.commit(keepFrom);
-        if (expire) this.#lastExpireMs = clock.now();
-        this.#ingest.waiting = 0;
-        this.#ingest.waitingRejectedBytes = 0;
-        this.#firstWaitingMs = null;
-        this.#commitTrouble = null;
-        if (!this.#options.checkpointer.busy && !this.#stop.signal.aborted) {
-          this.#sync(report.positions).catch((error: unknown) => this.#reportFailure(error));
-        }
-        return;
-      } catch (error) {
-        if (!(error instanceof TidemarkError)) throw error;
-        this.#commitTrouble = error.message;
-        if (this.#stop.signal.aborted) throw error;
-        await delay(RETRY_LONGEST_MS, undefined, { signal: this.#stop.signal }).catch(() => {});
-      }
+    if (this.#commits.isDue() && this.#turns.size <= 1) {
+      this.#turns
+        .take(async () => {
+          if (this.#state.hasChanged && !this.#stop.signal.aborted) await this.#commit();
+        })
+        .catch((error: unknown) => this.#fail(error));
     }
+    this.#tell();
   }
 
-  #positions(): Position[] {
-    return [...this.#state.partitions.values()].map(({ topic, partition, next }) => ({
-      topic,
-      partition,
-      offset: next,
-    }));
+  /** Only inside a turn. */
+  async #commit(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure.error;
+    await this.#commits.commit();
+    this.#tell();
   }
 
-  /** Once the commit is on disk, the log may let go of what is before it. */
-  async #sync(positions: readonly Position[]): Promise<void> {
-    if (await this.#options.checkpointer.sync()) await this.#options.log.committed(positions);
+  #tell(): void {
+    if (!this.#stop.signal.aborted) this.#commits.tell().catch((error: unknown) => this.#fail(error));
   }
 
-  #notify(sensor: string): void {
-    const changed = new Set([sensor]);
-    for (const listener of this.#listeners) listener(changed);
+  #notify(sensors: Iterable<SensorState>): void {
+    const changed = new Set<string>();
+    for (const { name } of sensors) changed.add(name);
+    try {
+      for (const listener of this.#listeners) listener(changed);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   onChange(listener: (sensors: ReadonlySet<string>) => void): () => void {
@@ -269,7 +253,7 @@ export class Pipeline implements Engine {
   }
 
   get trouble(): string | null {
-    return this.#trouble ?? this.#commitTrouble ?? this.#options.checkpointer.error;
+    return this.#trouble ?? this.#commits.trouble;
   }
 
   get lastCost(): { pages: number; buckets: number; pagesFromDisk: number } {
@@ -290,11 +274,6 @@ export class Pipeline implements Engine {
     const { totals } = sensor;
     const { counts, stuck } = this.#state.devices;
     const hasReadings = totals.counted > 0;
-    let lag = 0;
-    for (const end of this.#reader?.ends() ?? []) {
-      const partition: PartitionState | undefined = this.#state.partitions.get(`${end.topic}/${end.partition}`);
-      if (end.topic === name && partition !== undefined) lag += Math.max(0, end.offset - partition.next);
-    }
     return {
       sensor: name,
       totals: totals.snapshot(),
@@ -306,89 +285,62 @@ export class Pipeline implements Engine {
       devices: counts.get(sensor.id) ?? 0,
       stuckDevices: stuck.get(sensor.id) ?? 0,
       identities: totals.identities(),
-      lag,
+      lag: this.#unread.lag(sensor),
     };
   }
 
-  /** Ids and pages read as one list. */
-  #page<T extends { readonly id: number }, U>(rows: readonly T[], limit: number, map: (row: T) => U): Page<U> {
-    return { items: rows.map(map), next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
-  }
-
-  #sensorId(name: string | undefined): number | undefined {
-    return name === undefined ? undefined : this.#sensor(name).id;
-  }
-
-  #nameOf(id: number): string {
-    return this.#byId.get(id)?.name ?? `#${id}`;
+  #listQuery({ sensor, ...query }: { sensor?: string; after?: number; limit: number }) {
+    return sensor === undefined ? query : { ...query, sensor: this.#sensor(sensor) };
   }
 
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined> {
-    const rows = this.#state.quarantine.list(this.#sensorId(query.sensor), query.after ?? 0, query.limit);
-    return this.#page(rows, query.limit, (row) => ({ ...row, sensor: this.#nameOf(row.sensor) }));
+    return this.#heldBack.listQuarantine(this.#listQuery(query));
   }
 
   listRejections(query: { sensor?: string; after?: number; limit: number }): Page<RejectedRecord> {
-    const rows = this.#state.rejections.list(this.#sensorId(query.sensor), query.after ?? 0, query.limit);
-    return this.#page(rows, query.limit, (row) => ({
-      ...row,
-      sensor: this.#nameOf(row.sensor),
-      reason: REJECTIONS.find(({ code }) => code === row.code)?.text ?? row.code,
-    }));
+    return this.#heldBack.listRejections(this.#listQuery(query));
   }
 
-  /** Commits (dealing with stored rows only), deals with each row, and commits what came of it. */
-  #settle<T extends { readonly id: number }>(
-    letters: { get(id: number): T | undefined; remove(id: number): void },
-    ids: readonly number[],
-    deal: (row: T) => boolean,
-  ): Promise<number> {
-    return this.#turns.take(async () => {
-      await this.#commit();
-      let count = 0;
-      for (const id of new Set(ids)) {
-        const row = letters.get(id);
-        if (row === undefined || !deal(row)) continue;
-        letters.remove(id);
-        count++;
-      }
-      await this.#commit();
-      return count;
-    });
-  }
-
-  async releaseQuarantine(ids: readonly number[]): Promise<number> {
-    const changed = new Set<string>();
-    const count = await this.#settle(this.#state.quarantine, ids, (row) => {
-      const sensor = this.#byId.get(row.sensor);
-      if (sensor === undefined) return false;
-      this.#ingest.release(sensor, row.time, row.value);
-      changed.add(sensor.name);
-      return true;
-    });
-    for (const name of changed) this.#notify(name);
-    return count;
+  releaseQuarantine(ids: readonly number[]): Promise<number> {
+    return this.#release(() => this.#heldBack.releaseQuarantine(ids));
   }
 
   discardQuarantine(ids: readonly number[]): Promise<number> {
-    return this.#settle(this.#state.quarantine, ids, () => true);
+    return this.#settle(() => this.#heldBack.discardQuarantine(ids));
   }
 
-  async releaseRejections(ids: readonly number[]): Promise<number> {
-    const changed = new Set<string>();
-    const count = await this.#settle(this.#state.rejections, ids, (row) => {
-      const sensor = this.#byId.get(row.sensor);
-      if (sensor === undefined) return false;
-      const released = { topic: sensor.name, partition: row.partition, topicId: "", next: 0, newest: 0 };
-      if (!this.#ingest.retry(row, sensor, released)) return false;
-      changed.add(sensor.name);
-      return true;
-    });
-    for (const name of changed) this.#notify(name);
-    return count;
+  releaseRejections(ids: readonly number[]): Promise<number> {
+    return this.#release(() => this.#heldBack.releaseRejections(ids));
   }
 
   discardRejections(ids: readonly number[]): Promise<number> {
-    return this.#settle(this.#state.rejections, ids, () => true);
+    return this.#settle(() => this.#heldBack.discardRejections(ids));
   }
+
+  async #release(deal: () => Promise<Settled>): Promise<number> {
+    const { count, changed } = await this.#settle(deal);
+    this.#notify(changed);
+    return count;
+  }
+
+  /** Commits (dealing with stored rows only), deals with rows, and commits what came of it. */
+  #settle<T>(deal: () => Promise<T>): Promise<T> {
+    return this.#turns.take(async () => {
+      try {
+        await this.#commit();
+        const settled = await deal();
+        await this.#commit();
+        return settled;
+      } catch (error) {
+        this.#fail(error);
+        throw error;
+      }
+    });
+  }
+}
+
+function partitionOf(sensor: SensorState, number: number): PartitionState {
+  const partition = sensor.partitions[number];
+  if (partition?.partition !== number) throw new Error(`BUG: ${sensor.name}/${number} was read but never opened`);
+  return partition;
 }

@@ -4,9 +4,6 @@ import { dropUnused } from "../core/second-chance.ts";
 import type { Database } from "../rollups/database.ts";
 import { BLOCK_SEQUENCES, BLOCK_WORDS, SeenBlock } from "./seen-block.ts";
 
-/** Bytes of blocks kept in memory: duplicates and late readings mostly hit few blocks, 32 MB hold 10,000 full ones with 1% loss. */
-export const SEEN_CACHE_BYTES_MAX = 32 * 1024 * 1024;
-
 class Entry {
   readonly boot: number;
   readonly number: number;
@@ -31,6 +28,7 @@ export class SeenStore {
   readonly #select: StatementSync;
   readonly #insert: StatementSync;
   readonly #db: Database;
+  readonly #bytesMax: number;
   readonly #entries = new Map<number | string, Entry>();
   readonly #dirty = new Set<Entry>();
   #bytes = 0;
@@ -39,8 +37,10 @@ export class SeenStore {
   /** Blocks read from disk. */
   reads = 0;
 
-  constructor(db: Database) {
+  /** @param bytesMax of blocks kept in memory; changed ones come on top until they are committed */
+  constructor(db: Database, bytesMax: number) {
     this.#db = db;
+    this.#bytesMax = bytesMax;
     this.#select = db.prepare("SELECT bytes FROM seen WHERE boot=? AND block=?");
     this.#insert = db.prepare("INSERT OR REPLACE INTO seen VALUES(?, ?, ?)");
   }
@@ -60,6 +60,7 @@ export class SeenStore {
     const key = number < BLOCKS_KEYED && boot < BOOTS_KEYED ? boot * BLOCKS_KEYED + number : `${boot}:${number}`;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
+      this.#trim();
       const row = this.#select.get(boot, number);
       this.reads++;
       entry = new Entry(boot, number, row?.bytes instanceof Uint8Array ? SeenBlock.decode(row.bytes) : new SeenBlock());
@@ -123,14 +124,14 @@ export class SeenStore {
     for (const entry of this.#dirty) entry.dirty = false;
     this.#dirty.clear();
     this.#dirtyBytes = 0;
-    this.trim();
+    this.#trim();
   }
 
-  /** Lets go of clean blocks, least recently used first, until they are within the limit. */
-  trim(): void {
-    const excess = this.#bytes - this.#dirtyBytes - SEEN_CACHE_BYTES_MAX;
+  /** Lets go of clean blocks, least recently used first, until they are a sixteenth below the limit: so that it is seldom done. */
+  #trim(): void {
+    const excess = this.#bytes - this.#dirtyBytes - this.#bytesMax;
     if (excess <= 0) return;
     this.#last = null;
-    this.#bytes -= dropUnused(this.#entries, excess);
+    this.#bytes -= dropUnused(this.#entries, excess + this.#bytesMax / 16);
   }
 }

@@ -1,67 +1,67 @@
 /**
  * All that the pipeline knows, and its one transaction: pages, log positions, identities, counters and dead letters commit together.
- *
- * Identities are committed as a *delta* of the devices that changed, and a sweep turns a part of the devices into whole rows at each
- * commit, so that a delta is needed for two sweeps at most. Recovery loads rows and applies the deltas left. docs/formats/identity.md
+ * A commit that fails changes nothing: what it wrote is rolled back, and only `#committed` says in memory that it is stored.
  */
 import type { StatementSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ByteReader, ByteWriter } from "../core/bytes.ts";
-import { assert, TidemarkError } from "../core/errors.ts";
+import { TidemarkError } from "../core/errors.ts";
 import { SENSORS_MAX } from "../core/limits.ts";
 import { Names } from "../core/names.ts";
-import type { Position, Topic } from "../log/log.ts";
+import type { Topic } from "../log/log.ts";
 import type { Database } from "../rollups/database.ts";
 import { History } from "../rollups/history.ts";
 import { Boots } from "./boots.ts";
+import { BOUNDS, type Bounds } from "./bounds.ts";
 import { Quarantine, Rejections } from "./dead-letters.ts";
+import { Deltas } from "./deltas.ts";
 import { Devices } from "./devices.ts";
 import { ExplicitIds } from "./explicit-ids.ts";
 import { SeenStore } from "./seen-store.ts";
 import { Totals } from "./totals.ts";
 import { Watermark } from "./watermark.ts";
 
-/** Commits that a sweep of all devices takes: recovery applies twice as many deltas at most. */
-const SWEEP_COMMITS = 32;
-
 /** How long a commit works before it lets others run, ms: a fraction of what a reader of the live stream would notice. */
 const COMMIT_SLICE_MS = 4;
 
-/** Boot names interned at once; past it they are forgotten at the next commit and interned anew. */
-const BOOT_NAMES_MAX = 65_536;
+/** About the bytes that a boot and an explicit id take in memory until they are committed. */
+const BOOT_BYTES = 150;
+const ID_BYTES = 120;
 
 /** A sensor's part of the state. Its series in the history has the same number. */
 export interface SensorState {
   readonly id: number;
   readonly name: string;
-  totals: Totals;
+  readonly totals: Totals;
   readonly watermark: Watermark;
+  /** Of its topic, as it was last opened, by their numbers. */
+  partitions: readonly PartitionState[];
   /** When its newest reading was taken in, ms; null when none was since the start. */
   lastArrival: number | null;
   /** Its totals differ from what is stored. */
   changed: boolean;
 }
 
+/** `committed` of a partition whose stored position means nothing any more. */
+export const NOT_COMMITTED = -1;
+
 /** How far a topic partition is read. */
 export interface PartitionState {
   readonly topic: string;
   readonly partition: number;
-  topicId: string;
+  readonly topicId: string;
+  /** What to read next: all before it is taken in. */
   next: number;
+  /** What `next` was at the last commit: only what is before it may be forgotten by the log. */
+  committed: number;
+  /** Where the log ended when that was last heard of. */
+  end: number;
   /** Newest counted event time from it, ms. */
   newest: number;
 }
 
-export interface CommitReport {
-  readonly positions: readonly Position[];
-  readonly bytes: number;
-  readonly milliseconds: number;
-}
-
-const out = new ByteWriter(65_536);
-
 export class State {
   readonly db: Database;
+  readonly bounds: Bounds;
   readonly history: History;
   readonly deviceNames = new Names();
   readonly bootNames = new Names();
@@ -73,81 +73,55 @@ export class State {
   readonly rejections: Rejections;
   readonly sensors = new Map<string, SensorState>();
   readonly partitions = new Map<string, PartitionState>();
+  readonly #byId = new Map<number, SensorState>();
+  readonly #deltas: Deltas;
   readonly #addSensor: StatementSync;
   readonly #selectSensor: StatementSync;
-  readonly #writeDelta: StatementSync;
-  readonly #dropDeltas: StatementSync;
   readonly #writeTotals: StatementSync;
   readonly #writePosition: StatementSync;
-  #nextDelta: number;
-  #sweepSlot = 0;
-  #sweepFirstDelta: number;
-  #previousSweepDelta: number;
   /** The history is kept from this second on; older readings are counted but not folded. */
   keptSince: number;
+  /** Readings taken in since the last commit. */
+  waitingReadings = 0;
   /** Bytes written by all commits so far, as handed to the store. */
   bytesWritten = 0;
   commits = 0;
 
-  constructor(db: Database) {
+  constructor(db: Database, bounds: Bounds = BOUNDS) {
     this.db = db;
+    this.bounds = bounds;
     this.history = new History(db);
-    this.seen = new SeenStore(db);
-    this.devices = new Devices(db, this.seen, this.deviceNames);
-    this.boots = new Boots(db);
+    this.seen = new SeenStore(db, bounds.seenBytes);
+    this.devices = new Devices(db, this.seen, this.deviceNames, bounds.residentDevices);
+    this.boots = new Boots(db, this.bootNames);
     this.ids = new ExplicitIds(db);
-    this.quarantine = new Quarantine(db);
-    this.rejections = new Rejections(db);
+    this.quarantine = new Quarantine(db, bounds.quarantineRows);
+    this.rejections = new Rejections(db, bounds.rejectionRows);
+    this.#deltas = new Deltas(db, this.devices);
     this.#addSensor = db.prepare("INSERT OR IGNORE INTO sensor(name) VALUES(?)");
     this.#selectSensor = db.prepare("SELECT id, totals FROM sensor WHERE name=?");
-    this.#writeDelta = db.prepare("INSERT INTO delta VALUES(?, ?)");
-    this.#dropDeltas = db.prepare("DELETE FROM delta WHERE id<?");
     this.#writeTotals = db.prepare("UPDATE sensor SET totals=? WHERE id=?");
     this.#writePosition = db.prepare("INSERT OR REPLACE INTO position VALUES(?, ?, ?, ?, ?)");
-    this.#nextDelta = this.#recover();
-    this.#sweepFirstDelta = this.#nextDelta;
-    this.#previousSweepDelta = 0;
     this.keptSince = Number(db.setting("kept-since") ?? Number.NEGATIVE_INFINITY);
     for (const row of db.prepare("SELECT * FROM position").all()) {
+      const next = Number(row.next);
       this.partitions.set(`${row.topic}/${row.partition}`, {
         topic: String(row.topic),
         partition: Number(row.partition),
         topicId: String(row.topic_id),
-        next: Number(row.next),
+        next,
+        committed: next,
+        end: next,
         newest: row.newest === null ? Number.NEGATIVE_INFINITY : Number(row.newest),
       });
     }
   }
 
-  /** Loads the devices of all deltas left and applies them in order. @returns the number of the next delta */
-  #recover(): number {
-    const asOf = new Map<number, number>();
-    let last = 0;
-    for (const row of this.db.prepare("SELECT id, bytes FROM delta ORDER BY id").iterate()) {
-      last = Number(row.id);
-      assert(row.bytes instanceof Uint8Array, () => `delta ${last} has no bytes`);
-      const from = new ByteReader(row.bytes);
-      while (!from.done) {
-        const device = from.varint();
-        const length = from.varint();
-        const end = from.position + length;
-        const known = asOf.size;
-        const slot = this.devices.loadById(device);
-        assert(slot >= 0, () => `delta ${last} names device ${device}, which has no row`);
-        if (!asOf.has(slot)) asOf.set(slot, this.devices.asOf);
-        assert(asOf.size >= known, () => "a device was forgotten during recovery");
-        if (last > (asOf.get(slot) ?? 0)) this.devices.readState(from, slot);
-        from.position = end;
-      }
-    }
-    return Math.max(last, Number(this.db.setting("last-delta") ?? 0)) + 1;
-  }
-
-  /** Finds or makes the sensor. @throws TidemarkError "config-invalid" past the limit */
+  /** Finds or makes the sensor. @throws TidemarkError "config-invalid" past the limit, "disk-full" */
   openSensor(name: string): SensorState {
     const open = this.sensors.get(name);
     if (open !== undefined) return open;
-    this.#addSensor.run(name);
+    this.db.guarded(() => this.#addSensor.run(name));
     const row = this.#selectSensor.get(name);
     const id = Number(row?.id);
     if (id > SENSORS_MAX) {
@@ -158,28 +132,73 @@ export class State {
       name,
       totals: row?.totals instanceof Uint8Array ? Totals.decode(row.totals) : new Totals(),
       watermark: new Watermark(this.devices, id),
+      partitions: [],
       lastArrival: null,
       changed: false,
     };
     this.sensors.set(name, sensor);
+    this.#byId.set(id, sensor);
     return sensor;
   }
 
+  /** The sensor of that number, which this process may not have been asked to follow. */
+  sensorOf(id: number): SensorState {
+    return (
+      this.#byId.get(id) ?? this.openSensor(String(this.db.prepare("SELECT name FROM sensor WHERE id=?").get(id)?.name))
+    );
+  }
+
   /** Where to read a topic's partitions on from: a recreated topic starts anew. */
-  openTopic(topic: Topic): PartitionState[] {
-    return topic.partitions.map((partition) => {
+  openTopic(topic: Topic): readonly PartitionState[] {
+    const sensor = this.openSensor(topic.name);
+    sensor.partitions = topic.partitions.map((partition) => {
       const key = `${topic.name}/${partition}`;
       const known = this.partitions.get(key);
       if (known !== undefined && known.topicId === topic.id) return known;
-      const fresh = { topic: topic.name, partition, topicId: topic.id, next: 0, newest: Number.NEGATIVE_INFINITY };
+      const start = { next: 0, committed: 0, end: 0, newest: Number.NEGATIVE_INFINITY };
+      const fresh = { topic: topic.name, partition, topicId: topic.id, ...start };
       this.partitions.set(key, fresh);
       return fresh;
     });
+    return sensor.partitions;
   }
 
   /** Bytes in memory that only a commit lets go of. */
   get waitingBytes(): number {
-    return this.history.dirtyBytes + this.seen.dirtyBytes;
+    const { history, seen, boots, ids, quarantine, rejections } = this;
+    return (
+      history.dirtyBytes +
+      seen.dirtyBytes +
+      boots.waiting * BOOT_BYTES +
+      ids.waiting * ID_BYTES +
+      quarantine.waitingBytes +
+      rejections.waitingBytes
+    );
+  }
+
+  /** New rows that wait for a commit. */
+  get waitingRows(): number {
+    const { devices, boots, ids, quarantine, rejections } = this;
+    return devices.waiting + boots.waiting + ids.waiting + quarantine.waiting + rejections.waiting;
+  }
+
+  /** So much waits, or is resident, that a commit is due whatever the time. */
+  get isFull(): boolean {
+    const { commitReadings, waitingBytes, waitingRows, residentDevices } = this.bounds;
+    return (
+      this.waitingReadings >= commitReadings ||
+      this.waitingBytes >= waitingBytes ||
+      this.waitingRows >= waitingRows ||
+      this.deviceNames.size > residentDevices + (residentDevices >> 4)
+    );
+  }
+
+  /** Something was taken in, or read past, since the last commit. O(sensors and partitions). */
+  get hasChanged(): boolean {
+    for (const { changed, partitions } of this.sensors.values()) {
+      if (changed || partitions.some(({ next, committed }) => next !== committed)) return true;
+    }
+    return false;
   }
 
   /**
@@ -187,21 +206,22 @@ export class State {
    * @param keepFrom deletes what ends before this second (a UTC midnight); null: nothing
    * @throws TidemarkError "disk-full"; nothing is lost then: everything stays in memory and can be committed again
    */
-  async commit(keepFrom: number | null = null): Promise<CommitReport> {
-    const start = performance.now();
-    let sliceEnd = start + COMMIT_SLICE_MS;
+  async commit(keepFrom: number | null = null): Promise<void> {
+    let sliceEnd = performance.now() + COMMIT_SLICE_MS;
     let bytes = 0;
-    const positions = [...this.partitions.values()].map(({ topic, partition, next }) => ({
-      topic,
-      partition,
-      offset: next,
-    }));
-    const delta = this.#nextDelta;
     const idle = this.devices.idlest();
+    const positions = this.#positions();
     this.db.begin();
     try {
       const parts = [this.history, this.seen, this.ids, this.boots, this.quarantine, this.rejections];
-      for (const part of [...parts.map((whole) => whole.write()), this.#writeDevices(delta, idle)]) {
+      for (const part of [
+        this.#makeRoom(),
+        ...parts.map((whole) => whole.write()),
+        this.#deltas.write(idle),
+        this.#writeSensors(),
+        this.#writePositions(positions),
+        this.#expire(keepFrom),
+      ]) {
         for (const written of part) {
           bytes += written;
           if (performance.now() < sliceEnd) continue;
@@ -210,23 +230,6 @@ export class State {
         }
       }
       this.db.guarded(() => {
-        const dropped = this.rejections.makeRoom();
-        const first = this.sensors.values().next().value;
-        if (dropped > 0 && first !== undefined) {
-          first.totals.rejectionsDropped += dropped;
-          first.changed = true;
-        }
-        for (const sensor of this.sensors.values()) {
-          if (sensor.changed) this.#writeTotals.run(sensor.totals.encode(), sensor.id);
-        }
-        for (const { topic, partition, topicId, next, newest } of this.partitions.values()) {
-          this.#writePosition.run(topic, partition, topicId, next, Number.isFinite(newest) ? newest : null);
-        }
-        if (keepFrom !== null) {
-          for (const sensor of this.sensors.values()) this.history.expire(sensor.id, keepFrom);
-          this.db.setSetting("kept-since", keepFrom);
-        }
-        this.db.setSetting("last-delta", delta);
         this.db.setSetting("quarantine-last-id", this.quarantine.lastId);
         this.db.setSetting("rejection-last-id", this.rejections.lastId);
       });
@@ -236,63 +239,77 @@ export class State {
       throw error;
     }
     this.#committed(idle);
+    for (const [partition, next] of positions) partition.committed = next;
     if (keepFrom !== null) {
       this.keptSince = keepFrom;
       for (const sensor of this.sensors.values()) this.history.forget(sensor.id, keepFrom);
     }
     this.bytesWritten += bytes;
     this.commits++;
-    return { positions, bytes, milliseconds: performance.now() - start };
+  }
+
+  /** Drops the oldest rejections beyond the bound. Counted at once and for good: a commit that fails has them dropped all the same. */
+  *#makeRoom(): Generator<number> {
+    for (const id of this.rejections.makeRoom()) {
+      const sensor = this.sensorOf(id);
+      sensor.totals.rejectionsDropped++;
+      sensor.changed = true;
+      yield 0;
+    }
+  }
+
+  *#writeSensors(): Generator<number> {
+    for (const sensor of this.sensors.values()) {
+      if (!sensor.changed) continue;
+      const totals = sensor.totals.encode();
+      this.db.guarded(() => this.#writeTotals.run(totals, sensor.id));
+      yield totals.length;
+    }
+  }
+
+  /** The partitions that were read on since the last commit, and how far. */
+  #positions(): [PartitionState, number][] {
+    const moved = [...this.partitions.values()].filter(({ next, committed }) => next !== committed);
+    return moved.map((partition) => [partition, partition.next]);
+  }
+
+  *#writePositions(positions: readonly [PartitionState, number][]): Generator<number> {
+    for (const [{ topic, partition, topicId, newest }, next] of positions) {
+      const newestTime = Number.isFinite(newest) ? newest : null;
+      this.db.guarded(() => this.#writePosition.run(topic, partition, topicId, next, newestTime));
+      yield topic.length + topicId.length;
+    }
+  }
+
+  *#expire(keepFrom: number | null): Generator<number> {
+    if (keepFrom === null) return;
+    for (const { id } of this.db.prepare("SELECT id FROM sensor").all()) {
+      this.db.guarded(() => this.history.expire(Number(id), keepFrom));
+      yield 0;
+    }
+    this.db.guarded(() => this.db.setSetting("kept-since", keepFrom));
   }
 
   #committed(idle: readonly number[]): void {
-    this.#nextDelta++;
     this.history.committed();
     this.seen.committed();
     this.ids.committed();
-    this.boots.committed();
+    this.boots.committed(this.devices.nextId);
     this.devices.committed();
+    this.#deltas.committed();
     this.quarantine.committed();
     this.rejections.committed();
+    this.waitingReadings = 0;
     for (const sensor of this.sensors.values()) sensor.changed = false;
     this.devices.evict(idle);
-    if (this.#sweepSlot >= this.deviceNames.slotLimit) {
-      this.#sweepSlot = 0;
-      this.#previousSweepDelta = this.#sweepFirstDelta;
-      this.#sweepFirstDelta = this.#nextDelta;
-    }
-    if (this.bootNames.size > BOOT_NAMES_MAX) {
-      for (let slot = 0; slot < this.bootNames.slotLimit; slot++)
-        if (this.bootNames.isUsed(slot)) this.bootNames.release(slot);
-      this.devices.unresolveEdges();
-    }
+    if (this.bootNames.size > this.bounds.bootNames) this.#forgetBootNames();
   }
 
-  /** New and idle devices as rows, a part of the others swept into rows, the rest of what changed as one delta. */
-  *#writeDevices(delta: number, idle: readonly number[]): Generator<number> {
-    const { devices } = this;
-    devices.beginWrite();
-    const whole = new Set<number>(idle);
-    const sweepEnd = Math.min(
-      this.deviceNames.slotLimit,
-      this.#sweepSlot + Math.ceil(this.deviceNames.slotLimit / SWEEP_COMMITS),
-    );
-    for (let slot = this.#sweepSlot; slot < sweepEnd; slot++) if (devices.hasStaleRow(slot)) whole.add(slot);
-    for (const slot of devices.dirtySlots) if (devices.isNew(slot)) whole.add(slot);
-    for (const slot of whole) yield devices.writeRow(slot, delta);
-    out.reset();
-    const state = new ByteWriter(512);
-    for (const slot of devices.dirtySlots) {
-      if (whole.has(slot)) continue;
-      state.reset();
-      devices.writeState(state, slot, devices.changedWord[slot]);
-      out.varint(devices.id[slot]);
-      out.block(state.view());
-      yield 0;
+  #forgetBootNames(): void {
+    for (let slot = 0; slot < this.bootNames.slotLimit; slot++) {
+      if (this.bootNames.isUsed(slot)) this.bootNames.release(slot);
     }
-    if (out.length > 0) this.db.guarded(() => this.#writeDelta.run(delta, out.view()));
-    this.db.guarded(() => this.#dropDeltas.run(this.#previousSweepDelta));
-    this.#sweepSlot = sweepEnd;
-    yield out.length;
+    this.boots.forgetNames();
+    this.devices.unresolveEdges();
   }
 }

@@ -22,6 +22,7 @@ const FIELDS = [
   "quarantineDropped",
   "rejectionsDropped",
   "expired",
+  "cutRecords",
 ] as const;
 
 const out = new ByteWriter(256);
@@ -37,6 +38,8 @@ export class Totals {
   rejected = 0;
   late = 0;
   gapRecords = 0;
+  /** Records that had been taken in before the log lost them. */
+  cutRecords = 0;
   implicitBoots = 0;
   /** Counted readings by identity. */
   explicit = 0;
@@ -62,10 +65,10 @@ export class Totals {
   /** A copy of the counts. */
   snapshot(): SensorTotals {
     const { received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots } = this;
-    const { expired, quarantineDropped, rejectionsDropped } = this;
+    const { cutRecords, expired, quarantineDropped, rejectionsDropped } = this;
     return {
       ...{ received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots },
-      ...{ expired, quarantineDropped, rejectionsDropped },
+      ...{ cutRecords, expired, quarantineDropped, rejectionsDropped },
     };
   }
 

@@ -40,8 +40,6 @@ CREATE INDEX IF NOT EXISTS rejection_of_sensor ON rejection(sensor, id);
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 `;
 
-export type Row = Record<string, number | string | Uint8Array | null>;
-
 /** An open history. One connection, one thread; a checkpointing worker has its own. */
 export class Database {
   readonly file: string;
@@ -87,12 +85,9 @@ export class Database {
     return this.#db.prepare(sql);
   }
 
-  get inTransaction(): boolean {
-    return this.#inTransaction;
-  }
-
+  /** @throws TidemarkError "disk-full" */
   begin(): void {
-    this.#db.exec("BEGIN IMMEDIATE");
+    this.guarded(() => this.#db.exec("BEGIN IMMEDIATE"));
     this.#inTransaction = true;
   }
 

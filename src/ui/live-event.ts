@@ -23,6 +23,7 @@ export interface LiveRow extends Moments {
   readonly quarantined: number;
   readonly rejected: number;
   readonly gapRecords: number;
+  readonly cutRecords: number;
   readonly lag: number;
   readonly stuckDevices: number;
 }
@@ -70,6 +71,7 @@ function rowOf(fields: Fields): LiveRow {
     quarantined: numberOf(fields, "quarantined"),
     rejected: numberOf(fields, "rejected"),
     gapRecords: numberOf(fields, "gapRecords"),
+    cutRecords: numberOf(fields, "cutRecords"),
     lag: numberOf(fields, "lag"),
     stuckDevices: numberOf(fields, "stuckDevices"),
   };

@@ -162,6 +162,7 @@ function notesOf(state: TableState): string[] {
     if (row.quarantined > 0) parts.push(`${countText(row.quarantined)} held back (tidemark quarantine)`);
     if (row.rejected > 0) parts.push(`${countText(row.rejected)} rejected (tidemark rejections)`);
     if (row.gapRecords > 0) parts.push(`${countText(row.gapRecords)} lost by the log before they were read`);
+    if (row.cutRecords > 0) parts.push(`${countText(row.cutRecords)} lost by the log after they were read`);
     if (row.stuckDevices > 0) parts.push(`${countText(row.stuckDevices)} devices send only duplicates`);
     if (row.lag >= LAG_NOTED) parts.push(`${countText(row.lag)} behind the log`);
     if (parts.length > 0) notes.push(`${row.sensor}: ${parts.join(", ")}`);

@@ -9,3 +9,20 @@ for (const [index, log] of (["kafka", "kafka-append", "embedded"] as const).entr
     t.diagnostic(JSON.stringify(await new Simulation(history).run(12)));
   });
 }
+
+/** Each of them is reached many times in a thousand readings. */
+const TIGHT = {
+  commitReadings: 11,
+  waitingRows: 5,
+  residentDevices: 3,
+  bootNames: 2,
+  seenBytes: 2000,
+};
+
+for (const [index, log] of (["kafka", "embedded"] as const).entries()) {
+  test(`answers exactly as the oracle with little memory and commits in the middle of reads: ${log}`, async (t) => {
+    const history = createHistory({ seed: 30 + index, readings: 1000, nowMs: 1_750_000_000_000, log, replays: true });
+    const simulation = new Simulation(history, { bounds: TIGHT, rowsAtOnce: 3 });
+    t.diagnostic(JSON.stringify(await simulation.run(12)));
+  });
+}

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Names } from "../../src/core/names.ts";
 import { Random } from "../../src/core/random.ts";
+import { BOUNDS } from "../../src/pipeline/bounds.ts";
 import { Devices, EDGE_IMPLICIT } from "../../src/pipeline/devices.ts";
 import { SeenBlock } from "../../src/pipeline/seen-block.ts";
 import { SeenStore } from "../../src/pipeline/seen-store.ts";
@@ -54,9 +55,9 @@ test("the edge and the blocks behind it count each sequence once: in order, shuf
   const directory = mkdtempSync(join(tmpdir(), "tidemark-seen-"));
   try {
     const db = Database.open(directory);
-    const seen = new SeenStore(db);
+    const seen = new SeenStore(db, BOUNDS.seenBytes);
     const names = new Names();
-    const devices = new Devices(db, seen, names);
+    const devices = new Devices(db, seen, names, BOUNDS.residentDevices);
     const random = new Random(8);
     const slot = names.intern(1, Buffer.from("d"), 0, 1);
     devices.load(slot);

@@ -67,7 +67,7 @@ export class ColumnLog implements Log {
           });
         }
       },
-      ends: () => this.#sources.map(({ topic }, i) => ({ topic, partition: 0, offset: endOf(i) })),
+      end: (topic) => endOf(this.#sources.findIndex((source) => source.topic === topic)),
       close: async () => {
         isClosed = true;
         this.#wake?.();

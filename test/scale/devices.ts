@@ -45,7 +45,7 @@ export async function runDevices({ devices, steps, intervalMs, print }: DevicesO
       assert.equal(totals.received, records);
       assert.equal(totals.counted, fleet.counted, "counted once, each of them");
       assert.equal(totals.duplicates, fleet.duplicates);
-      assert.equal(totals.quarantined + totals.rejected + totals.gapRecords, 0);
+      assert.equal(totals.quarantined + totals.rejected + totals.gapRecords + totals.cutRecords, 0);
       assert.ok(known <= devices);
     }
     return measured;

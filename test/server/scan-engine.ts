@@ -27,6 +27,7 @@ const NO_TOTALS: SensorTotals = {
   rejected: 0,
   late: 0,
   gapRecords: 0,
+  cutRecords: 0,
   implicitBoots: 0,
   expired: 0,
   quarantineDropped: 0,

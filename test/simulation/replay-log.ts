@@ -1,24 +1,38 @@
 /** A log for simulations: the arrivals of a generated history, read in their order, with batch splits and stops where the test wants them. */
 import { TidemarkError } from "../../src/core/errors.ts";
 import { ABSENT, type Records } from "../../src/core/records.ts";
-import type { Fetched, Log, LogReader, NewRecord, Position, Topic } from "../../src/log/log.ts";
+import type { Fetched, Gap, Log, LogReader, NewRecord, Position, Topic } from "../../src/log/log.ts";
 import type { Arrival } from "../oracle/oracle.ts";
+
+/** How a delivery comes. */
+export interface Delivery {
+  /** Rows of one batch: a read then brings several. */
+  readonly rowsAtOnce?: number;
+  readonly gap?: Gap;
+  /** The batch with this number fails its checksum, each time it is read. */
+  readonly corruptBatch?: number;
+}
 
 /** Delivers what `deliver` is given, and tells when all of it was taken in. */
 export class ReplayLog implements Log {
   readonly kind = "replay";
   readonly #topics: Topic[];
   #recreated = false;
-  #queue: Arrival[][] = [];
+  readonly #rowsAtOnce: number;
+  #queue: { readonly rows: Arrival[]; readonly delivery: Delivery }[] = [];
   #wake: (() => void) | null = null;
   #drained: (() => void) | null = null;
   #closed = false;
   /** Positions that readers were opened at, and that were reported as committed. */
   readonly opened: Position[][] = [];
   readonly committedPositions: Position[][] = [];
+  /** Called when positions are reported as committed. */
+  onCommitted: (positions: readonly Position[]) => void = () => {};
 
-  constructor(topics: readonly Topic[]) {
+  /** @param rowsAtOnce of a delivery that does not say it itself */
+  constructor(topics: readonly Topic[], rowsAtOnce = Number.POSITIVE_INFINITY) {
     this.#topics = [...topics];
+    this.#rowsAtOnce = rowsAtOnce;
   }
 
   /** The topic was deleted and made anew: readers fail until they open it again. */
@@ -30,9 +44,9 @@ export class ReplayLog implements Log {
   }
 
   /** Hands a batch of one partition to the reader; resolves when it asked for more, that is: has taken it in. */
-  deliver(batch: readonly Arrival[]): Promise<void> {
+  deliver(batch: readonly Arrival[], delivery: Delivery = {}): Promise<void> {
     return new Promise((resolve) => {
-      this.#queue.push([...batch]);
+      this.#queue.push({ rows: [...batch], delivery });
       this.#drained = resolve;
       this.#wake?.();
     });
@@ -44,7 +58,7 @@ export class ReplayLog implements Log {
 
   reader(positions: readonly Position[]): LogReader {
     this.opened.push([...positions]);
-    const next = new Map(positions.map((p) => [`${p.topic}/${p.partition}`, p.offset]));
+    const positionOf = new Map(positions.map((p) => [`${p.topic}/${p.partition}`, p.offset]));
     return {
       read: async (signal) => {
         for (;;) {
@@ -53,13 +67,17 @@ export class ReplayLog implements Log {
             this.#recreated = false;
             throw new TidemarkError("topic-recreated", "Cannot read on: the topic was recreated");
           }
-          const batch = this.#queue.shift();
-          if (batch !== undefined) {
-            const first = batch[0];
-            const key = `${first.sensor}/${first.partition}`;
-            const from = next.get(key) ?? 0;
-            next.set(key, Math.max(from, batch[batch.length - 1].offset + 1));
-            return fetchedOf(batch, from);
+          const next = this.#queue.shift();
+          if (next !== undefined) {
+            const { rows, delivery } = next;
+            const key = `${rows[0].sensor}/${rows[0].partition}`;
+            const position = positionOf.get(key) ?? 0;
+            const gap = delivery.gap !== undefined && isAt(position, delivery.gap) ? delivery.gap : null;
+            const from = gap?.to ?? position;
+            positionOf.set(key, Math.max(from, rows[rows.length - 1].offset + 1));
+            // What follows a batch that cannot be read is brought again.
+            if (delivery.corruptBatch !== undefined) this.#queue.unshift(next);
+            return fetchedOf(rows, from, gap, { rowsAtOnce: this.#rowsAtOnce, ...delivery });
           }
           this.#drained?.();
           this.#drained = null;
@@ -69,7 +87,7 @@ export class ReplayLog implements Log {
           });
         }
       },
-      ends: () => [],
+      end: () => 0,
       close: async () => {},
     };
   }
@@ -83,6 +101,7 @@ export class ReplayLog implements Log {
   }
 
   async committed(positions: readonly Position[]): Promise<void> {
+    this.onCommitted(positions);
     this.committedPositions.push([...positions]);
   }
 
@@ -96,18 +115,36 @@ export class ReplayLog implements Log {
   }
 }
 
-function fetchedOf(batch: readonly Arrival[], from: number): Fetched {
-  let done = false;
-  const rows = batch.filter((arrival) => arrival.offset >= from);
+/** Whether a reader at that position meets the gap. */
+function isAt(position: number, { from, cutFrom }: Gap): boolean {
+  return position === (cutFrom ?? from);
+}
+
+function fetchedOf(
+  rows: readonly Arrival[],
+  from: number,
+  gap: Gap | null,
+  { rowsAtOnce, corruptBatch }: Delivery & { rowsAtOnce: number },
+): Fetched {
+  const { sensor, partition } = rows[0];
+  const logEnd = rows[rows.length - 1].offset + 1;
+  let at = 0;
+  let batches = 0;
   return {
-    topic: batch[0].sensor,
-    partition: batch[0].partition,
-    logEnd: batch[batch.length - 1].offset + 1,
-    gap: null,
+    topic: sensor,
+    partition,
+    logEnd,
+    gap,
     next(into: Records): boolean {
-      if (done) return false;
-      done = true;
-      fill(into, rows, batch[batch.length - 1].offset + 1);
+      if (at >= rows.length) return false;
+      if (batches++ === corruptBatch) throw new TidemarkError("log-corrupt", "Cannot read: a checksum is wrong");
+      const batch = rows.slice(at, at + rowsAtOnce);
+      at += batch.length;
+      fill(
+        into,
+        batch.filter(({ offset }) => offset >= from),
+        batch[batch.length - 1].offset + 1,
+      );
       return true;
     },
   };

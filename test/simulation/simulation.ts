@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ManualClock } from "../../src/core/clock.ts";
 import { openZone } from "../../src/core/zone.ts";
+import type { Position } from "../../src/log/log.ts";
 import { findMetric, METRICS } from "../../src/metrics/registry.ts";
+import { BOUNDS, type Bounds } from "../../src/pipeline/bounds.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { Checkpointer } from "../../src/rollups/checkpointer.ts";
@@ -15,6 +17,13 @@ import { Oracle } from "../oracle/oracle.ts";
 import { ReplayLog } from "./replay-log.ts";
 
 const PERCENTILES = ["p0", "p1", "p25", "p90", "p99", "p99.9", "p100"];
+
+export interface SimulationOptions {
+  /** Of the pipeline; default: its own. */
+  readonly bounds?: Partial<Bounds>;
+  /** Rows of one batch: a read brings several. */
+  readonly rowsAtOnce?: number;
+}
 
 export interface Outcome {
   readonly windows: number;
@@ -27,6 +36,7 @@ export interface Outcome {
 /** One run; make a new one for each history. */
 export class Simulation {
   readonly #history: History;
+  readonly #options: SimulationOptions;
   readonly #oracle: Oracle;
   readonly #clock: ManualClock;
   readonly #root = mkdtempSync(join(tmpdir(), "tidemark-simulation-"));
@@ -39,8 +49,9 @@ export class Simulation {
   readonly #topicIds = new Map<string, string>();
   #outcome = { windows: 0, comparisons: 0, kills: 0, restarts: 0, bytesWritten: 0 };
 
-  constructor(history: History) {
+  constructor(history: History, options: SimulationOptions = {}) {
     this.#history = history;
+    this.#options = options;
     this.#oracle = new Oracle({ zone: history.options.zone });
     this.#clock = new ManualClock(history.options.nowMs);
     ({
@@ -58,7 +69,7 @@ export class Simulation {
 
   #open() {
     const db = Database.open(this.#directory);
-    const state = new State(db);
+    const state = new State(db, { ...BOUNDS, ...this.#options.bounds });
     // The topics are what they were at the last commit: what came after it comes again.
     this.#topicIds.clear();
     for (const batch of this.#history.batches) {
@@ -66,7 +77,9 @@ export class Simulation {
     }
     for (const { topic, topicId } of state.partitions.values()) this.#topicIds.set(topic, topicId);
     const partitions = Array.from({ length: this.#history.options.partitions }, (_, i) => i);
-    const log = new ReplayLog([...this.#topicIds].map(([name, id]) => ({ name, id, partitions })));
+    const topics = [...this.#topicIds].map(([name, id]) => ({ name, id, partitions }));
+    const log = new ReplayLog(topics, this.#options.rowsAtOnce);
+    log.onCommitted = (positions) => this.#requireStored(db, positions);
     const checkpointer = new Checkpointer(db.file);
     const pipeline = new Pipeline({
       state,
@@ -83,6 +96,14 @@ export class Simulation {
     });
     pipeline.start();
     return { db, state, checkpointer, log, pipeline };
+  }
+
+  /** Only what the history holds may be forgotten by the log. */
+  #requireStored(db: Database, positions: readonly Position[]): void {
+    for (const { topic, partition, offset } of positions) {
+      const row = db.prepare("SELECT next FROM position WHERE topic=? AND partition=?").get(topic, partition);
+      assert.ok(offset <= Number(row?.next), `${topic}/${partition}: told ${offset}, stored ${row?.next}`);
+    }
   }
 
   async #close(): Promise<void> {

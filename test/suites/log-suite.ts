@@ -142,7 +142,7 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
         [0, 1, 2, 3],
       );
       for (const row of rows) assert.ok(row.time > 0, `time ${row.time}`);
-      assert.deepEqual(reader.ends(), [from(topic, 4)]);
+      assert.equal(reader.end(topic, 0), 4);
       await reader.close();
     });
 

@@ -21,8 +21,8 @@ const EARLY_OFFSETS: Planted = {
   file: "src/pipeline/state.ts",
   changes: [
     [
-      "[...parts.map((whole) => whole.write()), ",
-      "[...parts.slice(this.commits % 2 === 0 ? 1 : 0).map((whole) => whole.write()), ",
+      "...parts.map((whole) => whole.write()),",
+      "...parts.slice(this.commits % 2 === 0 ? 1 : 0).map((whole) => whole.write()),",
     ],
     ["    this.history.committed();\n", "    if (this.commits % 2 === 1) this.history.committed();\n"],
   ],

@@ -24,6 +24,7 @@ export interface Status {
   readonly rejected: number;
   readonly implicitBoots: number;
   readonly gapRecords: number;
+  readonly cutRecords: number;
   readonly identities: { readonly explicit: number; readonly sequence: number; readonly offset: number };
   readonly lag: number;
 }

@@ -65,6 +65,7 @@ test("live events: the fields of the format, and a refusal of anything else", ()
     quarantined: 0,
     rejected: 0,
     gapRecords: 0,
+    cutRecords: 0,
     lag: 0,
     stuckDevices: 0,
     later: "fields are passed over",

@@ -21,6 +21,7 @@ const ROW: LiveRow = {
   quarantined: 0,
   rejected: 0,
   gapRecords: 0,
+  cutRecords: 0,
   lag: 0,
   stuckDevices: 0,
 };
@@ -122,10 +123,13 @@ describe("what is wrong", () => {
   });
 
   test("what is held back, rejected, lost, stuck or behind has a line of its own", () => {
-    const rows = [{ ...ROW, quarantined: 2, rejected: 1, gapRecords: 1000, stuckDevices: 1, lag: 5000 }, NO_DATA];
-    const notes = lineAt({ rows }, 200).filter((line) => line.startsWith("temperature: "));
+    const rows = [
+      { ...ROW, quarantined: 2, rejected: 1, gapRecords: 1000, cutRecords: 3, stuckDevices: 1, lag: 5000 },
+      NO_DATA,
+    ];
+    const notes = lineAt({ rows }, 250).filter((line) => line.startsWith("temperature: "));
     assert.deepEqual(notes, [
-      "temperature: 2 held back (tidemark quarantine), 1 rejected (tidemark rejections), 1,000 lost by the log before they were read, 1 devices send only duplicates, 5,000 behind the log",
+      "temperature: 2 held back (tidemark quarantine), 1 rejected (tidemark rejections), 1,000 lost by the log before they were read, 3 lost by the log after they were read, 1 devices send only duplicates, 5,000 behind the log",
     ]);
   });
 

@@ -23,6 +23,7 @@ const sensor = (name: string, count: number) => ({
   quarantined: 0,
   rejected: 0,
   gapRecords: 0,
+  cutRecords: 0,
   lag: 0,
   stuckDevices: 0,
 });

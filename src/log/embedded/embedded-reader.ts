@@ -126,10 +126,8 @@ export class EmbeddedReader implements LogReader {
     return tail;
   }
 
-  ends(): readonly Position[] {
-    return this.#tracks.map(({ topic, partition }) => {
-      return { topic, partition, offset: this.#source.tail(topic)?.end ?? 0 };
-    });
+  end(topic: string, partition: number): number {
+    return partition === 0 ? (this.#source.tail(topic)?.end ?? 0) : 0;
   }
 
   async close(): Promise<void> {

@@ -48,8 +48,8 @@ export class KafkaReader implements LogReader {
   readonly #tasks = new Set<Promise<void>>();
   #started = false;
   readonly #ready: OwnFetched[] = [];
-  /** Made when asked for: callers ask for each batch. */
-  #ends: Position[] | null = null;
+  /** By topic and partition. */
+  readonly #trackOf = new Map<string, Map<number, Track>>();
   #failure: TidemarkError | null = null;
   /** Thrown once: reading goes on when it is called again. */
   #interruption: TidemarkError | null = null;
@@ -74,6 +74,10 @@ export class KafkaReader implements LogReader {
       this.#failure = new TidemarkError("topic-missing", `Cannot read "${name}": it was not opened`);
       return [];
     });
+    for (const track of this.#tracks) {
+      const ofTopic = this.#trackOf.get(track.topic.name) ?? new Map<number, Track>();
+      this.#trackOf.set(track.topic.name, ofTopic.set(track.partition, track));
+    }
     this.#turns = [...this.#tracks];
   }
 
@@ -103,9 +107,8 @@ export class KafkaReader implements LogReader {
     signal?.removeEventListener("abort", wake);
   }
 
-  ends(): readonly Position[] {
-    this.#ends ??= this.#tracks.map(({ topic, partition, end }) => ({ topic: topic.name, partition, offset: end }));
-    return this.#ends;
+  end(topic: string, partition: number): number {
+    return this.#trackOf.get(topic)?.get(partition)?.end ?? 0;
   }
 
   async close(): Promise<void> {
@@ -212,7 +215,6 @@ export class KafkaReader implements LogReader {
       if (tracks.length === 0) break;
       const asked = new Map(tracks.map((track) => [track.key, { track, from: track.next }]));
       const answers = await this.#ask(node, tracks);
-      this.#ends = null;
       const brought: Brought[] = [];
       let incomplete: Track | null = null;
       for (const answer of answers) {

@@ -1,0 +1,44 @@
+/** When the history commits, and how much of what the pipeline knows stays in memory. Tests make them small, so that every one is reached. */
+import { COMMIT_INTERVAL_MS, COMMIT_READINGS } from "../core/limits.ts";
+
+export interface Bounds {
+  /** Readings that wait for a commit, and for how long, ms. */
+  readonly commitReadings: number;
+  readonly commitIntervalMs: number;
+  /** Bytes of changed pages, blocks and rows that wait for a commit. */
+  readonly waitingBytes: number;
+  /** New rows that wait for a commit: devices, boots, explicit ids, dead letters. */
+  readonly waitingRows: number;
+  /** Longest wait before a commit that failed is tried again, ms. */
+  readonly retryMs: number;
+  /** Devices kept in memory. Past it, those idle longest become rows at the next commit. */
+  readonly residentDevices: number;
+  /** Boot names interned at once. Past it they are forgotten at the next commit and interned anew. */
+  readonly bootNames: number;
+  /** Bytes of seen blocks kept in memory. */
+  readonly seenBytes: number;
+  /** Quarantined readings that are listed, all sensors together. Past it the newest are counted (`quarantineDropped`) but not listed. */
+  readonly quarantineRows: number;
+  /** Rejected records that are listed. Past it the oldest are dropped and counted (`rejectionsDropped`): the newest show what is wrong now. */
+  readonly rejectionRows: number;
+}
+
+export const BOUNDS: Bounds = {
+  commitReadings: COMMIT_READINGS,
+  commitIntervalMs: COMMIT_INTERVAL_MS,
+  /** A tenth of the memory that all of it should take. */
+  waitingBytes: 32 * 1024 * 1024,
+  /** A commit inserts some 200,000 a second: half a second's work, in slices. */
+  waitingRows: 100_000,
+  retryMs: 10_000,
+  /** About 0.6 KB each. */
+  residentDevices: 262_144,
+  /** Of 20 bytes: 2 MB. */
+  bootNames: 65_536,
+  /** Duplicates and late readings mostly hit few blocks; 32 MB hold 10,000 full ones with 1% loss. */
+  seenBytes: 32 * 1024 * 1024,
+  /** 80 MB of rows. */
+  quarantineRows: 1_000_000,
+  /** The log has them all. */
+  rejectionRows: 100_000,
+};

@@ -1,0 +1,125 @@
+/** When the history commits, what happens when it cannot, and what the log is told then: the way from taken in to safe. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Clock } from "../core/clock.ts";
+import { TidemarkError } from "../core/errors.ts";
+import type { Log } from "../log/log.ts";
+import type { Checkpointer } from "../rollups/checkpointer.ts";
+import type { State } from "./state.ts";
+
+/** First wait before a commit that failed is tried again, ms; doubled up to the bound. */
+const RETRY_FIRST_MS = 250;
+
+/** How often what is older than the history is kept is deleted, ms. */
+const EXPIRE_INTERVAL_MS = 3_600_000;
+const DAY_SECONDS = 86_400;
+
+export interface CommitsOptions {
+  readonly state: State;
+  readonly log: Log;
+  readonly checkpointer: Checkpointer;
+  readonly clock: Clock;
+  /** How long history is kept, ms; null: for ever. */
+  readonly keepMs: number | null;
+  /** Ends the waiting for a disk that is full: what was not committed is then given up, and read from the log again. */
+  readonly stop: AbortSignal;
+}
+
+export class Commits {
+  readonly #options: CommitsOptions;
+  readonly #state: State;
+  #waitingSinceMs: number | null = null;
+  #lastExpireMs = Number.NEGATIVE_INFINITY;
+  #commitTrouble: string | null = null;
+  #logTrouble: string | null = null;
+  #telling: Promise<void> | null = null;
+  /** The last commit that the log was told of; none since the start. */
+  #told = -1;
+
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+    this.#state = options.state;
+  }
+
+  /** Why what is taken in does not become safe; null when it does. */
+  get trouble(): string | null {
+    return this.#commitTrouble ?? this.#options.checkpointer.error ?? this.#logTrouble;
+  }
+
+  /** Whether what waits has waited long enough, as far as the calls of this tell: ask now and then. */
+  isDue(): boolean {
+    if (!this.#state.hasChanged) {
+      this.#waitingSinceMs = null;
+      return false;
+    }
+    const now = this.#options.clock.now();
+    this.#waitingSinceMs ??= now;
+    return now - this.#waitingSinceMs >= this.#state.bounds.commitIntervalMs;
+  }
+
+  /**
+   * Commits. Only while nothing is taken in. A full disk is trouble: what waits stays in memory,
+   * and it is tried again.
+   * @throws TidemarkError "disk-full" once stopped
+   */
+  async commit(): Promise<void> {
+    const { clock, stop } = this.#options;
+    let wait = RETRY_FIRST_MS;
+    for (;;) {
+      const now = clock.now();
+      const keepFrom = this.#keepFrom(now);
+      try {
+        await this.#state.commit(keepFrom);
+        if (keepFrom !== null) this.#lastExpireMs = now;
+        this.#commitTrouble = null;
+        this.#waitingSinceMs = null;
+        return;
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || error.code !== "disk-full") throw error;
+        this.#commitTrouble = error.message;
+        if (stop.aborted) throw error;
+      }
+      await delay(wait, undefined, { signal: stop }).catch(() => {});
+      wait = Math.min(wait * 2, this.#state.bounds.retryMs);
+    }
+  }
+
+  /** The second before which history is deleted, when it is time to. */
+  #keepFrom(now: number): number | null {
+    const { keepMs } = this.#options;
+    if (keepMs === null || now - this.#lastExpireMs < EXPIRE_INTERVAL_MS) return null;
+    return Math.floor((now - keepMs) / 1000 / DAY_SECONDS) * DAY_SECONDS;
+  }
+
+  /** Tells the log of the last commit, unless it was told. Once that is on disk, it may let go of what is before it; of nothing after it. */
+  async tell(): Promise<void> {
+    await this.#telling;
+    if (this.#told === this.#state.commits) return;
+    this.#telling ??= this.#tell().finally(() => {
+      this.#telling = null;
+    });
+    await this.#telling;
+  }
+
+  async #tell(): Promise<void> {
+    const { checkpointer, log } = this.#options;
+    const { commits, sensors } = this.#state;
+    const followed = [...sensors.values()].flatMap(({ partitions }) => partitions);
+    const committed = followed.map((partition) => ({ partition, offset: partition.committed }));
+    if (followed.length === 0 || !(await checkpointer.sync())) return;
+    const positions = committed
+      // A topic that was recreated, or cut back, meanwhile: the offset is of another life.
+      .filter(({ partition, offset }) => {
+        const isFollowed = sensors.get(partition.topic)?.partitions[partition.partition] === partition;
+        return isFollowed && offset > 0 && partition.committed >= offset;
+      })
+      .map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset }));
+    try {
+      await log.committed(positions);
+      this.#told = commits;
+      this.#logTrouble = null;
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      this.#logTrouble = `Cannot tell the log what is safe: ${error.message}`;
+    }
+  }
+}

@@ -87,15 +87,15 @@ const BUGS: readonly Planted[] = [
     file: "src/pipeline/ingest.ts",
     changes: [
       [
-        "      if (impossible) {\n",
-        "      if (impossible) {\n        devices.newest[slot] = Math.max(devices.newest[slot], t);\n",
+        "    if (impossible) {\n",
+        "    if (impossible) {\n      devices.newest[slot] = Math.max(devices.newest[slot], t);\n",
       ],
     ],
   },
   {
     name: "clocks are judged against the time of reading, not the log's",
     file: "src/pipeline/ingest.ts",
-    changes: [["if (appendTime) latestMs = timestamp[i] + aheadMs;", ""]],
+    changes: [["const reference = records.appendTime ? records.timestamp[i] : nowMs;", "const reference = nowMs;"]],
     log: "kafka-append",
   },
   {

@@ -92,8 +92,8 @@ function takeIn(runs: readonly Sent[][], appendTime: boolean, unread: boolean, c
     }
     db.commit();
     const pages = db.prepare("SELECT key, hex(bytes) AS bytes FROM page ORDER BY key").all();
-    const { pending: held } = state.quarantine;
-    const { pending: refused } = state.rejections;
+    const held = state.quarantine.list(undefined, 0, 1_000_000);
+    const refused = state.rejections.list(undefined, 0, 1_000_000);
     return {
       pages,
       totals: sensor.totals.snapshot(),

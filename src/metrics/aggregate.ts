@@ -1,7 +1,7 @@
 /** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
 import { Distribution } from "./distribution.ts";
 import { add, type Dyadic, fromDouble, ratioToNearest, sumOf, toNearest, ZERO } from "./dyadic.ts";
-import { addPart, canonicalize, squareError } from "./exact-sum.ts";
+import { addColumn, addPart, canonicalize, squareError } from "./exact-sum.ts";
 
 /** Which costly parts of an aggregate a question needs; count, extremes, edges, seconds and late always come. */
 export interface Needs {
@@ -16,6 +16,12 @@ const TOTAL_PARTS = 6;
 
 /** 2^15 such integers and their squares add up exactly in plain doubles. */
 const SMALL_INTEGER_MAX = 2 ** 19;
+
+/** Values that are no small integers, their squares and what rounding those lost: so many at a time. */
+const CHUNK = 256;
+const fractions = new Float64Array(CHUNK);
+const squared = new Float64Array(CHUNK);
+const errors = new Float64Array(CHUNK);
 
 /** Merging is associative and commutative to the bit: any grouping of the same readings gives the same aggregate. */
 export class Aggregate {
@@ -52,6 +58,18 @@ export class Aggregate {
     if (carry !== 0) this.#squaresRest = add(this.#squaresRest, fromDouble(carry));
   }
 
+  /** Adds the first `n` numbers to the sum. */
+  addSumColumn(column: Float64Array, n: number): void {
+    const rest = addColumn(this.#sum, TOTAL_PARTS, column, n);
+    if (rest !== ZERO) this.#sumRest = add(this.#sumRest, rest);
+  }
+
+  /** Adds the first `n` numbers to the sum of squares. */
+  addSquaresColumn(column: Float64Array, n: number): void {
+    const rest = addColumn(this.#squares, TOTAL_PARTS, column, n);
+    if (rest !== ZERO) this.#squaresRest = add(this.#squaresRest, rest);
+  }
+
   /** Adds a value to the sums, exactly. */
   addReading(value: number): void {
     const square = value * value;
@@ -61,11 +79,23 @@ export class Aggregate {
     if (error !== 0) this.addSquares(error);
   }
 
+  /** The same for the first `n` of `fractions`. */
+  #addFractions(n: number): void {
+    for (let i = 0; i < n; i++) {
+      squared[i] = fractions[i] * fractions[i];
+      errors[i] = squareError(fractions[i], squared[i]);
+    }
+    this.addSumColumn(fractions, n);
+    this.addSquaresColumn(squared, n);
+    this.addSquaresColumn(errors, n);
+  }
+
   /** Adds the first `n` values, at most 2^15, but for times, seconds and late. */
   addValues(values: Float64Array, n: number, withSums: boolean): void {
     let { min, max } = this;
     let sum = 0;
     let squares = 0;
+    let waiting = 0;
     for (let i = 0; i < n; i++) {
       const value = values[i];
       if (value < min) min = value;
@@ -74,8 +104,14 @@ export class Aggregate {
       if (value === (value | 0) && value <= SMALL_INTEGER_MAX && value >= -SMALL_INTEGER_MAX) {
         sum += value;
         squares += value * value;
-      } else this.addReading(value);
+        continue;
+      }
+      fractions[waiting++] = value;
+      if (waiting < CHUNK) continue;
+      this.#addFractions(waiting);
+      waiting = 0;
     }
+    if (waiting > 0) this.#addFractions(waiting);
     this.count += n;
     this.min = min;
     this.max = max;

@@ -28,6 +28,42 @@ export function addPart(parts: Float64Array, at: number, length: number, x: numb
   return carry;
 }
 
+/**
+ * Adds the first `n` numbers of a column exactly to the expansion parts[0, length), length >= 3: as `addPart` does one by one, with the
+ * first parts in registers.
+ * @returns what did not fit, nearly always `ZERO`
+ */
+export function addColumn(parts: Float64Array, length: number, column: Float64Array, n: number): Dyadic {
+  let a = parts[0];
+  let b = parts[1];
+  let c = parts[2];
+  let rest = ZERO;
+  for (let i = 0; i < n; i++) {
+    const x = column[i];
+    const sumA = a + x;
+    const virtualA = sumA - a;
+    const errorA = a - (sumA - virtualA) + (x - virtualA);
+    a = sumA;
+    if (errorA === 0) continue;
+    const sumB = b + errorA;
+    const virtualB = sumB - b;
+    const errorB = b - (sumB - virtualB) + (errorA - virtualB);
+    b = sumB;
+    if (errorB === 0) continue;
+    const sumC = c + errorB;
+    const virtualC = sumC - c;
+    const errorC = c - (sumC - virtualC) + (errorB - virtualC);
+    c = sumC;
+    if (errorC === 0) continue;
+    const carry = addPart(parts, 3, length - 3, errorC);
+    if (carry !== 0) rest = add(rest, fromDouble(carry));
+  }
+  parts[0] = a;
+  parts[1] = b;
+  parts[2] = c;
+  return rest;
+}
+
 /** x² - fl(x²), exactly (TwoProduct, Dekker 1971), for 1e-140 ≤ |x| ≤ 1e150 or x = 0. */
 export function squareError(x: number, square: number): number {
   const c = SPLITTER * x;

@@ -185,12 +185,9 @@ export class BucketColumns {
       else aggregate.addSquares(sum);
       return;
     }
-    for (let row = from; row < to; row++) {
-      const part = parts.value(row);
-      if (part === 0) continue;
-      if (c < SQUARES) aggregate.addSum(part);
-      else aggregate.addSquares(part);
-    }
+    parts.copy(column, from, to);
+    if (c < SQUARES) aggregate.addSumColumn(column, to - from);
+    else aggregate.addSquaresColumn(column, to - from);
   }
 
   #mergeRests(aggregate: Aggregate, from: number, to: number): void {

@@ -16,11 +16,16 @@ import {
   SQUARES,
   SUM,
 } from "./bucket-rows.ts";
+import { BUCKETS_PER_PAGE } from "./levels.ts";
 
 /** A page's sums up to this magnitude add up exactly in plain doubles: 128 · 2^45 < 2^53. */
 const PLAIN_SUM_MAX = 2 ** 45;
 
 const NONE = -1;
+
+/** Where the rows with fractional sums are, and one part of each. */
+const expanded = new Uint16Array(Math.max(...BUCKETS_PER_PAGE));
+const column = new Float64Array(expanded.length);
 
 /** True when a canonical expansion is one integer, and not a large one. */
 function isPlain(parts: Float64Array, at: number): boolean {
@@ -94,6 +99,7 @@ export class BucketPage {
     const hasRests = rests !== null && rests.size > 0;
     let sum = 0;
     let squares = 0;
+    let n = 0;
     for (let i = from; i < to; i++) {
       const row = this.#rowOf[i] - 1;
       const at = row * ROW_CELLS;
@@ -101,10 +107,22 @@ export class BucketPage {
       if (!hasRests && isPlain(cells, at + SUM) && isPlain(cells, at + SQUARES)) {
         sum += cells[at + SUM];
         squares += cells[at + SQUARES];
-      } else this.rows.mergeSums(aggregate, row);
+      } else if (hasRests) this.rows.mergeSums(aggregate, row);
+      else expanded[n++] = at;
     }
+    if (n > 0) this.#mergeParts(aggregate, n);
     if (sum !== 0) aggregate.addSum(sum);
     if (squares !== 0) aggregate.addSquares(squares);
+  }
+
+  /** Adds the sums of the first `n` rows in `expanded`, a part of all of them at a time. */
+  #mergeParts(aggregate: Aggregate, n: number): void {
+    const { cells } = this.rows;
+    for (let part = SUM; part < ROW_CELLS; part++) {
+      for (let k = 0; k < n; k++) column[k] = cells[expanded[k] + part];
+      if (part < SQUARES) aggregate.addSumColumn(column, n);
+      else aggregate.addSquaresColumn(column, n);
+    }
   }
 
   /** The values of all buckets. Where one bucket only has some, as new sensors do at most levels, they stay encoded. */

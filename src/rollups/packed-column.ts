@@ -148,6 +148,10 @@ export class PackedColumn {
     if (this.#width === 1 && scale === 1) {
       const bytes = this.#bytes;
       for (let i = 0, at = this.#at + from, n = to - from; i < n; i++) into[i] = low + bytes[at + i];
+    } else if (this.#width === WIDTH_DOUBLE) {
+      const at = this.#at + from * WIDTH_DOUBLE;
+      const length = (to - from) * WIDTH_DOUBLE;
+      new Uint8Array(into.buffer, into.byteOffset, length).set(this.#bytes.subarray(at, at + length));
     } else for (let row = from; row < to; row++) into[row - from] = (low + this.#raw(row)) / scale;
   }
 

@@ -52,6 +52,9 @@ const oneTime = new Float64Array(1);
 const oneValue = new Float64Array(1);
 const oneLate = new Uint8Array(1);
 
+/** Values of some seconds on their way into an aggregate. */
+const gathered = new Float64Array(SECONDS_PER_PAGE * LISTED_READINGS_MAX);
+
 /** Index of a second's minute in the page: second / 60. */
 const minuteOf = (second: number): number => (second * 1093) >>> 16;
 
@@ -424,26 +427,21 @@ export class SecondsPage {
       last = i - 1;
       count = i - start;
     }
+    aggregate.count += count;
+    aggregate.min = min;
+    aggregate.max = max;
+    let others = 0;
     for (; i < end; i++) {
       const value = values[i];
       if (Number.isNaN(value)) continue;
       if (first === NONE) first = i;
       last = i;
-      count++;
-      if (value < min) min = value;
-      if (value > max) max = value;
-      if (!withSums) continue;
-      if (value === Math.trunc(value) && value <= SMALL_INTEGER_MAX && value >= -SMALL_INTEGER_MAX) {
-        sum += value;
-        squares += value * value;
-      } else aggregate.addReading(value);
+      gathered[others++] = value;
     }
-    if (count === 0) return;
-    aggregate.count += count;
-    aggregate.seconds += count;
+    if (others > 0) aggregate.addValues(gathered, others, withSums);
+    if (first === NONE) return;
+    aggregate.seconds += count + others;
     if (this.late !== null) for (let i = first; i <= last; i++) aggregate.late += this.late[i];
-    aggregate.min = min;
-    aggregate.max = max;
     if (withSums && sum !== 0) aggregate.addSum(sum);
     if (withSums && squares !== 0) aggregate.addSquares(squares);
     const base = (this.start + this.valueFrom) * 1000;
@@ -455,10 +453,7 @@ export class SecondsPage {
   #mergeLists(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
     const head = this.head as Int16Array;
     const { listNext, listValue, listMs, listLate } = this;
-    let sum = 0;
-    let squares = 0;
-    let min = aggregate.min;
-    let max = aggregate.max;
+    let n = 0;
     let first = NONE;
     let last = NONE;
     for (let i = from; i < to; i++) {
@@ -466,30 +461,17 @@ export class SecondsPage {
       if (at === NONE) continue;
       if (at === HEAVY) {
         this.heavy?.mergeInto(aggregate, this.heavyRow.get(i) ?? 0, withSums);
-        if (aggregate.min < min) min = aggregate.min;
-        if (aggregate.max > max) max = aggregate.max;
         continue;
       }
       if (first === NONE) first = i;
       last = i;
       aggregate.seconds++;
       for (; at !== NONE; at = listNext[at]) {
-        const value = listValue[at];
-        aggregate.count++;
+        gathered[n++] = listValue[at];
         aggregate.late += listLate[at];
-        if (value < min) min = value;
-        if (value > max) max = value;
-        if (!withSums) continue;
-        if (value === Math.trunc(value) && value <= SMALL_INTEGER_MAX && value >= -SMALL_INTEGER_MAX) {
-          sum += value;
-          squares += value * value;
-        } else aggregate.addReading(value);
       }
     }
-    aggregate.min = min;
-    aggregate.max = max;
-    if (sum !== 0) aggregate.addSum(sum);
-    if (squares !== 0) aggregate.addSquares(squares);
+    aggregate.addValues(gathered, n, withSums);
     // Only the first and the last second can hold the edges.
     for (const i of [first, last]) {
       if (i === NONE) continue;

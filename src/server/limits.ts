@@ -19,10 +19,10 @@ export const OUTBOX_MS_MAX = 1;
 /** A turn of the event loop that ends so long after its newest answer did other work, ms (a slice of ingest or of a commit). */
 export const OUTBOX_LATE_MS = 1;
 
-/** Turns in a row with one answer each, after which nothing is expected to be won. */
-export const OUTBOX_LONE_TURNS_MAX = 4;
+/** Turns in a row, late or with one answer each, after which nothing is expected to be won. A single late one may be the system's doing. */
+export const OUTBOX_VAIN_TURNS_MAX = 4;
 
-/** After one of these so many answers are written at once; then it is tried again. */
+/** After them so many answers are written at once; then it is tried again. */
 export const OUTBOX_SKIPS = 64;
 
 /** Body of readings, bytes: four records of the largest size. Past it 413. */

@@ -1,5 +1,5 @@
 /** Answers that were made in one turn of the event loop, written together at its end. */
-import { OUTBOX_ANSWERS_MAX, OUTBOX_LATE_MS, OUTBOX_LONE_TURNS_MAX, OUTBOX_MS_MAX, OUTBOX_SKIPS } from "./limits.ts";
+import { OUTBOX_ANSWERS_MAX, OUTBOX_LATE_MS, OUTBOX_MS_MAX, OUTBOX_SKIPS, OUTBOX_VAIN_TURNS_MAX } from "./limits.ts";
 
 /** What of a response it needs: its head is written. */
 export interface Ending {
@@ -9,7 +9,7 @@ export interface Ending {
 /**
  * A write to a client that sleeps wakes it, which costs the writer as much as all the rest of an answer; writes that follow find it
  * awake. So what is ready waits for the other requests that the same poll of the sockets brought. Where that wins nothing (one client
- * that asks one thing at a time) or costs something (a slice of ingest came before the turn's end), the next answers go at once.
+ * that asks one thing at a time) or costs something (slices of ingest come before the turns' ends), the next answers go at once.
  */
 export class Outbox {
   readonly #nowMs: () => number;
@@ -20,7 +20,7 @@ export class Outbox {
   #scheduled = false;
   /** Answers of this turn, written already or not. */
   #inTurn = 0;
-  #loneTurns = 0;
+  #vainTurns = 0;
   #skips = 0;
 
   /** @param nowMs a clock that never goes back, of any origin */
@@ -50,10 +50,10 @@ export class Outbox {
 
   readonly #endTurn = (): void => {
     this.#scheduled = false;
-    this.#loneTurns = this.#inTurn === 1 ? this.#loneTurns + 1 : 0;
-    this.#inTurn = 0;
     const late = this.#nowMs() - this.#newestMs > OUTBOX_LATE_MS;
-    if (late || this.#loneTurns >= OUTBOX_LONE_TURNS_MAX) this.#skips = OUTBOX_SKIPS;
+    this.#vainTurns = late || this.#inTurn === 1 ? this.#vainTurns + 1 : 0;
+    if (this.#vainTurns >= OUTBOX_VAIN_TURNS_MAX) this.#skips = OUTBOX_SKIPS;
+    this.#inTurn = 0;
     this.#write();
   };
 

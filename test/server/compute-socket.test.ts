@@ -220,3 +220,16 @@ test("a question that is half here when the server closes is answered, and its c
   assert.match(answer, /^HTTP\/1.1 200 OK\r\n[\s\S]*connection: close\r\n[\s\S]*"count":10/i);
   await closing;
 });
+
+test("an answer that is still to be written when the server closes is written", async (context) => {
+  const { app, engine, port } = await open(context);
+  const query = engine.query.bind(engine);
+  let closing: Promise<void> | null = null;
+  engine.query = (...asked) => {
+    closing = app.close();
+    return query(...asked);
+  };
+  const answer = await ask(port, post("/compute/metrics", COUNT));
+  assert.match(answer, /^HTTP\/1.1 200 OK\r\n[\s\S]*"count":10/);
+  await closing;
+});

@@ -9,40 +9,39 @@
  */
 import { type ByteReader, ByteWriter } from "../core/bytes.ts";
 import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
+import { DecimalTable } from "./decimal-table.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
+import { HashedCounts } from "./hashed-counts.ts";
 
 /** Relative error bound of a sketched quantile, as the receipt states it. */
 export const SKETCH_RELATIVE_ERROR = 2 ** -7;
 
-const FIRST_CAPACITY = 16;
-/** Small natural numbers are counted in a table of their own, without hashing: the table begins so long, and grows to DISTINCT_VALUES_MAX. */
-const FIRST_SMALL = 16;
-const EMPTY = new Float64Array(0);
 /** Zeroes all but sign, exponent and six mantissa bits of a double's high word. */
 const SKETCH_MASK = ~0x3fff;
 
 const floats = new Float64Array(1);
 const words = new Int32Array(floats.buffer);
 
-const EXACT = 0;
-const SKETCH = 1;
+/** Exact counts in a table, exact counts by hash, a sketch: a distribution moves on, never back. */
+const TABLE = 0;
+const HASH = 1;
+const SKETCH = 2;
 /** Encoding tags: see docs/formats/history.md. */
 const TAG_DECIMALS = 0; // + decimal places 0–6
 const TAG_DOUBLES = 7;
 const TAG_SKETCH = 8;
 
+/** Two tables and their fields. */
+const OBJECT_BYTES = 400;
+
 const encoding = new ByteWriter(1024);
 
 export class Distribution {
-  #mode = EXACT;
-  /** How often 0, 1, 2 … were counted, in exact mode. */
-  #small = EMPTY;
-  /** All other values. Open addressing: a free place has count 0. In sketch mode the keys are bucket edges (the end towards zero). */
-  #keys = EMPTY;
-  #counts = EMPTY;
-  #shift = 0;
-  #hashed = 0;
-  #distinct = 0;
+  #mode = TABLE;
+  /** Values that are decimals close to each other, as long as all are. */
+  readonly #table = new DecimalTable();
+  /** Otherwise all values; in sketch mode bucket edges (the end towards zero). */
+  readonly #hashed = new HashedCounts();
   /** What `sorted` found, until something is added. */
   #sorted: { readonly keys: Float64Array; readonly counts: Float64Array } | null = null;
   /** Readings in it. */
@@ -55,196 +54,104 @@ export class Distribution {
 
   /** Distinct values, or sketch buckets in use. */
   get distinct(): number {
-    return this.#distinct;
+    return this.#table.distinct + this.#hashed.distinct;
   }
 
   /** About how many bytes of memory it holds. */
   get bytes(): number {
-    return this.#small.length * 8 + this.#keys.length * 16 + 250;
+    return this.#table.counts.length * 8 + this.#hashed.keys.length * 16 + OBJECT_BYTES;
   }
 
   /** Counts a finite value `times` times. Amortised O(1). */
   add(value: number, times: number): void {
     this.count += times;
     this.#sorted = null;
-    if (this.#mode === SKETCH) {
-      this.#addKey(edgeOf(value), times);
-      return;
+    if (this.#mode === TABLE) {
+      if (this.#table.add(value, times)) return;
+      this.#toHash();
     }
-    const small = value >>> 0;
-    if (small === value && small < DISTINCT_VALUES_MAX) this.#addSmall(small, times);
-    else this.#addKey(value, times);
-    if (this.#distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+    if (this.#mode === HASH) {
+      this.#hashed.add(value, times);
+      if (this.#hashed.distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+    } else this.#hashed.add(edgeOf(value), times);
   }
 
   /** Counts the finite values of rows [from, to) once each. */
   addColumn(values: Float64Array, from: number, to: number): void {
-    for (let row = from; row < to; row++) {
-      row = this.#countSmall(values, row, to);
-      if (row < to) this.add(values[row], 1);
-    }
-  }
-
-  /** Counts rows that the table of small numbers has room for. @returns the first row that is something else */
-  #countSmall(values: Float64Array, from: number, to: number): number {
-    const small = this.#small;
-    const length = small.length;
-    let distinct = this.#distinct;
     let row = from;
-    for (; row < to; row++) {
-      const value = values[row];
-      const at = value >>> 0;
-      if (at !== value || at >= length) break;
-      const before = small[at];
-      if (before === 0) distinct++;
-      small[at] = before + 1;
+    this.#sorted = null;
+    while (this.#mode === TABLE && row < to) {
+      const start = row;
+      row = this.#table.addColumn(values, row, to);
+      this.count += row - start;
+      if (row < to) this.add(values[row++], 1);
     }
-    if (row > from) this.#sorted = null;
-    this.#distinct = distinct;
-    this.count += row - from;
-    if (distinct > DISTINCT_VALUES_MAX) this.#toSketch();
-    return row;
+    for (; row < to; row++) this.add(values[row], 1);
   }
 
-  #addSmall(value: number, times: number): void {
-    if (value >= this.#small.length) {
-      const wider = new Float64Array(Math.max(FIRST_SMALL, 2 ** (32 - Math.clz32(value))));
-      wider.set(this.#small);
-      this.#small = wider;
-    }
-    if (this.#small[value] === 0) this.#distinct++;
-    this.#small[value] += times;
-  }
-
-  #addKey(key: number, times: number): void {
-    if (this.#keys.length === 0) this.#resize(FIRST_CAPACITY);
-    floats[0] = key;
-    const keys = this.#keys;
-    const counts = this.#counts;
-    const mask = keys.length - 1;
-    let at = Math.imul(words[0] ^ Math.imul(words[1], 0x9e3779b1), 0x85ebca6b) >>> this.#shift;
-    for (;;) {
-      if (counts[at] === 0) break;
-      if (keys[at] === key) {
-        counts[at] += times;
-        return;
-      }
-      at = (at + 1) & mask;
-    }
-    keys[at] = key;
-    counts[at] = times;
-    this.#distinct++;
-    if (++this.#hashed * 2 > keys.length) this.#grow();
-  }
-
-  #grow(): void {
-    const keys = this.#keys;
-    const counts = this.#counts;
-    this.#resize(keys.length * 2);
-    for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#addKey(keys[i], counts[i]);
-  }
-
-  /** An empty table for hashed keys. */
-  #resize(capacity: number): void {
-    this.#keys = new Float64Array(capacity);
-    this.#counts = new Float64Array(capacity);
-    this.#shift = Math.clz32(capacity) + 1;
-    this.#distinct -= this.#hashed;
-    this.#hashed = 0;
+  /** A table holds no more values than may be distinct, so this comes before any sketch. */
+  #toHash(): void {
+    const { counts } = this.#table;
+    this.#mode = HASH;
+    for (let i = 0; i < counts.length; i++) if (counts[i] > 0) this.#hashed.add(this.#table.valueAt(i), counts[i]);
+    this.#table.clear();
   }
 
   #toSketch(): void {
-    const keys = this.#keys;
-    const counts = this.#counts;
-    const small = this.#small;
+    if (this.#mode === TABLE) this.#toHash();
+    const { keys, counts } = this.#hashed;
     this.#mode = SKETCH;
-    this.#small = EMPTY;
     this.#sorted = null;
-    this.#resize(256);
-    this.#distinct = 0;
-    for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#addKey(edgeOf(keys[i]), counts[i]);
-    for (let i = 0; i < small.length; i++) if (small[i] > 0) this.#addKey(edgeOf(i), small[i]);
+    this.#hashed.clear();
+    for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#hashed.add(edgeOf(keys[i]), counts[i]);
   }
 
   /** Adds everything that `other` holds. O(distinct of `other`). */
   merge(other: Distribution): void {
-    if (other.#mode === SKETCH && this.#mode === EXACT) this.#toSketch();
-    this.#sorted = null;
-    this.#mergeSmall(other.#small);
-    const keys = other.#keys;
-    const counts = other.#counts;
+    if (other.#mode === TABLE) {
+      const { counts, low, scale } = other.#table;
+      this.#table.adopt(scale);
+      for (let i = 0; i < counts.length; i++) if (counts[i] > 0) this.#addDecimal(low + i, scale, counts[i]);
+      return;
+    }
+    const { keys, counts } = other.#hashed;
+    if (other.#mode === SKETCH && this.#mode !== SKETCH) this.#toSketch();
     for (let i = 0; i < keys.length; i++) {
       if (counts[i] === 0) continue;
-      if (other.#mode === SKETCH) {
-        this.count += counts[i];
-        this.#addKey(keys[i], counts[i]);
-      } else this.add(keys[i], counts[i]);
+      if (other.#mode === SKETCH) this.#addEdge(keys[i], counts[i]);
+      else this.add(keys[i], counts[i]);
     }
   }
 
-  #mergeSmall(other: Float64Array): void {
-    if (other.length === 0) return;
-    if (this.#mode === SKETCH) {
-      for (let i = 0; i < other.length; i++) if (other[i] > 0) this.add(i, other[i]);
-      return;
-    }
-    if (other.length > this.#small.length) {
-      const wider = new Float64Array(other.length);
-      wider.set(this.#small);
-      this.#small = wider;
-    }
-    const small = this.#small;
-    let count = 0;
-    for (let i = 0; i < other.length; i++) {
-      const times = other[i];
-      if (times === 0) continue;
-      if (small[i] === 0) this.#distinct++;
-      small[i] += times;
-      count += times;
-    }
-    this.count += count;
-    if (this.#distinct > DISTINCT_VALUES_MAX) this.#toSketch();
+  #addEdge(edge: number, times: number): void {
+    this.count += times;
+    this.#sorted = null;
+    this.#hashed.add(edge, times);
+  }
+
+  /** Counts the value code / scale. */
+  #addDecimal(code: number, scale: number, times: number): void {
+    if (this.#mode === TABLE && this.#table.scale === scale && this.#table.addCode(code, times)) {
+      this.count += times;
+      this.#sorted = null;
+    } else this.add(code / scale, times);
   }
 
   /** Distinct values (or edges) ascending, with their counts. Not to be changed. */
   sorted(): { readonly keys: Float64Array; readonly counts: Float64Array } {
     if (this.#sorted !== null) return this.#sorted;
-    const hashed = this.#sortedKeys();
-    const keys = new Float64Array(this.#distinct);
-    const counts = new Float64Array(this.#distinct);
-    let n = 0;
-    let i = 0;
-    for (let value = 0; value < this.#small.length; value++) {
-      if (this.#small[value] === 0) continue;
-      for (; i < hashed.length && hashed[i] < value; i++) {
-        keys[n] = hashed[i];
-        counts[n++] = this.#countOf(hashed[i]);
+    const table = this.#table;
+    const keys = this.#mode === TABLE ? new Float64Array(table.distinct) : this.#hashed.sortedKeys();
+    const counts = new Float64Array(keys.length);
+    if (this.#mode === TABLE) {
+      for (let i = 0, n = 0; i < table.counts.length; i++) {
+        if (table.counts[i] === 0) continue;
+        keys[n] = table.valueAt(i);
+        counts[n++] = table.counts[i];
       }
-      keys[n] = value;
-      counts[n++] = this.#small[value];
-    }
-    for (; i < hashed.length; i++) {
-      keys[n] = hashed[i];
-      counts[n++] = this.#countOf(hashed[i]);
-    }
+    } else for (let i = 0; i < keys.length; i++) counts[i] = this.#hashed.countOf(keys[i]);
     this.#sorted = { keys, counts };
     return this.#sorted;
-  }
-
-  #sortedKeys(): Float64Array {
-    if (this.#hashed === 0) return EMPTY;
-    const keys = new Float64Array(this.#hashed);
-    let n = 0;
-    for (let i = 0; i < this.#keys.length; i++) if (this.#counts[i] > 0) keys[n++] = this.#keys[i];
-    return keys.sort();
-  }
-
-  #countOf(key: number): number {
-    floats[0] = key;
-    const mask = this.#keys.length - 1;
-    let at = Math.imul(words[0] ^ Math.imul(words[1], 0x9e3779b1), 0x85ebca6b) >>> this.#shift;
-    while (this.#keys[at] !== key || this.#counts[at] === 0) at = (at + 1) & mask;
-    return this.#counts[at];
   }
 
   /**
@@ -267,7 +174,7 @@ export class Distribution {
 
   /** In sketch mode the middle of the bucket behind an edge. */
   #valueOf(key: number): number {
-    if (this.#mode === EXACT || key === 0) return key;
+    if (this.#mode !== SKETCH || key === 0) return key;
     floats[0] = key;
     words[1] += 0x2000; // half a bucket up in magnitude
     return floats[0];
@@ -306,59 +213,51 @@ export class Distribution {
     const tag = from.u8();
     const length = from.varint();
     if (tag > TAG_SKETCH) throw new RangeError(`unknown distribution tag ${tag}`);
-    if (tag === TAG_SKETCH && this.#mode === EXACT) this.#toSketch();
-    if (tag === 0 && this.#mode === EXACT) {
-      this.#mergeEncodedIntegers(from, length);
-      return;
-    }
-    const scale = tag < TAG_DOUBLES ? POWERS_OF_TEN[tag] : 1;
-    let previous = 0;
-    for (let i = 0; i < length; i++) {
-      if (tag === TAG_DOUBLES) {
-        const value = from.f64();
-        this.add(value, from.varint());
-        continue;
+    if (tag === TAG_SKETCH && this.#mode !== SKETCH) this.#toSketch();
+    if (tag < TAG_DOUBLES) this.#mergeDecimals(from, length, POWERS_OF_TEN[tag - TAG_DECIMALS]);
+    else {
+      let rank = 0;
+      for (let i = 0; i < length; i++) {
+        if (tag === TAG_DOUBLES) {
+          const value = from.f64();
+          this.add(value, from.varint());
+        } else {
+          rank += from.signed();
+          this.#addEdge(edgeAt(rank), from.varint());
+        }
       }
-      previous += from.signed();
-      const times = from.varint();
-      if (tag === TAG_SKETCH) {
-        this.count += times;
-        this.#addKey(edgeAt(previous), times);
-      } else this.add(previous / scale, times);
     }
   }
 
-  /** The commonest encoding by itself: natural numbers that were counted before, close together. */
-  #mergeEncodedIntegers(from: ByteReader, length: number): void {
+  /** Distances of codes, each with its count. Those of values that were counted before, in few bytes, are read here. */
+  #mergeDecimals(from: ByteReader, length: number, scale: number): void {
     const { bytes } = from;
-    let small = this.#small;
+    const table = this.#table;
+    table.adopt(scale);
     let { position } = from;
-    let value = 0;
-    let count = 0;
+    let code = 0;
     for (let i = 0; i < length; i++) {
       const distance = bytes[position];
-      const next = value + (distance >>> 1);
-      if ((distance & 0x81) === 0 && next < small.length && small[next] > 0) {
-        let byte = bytes[++position];
-        let times = byte & 127;
-        for (let scale = 128; byte >= 128; scale *= 128) {
-          byte = bytes[++position];
-          times += (byte & 127) * scale;
-        }
-        position++;
-        value = next;
-        small[value] += times;
-        count += times;
+      const at = code + (distance >>> 1) - table.low;
+      if (
+        (distance & 0x81) === 0 &&
+        at >= 0 &&
+        table.counts[at] > 0 &&
+        table.scale === scale &&
+        bytes[position + 1] < 128
+      ) {
+        code += distance >>> 1;
+        table.counts[at] += bytes[position + 1];
+        this.count += bytes[position + 1];
+        position += 2;
         continue;
       }
       from.position = position;
-      value += from.signed();
-      this.add(value, from.varint());
+      code += from.signed();
+      this.#addDecimal(code, scale, from.varint());
       position = from.position;
-      small = this.#small;
     }
     from.position = position;
-    this.count += count;
     this.#sorted = null;
   }
 }

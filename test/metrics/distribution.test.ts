@@ -35,6 +35,13 @@ const KINDS: Record<string, (random: Random) => number> = {
   integers: (random) => random.integer(0, 100),
   decimals: (random) => random.integer(-100_000, 100_000) / 100,
   negative: (random) => -Math.exp(random.next() * 20),
+  "temperatures with one place": (random) => random.integer(-50, 400) / 10,
+  "far from 0, close together": (random) => 1_000_000 + random.integer(0, 90_000) / 1000,
+  "integers, seldom a half": (random) => random.integer(0, 90) + (random.chance(0.02) ? 0.5 : 0),
+  "three places, seldom a large one": (random) =>
+    random.chance(0.002) ? random.integer(0, 9) * 1e7 : random.integer(-300, 300) / 1000,
+  "spans of just over and under the table": (random) => random.integer(0, 1023 + random.integer(0, 1)),
+  "powers of ten": (random) => random.pick([1, -1]) * 10 ** random.integer(-6, 16),
   wide: (random) => (random.next() - 0.5) * 2 ** random.integer(-300, 300),
 };
 
@@ -46,6 +53,24 @@ for (const [kind, next] of Object.entries(KINDS)) {
       const whole = distributionOf(values);
       const expected = bytesOf(whole);
       assert.deepEqual(bytesOf(distributionOf(values.toReversed())), expected);
+      const column = new Distribution();
+      const shuffled = Float64Array.from(values.toSorted((a, b) => ((a * 7.3) % 1) - ((b * 7.3) % 1)));
+      for (let from = 0, to = 0; from < size; from = to) {
+        to = Math.min(size, from + random.integer(1, 700));
+        column.addColumn(shuffled, from, to);
+      }
+      assert.deepEqual(bytesOf(column), expected);
+      assert.equal(column.count, size);
+      const counted = new Map<number, number>();
+      for (const value of values) counted.set(value, (counted.get(value) ?? 0) + 1);
+      assert.equal(whole.sketched, counted.size > 1024);
+      if (!whole.sketched) {
+        const { keys, counts } = whole.sorted();
+        assert.deepEqual(
+          [...keys].map((key, i) => [key, counts[i]]),
+          [...counted].toSorted(([a], [b]) => a - b),
+        );
+      }
       const merged = distributionOf(values.slice(0, size >> 2));
       merged.merge(distributionOf(values.slice(size >> 2)));
       assert.deepEqual(bytesOf(merged), expected);

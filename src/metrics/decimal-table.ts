@@ -1,0 +1,140 @@
+/**
+ * Counts of values that are short decimals close to each other, as a sensor's are: value = code / scale, its count at code - low.
+ * No hashing, no sorting.
+ */
+import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
+
+/** Codes from the smallest to the largest: no more than can all be distinct. */
+const SPAN_MAX = DISTINCT_VALUES_MAX;
+const FIRST_LENGTH = 16;
+/** Codes stay exact with this. */
+const CODE_MAX = 2 ** 50;
+const SCALES = [1, 10, 100, 1000];
+const EMPTY = new Float64Array(0);
+
+export class DecimalTable {
+  scale = 1;
+  /** The code of the first count. */
+  low = 0;
+  counts = EMPTY;
+  distinct = 0;
+  /** Smallest and largest code counted. */
+  #min = Number.POSITIVE_INFINITY;
+  #max = Number.NEGATIVE_INFINITY;
+
+  /** Counts a value. @returns false when it and all that are here are not integers at a common scale, or span too many of them */
+  add(value: number, times: number): boolean {
+    const code = Math.round(value * this.scale);
+    if (code / this.scale === value) return this.addCode(code, times);
+    for (const scale of SCALES) {
+      if (scale <= this.scale) continue;
+      const finer = Math.round(value * scale);
+      if (finer / scale !== value) continue;
+      const factor = scale / this.scale;
+      if (!this.#cover(Math.min(this.#min * factor, finer), Math.max(this.#max * factor, finer), factor)) return false;
+      return this.addCode(finer, times);
+    }
+    return false;
+  }
+
+  /** Counts the value code / scale. @returns false when all of them would span too many codes */
+  addCode(code: number, times: number): boolean {
+    let at = code - this.low;
+    if (!(at >= 0 && at < this.counts.length)) {
+      if (!this.#cover(Math.min(this.#min, code), Math.max(this.#max, code), 1)) return false;
+      at = code - this.low;
+    }
+    const before = this.counts[at];
+    if (before === 0) this.#appear(code);
+    this.counts[at] = before + times;
+    return true;
+  }
+
+  #appear(code: number): void {
+    this.distinct++;
+    if (code < this.#min) this.#min = code;
+    if (code > this.#max) this.#max = code;
+  }
+
+  /** Makes room for the codes [min, max], at a scale that is `factor` times as fine. @returns false when they span too many */
+  #cover(min: number, max: number, factor: number): boolean {
+    if (max - min >= SPAN_MAX || min < -CODE_MAX || max > CODE_MAX) return false;
+    const fromZero = min >= 0 && max < SPAN_MAX;
+    const needed = fromZero ? max + 1 : max - min + 1;
+    const length = Math.max(FIRST_LENGTH, 2 ** (32 - Math.clz32(needed - 1)));
+    const low = fromZero ? 0 : min - ((length - needed) >> 1);
+    const counts = new Float64Array(length);
+    if (factor === 1) {
+      const from = this.distinct === 0 ? 0 : this.#min - this.low;
+      const to = this.distinct === 0 ? 0 : this.#max - this.low + 1;
+      counts.set(this.counts.subarray(from, to), this.distinct === 0 ? 0 : this.#min - low);
+    } else {
+      for (let i = 0; i < this.counts.length; i++) {
+        if (this.counts[i] > 0) counts[(this.low + i) * factor - low] = this.counts[i];
+      }
+      this.scale *= factor;
+      this.#min *= factor;
+      this.#max *= factor;
+    }
+    this.low = low;
+    this.counts = counts;
+    return true;
+  }
+
+  /** Counts the values of rows [from, to) once each, until one that it has no room for yet. @returns that row, or `to` */
+  addColumn(values: Float64Array, from: number, to: number): number {
+    return this.scale === 1 && this.low === 0
+      ? this.#addNaturals(values, from, to)
+      : this.#addDecimals(values, from, to);
+  }
+
+  #addNaturals(values: Float64Array, from: number, to: number): number {
+    const { counts } = this;
+    const { length } = counts;
+    let row = from;
+    for (; row < to; row++) {
+      const value = values[row];
+      const at = value >>> 0;
+      if (at !== value || at >= length) break;
+      const before = counts[at];
+      if (before === 0) this.#appear(at);
+      counts[at] = before + 1;
+    }
+    return row;
+  }
+
+  #addDecimals(values: Float64Array, from: number, to: number): number {
+    const { counts, scale, low } = this;
+    const { length } = counts;
+    let row = from;
+    for (; row < to; row++) {
+      const value = values[row];
+      const code = Math.round(value * scale);
+      const at = code - low;
+      if (!(at >= 0 && at < length) || code / scale !== value) break;
+      const before = counts[at];
+      if (before === 0) this.#appear(code);
+      counts[at] = before + 1;
+    }
+    return row;
+  }
+
+  /** The value at place i. */
+  valueAt(i: number): number {
+    return (this.low + i) / this.scale;
+  }
+
+  /** Takes another scale while it is empty. */
+  adopt(scale: number): void {
+    if (this.distinct === 0 && SCALES.includes(scale)) this.scale = scale;
+  }
+
+  clear(): void {
+    this.counts = EMPTY;
+    this.distinct = 0;
+    this.scale = 1;
+    this.low = 0;
+    this.#min = Number.POSITIVE_INFINITY;
+    this.#max = Number.NEGATIVE_INFINITY;
+  }
+}

@@ -33,10 +33,7 @@ const sensor = state.openSensor("temperature");
 const { devices, seen, boots, ids, bootNames, quarantine } = state;
 const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames, quarantine);
 const named = (text: string): Buffer => Buffer.from(text);
-const slots = Int32Array.from({ length: deviceCount }, (_, i) => {
-  const name = named(`device-${i}`);
-  return state.deviceNames.intern(sensor.id, name, 0, name.length);
-});
+const deviceNames = Array.from({ length: deviceCount }, (_, i) => named(`device-${i}`));
 const bootName = named("b7f3a2");
 const boot = bootNames.intern(sensor.id, bootName, 0, bootName.length);
 const random = new Random(31);
@@ -57,7 +54,8 @@ function fill(from: number, to: number): void {
     const reading = order[i];
     const row = i - from;
     const sequence = Math.floor(reading / deviceCount);
-    readings.device[row] = slots[reading % deviceCount];
+    const name = deviceNames[reading % deviceCount];
+    readings.device[row] = state.deviceNames.intern(sensor.id, name, 0, name.length);
     readings.boot[row] = boot;
     readings.sequence[row] = sequence;
     readings.time[row] = (START_SECOND + sequence) * 1000;

@@ -37,7 +37,8 @@ export class Boots {
   readonly #findNamed: StatementSync;
   readonly #nameOf: StatementSync;
   readonly #implicitOf: StatementSync;
-  readonly #write: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
   /** Numbers of boots by device and the slot of their name, as long as the slots mean the same names. */
   readonly #named = new Map<number, number>();
   /** By device. */
@@ -47,6 +48,8 @@ export class Boots {
   #oldCount = 0;
   readonly #pending = new Map<number, BootRow>();
   #nextId: number;
+  /** Boots from this number on are not in the file. */
+  #newFrom: number;
   /** Devices from this number on have no boots in the file. */
   #newDevicesFrom: number;
 
@@ -58,8 +61,10 @@ export class Boots {
     this.#implicitOf = db.prepare(
       "SELECT id, ordinal, first_time, last_time, highest FROM boot WHERE device=? AND name IS NULL ORDER BY ordinal",
     );
-    this.#write = db.prepare("INSERT OR REPLACE INTO boot VALUES(?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = db.prepare("INSERT INTO boot VALUES(?, ?, ?, ?, ?, ?, ?)");
+    this.#update = db.prepare("UPDATE boot SET first_time=?, last_time=?, highest=? WHERE id=?");
     this.#nextId = Number(db.prepare("SELECT max(id) AS id FROM boot").get()?.id ?? 0) + 1;
+    this.#newFrom = this.#nextId;
     this.#newDevicesFrom = Number(db.prepare("SELECT max(id) AS id FROM device").get()?.id ?? 0) + 1;
   }
 
@@ -144,8 +149,13 @@ export class Boots {
   /** Writes new and changed boots, inside a transaction; yields about the bytes of each. */
   *write(): Generator<number> {
     for (const { id, device, nameSlot, ordinal, firstTime, lastTime, highest } of this.#pending.values()) {
+      if (id < this.#newFrom) {
+        this.#db.guarded(() => this.#update.run(firstTime, lastTime, highest, id));
+        yield ROW_BYTES;
+        continue;
+      }
       const name = nameSlot === NAMELESS ? null : this.#names.bytes(nameSlot);
-      this.#db.guarded(() => this.#write.run(id, device, name, ordinal, firstTime, lastTime, highest));
+      this.#db.guarded(() => this.#insert.run(id, device, name, ordinal, firstTime, lastTime, highest));
       yield ROW_BYTES + (name?.length ?? 0);
     }
   }
@@ -153,6 +163,7 @@ export class Boots {
   /** The transaction of `write` is committed. @param newDevicesFrom devices from this number on are not in it */
   committed(newDevicesFrom: number): void {
     this.#newDevicesFrom = newDevicesFrom;
+    this.#newFrom = this.#nextId;
     this.#pending.clear();
     this.#retired.clear();
     for (const key of this.#named.keys()) {

@@ -33,6 +33,7 @@ export class Devices {
   readonly #seen: SeenStore;
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
+  readonly #update: StatementSync;
   readonly #byId: StatementSync;
   readonly #residentMax: number;
   #nextId: number;
@@ -66,6 +67,8 @@ export class Devices {
   #isWritten = new Uint8Array(FIRST_CAPACITY);
   readonly #rowsWritten: number[] = [];
   #newCount = 0;
+  /** Resident devices. */
+  #loadedCount = 0;
   /** Slots changed since the last commit, and slots that wait to be made. */
   readonly dirtySlots: number[] = [];
   /** Slots of each sensor's resident devices. */
@@ -80,7 +83,9 @@ export class Devices {
     this.#seen = seen;
     this.names = names;
     this.#find = db.prepare("SELECT id, state FROM device WHERE sensor=? AND name=?");
-    this.#insert = db.prepare("INSERT OR REPLACE INTO device VALUES(?, ?, ?, ?)");
+    // Not INSERT OR REPLACE, which looks into both indexes for what it might replace: 3.5 µs a device.
+    this.#insert = db.prepare("INSERT INTO device VALUES(?, ?, ?, ?)");
+    this.#update = db.prepare("UPDATE device SET state=? WHERE id=?");
     this.#byId = db.prepare("SELECT sensor, name FROM device WHERE id=?");
     this.#nextId = Number(db.prepare("SELECT max(id) AS id FROM device").get()?.id ?? 0) + 1;
     for (const row of db.prepare("SELECT sensor, count(*) AS n FROM device GROUP BY sensor").all()) {
@@ -126,6 +131,7 @@ export class Devices {
       if (row.state instanceof Uint8Array) this.#decode(slot, row.state);
     }
     slots.push(slot);
+    this.#loadedCount++;
   }
 
   /** The slot of the device with that row, made resident; -1 when there is no such row. */
@@ -311,10 +317,15 @@ export class Devices {
     out.reset();
     out.varint(asOf);
     writeState(this, out, slot, 0);
-    const name = this.names.bytes(slot);
-    this.#db.guarded(() => this.#insert.run(this.id[slot], this.names.namespace(slot), name, out.view()));
     this.#isWritten[slot] = 1;
     this.#rowsWritten.push(slot);
+    const id = this.id[slot];
+    if (this.#isNew[slot] === 0) {
+      this.#db.guarded(() => this.#update.run(out.view(), id));
+      return out.length;
+    }
+    const name = this.names.bytes(slot);
+    this.#db.guarded(() => this.#insert.run(id, this.names.namespace(slot), name, out.view()));
     return out.length + name.length;
   }
 
@@ -332,7 +343,7 @@ export class Devices {
 
   /** Slots of the devices that are idle longest, so that the bound holds with a sixteenth to spare; empty while it does. */
   idlest(): number[] {
-    const excess = this.names.size - this.#residentMax;
+    const excess = this.#loadedCount - this.#residentMax;
     if (excess <= 0) return [];
     const slots: number[] = [];
     for (const list of this.slotsOf.values()) for (const slot of list) slots.push(slot);
@@ -349,10 +360,11 @@ export class Devices {
 
   /** Lets go of slots whose rows are committed, and of names that only refused records used. */
   evict(slots: readonly number[]): void {
-    for (let slot = 0; slot < this.names.slotLimit; slot++) {
+    for (let slot = 0; slot < this.names.slotLimit && this.names.size > this.#loadedCount; slot++) {
       if (this.names.isUsed(slot) && !this.isLoaded(slot)) this.names.release(slot);
     }
     if (slots.length === 0) return;
+    this.#loadedCount -= slots.length;
     for (const slot of slots) {
       this.#countStuck(slot, -Number(this.isStuck(slot)));
       this.id[slot] = 0;

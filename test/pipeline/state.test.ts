@@ -265,3 +265,17 @@ test("duplicates of any age are looked up within the bound of the seen blocks, b
     assert.equal(fed.totals("temperature").duplicates, 1000);
     fed.db.close();
   }));
+
+test("names that only refused records used are let go at a commit, the others stay", () =>
+  withDirectory(async (directory) => {
+    const fed = new Fed(directory, { residentDevices: 3 });
+    const { deviceNames } = fed.state;
+    for (let round = 0; round < 5; round++) {
+      for (const name of ["x", `refused ${round}`]) deviceNames.intern(1, Buffer.from(name), 0, name.length);
+      fed.take("temperature", { device: `d${round}`, sequence: 1, time: NOW, value: 1 });
+      await fed.state.commit();
+      assert.equal(deviceNames.size, Math.min(round + 1, 3));
+    }
+    assert.equal(fed.state.devices.counts.get(1), 5);
+    fed.db.close();
+  }));

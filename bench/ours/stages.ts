@@ -102,8 +102,8 @@ function stageByStage(): (lap: number) => void {
   const decoder = createDecoder({
     ...{ namespace: sensor.id, devices: state.deviceNames, boots: state.bootNames, zone },
   });
-  const { seen, boots, ids, bootNames, quarantine } = state;
-  const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames, quarantine);
+  const { seen, boots, ids, bootNames } = state;
+  const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames);
   const decoded = batches.map(() => new Readings(BATCH));
   const isNew = batches.map(() => new Uint8Array(BATCH));
   const late = batches.map(() => new Uint8Array(BATCH));

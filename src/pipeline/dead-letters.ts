@@ -175,39 +175,15 @@ abstract class DeadLetters<T extends Letter> {
 }
 
 export class Quarantine extends DeadLetters<QuarantineRow> {
-  readonly #held: StatementSync;
   readonly #rowsMax: number;
-  /** What `holds` looks for, of pending rows. */
-  readonly #pendingKeys = new Set<string>();
 
   constructor(db: Database, rowsMax: number) {
     super(db, "quarantine", 9);
     this.#rowsMax = rowsMax;
-    this.#held = db.prepare(
-      "SELECT 1 FROM quarantine WHERE sensor=? AND device=? AND sequence=? AND time=? AND boot IS NULL LIMIT 1",
-    );
   }
 
   get isFull(): boolean {
     return this.size >= this.#rowsMax;
-  }
-
-  override add(row: QuarantineRow): void {
-    super.add(row);
-    if (row.boot === null && row.sequence !== null) {
-      this.#pendingKeys.add(keyOf(row.sensor, row.device, row.sequence, row.time));
-    }
-  }
-
-  /** Whether a reading of that sequence and event time, without a named boot, is held back. A look-up. */
-  holds(sensor: number, device: string, sequence: number, time: number): boolean {
-    if (this.#pendingKeys.has(keyOf(sensor, device, sequence, time))) return true;
-    return this.#held.get(sensor, device, sequence, time) !== undefined;
-  }
-
-  override committed(): void {
-    super.committed();
-    this.#pendingKeys.clear();
   }
 
   protected override bytesOf({ device, boot }: QuarantineRow): number {
@@ -232,10 +208,6 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
       reason: row.reason === "ahead" ? "ahead" : "before-2000",
     };
   }
-}
-
-function keyOf(sensor: number, device: string, sequence: number, time: number): string {
-  return `${sensor} ${sequence} ${time} ${device}`;
 }
 
 export class Rejections extends DeadLetters<RejectionRow> {

@@ -27,12 +27,20 @@ export class ExplicitIds {
 
   /** Marks an id of the sensor as seen. @returns false when it was already */
   mark(sensor: number, id: string): boolean {
-    const digest = hash("sha256", id, "buffer").subarray(0, 16);
-    const key = `${sensor}:${digest.toString("latin1")}`;
-    if (this.#pending.has(key) || this.#recent.has(key)) return false;
-    if (this.#find.get(sensor, digest) !== undefined) return false;
+    const digest = digestOf(id);
+    const key = keyOf(sensor, digest);
+    if (this.#isSeen(sensor, digest, key)) return false;
     this.#pending.set(key, digest);
     return true;
+  }
+
+  has(sensor: number, id: string): boolean {
+    const digest = digestOf(id);
+    return this.#isSeen(sensor, digest, keyOf(sensor, digest));
+  }
+
+  #isSeen(sensor: number, digest: Uint8Array, key: string): boolean {
+    return this.#pending.has(key) || this.#recent.has(key) || this.#find.get(sensor, digest) !== undefined;
   }
 
   /** Writes new ids, inside a transaction. */
@@ -49,6 +57,14 @@ export class ExplicitIds {
     for (const key of this.#pending.keys()) this.#recent.add(key);
     this.#pending.clear();
   }
+}
+
+function digestOf(id: string): Buffer {
+  return hash("sha256", id, "buffer").subarray(0, 16);
+}
+
+function keyOf(sensor: number, digest: Buffer): string {
+  return `${sensor}:${digest.toString("latin1")}`;
 }
 
 /** A number that stands for an explicit id in the value memory. */

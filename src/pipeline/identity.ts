@@ -2,7 +2,6 @@
 import type { Names } from "../core/names.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT, type Readings } from "../core/readings.ts";
 import type { Boots, OldBoot } from "./boots.ts";
-import type { Quarantine } from "./dead-letters.ts";
 import { type Devices, EDGE_IMPLICIT, EDGE_UNRESOLVED, STUCK_DUPLICATES } from "./devices.ts";
 import { type ExplicitIds, identityOf } from "./explicit-ids.ts";
 import type { SeenStore } from "./seen-store.ts";
@@ -13,6 +12,9 @@ export const NEW = 0;
 export const DUPLICATE = 1;
 export const CONFLICT = 2;
 
+/** In the place of a sensor: what was held back of implicit boots, by device, sequence and time. */
+const HELD = 0;
+
 export class Identity {
   readonly #devices: Devices;
   readonly #boots: Boots;
@@ -20,7 +22,6 @@ export class Identity {
   readonly #ids: ExplicitIds;
   readonly #values: ValueMemory;
   readonly #bootNames: Names;
-  readonly #quarantine: Quarantine;
   /** Where `#sequence` put the last reading: the boot, and the old one among the implicit (null: the latest, or a named one). */
   #boot = 0;
   #oldBoot: OldBoot | null = null;
@@ -34,7 +35,6 @@ export class Identity {
     ids: ExplicitIds,
     values: ValueMemory,
     bootNames: Names,
-    quarantine: Quarantine,
   ) {
     this.#devices = devices;
     this.#boots = boots;
@@ -42,7 +42,6 @@ export class Identity {
     this.#ids = ids;
     this.#values = values;
     this.#bootNames = bootNames;
-    this.#quarantine = quarantine;
   }
 
   /**
@@ -70,6 +69,7 @@ export class Identity {
       boot === NO_BOOT
         ? this.#markImplicit(slot, sequence, time, readings.ownTime[i] !== 0, impossible)
         : this.#markNamed(slot, boot, sequence, time);
+    if (isNew && impossible && boot === NO_BOOT) this.#ids.mark(HELD, this.#heldId(slot, sequence, time));
     return this.#verdict(isNew, slot, this.#boot, sequence, readings.value[i]);
   }
 
@@ -138,7 +138,7 @@ export class Identity {
     if (!ownTime) return this.#markLatest(slot, sequence);
     if (time > devices.newest[slot]) {
       if (this.#markLatest(slot, sequence)) return true;
-      // Its first copy may have been held back for that very time, which is plausible by now: still the same reading.
+      // Its first copy may have been held back for that very time, which is plausible by now: still the same reading, whatever became of it.
       if (impossible || this.#isHeld(slot, sequence, time)) return false;
       this.#startBoot(slot, sequence);
       return devices.markAtEdge(slot, sequence);
@@ -149,8 +149,11 @@ export class Identity {
   }
 
   #isHeld(slot: number, sequence: number, time: number): boolean {
-    const { names } = this.#devices;
-    return this.#quarantine.holds(names.namespace(slot), names.text(slot), sequence, time);
+    return this.#ids.has(HELD, this.#heldId(slot, sequence, time));
+  }
+
+  #heldId(slot: number, sequence: number, time: number): string {
+    return `${this.#devices.id[slot]} ${sequence} ${time}`;
   }
 
   /** Marks in the latest implicit boot, which has the edge unless the device also sends named boots. */

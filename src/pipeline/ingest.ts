@@ -43,7 +43,6 @@ export class Ingest {
       state.ids,
       new ValueMemory(),
       state.bootNames,
-      state.quarantine,
     );
   }
 

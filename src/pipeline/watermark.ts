@@ -2,7 +2,7 @@
 import { ACTIVE_DEVICE_MS } from "../core/limits.ts";
 import type { Devices } from "./devices.ts";
 
-/** With more active devices than this, the mark is looked up every so many readings instead of whenever it may have moved. */
+/** With more resident devices than this, active or not, the mark is looked up every so many readings instead of whenever it may have moved. */
 const EXACT_DEVICES_MAX = 1000;
 const READINGS_BETWEEN = 65_536;
 
@@ -12,7 +12,8 @@ export class Watermark {
   /** The device that held the mark when it was last looked up, and the mark then. The true one lies between it and that device's newest. */
   #slot = -1;
   #floor = Number.NEGATIVE_INFINITY;
-  #active = 0;
+  /** Devices that the last look-up went through. */
+  #scanned = 0;
   #readings = 0;
   /** The newest event time read from partitions that are not read to their end yet; Infinity when there is none. */
   unreadLimit = Number.POSITIVE_INFINITY;
@@ -35,7 +36,7 @@ export class Watermark {
     this.#readings++;
     if (time >= this.#devices.newest[this.#slot] && this.#devices.id[this.#slot] !== 0) return false;
     if (time < this.#floor && this.#floor !== Number.POSITIVE_INFINITY) return true;
-    if (this.#active > EXACT_DEVICES_MAX && this.#readings < READINGS_BETWEEN) return false;
+    if (this.#scanned > EXACT_DEVICES_MAX && this.#readings < READINGS_BETWEEN) return false;
     this.#lookUp(nowMs);
     return time < this.#floor && this.#slot >= 0;
   }
@@ -55,7 +56,8 @@ export class Watermark {
     let slot = -1;
     let floor = Number.POSITIVE_INFINITY;
     let active = 0;
-    for (const candidate of slotsOf.get(this.#sensor) ?? []) {
+    const slots = slotsOf.get(this.#sensor) ?? [];
+    for (const candidate of slots) {
       if (heardAt[candidate] < nowMs - ACTIVE_DEVICE_MS || newest[candidate] === Number.NEGATIVE_INFINITY) continue;
       active++;
       if (newest[candidate] < floor) {
@@ -64,7 +66,7 @@ export class Watermark {
       }
     }
     this.#readings = 0;
-    this.#active = active;
+    this.#scanned = slots.length;
     // With nobody heard from, the mark stays where it was.
     if (active === 0) return;
     this.#slot = slot;

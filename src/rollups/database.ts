@@ -32,7 +32,6 @@ CREATE TABLE IF NOT EXISTS delta(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, device TEXT NOT NULL, boot TEXT, sequence REAL,
   value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
-CREATE INDEX IF NOT EXISTS quarantine_of_sequence ON quarantine(sensor, device, sequence);
 CREATE TABLE IF NOT EXISTS rejection(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
   code TEXT NOT NULL, key BLOB, bytes BLOB NOT NULL, length INTEGER NOT NULL, timestamp REAL NOT NULL, append_time INTEGER NOT NULL,
   arrival REAL NOT NULL);

@@ -52,6 +52,26 @@ test("a wrong clock is held back, spoils nobody's mark, and is released once", (
     assert.equal(bench.pipeline.listQuarantine({ limit: 10 }).items.length, 0);
   }));
 
+test("a copy of what was held back stays a duplicate when its time has come, released or discarded, restarted or not", () =>
+  withPipeline({}, async (bench) => {
+    const implicit = (sequence: number, time: number) => ({ device: "d", sequence, time, value: 1 });
+    const [soon, later] = [NOW + 3_600_000, NOW + 7_200_000];
+    await bench.send(implicit(0, NOW), implicit(1, soon), implicit(2, later));
+    const { items } = bench.pipeline.listQuarantine({ limit: 10 });
+    await bench.pipeline.releaseQuarantine([items[0].id]);
+    await bench.pipeline.discardQuarantine([items[1].id]);
+    for (const restart of [false, true]) {
+      if (restart) await bench.reopen();
+      bench.clock.set(NOW + 86_400_000);
+      await bench.send(implicit(1, soon), implicit(2, later));
+    }
+    const { totals } = bench.pipeline.status("temperature");
+    assert.deepEqual([totals.counted, totals.quarantined, totals.duplicates, totals.implicitBoots], [2, 1, 4, 0]);
+    // Another time is another reading: the device started anew.
+    await bench.send(implicit(1, later + 1));
+    assert.equal(bench.pipeline.status("temperature").totals.implicitBoots, 1);
+  }));
+
 test("rejections keep their bytes, page by page, and leave when they are discarded", () =>
   withPipeline({}, async (bench) => {
     await bench.send("abc", { value: "12" }, "{", "NaN", reading("d", 0, NOW));

@@ -1,6 +1,14 @@
 /** The five compression codecs of RecordBatch v2, with the size of what comes out bounded. */
+import { createRequire } from "node:module";
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from "@platformatic/wasm-utils";
+
+/** Loaded with the first batch that needs it: 3 MB in each thread. */
+let wasm: typeof import("@platformatic/wasm-utils") | null = null;
+
+function wasmCodecs(): typeof import("@platformatic/wasm-utils") {
+  wasm ??= createRequire(import.meta.url)("@platformatic/wasm-utils") as typeof import("@platformatic/wasm-utils");
+  return wasm;
+}
 
 /** Bits 0–2 of a batch's attributes (Kafka protocol, "Record Batch"). */
 export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
@@ -36,7 +44,7 @@ export function decompress(codec: number, packed: Buffer): Buffer {
       return unsnappy(packed);
     case 3:
       requireBound(lz4Bound(packed));
-      return lz4Decompress(packed);
+      return wasmCodecs().lz4Decompress(packed);
     case 4:
       return zstdDecompressSync(packed, zlibOptions(packed));
     default:
@@ -51,9 +59,9 @@ export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
     case "gzip":
       return gzipSync(bytes);
     case "snappy":
-      return snappyCompress(asBuffer(bytes));
+      return wasmCodecs().snappyCompress(asBuffer(bytes));
     case "lz4":
-      return lz4Compress(asBuffer(bytes));
+      return wasmCodecs().lz4Compress(asBuffer(bytes));
     case "zstd":
       return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
   }
@@ -85,7 +93,7 @@ function requireBound(bytes: number): void {
 function unsnappy(packed: Buffer): Buffer {
   if (packed.length < XERIAL_HEADER_BYTES || XERIAL_MAGIC.compare(packed, 0, XERIAL_MAGIC.length) !== 0) {
     requireBound(snappyBound(packed, 0, packed.length));
-    return snappyDecompress(packed);
+    return wasmCodecs().snappyDecompress(packed);
   }
   const blocks: Buffer[] = [];
   let total = 0;
@@ -95,7 +103,7 @@ function unsnappy(packed: Buffer): Buffer {
     p += 4;
     if (length > packed.length - p) throw new Error(`a snappy block of ${length} bytes is cut off`);
     requireBound((total += snappyBound(packed, p, p + length)));
-    blocks.push(snappyDecompress(packed.subarray(p, p + length)));
+    blocks.push(wasmCodecs().snappyDecompress(packed.subarray(p, p + length)));
     p += length;
   }
   return blocks.length === 1 ? blocks[0] : Buffer.concat(blocks);

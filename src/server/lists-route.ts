@@ -1,52 +1,18 @@
 /** What tidemark knows of its sensors, and what it holds back: readings in quarantine and rejected records, to look at, release or discard. */
 import { isUtf8 } from "node:buffer";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { TidemarkError } from "../core/errors.ts";
 import { formatMs } from "../core/time.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../pipeline/engine.ts";
 import { type BodyBudget, takeBodies } from "./body-reader.ts";
 import { parseLenient } from "./lenient-json.ts";
-import { IDS_BODY_BYTES_MAX, IDS_MAX, PAGE_ITEMS, PAGE_ITEMS_MAX } from "./limits.ts";
+import { IDS_BODY_BYTES_MAX } from "./limits.ts";
+import { idsAsked, invalid, pageAsked, textOf } from "./list-request.ts";
 import { namesShown } from "./names-shown.ts";
 
 export const SENSORS_PATH = "/sensors";
 export const QUARANTINE_PATH = "/quarantine";
 export const REJECTIONS_PATH = "/rejections";
-
-const COUNT = { type: "string", pattern: "^[0-9]{1,15}$" } as const;
-
-const PAGE_QUERY = {
-  type: "object",
-  properties: { after: COUNT, limit: COUNT },
-} as const;
-
-const LIST_QUERY = {
-  type: "object",
-  properties: { sensor: { type: "string" }, after: COUNT, limit: COUNT },
-} as const;
-
-const IDS_BODY = {
-  type: "object",
-  required: ["ids"],
-  additionalProperties: false,
-  properties: {
-    ids: {
-      type: "array",
-      minItems: 1,
-      maxItems: IDS_MAX,
-      items: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-    },
-  },
-} as const;
-
-interface PageQuery {
-  readonly after?: string;
-  readonly limit?: string;
-}
-
-interface ListQuery extends PageQuery {
-  readonly sensor?: string;
-}
 
 /** What a list is asked for, and what can be done with its items. */
 interface Held<T> {
@@ -84,51 +50,32 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
 
 /** Sensors have no ids: `after` counts them in their configured order. */
 function registerSensors(scope: FastifyInstance, engine: Engine): void {
-  const schema = { querystring: PAGE_QUERY };
-  scope.get(SENSORS_PATH, { schema }, (request: FastifyRequest<{ Querystring: PageQuery }>, reply) => {
-    const start = Number(request.query.after ?? 0);
-    const end = start + limitOf(request.query);
+  scope.get(SENSORS_PATH, (request, reply) => {
+    const { after: start = 0, limit } = pageAsked(request.query);
+    const end = start + limit;
     const items = engine.sensors.slice(start, end).map((sensor) => shownStatus(engine.status(sensor)));
     return sendFresh(reply, { items, next: end < engine.sensors.length ? end : null });
   });
 }
 
 function registerHeld<T>(scope: FastifyInstance, path: string, sensors: readonly string[], held: Held<T>): void {
-  const schema = { querystring: LIST_QUERY };
-  scope.get(path, { schema }, (request: FastifyRequest<{ Querystring: ListQuery }>, reply) => {
-    const { sensor, after } = request.query;
+  scope.get(path, (request, reply) => {
+    const sensor = textOf(request.query, "sensor");
     if (sensor !== undefined && !sensors.includes(sensor)) {
       const what = `Cannot list ${path.slice(1)} of "${sensor}"`;
       throw new TidemarkError("not-found", `${what}: expected one of ${namesShown(sensors)}`);
     }
-    const page = held.list({
-      limit: limitOf(request.query),
-      ...(sensor === undefined ? {} : { sensor }),
-      ...(after === undefined ? {} : { after: Number(after) }),
-    });
+    const page = held.list({ ...pageAsked(request.query), ...(sensor === undefined ? {} : { sensor }) });
     return sendFresh(reply, { items: page.items.map((item) => held.show(item)), next: page.next });
   });
-  const options = { schema: { body: IDS_BODY } };
-  type IdsRequest = FastifyRequest<{ Body: { ids: number[] } }>;
-  scope.post(`${path}/release`, options, async (request: IdsRequest) => {
-    const ids = [...new Set(request.body.ids)];
+  scope.post(`${path}/release`, async (request) => {
+    const ids = idsAsked(request.body);
     return { asked: ids.length, released: await held.release(ids) };
   });
-  scope.post(`${path}/discard`, options, async (request: IdsRequest) => {
-    const ids = [...new Set(request.body.ids)];
+  scope.post(`${path}/discard`, async (request) => {
+    const ids = idsAsked(request.body);
     return { asked: ids.length, discarded: await held.discard(ids) };
   });
-}
-
-function limitOf({ limit }: PageQuery): number {
-  if (limit === undefined) return PAGE_ITEMS;
-  const items = Number(limit);
-  if (items >= 1 && items <= PAGE_ITEMS_MAX) return items;
-  throw invalid(`limit must be 1 to ${PAGE_ITEMS_MAX}, was ${limit}`);
-}
-
-function invalid(what: string): TidemarkError {
-  return new TidemarkError("request-invalid", `Cannot read the request: ${what}`);
 }
 
 function sendFresh(reply: FastifyReply, body: object): FastifyReply {

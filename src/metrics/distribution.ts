@@ -235,20 +235,18 @@ export class Distribution {
     const table = this.#table;
     table.adopt(scale);
     let { position } = from;
+    let { counts, low } = table;
+    let isScale = table.scale === scale;
     let code = 0;
+    let added = 0;
     for (let i = 0; i < length; i++) {
       const distance = bytes[position];
-      const at = code + (distance >>> 1) - table.low;
-      if (
-        (distance & 0x81) === 0 &&
-        at >= 0 &&
-        table.counts[at] > 0 &&
-        table.scale === scale &&
-        bytes[position + 1] < 128
-      ) {
+      const times = bytes[position + 1];
+      const at = code + (distance >>> 1) - low;
+      if (isScale && (distance & 0x81) === 0 && times < 128 && at >= 0 && at < counts.length && counts[at] > 0) {
         code += distance >>> 1;
-        table.counts[at] += bytes[position + 1];
-        this.count += bytes[position + 1];
+        counts[at] += times;
+        added += times;
         position += 2;
         continue;
       }
@@ -256,8 +254,11 @@ export class Distribution {
       code += from.signed();
       this.#addDecimal(code, scale, from.varint());
       position = from.position;
+      ({ counts, low } = table);
+      isScale = table.scale === scale;
     }
     from.position = position;
+    this.count += added;
     this.#sorted = null;
   }
 }

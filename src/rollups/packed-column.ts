@@ -148,6 +148,11 @@ export class PackedColumn {
     if (this.#width === 1 && scale === 1) {
       const bytes = this.#bytes;
       for (let i = 0, at = this.#at + from, n = to - from; i < n; i++) into[i] = low + bytes[at + i];
+    } else if (this.#width === 2) {
+      const bytes = this.#bytes;
+      for (let i = 0, at = this.#at + 2 * from, n = to - from; i < n; i++, at += 2) {
+        into[i] = (low + (bytes[at] | (bytes[at + 1] << 8))) / scale;
+      }
     } else if (this.#width === WIDTH_DOUBLE) {
       const at = this.#at + from * WIDTH_DOUBLE;
       const length = (to - from) * WIDTH_DOUBLE;

@@ -70,16 +70,7 @@ export class Aggregate {
     if (rest !== ZERO) this.#squaresRest = add(this.#squaresRest, rest);
   }
 
-  /** Adds a value to the sums, exactly. */
-  addReading(value: number): void {
-    const square = value * value;
-    this.addSum(value);
-    this.addSquares(square);
-    const error = squareError(value, square);
-    if (error !== 0) this.addSquares(error);
-  }
-
-  /** The same for the first `n` of `fractions`. */
+  /** Adds the first `n` of `fractions` to the sums, exactly. */
   #addFractions(n: number): void {
     for (let i = 0; i < n; i++) {
       squared[i] = fractions[i] * fractions[i];

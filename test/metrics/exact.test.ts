@@ -17,10 +17,7 @@ const KINDS: Record<string, (random: Random) => number> = {
 
 function aggregateOf(values: readonly number[]): Aggregate {
   const aggregate = new Aggregate(ALL_NEEDS);
-  for (const value of values) {
-    aggregate.count++;
-    aggregate.addReading(value);
-  }
+  aggregate.addValues(Float64Array.from(values), values.length, true);
   return aggregate;
 }
 

@@ -14,6 +14,7 @@ import { varintBytes, writeInt32, writeInt64, writeVarint } from "./varint.ts";
 
 /** No producer id, epoch or sequence; no leader epoch. */
 const NONE = -1;
+const NOBODY: BatchProducer = { id: NONE, epoch: NONE, sequence: NONE };
 
 /** What a batch says of itself, fixed when it is finished. */
 export interface BatchStamp {
@@ -24,6 +25,17 @@ export interface BatchStamp {
   readonly maxTimestamp: number;
   /** True: every record has `maxTimestamp`, given by the log. */
   readonly appendTime: boolean;
+  /** Default: none. */
+  readonly producer?: BatchProducer;
+}
+
+/** Who wrote a batch: lets a broker tell a batch that is sent again from a new one (Kafka protocol, "Record Batch"; KIP-98). */
+export interface BatchProducer {
+  /** Given by the cluster. */
+  readonly id: number;
+  readonly epoch: number;
+  /** The sequence of the batch's first record in its partition. */
+  readonly sequence: number;
 }
 
 /** One batch that grows in its own buffer. `add` copies; `finish` gives the buffer away and begins anew. */
@@ -96,7 +108,11 @@ export class BatchWriter {
     writeInt32(batch, 23, this.#lastDelta);
     writeInt64(batch, 27, stamp.baseTimestamp);
     writeInt64(batch, 35, stamp.maxTimestamp);
-    batch.fill(255, 43, 57); // producer id, epoch, sequence: none
+    const { id, epoch, sequence } = stamp.producer ?? NOBODY;
+    writeInt64(batch, 43, id);
+    batch[51] = epoch >> 8;
+    batch[52] = epoch;
+    writeInt32(batch, 53, sequence);
     writeInt32(batch, 57, this.#count);
     seal(batch, stamp.appendTime ? APPEND_TIME_BIT : 0);
     this.#bytes = new Uint8Array(0);
@@ -138,6 +154,7 @@ export interface NewBatch {
   /** True: the log's own append time (then `timestamp` is one for all). */
   readonly appendTime?: boolean;
   readonly codec?: Codec;
+  readonly producer?: BatchProducer;
 }
 
 /** The batch's bytes; `records` is not empty. */
@@ -151,7 +168,7 @@ export function encodeBatch(batch: NewBatch): Uint8Array {
     if (time > maxTimestamp) maxTimestamp = time;
     writer.add(record.key, record.value, time - baseTimestamp);
   }
-  const { baseOffset, appendTime = false, codec = "none" } = batch;
-  const bytes = writer.finish({ baseOffset, baseTimestamp, maxTimestamp, appendTime });
+  const { baseOffset, appendTime = false, codec = "none", producer = NOBODY } = batch;
+  const bytes = writer.finish({ baseOffset, baseTimestamp, maxTimestamp, appendTime, producer });
   return codec === "none" ? bytes : compressBatch(bytes, codec);
 }

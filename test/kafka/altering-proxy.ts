@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
+const PRODUCE_KEY = 0;
 const FETCH_KEY = 1;
 const METADATA_KEY = 3;
 const API_VERSIONS_KEY = 18;
@@ -31,6 +32,8 @@ export class AlteringProxy {
   readonly #sockets = new Set<Socket>();
   readonly #brokerPort: number;
   readonly #alterations: Alterations;
+  /** So many answers to Produce are lost, each with its connection: the batch is stored, and nobody hears of it. */
+  lostProduceAnswers = 0;
 
   constructor(brokerPort: number, alterations: Alterations) {
     this.#brokerPort = brokerPort;
@@ -80,6 +83,11 @@ export class AlteringProxy {
       for (const answer of messages(answers, chunk)) {
         const call = asked.get(answer.readInt32BE(4));
         asked.delete(answer.readInt32BE(4));
+        if (call?.key === PRODUCE_KEY && this.lostProduceAnswers > 0) {
+          this.lostProduceAnswers--;
+          client.destroy();
+          return;
+        }
         client.write(call === undefined ? answer : this.#altered(answer, call));
       }
     });

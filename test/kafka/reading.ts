@@ -1,7 +1,9 @@
 /** Reads topics of a Kafka back through tidemark's own log, for comparing with what was sent. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/core/clock.ts";
 import { Records } from "../../src/core/records.ts";
 import { DirectCluster } from "../../src/log/kafka/direct-cluster.ts";
+import { systemPause } from "../../src/log/kafka/pause.ts";
 import type { Gap, Log, LogReader, Topic } from "../../src/log/log.ts";
 import { type BatchHeader, BatchHeader as Header, readBatchHeader } from "../../src/log/record-batch.ts";
 import { type Seen, seen } from "../suites/log-suite.ts";
@@ -46,7 +48,7 @@ export async function batchHeaders(
   partition: number,
   end: number,
 ): Promise<BatchHeader[]> {
-  const cluster = new DirectCluster({ bootstrap: [bootstrap], clientId: "headers" });
+  const cluster = new DirectCluster({ bootstrap: [bootstrap], clientId: "headers" }, systemClock, systemPause);
   const fetcher = cluster.fetcher();
   const headers: BatchHeader[] = [];
   try {

@@ -3,7 +3,8 @@ import { TidemarkError } from "../../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { asBuffer } from "../compression.ts";
 import type { NewRecord, Topic } from "../log.ts";
-import { type KafkaClient, keyHash, type OutgoingMessage } from "./client.ts";
+import { keyHash } from "./client.ts";
+import type { Producing } from "./cluster.ts";
 import { operatingError } from "./faults.ts";
 
 /** A request's records, bytes: they become one batch, and brokers take batches of 1 MiB by default. A larger record leaves alone. */
@@ -15,8 +16,8 @@ const WAITING_BYTES_MAX = 16_777_216;
 
 /** The records of one append that go to one partition. */
 interface Share {
-  readonly messages: readonly OutgoingMessage[];
-  /** The next message to leave. */
+  readonly records: readonly NewRecord[];
+  /** The next record to leave. */
   at: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -25,14 +26,14 @@ interface Share {
 /** What one request takes of a share. */
 interface Part {
   readonly share: Share;
-  readonly messages: readonly OutgoingMessage[];
+  readonly records: readonly NewRecord[];
 }
 
 /** Told where a partition ends after an append. */
 export type OnEnd = (topic: Topic, partition: number, end: number) => void;
 
 export class Appender {
-  readonly #client: KafkaClient;
+  readonly #producing: () => Producing;
   readonly #onEnd: OnEnd;
   /** By topic and partition, while there is something to send. */
   readonly #lanes = new Map<string, Share[]>();
@@ -41,8 +42,8 @@ export class Appender {
   /** Which partition records without a key go to: another one with each append. */
   #turn = 0;
 
-  constructor(client: KafkaClient, onEnd: OnEnd) {
-    this.#client = client;
+  constructor(producing: () => Producing, onEnd: OnEnd) {
+    this.#producing = producing;
     this.#onEnd = onEnd;
   }
 
@@ -61,32 +62,31 @@ export class Appender {
     this.#waitingBytes += bytes;
     try {
       const shares = [...this.#shares(topic, records)];
-      await Promise.all(shares.map(([partition, messages]) => this.#enqueue(topic, partition, messages)));
+      await Promise.all(shares.map(([partition, own]) => this.#enqueue(topic, partition, own)));
     } finally {
       this.#waitingBytes -= bytes;
     }
   }
 
   /** By the key's hash where there is a key, else all to one partition. */
-  #shares(topic: Topic, records: readonly NewRecord[]): Map<number, OutgoingMessage[]> {
-    const shares = new Map<number, OutgoingMessage[]>();
+  #shares(topic: Topic, records: readonly NewRecord[]): Map<number, NewRecord[]> {
+    const shares = new Map<number, NewRecord[]>();
     const count = topic.partitions.length;
     const keyless = this.#turn++ % count;
-    for (const { key, value } of records) {
-      const keyBytes = key === undefined ? undefined : asBuffer(key);
-      const partition = keyBytes === undefined ? keyless : keyHash(keyBytes) % count;
-      const message = { topic: topic.name, partition, value: asBuffer(value), ...(keyBytes && { key: keyBytes }) };
+    for (const record of records) {
+      const { key } = record;
+      const partition = key === undefined || count === 1 ? keyless : keyHash(asBuffer(key)) % count;
       const share = shares.get(partition);
-      if (share === undefined) shares.set(partition, [message]);
-      else share.push(message);
+      if (share === undefined) shares.set(partition, [record]);
+      else share.push(record);
     }
     return shares;
   }
 
-  #enqueue(topic: Topic, partition: number, messages: readonly OutgoingMessage[]): Promise<void> {
+  #enqueue(topic: Topic, partition: number, records: readonly NewRecord[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const key = `${topic.name}/${partition}`;
-    const share = { messages, at: 0, resolve, reject };
+    const share = { records, at: 0, resolve, reject };
     const lane = this.#lanes.get(key);
     if (lane !== undefined) lane.push(share);
     else {
@@ -107,51 +107,51 @@ export class Appender {
     this.#lanes.delete(key);
   }
 
-  /** One request with what fits of the lane's head; a share is done when its last message is durable. */
+  /** One request with what fits of the lane's head; a share is done when its last record is durable. */
   async #send(topic: Topic, partition: number, lane: Share[]): Promise<void> {
     const parts = take(lane);
     try {
-      const messages = parts.flatMap((part) => part.messages);
-      this.#onEnd(topic, partition, await this.#produce(topic.name, messages));
+      const records = parts.length === 1 ? parts[0].records : parts.flatMap((part) => part.records);
+      await this.#produce(topic, partition, records);
       for (const { share } of parts) settle(share);
     } catch (error) {
       // The request was for one partition, so none of it was taken: each append for itself finds the one that is too large.
-      const apart = isTooLarge(error) && (parts.length > 1 || parts[0].messages.length > 1);
+      const apart = isTooLarge(error) && (parts.length > 1 || parts[0].records.length > 1);
       for (const part of parts) {
         if (apart) await this.#sendApart(topic, partition, part);
         else refuse(part.share, error);
       }
     }
-    while (lane.length > 0 && lane[0].at === lane[0].messages.length) lane.shift();
+    while (lane.length > 0 && lane[0].at === lane[0].records.length) lane.shift();
   }
 
-  async #sendApart(topic: Topic, partition: number, { share, messages }: Part): Promise<void> {
+  async #sendApart(topic: Topic, partition: number, { share, records }: Part): Promise<void> {
     try {
-      this.#onEnd(topic, partition, await this.#sendInHalves(topic.name, messages));
+      await this.#sendInHalves(topic, partition, records);
       settle(share);
     } catch (error) {
       refuse(share, error);
     }
   }
 
-  /** A topic may take less than a request holds. @returns the offset after the last */
-  async #sendInHalves(topic: string, messages: readonly OutgoingMessage[]): Promise<number> {
+  /** A topic may take less than a request holds. */
+  async #sendInHalves(topic: Topic, partition: number, records: readonly NewRecord[]): Promise<void> {
     try {
-      return await this.#produce(topic, messages);
+      await this.#produce(topic, partition, records);
     } catch (error) {
-      if (!isTooLarge(error) || messages.length === 1) throw error;
-      const half = messages.length >> 1;
-      await this.#sendInHalves(topic, messages.slice(0, half));
-      return this.#sendInHalves(topic, messages.slice(half));
+      if (!isTooLarge(error) || records.length === 1) throw error;
+      const half = records.length >> 1;
+      await this.#sendInHalves(topic, partition, records.slice(0, half));
+      await this.#sendInHalves(topic, partition, records.slice(half));
     }
   }
 
-  /** @returns the offset after the last */
-  async #produce(topic: string, messages: readonly OutgoingMessage[]): Promise<number> {
+  async #produce(topic: Topic, partition: number, records: readonly NewRecord[]): Promise<void> {
     try {
-      return (await this.#client.produce(messages)) + messages.length;
+      const base = await this.#producing().produce(topic.name, partition, records);
+      if (base >= 0) this.#onEnd(topic, partition, base + records.length);
     } catch (error) {
-      throw operatingError(`append to "${topic}"`, error);
+      throw operatingError(`append to "${topic.name}"`, error);
     }
   }
 }
@@ -160,31 +160,29 @@ function isTooLarge(error: unknown): boolean {
   return error instanceof TidemarkError && error.code === "record-too-large";
 }
 
-/** An append is done when its last message is durable. */
+/** An append is done when its last record is durable. */
 function settle(share: Share): void {
-  if (share.at === share.messages.length) share.resolve();
+  if (share.at === share.records.length) share.resolve();
 }
 
 /** What of an append has not left yet is not sent behind a hole. */
 function refuse(share: Share, error: unknown): void {
-  share.at = share.messages.length;
+  share.at = share.records.length;
   share.reject(error);
 }
 
-/** As many messages as one request holds, at least one, by append. */
+/** As many records as one request holds, at least one, by append. */
 function take(lane: readonly Share[]): Part[] {
   const parts: Part[] = [];
   let bytes = 0;
   for (const share of lane) {
-    const messages: OutgoingMessage[] = [];
-    for (; share.at < share.messages.length; share.at++) {
-      const message = share.messages[share.at];
+    const from = share.at;
+    for (; share.at < share.records.length; share.at++) {
       const before = bytes;
-      bytes += bytesOf(message);
+      bytes += bytesOf(share.records[share.at]);
       if (bytes > REQUEST_BYTES_MAX && before > 0) break;
-      messages.push(message);
     }
-    if (messages.length > 0) parts.push({ share, messages });
+    if (share.at > from) parts.push({ share, records: share.records.slice(from, share.at) });
     if (bytes > REQUEST_BYTES_MAX) break;
   }
   return parts;

@@ -1,5 +1,6 @@
-/** What reading asks of a Kafka cluster. Two ways to get it: our own Fetch (direct-cluster.ts), and the client library's consumer (library-cluster.ts). */
+/** What reading and appending ask of a Kafka cluster. Two ways to get it: our own Fetch and Produce (direct-cluster.ts), and the client library's consumer and producer (library-cluster.ts). */
 import type { ConnectionOptions } from "@platformatic/kafka";
+import type { NewRecord } from "../log.ts";
 import type { RecordSet } from "./fetched.ts";
 
 /** How long one connection attempt may take; a local broker needs one of them, a cluster across a continent 300. */
@@ -11,6 +12,11 @@ const ANSWER_MS_MAX = 15_000;
 export const FETCH_WAIT_MS = 500;
 /** A fetch's answer, bytes. Measured best from 1 to 4 MB (bench/kafka-fetch.ts); two answers per leader are held at most. A larger batch comes alone. */
 export const FETCH_BYTES_MAX = 2_097_152;
+/** The broker's answer to acks=all may wait for replicas this long, ms. */
+export const PRODUCE_MS_MAX = 5000;
+/** Tries of one batch again, over three seconds and a half: a leader election, not a broken broker. */
+export const PRODUCE_RETRIES = 6;
+export const PRODUCE_RETRY_MS_MAX = 1000;
 /** "Read committed": records of open and aborted transactions are not readings yet, or never. */
 export const READ_COMMITTED = 1;
 /** Offsets asked for by these "timestamps" (Kafka protocol, ListOffsets). */
@@ -90,6 +96,17 @@ export interface Fetcher {
   close(): Promise<void>;
 }
 
+/** Appends over connections of its own, as durably as the topic is configured (acks=all). */
+export interface Producing {
+  /**
+   * The records as one batch of one partition; one call at a time for each partition. What is sent again in here is told apart by its sequence and stored once.
+   * @returns the first one's offset, -1 where the broker does not say
+   * @throws the library's errors; afterwards the batch may be stored, unless it was refused
+   */
+  produce(topic: string, partition: number, records: readonly NewRecord[]): Promise<number>;
+  close(): Promise<void>;
+}
+
 /** Methods throw the library's errors (faults.ts names them), once each: trying again is the caller's business. */
 export interface Cluster {
   /** Connects to one of the bootstrap brokers. @throws Unreadable when it does not speak what is needed */
@@ -99,6 +116,7 @@ export interface Cluster {
   /** The first offset and the one after the last that "read committed" may read, from the partitions' leader; in the order of `partitions`. */
   offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]>;
   fetcher(): Fetcher;
+  producing(): Producing;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 /**
- * The fast way to read a cluster: the client library's connections, metadata and requests, and a Fetch response that stays bytes (fetch-response.ts).
+ * The fast way to use a cluster: the client library's connections, metadata and requests, and record batches that are bytes, read (fetch-response.ts) and
+ * written (direct-producing.ts).
  * Loaded by name at opening (kafka-log.ts): a library that no longer exports one of these fails to load, and its own consumer reads instead.
  */
 import {
@@ -18,6 +19,7 @@ import {
   metadataV12,
   ResponseError,
 } from "@platformatic/kafka";
+import type { Clock } from "../../core/clock.ts";
 import {
   type Cluster,
   connectionOptions,
@@ -32,10 +34,15 @@ import {
   type LocatedTopic,
   type OffsetBounds,
   type PartitionName,
+  type Producing,
   READ_COMMITTED,
   Unreadable,
 } from "./cluster.ts";
+import { DirectProducing, PRODUCING_APIS } from "./direct-producing.ts";
+import { NONE } from "./faults.ts";
 import { type FetchResponse, parseFetchResponse } from "./fetch-response.ts";
+import type { Pause } from "./pause.ts";
+import { NOWHERE } from "./track.ts";
 
 /** No fetch session: each request says all it wants. */
 const NO_SESSION = 0;
@@ -63,11 +70,15 @@ export class DirectCluster implements Cluster {
   readonly #options: ConnectionOptions;
   readonly #bootstrap: readonly Broker[];
   readonly #connections: ConnectionPool;
+  readonly #clock: Clock;
+  readonly #pause: Pause;
   #nodes = new Map<number, Broker>();
   /** Which bootstrap broker is asked first: moves on after a failure. */
   #first = 0;
 
-  constructor(address: KafkaAddress) {
+  constructor(address: KafkaAddress, clock: Clock, pause: Pause) {
+    this.#clock = clock;
+    this.#pause = pause;
     this.#clientId = address.clientId;
     this.#options = connectionOptions(address);
     this.#bootstrap = address.bootstrap.map(parseAddress);
@@ -138,6 +149,20 @@ export class DirectCluster implements Cluster {
     return new DirectFetcher(this.#clientId, this.#options, (node) => this.#addressOf(node));
   }
 
+  producing(): Producing {
+    const findLeader = (topic: string, partition: number): Promise<Broker> => this.#leaderOf(topic, partition);
+    return new DirectProducing(this.#clientId, this.#options, findLeader, this.#clock, this.#pause);
+  }
+
+  async #leaderOf(topic: string, partition: number): Promise<Broker> {
+    const [{ errorCode, leaders }] = await this.locate([topic]);
+    const leader = leaders[partition] ?? NOWHERE;
+    if (leader !== NOWHERE) return this.#addressOf(leader);
+    if (errorCode !== NONE)
+      throw new ResponseError(metadataV12.api.key, metadataV12.api.version, { [topic]: [errorCode, null] }, null);
+    throw new Error(`no broker leads "${topic}" partition ${partition}`);
+  }
+
   async close(): Promise<void> {
     await this.#connections.close();
   }
@@ -205,7 +230,7 @@ class DirectFetcher implements Fetcher {
   }
 }
 
-/** The newest Fetch version that the broker and we speak. @throws Unreadable when there is none, or Metadata or ListOffsets are not in our version */
+/** The newest Fetch version that the broker and we speak. @throws Unreadable when there is none, or another call is not in our version */
 async function fetchApi(connection: Connection): Promise<FetchApi> {
   const { apiKeys } = await apiVersionsV3.api.async(connection, "tidemark", "1");
   const range = apiKeys.find(({ apiKey }) => apiKey === FETCH_KEY);
@@ -216,7 +241,7 @@ async function fetchApi(connection: Connection): Promise<FetchApi> {
     const wanted = "Fetch 13 to 17 (Kafka 3.1 or later)";
     throw new Unreadable(`${at} must speak ${wanted}, speaks ${range?.minVersion} to ${range?.maxVersion}`);
   }
-  for (const { key, version } of [metadataV12.api, listOffsetsV7.api]) {
+  for (const { key, version } of [metadataV12.api, listOffsetsV7.api, ...PRODUCING_APIS]) {
     const spoken = apiKeys.find(({ apiKey }) => apiKey === key);
     if (spoken === undefined || version < spoken.minVersion || version > spoken.maxVersion)
       throw new Unreadable(`${at} must speak version ${version} of the protocol's call ${key}`);

@@ -8,6 +8,10 @@ export const CORRUPT_MESSAGE = 2;
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 export const INVALID_TOPIC = 17;
 export const TOPIC_AUTHORIZATION_FAILED = 29;
+/** The batch is stored already. */
+export const DUPLICATE_SEQUENCE_NUMBER = 46;
+/** Sequence out of order, invalid epoch, unknown producer: the leader does not know what this producer wrote last. */
+export const PRODUCER_STATE_LOST: ReadonlySet<number> = new Set([45, 47, 59]);
 
 /** By the protocol's name, or the library's code where there is none: what trying again does not change. */
 const CODE_BY_ID: Readonly<Record<string, ErrorCode>> = {

@@ -4,7 +4,7 @@ import { messageOf, TidemarkError } from "../../core/errors.ts";
 import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
 import { Appender } from "./appender.ts";
 import { KafkaClient } from "./client.ts";
-import { type Cluster, type KafkaAddress, type LocatedTopic, Unreadable } from "./cluster.ts";
+import { type Cluster, type KafkaAddress, type LocatedTopic, type Producing, Unreadable } from "./cluster.ts";
 import {
   INVALID_TOPIC,
   NONE,
@@ -72,7 +72,7 @@ async function clusterOf(options: KafkaLogOptions): Promise<Way> {
   if (options.reader === "library") return { cluster: new LibraryCluster(address), fallBack: null };
   try {
     const { DirectCluster } = await import("./direct-cluster.ts");
-    return { cluster: new DirectCluster(address), fallBack: null };
+    return { cluster: new DirectCluster(address, options.clock, options.pause ?? systemPause), fallBack: null };
   } catch (error) {
     // What a module asks for and the library does not export is found when it is linked.
     const why = `the Kafka client library is not the one it was made for (${messageOf(error)})`;
@@ -92,6 +92,8 @@ export class KafkaLog implements Log {
   #cluster: Cluster;
   /** The way that was given up: readers may still have requests under way there. */
   #formerCluster: Cluster | null = null;
+  /** Made by the first append. */
+  #producing: Producing | null = null;
   #notice: string | null = null;
   readonly #appender: Appender;
   readonly #groupOffsets: GroupOffsets;
@@ -112,7 +114,11 @@ export class KafkaLog implements Log {
     this.#client = new KafkaClient(addressOf(options));
     this.#cluster = cluster;
     if (fallBack !== null) this.#announce(fallBack);
-    this.#appender = new Appender(this.#client, (topic, partition, end) => this.#heardOf(topic, partition, end));
+    const producing = (): Producing => {
+      this.#producing ??= this.#cluster.producing();
+      return this.#producing;
+    };
+    this.#appender = new Appender(producing, (topic, partition, end) => this.#heardOf(topic, partition, end));
     this.#groupOffsets = new GroupOffsets(this.#client, groupId, pause, this.#stop.signal);
   }
 
@@ -147,7 +153,7 @@ export class KafkaLog implements Log {
   }
 
   #announce(why: string): void {
-    this.#notice = `${this.#at} is read by the client library's own consumer, slowly and without checking checksums: ${why}`;
+    this.#notice = `${this.#at} is read by its client library's own consumer, slowly and without checking checksums: ${why}`;
     this.#options.onFallBack?.(this.#notice);
   }
 
@@ -273,7 +279,8 @@ export class KafkaLog implements Log {
     await Promise.race([Promise.all([this.#appender.drain(), this.#groupOffsets.settled()]), limit]);
     waited.abort();
     this.#stop.abort();
-    await Promise.allSettled([this.#client.close(), this.#cluster.close(), this.#formerCluster?.close()]);
+    const doors = [this.#client, this.#producing, this.#cluster, this.#formerCluster];
+    await Promise.allSettled(doors.map((door) => door?.close()));
   }
 }
 

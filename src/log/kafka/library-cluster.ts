@@ -18,10 +18,12 @@ import {
   type LocatedTopic,
   type OffsetBounds,
   type PartitionName,
+  type Producing,
   READ_COMMITTED,
 } from "./cluster.ts";
 import { UNKNOWN_TOPIC_OR_PARTITION } from "./faults.ts";
 import { LibraryBatches } from "./library-batches.ts";
+import { LibraryProducing } from "./library-producing.ts";
 
 const READ_UNCOMMITTED = 0;
 /** The first Fetch version that names topics by id. */
@@ -97,6 +99,10 @@ export class LibraryCluster implements Cluster {
 
   fetcher(): Fetcher {
     return new LibraryFetcher(this.#address);
+  }
+
+  producing(): Producing {
+    return new LibraryProducing(this.#address);
   }
 
   async close(): Promise<void> {

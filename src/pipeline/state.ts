@@ -155,7 +155,9 @@ export class State {
       const key = `${topic.name}/${partition}`;
       const known = this.partitions.get(key);
       if (known !== undefined && known.topicId === topic.id) return known;
-      const start = { next: 0, committed: 0, end: 0, newest: Number.NEGATIVE_INFINITY };
+      // One that takes another's place is stored with the next commit, so that all partitions of a topic are of one life of it.
+      const committed = known === undefined ? 0 : NOT_COMMITTED;
+      const start = { next: 0, committed, end: 0, newest: Number.NEGATIVE_INFINITY };
       const fresh = { topic: topic.name, partition, topicId: topic.id, ...start };
       this.partitions.set(key, fresh);
       return fresh;

@@ -279,3 +279,25 @@ test("names that only refused records used are let go at a commit, the others st
     assert.equal(fed.state.devices.counts.get(1), 5);
     fed.db.close();
   }));
+
+test("a recreated topic is stored as a whole: no partition of it keeps the position of its former life", () =>
+  withDirectory(async (directory) => {
+    const fed = new Fed(directory);
+    const [a, b] = fed.state.openTopic({ name: "temperature", id: "first", partitions: [0, 1] });
+    [a.next, b.next] = [7, 8];
+    await fed.state.commit();
+    fed.state.openTopic({ name: "temperature", id: "second", partitions: [0, 1] })[0].next = 3;
+    assert.equal(fed.state.hasChanged, true);
+    await fed.state.commit();
+    assert.equal(fed.state.hasChanged, false);
+    fed.db.close();
+    const again = new Fed(directory);
+    assert.deepEqual(
+      [...again.state.partitions.values()].map(({ topicId, next }) => [topicId, next]),
+      [
+        ["second", 3],
+        ["second", 0],
+      ],
+    );
+    again.db.close();
+  }));

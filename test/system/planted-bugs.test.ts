@@ -62,11 +62,11 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "a page forgets its last value when it is written",
-    file: "src/rollups/packed-column.ts",
+    file: "src/rollups/seconds-codec.ts",
     changes: [
       [
-        "if (width > 0) body.unsignedColumn(integers, n, low, width);",
-        "if (width > 0) { integers[n - 1] = low; body.unsignedColumn(integers, n, low, width); }",
+        "packColumn(values, n, out, body);",
+        "if (n > 1) values[n - 1] = values[0];\n  packColumn(values, n, out, body);",
       ],
     ],
   },

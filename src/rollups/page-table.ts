@@ -20,6 +20,7 @@ export class PageTable {
   /** Numbers of the newest page, by series and level: newer ones need not be looked for. */
   readonly #newest = new Map<number, number>();
   readonly cache: PageCache;
+  #dirtyBytes = 0;
   readonly cost: Cost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
 
   constructor(db: Database, cacheBytesMax?: number) {
@@ -80,13 +81,46 @@ export class PageTable {
     return newest;
   }
 
+  /** Bytes of changed pages. */
+  get dirtyBytes(): number {
+    return this.#dirtyBytes;
+  }
+
+  /** Notes that a page differs from the store. @returns false when that was known */
+  markDirty(page: CachedPage): boolean {
+    if (page.dirty) return false;
+    page.dirty = true;
+    this.#dirtyBytes += page.bytes;
+    return true;
+  }
+
+  /** Notes that an encoded page is stored and committed. */
+  markClean(page: CachedPage): void {
+    page.dirty = false;
+    this.#dirtyBytes -= page.bytes;
+    // Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them.
+    if (page.level === 0 && !page.isRead && !this.#isNewest(page)) this.cache.drop(page);
+  }
+
+  /** Accounts for a page that has changed. */
+  remeasure(page: CachedPage): void {
+    const before = page.bytes;
+    this.cache.resize(page);
+    if (page.dirty) this.#dirtyBytes += page.bytes - before;
+  }
+
+  /** Lets go of clean pages that were not used lately, past the cache's bound. */
+  trim(): void {
+    this.cache.trim(this.#dirtyBytes);
+  }
+
   /** Stores a page's bytes, inside a transaction. @throws TidemarkError "disk-full" */
   store(page: CachedPage, bytes: Uint8Array): void {
     this.#db.guarded(() => this.#insert.run(page.key, bytes));
   }
 
   /** True for the last page in time of a series and level. */
-  isNewest(page: CachedPage): boolean {
+  #isNewest(page: CachedPage): boolean {
     return pageOf(page.key) >= this.#newestOf(seriesOf(page.key), page.level);
   }
 }

@@ -1,0 +1,248 @@
+/**
+ * What changes in one series between two commits: readings are folded into level 0, and merged upwards when somebody looks or commits.
+ *
+ * A reading is folded into its second and, for the quantiles, into its hour; every other bucket is the merge of its children and is
+ * made anew from them when they changed. Sums are exact, so it does not matter when, how often or in what order that happens.
+ */
+import { Aggregate } from "../metrics/aggregate.ts";
+import { Distribution } from "../metrics/distribution.ts";
+import type { BucketPage } from "./bucket-page.ts";
+import { encodeBuckets } from "./buckets-codec.ts";
+import {
+  BUCKETS_PER_PAGE,
+  MINUTES_PER_PAGE,
+  pageOf,
+  SECONDS_PER_MINUTE,
+  SECONDS_PER_PAGE,
+  TOP_LEVEL,
+} from "./levels.ts";
+import type { CachedPage } from "./page-cache.ts";
+import type { PageTable } from "./page-table.ts";
+import { encodeSeconds } from "./seconds-codec.ts";
+import type { SecondsPage } from "./seconds-page.ts";
+
+/** Minutes with more readings than this keep their values; others derive them from their seconds, at 240 steps. */
+const DERIVED_MINUTE_READINGS_MAX = 240;
+
+const HOUR_LEVEL = 2;
+const SECONDS_PER_HOUR = 3600;
+
+/** Where buckets are merged: one at a time. */
+const scratch = new Aggregate({ sums: true, quantiles: false });
+
+export class SeriesChanges {
+  readonly #series: number;
+  readonly #pages: PageTable;
+  readonly #dirty: CachedPage[] = [];
+  /** Level-0 pages with minutes that were not merged upwards yet. */
+  readonly #stale = new Set<CachedPage>();
+  /** Level-1 pages with minutes whose hour was not merged yet. */
+  #changedMinutes = new Set<CachedPage>();
+  /** Level-0 pages and the bits of their minutes whose own values are out of date (minutes that keep some). */
+  readonly #staleMinuteValues = new Map<CachedPage, number>();
+  /** Pages of each level (2 to 4) whose parent bucket's values are out of date. */
+  readonly #staleValues = new Map<number, Set<CachedPage>>();
+  /** The page that is folded into, and the hour's values. */
+  #foldPage: CachedPage | null = null;
+  #foldHour = Number.NaN;
+  #foldValues: Distribution | null = null;
+
+  constructor(series: number, pages: PageTable) {
+    this.#series = series;
+    this.#pages = pages;
+  }
+
+  /** As `History.foldRows`. */
+  foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
+    let seconds = this.#foldPage?.seconds ?? null;
+    for (let row = 0; row < count; ) {
+      const from = row;
+      if (seconds !== null) row = seconds.foldRows(time, value, late, row, count);
+      if (row > from) this.#foldValues?.addColumn(value, from, row);
+      else seconds = this.#turnTo(Math.floor(time[row] / 1000));
+    }
+    if (this.#foldPage?.hasGrown) this.#pages.remeasure(this.#foldPage);
+  }
+
+  /** Makes the page and hour of `second` the ones that are folded into. */
+  #turnTo(second: number): SecondsPage {
+    this.#settleFold();
+    const number = Math.floor(second / SECONDS_PER_PAGE);
+    const page = this.#open(0, number);
+    this.#stale.add(page);
+    this.#foldPage = page;
+    const hour = Math.floor(second / SECONDS_PER_HOUR);
+    if (hour !== this.#foldHour) {
+      const day = Math.floor(hour / BUCKETS_PER_PAGE[HOUR_LEVEL]);
+      const hours = this.#open(HOUR_LEVEL, day);
+      this.#valuesChanged(hours);
+      this.#foldValues = (hours.buckets as BucketPage).valuesOf(hour - day * BUCKETS_PER_PAGE[HOUR_LEVEL]);
+      this.#foldHour = hour;
+    }
+    return page.seconds as SecondsPage;
+  }
+
+  /** A page for changing. */
+  #open(level: number, number: number): CachedPage {
+    const page = this.#pages.page(this.#series, level, number) ?? this.#pages.newPage(this.#series, level, number);
+    if (this.#pages.markDirty(page)) this.#dirty.push(page);
+    return page;
+  }
+
+  /** Turns away from the page that was folded into: it may be committed and dropped now. */
+  #settleFold(): void {
+    const page = this.#foldPage;
+    if (page === null) return;
+    this.#foldPage = null;
+    if (page.isRipe) this.#seal(page);
+    else if (page.hasGrown) this.#pages.remeasure(page);
+  }
+
+  /** Merges a page's minutes upwards and encodes it now, while it is in the processor's cache; it waits for the commit so, in an eighth of the memory. */
+  #seal(page: CachedPage): void {
+    this.#rollUpMinutes(page);
+    const bits = this.#staleMinuteValues.get(page);
+    if (bits !== undefined) this.#rollUpMinuteValues(page, bits);
+    this.#staleMinuteValues.delete(page);
+    page.close(encodeSeconds(page.seconds as SecondsPage).slice());
+    this.#pages.remeasure(page);
+  }
+
+  /** Nothing is folded into any page any more. */
+  #endFold(): void {
+    this.#settleFold();
+    this.#foldHour = Number.NaN;
+  }
+
+  /** Merges what was folded upwards: afterwards every bucket but for its values equals the merge of its children. O(changed minutes). */
+  rollUp(): void {
+    this.#settleFold();
+    for (const page of this.#stale) this.#rollUpMinutes(page);
+    let changed = this.#changedMinutes;
+    if (changed.size === 0) return;
+    this.#changedMinutes = new Set();
+    for (let level = 1; level < TOP_LEVEL; level++) {
+      const parents = new Set<CachedPage>();
+      for (const page of changed) {
+        const parent = this.#parent(page);
+        const buckets = page.buckets as BucketPage;
+        scratch.reset();
+        buckets.mergeInto(scratch, 0, buckets.size, true);
+        (parent.page.buckets as BucketPage).set(parent.bucket, scratch);
+        this.#pages.remeasure(page);
+        parents.add(parent.page);
+      }
+      changed = parents;
+    }
+    for (const page of changed) this.#pages.remeasure(page);
+  }
+
+  /** Merges the seconds of a page's changed minutes into these. */
+  #rollUpMinutes(page: CachedPage): void {
+    this.#stale.delete(page);
+    const seconds = page.seconds as SecondsPage;
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
+    const minutes = this.#open(1, hour);
+    this.#changedMinutes.add(minutes);
+    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+      if ((seconds.staleMinutes & (1 << m)) === 0) continue;
+      scratch.reset();
+      const from = m * SECONDS_PER_MINUTE;
+      seconds.mergeInto(scratch, from, from + SECONDS_PER_MINUTE, true);
+      const buckets = minutes.buckets as BucketPage;
+      const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
+      buckets.set(bucket, scratch);
+      if (scratch.count > DERIVED_MINUTE_READINGS_MAX) {
+        this.#staleMinuteValues.set(page, (this.#staleMinuteValues.get(page) ?? 0) | (1 << m));
+      }
+    }
+    seconds.staleMinutes = 0;
+  }
+
+  /** The page and bucket that a page of level 1 to 4 merges into, marked as changed. */
+  #parent(page: CachedPage): { page: CachedPage; bucket: number } {
+    const level = page.level + 1;
+    const bucket = pageOf(page.key); // a page's number is its parent bucket's
+    const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
+    const parent = this.#open(level, number);
+    return { page: parent, bucket: bucket - number * BUCKETS_PER_PAGE[level] };
+  }
+
+  /** Merges seconds' values into minutes that keep them, hours' into days, those into 32 days and so on. */
+  rollUpValues(): void {
+    this.#endFold();
+    for (const [page, bits] of this.#staleMinuteValues) this.#rollUpMinuteValues(page, bits);
+    this.#staleMinuteValues.clear();
+    for (let level = HOUR_LEVEL; level < TOP_LEVEL; level++) {
+      for (const page of this.#staleValues.get(level) ?? []) {
+        const parent = this.#parent(page);
+        const buckets = page.buckets as BucketPage;
+        (parent.page.buckets as BucketPage).setValues(parent.bucket, buckets.mergedValues());
+        this.#pages.remeasure(page);
+        this.#pages.remeasure(parent.page);
+        if (level + 1 < TOP_LEVEL) this.#valuesChanged(parent.page);
+      }
+    }
+    this.#staleValues.clear();
+  }
+
+  #valuesChanged(page: CachedPage): void {
+    const pages = this.#staleValues.get(page.level);
+    if (pages === undefined) this.#staleValues.set(page.level, new Set([page]));
+    else pages.add(page);
+  }
+
+  #rollUpMinuteValues(page: CachedPage, bits: number): void {
+    const seconds = page.readSeconds();
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
+    const minutes = this.#open(1, hour);
+    const buckets = minutes.buckets as BucketPage;
+    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+      if ((bits & (1 << m)) === 0) continue;
+      const values = new Distribution();
+      seconds.mergeValues(values, m * SECONDS_PER_MINUTE, (m + 1) * SECONDS_PER_MINUTE);
+      buckets.setValues(firstMinute + m - hour * BUCKETS_PER_PAGE[1], values);
+    }
+    this.#pages.remeasure(minutes);
+  }
+
+  /**
+   * Merges everything upwards and writes the changed pages, inside a transaction. Each is encoded from then on, and stays so until
+   * the next reading or `committed`. Yields the bytes of each page, so that a caller can let others run in between.
+   */
+  *write(): Generator<number> {
+    this.#settleFold();
+    for (const page of this.#stale) {
+      this.#rollUpMinutes(page);
+      yield 0;
+    }
+    this.rollUp();
+    for (const [page, bits] of this.#staleMinuteValues) {
+      this.#rollUpMinuteValues(page, bits);
+      this.#staleMinuteValues.delete(page);
+      yield 0;
+    }
+    this.rollUpValues();
+    for (const page of this.#dirty) {
+      if (page.isOpen) {
+        page.close(encode(page).slice());
+        this.#pages.remeasure(page);
+      }
+      const bytes = page.encoded as Uint8Array;
+      this.#pages.store(page, bytes);
+      yield bytes.length;
+    }
+  }
+
+  /** What was written is committed. */
+  committed(): void {
+    for (const page of this.#dirty) this.#pages.markClean(page);
+  }
+}
+
+/** @returns bytes that are valid until another page is encoded */
+function encode(page: CachedPage): Uint8Array {
+  return page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
+}

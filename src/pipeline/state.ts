@@ -186,10 +186,10 @@ export class State {
 
   /** So much waits, or is resident, that a commit is due whatever the time. */
   get isFull(): boolean {
-    const { commitReadings, waitingBytes, waitingRows, residentDevices } = this.bounds;
+    const { commitReadings, waitingBytes, waitingBytesSeries, waitingRows, residentDevices } = this.bounds;
     return (
       this.waitingReadings >= commitReadings ||
-      this.waitingBytes >= waitingBytes ||
+      this.waitingBytes >= waitingBytes + waitingBytesSeries * this.history.changedSeries ||
       this.waitingRows >= waitingRows ||
       this.deviceNames.size > residentDevices + (residentDevices >> 4)
     );

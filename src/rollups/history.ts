@@ -28,6 +28,11 @@ export class History {
     return this.#pages.cost;
   }
 
+  /** Series that changed since the last commit. */
+  get changedSeries(): number {
+    return this.#changes.size;
+  }
+
   /** Bytes of changed pages that wait for a commit. */
   get dirtyBytes(): number {
     return this.#pages.dirtyBytes;

@@ -244,7 +244,7 @@ test("a device that starts anew and anew without saying so: its boots are found 
 
 test("rejections without bytes fill the memory too: a commit is due", () =>
   withDirectory(async (directory) => {
-    const fed = new Fed(directory, { waitingBytes: 50_000 });
+    const fed = new Fed(directory, { waitingBytes: 50_000, waitingBytesSeries: 0 });
     fed.take("temperature", ...Array.from({ length: 200 }, () => ""));
     assert.equal(fed.state.isFull, false);
     fed.take("temperature", ...Array.from({ length: 200 }, () => ""));

@@ -6,7 +6,7 @@
  */
 export const SERVER_FLAGS: readonly string[] = [
   "--max-semi-space-size=2",
-  "--heap-growing-percent=25",
+  "--heap-growing-percent=50",
   "--v8-pool-size=2",
 ];
 

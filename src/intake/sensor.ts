@@ -163,7 +163,8 @@ class Sensor {
   }
 
   async #live(): Promise<void> {
-    this.#tick = Math.max(this.#tick, this.#simulation.tickAt(this.#clock.now()));
+    // The second that runs is measured too: nobody waits up to another one for a first reading.
+    this.#tick = Math.max(this.#tick, this.#simulation.tickAt(this.#clock.now() - TICK_LATE_MS_MAX + 1));
     while (!this.#done) {
       const nowMs = this.#clock.now();
       const dueMs = this.#simulation.timeOf(this.#tick);

@@ -29,7 +29,7 @@ const NOT_RUN: readonly RegExp[] = [
 
 describe("README", { skip: skipWithoutTerminal() }, () => {
   const tree = mkdtempSync(join(tmpdir(), "tidemark-readme-"));
-  for (const name of ["Makefile", "package.json", "package-lock.json", "scripts", "src"]) {
+  for (const name of ["Makefile", "package.json", "package-lock.json", "bin", "scripts", "src"]) {
     cpSync(join(ROOT, name), join(tree, name), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));

@@ -3,8 +3,9 @@
  * Prepares its data, runs what can run here, prints tables and writes results.md, results.json and growth.svg beside this file;
  * rows that were not asked for stay there as they were.
  */
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../src/core/clock.ts";
@@ -53,8 +54,10 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-// As the command line does (bin/tidemark.js), for every process that the bench starts: modules are stripped and compiled once.
-process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
+// For every process that the bench starts, as the command line does (bin/compiled-code.js) and `make run` fills it.
+const ROOT = join(import.meta.dirname, "..");
+process.env["NODE_COMPILE_CACHE"] = join(ROOT, "node_modules", ".cache", "tidemark");
+execFileSync(process.execPath, [join(ROOT, "scripts", "compile.js")]);
 const machine = describeMachine();
 for (const [name, value] of machine.rows) console.log(`${name}: ${value}`);
 const bench = new Bench({

@@ -24,10 +24,10 @@ const GOAL_DEVICES = 100_000;
 function residentMb(pid: number): { now: number; peak: number } {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    const kb = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]);
-    return { now: kb("VmRSS") / 1000, peak: kb("VmHWM") / 1000 };
+    const mb = (field: string): number => (Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
+    return { now: mb("VmRSS"), peak: mb("VmHWM") };
   } catch {
-    const now = Number(output("ps", ["-o", "rss=", "-p", String(pid)])) / 1000;
+    const now = (Number(output("ps", ["-o", "rss=", "-p", String(pid)])) * 1024) / 1e6;
     return { now, peak: Number.NaN };
   }
 }

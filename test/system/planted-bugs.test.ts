@@ -52,7 +52,7 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "late readings are not merged into their minute",
-    file: "src/rollups/history.ts",
+    file: "src/rollups/series-changes.ts",
     changes: [
       [
         "if ((seconds.staleMinutes & (1 << m)) === 0) continue;",

@@ -17,7 +17,7 @@ export class Records {
   timestamp: Float64Array;
   /** True when `timestamp` is the moment the log took the record in (Kafka's LogAppendTime; always for the embedded log). */
   appendTime = false;
-  /** True when whoever filled it knows that no row has a key. */
+  /** True when whoever filled it knows that no row has a key; `reserve` forgets it. */
   keyless = false;
   /** Byte positions into `data`, end exclusive; start is `ABSENT` where there is no key (or value). */
   keyStart: Int32Array;
@@ -42,6 +42,7 @@ export class Records {
 
   /** Makes room for `capacity` rows; what the rows held is lost. */
   reserve(capacity: number): void {
+    this.keyless = false;
     if (capacity <= this.capacity) return;
     const size = 2 ** Math.ceil(Math.log2(capacity));
     this.offset = new Float64Array(size);

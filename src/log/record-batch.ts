@@ -178,7 +178,6 @@ function verify(bytes: Uint8Array, header: BatchHeader, where: string): void {
 function decodeRows(bytes: Uint8Array, header: BatchHeader, from: number, into: Records, where: string): void {
   verify(bytes, header, where);
   into.count = 0;
-  into.keyless = false;
   into.appendTime = header.appendTime;
   into.nextOffset = Math.max(from, header.nextOffset);
   if (from >= header.nextOffset) return;

@@ -5,6 +5,7 @@ import { Reader, readRecordsBatches, Writer } from "@platformatic/kafka";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import { Records } from "../../src/core/records.ts";
+import { encodeBatch } from "../../src/log/batch-writer.ts";
 import { type AbortedTransaction, Unreadable } from "../../src/log/kafka/cluster.ts";
 import { parseFetchResponse } from "../../src/log/kafka/fetch-response.ts";
 import { endOf, openFetched, type RecordSet } from "../../src/log/kafka/fetched.ts";
@@ -190,4 +191,27 @@ describe("what makes reading fall back", () => {
     const short = Reader.from(Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3]));
     assert.throws(() => parseFetchResponse(0, 1, 17, short), Unreadable);
   });
+});
+
+test("what one decoder knows of a batch is not believed of the other's next one", () => {
+  const place = { topic: "t", partition: 0, logEnd: 1, gap: null, from: 0, aborted: null };
+  const noFault = { onTaken: () => {}, onUnreadable: assert.fail };
+  const bytesOf = (key: string | undefined): Buffer => {
+    const value = Buffer.from("1");
+    return Buffer.from(
+      encodeBatch({
+        baseOffset: 0,
+        records: [key === undefined ? { value } : { key: Buffer.from(key), value }],
+        timestamp: 1e12,
+      }),
+    );
+  };
+  const into = new Records();
+  openFetched({ ...place, ...noFault, records: bytesOf(undefined) }).next(into);
+  assert.equal(into.keyless, true);
+  openFetched({ ...place, ...noFault, records: libraryRead(bytesOf("device-7")) }).next(into);
+  assert.equal(into.keyless, false, "the fall-back's rows have keys");
+  openFetched({ ...place, ...noFault, records: bytesOf(undefined) }).next(into);
+  openFetched({ ...place, ...noFault, records: bytesOf("device-7") }).next(into);
+  assert.equal(into.keyless, false);
 });

@@ -52,11 +52,6 @@ export class Distribution {
     return this.#mode === SKETCH;
   }
 
-  /** Distinct values, or sketch buckets in use. */
-  get distinct(): number {
-    return this.#table.distinct + this.#hashed.distinct;
-  }
-
   /** About how many bytes of memory it holds. */
   get bytes(): number {
     return this.#table.counts.length * 8 + this.#hashed.keys.length * 16 + OBJECT_BYTES;

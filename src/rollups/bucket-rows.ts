@@ -3,8 +3,8 @@
 import { ByteReader } from "../core/bytes.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
-import { type Dyadic, ZERO } from "../metrics/dyadic.ts";
-import { SQUARE_PARTS, SUM_PARTS } from "../metrics/exact-sum.ts";
+import { add, type Dyadic, fromDouble, ZERO } from "../metrics/dyadic.ts";
+import { addPart, SQUARE_PARTS, SUM_PARTS, squareError } from "../metrics/exact-sum.ts";
 
 /** What of a bucket's sums does not fit the usual parts. */
 export interface Rest {
@@ -118,6 +118,36 @@ export class BucketRows {
     const sum = aggregate.storeSum(cells, at + SUM, SUM_PARTS);
     const squares = aggregate.storeSquares(cells, at + SQUARES, SQUARE_PARTS);
     this.setRest(row, sum, squares);
+  }
+
+  /** Adds a value to the row's sums, exactly. */
+  addExactly(row: number, value: number): void {
+    const square = value * value;
+    this.addSum(row, value);
+    this.addSquares(row, square);
+    const error = squareError(value, square);
+    if (error !== 0) this.addSquares(row, error);
+  }
+
+  /** Adds to the row's Σx, exactly. */
+  addSum(row: number, part: number): void {
+    const carry = addPart(this.cells, row * ROW_CELLS + SUM, SUM_PARTS, part);
+    if (carry !== 0) this.#addRest(row, carry, 0);
+  }
+
+  /** Adds to the row's Σx², exactly. */
+  addSquares(row: number, part: number): void {
+    const carry = addPart(this.cells, row * ROW_CELLS + SQUARES, SQUARE_PARTS, part);
+    if (carry !== 0) this.#addRest(row, 0, carry);
+  }
+
+  #addRest(row: number, sum: number, squares: number): void {
+    const rest = this.rests?.get(row) ?? { sum: ZERO, squares: ZERO };
+    this.setRest(
+      row,
+      sum === 0 ? rest.sum : add(rest.sum, fromDouble(sum)),
+      squares === 0 ? rest.squares : add(rest.squares, fromDouble(squares)),
+    );
   }
 
   setRest(row: number, sum: Dyadic, squares: Dyadic): void {

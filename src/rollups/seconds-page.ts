@@ -7,8 +7,6 @@
  */
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
-import { add, fromDouble, ZERO } from "../metrics/dyadic.ts";
-import { addPart, SQUARE_PARTS, SUM_PARTS, squareError } from "../metrics/exact-sum.ts";
 import {
   BucketRows,
   COUNT,
@@ -21,8 +19,6 @@ import {
   MIN,
   ROW_CELLS,
   SECONDS,
-  SQUARES,
-  SUM,
 } from "./bucket-rows.ts";
 import { SECONDS_PER_PAGE } from "./levels.ts";
 
@@ -303,7 +299,7 @@ export class SecondsPage {
     return row;
   }
 
-  /** Makes an empty row for a heavy second; its readings come by `fold`, or the row is filled by a decoder. */
+  /** Makes an empty row for a heavy second; its readings come by `foldRows`, or the row is filled by a decoder. */
   addHeavy(index: number): number {
     this.heavy ??= new BucketRows();
     const row = this.heavy.addRow();
@@ -353,7 +349,7 @@ export class SecondsPage {
       if (x === (x | 0) && x <= SMALL_INTEGER_MAX && x >= -SMALL_INTEGER_MAX) {
         sum += x;
         squares += x * x;
-      } else this.#addExactly(rows, row, x);
+      } else rows.addExactly(row, x);
     }
     cells[at + LATE] += lateCount;
     cells[at + MIN] = min;
@@ -362,36 +358,9 @@ export class SecondsPage {
     cells[at + FIRST_VALUE] = firstValue;
     cells[at + LAST_TIME] = lastTime;
     cells[at + LAST_VALUE] = lastValue;
-    if (sum !== 0) this.#addSum(rows, row, sum);
-    if (squares !== 0) this.#addSquares(rows, row, squares);
+    if (sum !== 0) rows.addSum(row, sum);
+    if (squares !== 0) rows.addSquares(row, squares);
     rows.valuesOf(row).addColumn(value, from, to);
-  }
-
-  #addExactly(rows: BucketRows, row: number, value: number): void {
-    const square = value * value;
-    this.#addSum(rows, row, value);
-    this.#addSquares(rows, row, square);
-    const error = squareError(value, square);
-    if (error !== 0) this.#addSquares(rows, row, error);
-  }
-
-  #addSum(rows: BucketRows, row: number, part: number): void {
-    const carry = addPart(rows.cells, row * ROW_CELLS + SUM, SUM_PARTS, part);
-    if (carry !== 0) this.#addRest(rows, row, carry, 0);
-  }
-
-  #addSquares(rows: BucketRows, row: number, part: number): void {
-    const carry = addPart(rows.cells, row * ROW_CELLS + SQUARES, SQUARE_PARTS, part);
-    if (carry !== 0) this.#addRest(rows, row, 0, carry);
-  }
-
-  #addRest(rows: BucketRows, row: number, sum: number, squares: number): void {
-    const rest = rows.rests?.get(row) ?? { sum: ZERO, squares: ZERO };
-    rows.setRest(
-      row,
-      sum === 0 ? rest.sum : add(rest.sum, fromDouble(sum)),
-      squares === 0 ? rest.squares : add(rest.squares, fromDouble(squares)),
-    );
   }
 
   /** Adds the seconds [from, to) to an aggregate, but for their values. */

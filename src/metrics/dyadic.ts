@@ -28,6 +28,13 @@ export function add(a: Dyadic, b: Dyadic): Dyadic {
   return a.e > b.e ? { m: (a.m << BigInt(a.e - b.e)) + b.m, e: b.e } : { m: a.m + (b.m << BigInt(b.e - a.e)), e: a.e };
 }
 
+/** The same number in the one form of it whose mantissa is odd. */
+export function reduced(a: Dyadic): Dyadic {
+  if (a.m === 0n) return ZERO;
+  const zeros = bitLength(a.m & -a.m) - 1;
+  return zeros === 0 ? a : { m: a.m >> BigInt(zeros), e: a.e + zeros };
+}
+
 /** The exact sum of parts[start, end). */
 export function sumOf(parts: Float64Array, start: number, end: number): Dyadic {
   let total = ZERO;

@@ -4,7 +4,7 @@
  * a few doubles whose exact sum is the total, whatever the order of the readings. What does not fit the usual number
  * of parts goes to a `rest`, an exact dyadic; nothing is ever rounded before the answer.
  */
-import { add, type Dyadic, fromDouble, sumOf, toNearest, ZERO } from "./dyadic.ts";
+import { add, type Dyadic, fromDouble, reduced, sumOf, toNearest, ZERO } from "./dyadic.ts";
 
 /** Doubles per stored sum: 159 bits cover every sensor that spans fewer than 30 decimal digits. */
 export const SUM_PARTS = 3;
@@ -83,7 +83,7 @@ export function canonicalize(parts: Float64Array, at: number, length: number, re
     parts[i] = toNearest(remaining);
     if (parts[i] !== 0) remaining = add(remaining, fromDouble(-parts[i]));
   }
-  return remaining.m === 0n ? ZERO : remaining;
+  return reduced(remaining);
 }
 
 /** Passes of TwoSum until nothing changes. @returns false where only exact arithmetic can tell (a tie, or no rest after many passes) */

@@ -8,6 +8,7 @@ import { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
 import type { BucketPage } from "./bucket-page.ts";
 import { encodeBuckets } from "./buckets-codec.ts";
+import { SecondOrder } from "./by-second.ts";
 import {
   BUCKETS_PER_PAGE,
   MINUTES_PER_PAGE,
@@ -29,6 +30,9 @@ const SECONDS_PER_HOUR = 3600;
 
 /** Where buckets are merged: one at a time. */
 const scratch = new Aggregate({ sums: true, quantiles: false });
+
+/** Where batches are put in order. */
+const order = new SecondOrder();
 
 export class SeriesChanges {
   readonly #series: number;
@@ -54,6 +58,11 @@ export class SeriesChanges {
 
   /** As `History.foldRows`. */
   foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
+    if (order.sort(time, value, late, count)) this.#foldOrdered(order.time, order.value, order.late, count);
+    else this.#foldOrdered(time, value, late, count);
+  }
+
+  #foldOrdered(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
     let seconds = this.#foldPage?.seconds ?? null;
     for (let row = 0; row < count; ) {
       const from = row;

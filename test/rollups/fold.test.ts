@@ -54,6 +54,10 @@ const KINDS: Record<string, { step: (random: Random) => number; value: (random: 
     step: (random) => random.integer(-3000, 3050),
     value: (random) => random.pick([random.integer(0, 70), random.next() * 1e6, -random.integer(1, 5) * 1e150]),
   },
+  "all over two months": {
+    step: (random) => random.integer(-20_000_000, 20_000_000),
+    value: (random) => random.integer(0, 1000) / 10,
+  },
   "equal times": { step: (random) => (random.chance(0.05) ? 1000 : 0), value: (random) => random.integer(0, 9) },
 };
 

@@ -13,7 +13,7 @@ import { type Curve, type Panel, short } from "../report/picture.ts";
 type Numbers = Record<string, number>;
 type Point = readonly [x: number, y: number];
 const OURS = join(import.meta.dirname, "..", "ours");
-const ASKED = 400;
+const ASKED = 1000;
 
 /** A slope within this of 0 or 1 is that. */
 const TOLERANCE = 0.1;

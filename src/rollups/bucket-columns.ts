@@ -117,6 +117,12 @@ function readDyadic(from: ByteReader): Dyadic {
   return { m, e: from.signed() };
 }
 
+/** A column that is not there. */
+const ZEROS = new PackedColumn();
+
+/** The number of the lowest one of a mask that is not 0. */
+const lowest = (mask: number): number => 31 - Math.clz32(mask & -mask);
+
 /** Reads what `writeBuckets` wrote, where it stands: `open` first. Rows are in the order of time. */
 export class BucketColumns {
   readonly #columns = Array.from({ length: COLUMNS }, () => new PackedColumn());
@@ -130,17 +136,23 @@ export class BucketColumns {
     this.#bytes = from.bytes;
     this.length = n;
     this.#mask = from.u16() | (from.u8() << 16);
-    for (let c = 0; c < COLUMNS; c++) {
-      if ((this.#mask & (1 << c)) === 0) this.#columns[c].zero();
-      else this.#columns[c].readHead(from);
-    }
+    const present = this.#mask & (RESTS - 1);
+    for (let left = present; left !== 0; left &= left - 1) this.#columns[lowest(left)].readHead(from);
     let at = from.position;
-    for (let c = 0; c < COLUMNS; c++) at = this.#columns[c].place(from.bytes, at, n);
+    for (let left = present; left !== 0; left &= left - 1) at = this.#columns[lowest(left)].place(from.bytes, at, n);
     this.#blocks = at;
   }
 
+  #has(c: number): boolean {
+    return (this.#mask & (1 << c)) !== 0;
+  }
+
+  #column(c: number): PackedColumn {
+    return this.#has(c) ? this.#columns[c] : ZEROS;
+  }
+
   get hasValues(): boolean {
-    return (this.#mask & (1 << VALUE_BYTES)) !== 0;
+    return this.#has(VALUE_BYTES);
   }
 
   /**
@@ -155,30 +167,30 @@ export class BucketColumns {
     lastStart: number,
     withSums: boolean,
   ): void {
-    const columns = this.#columns;
-    const count = columns[COUNT].sum(from, to);
+    const count = this.#column(COUNT).sum(from, to);
     aggregate.count += count;
-    aggregate.seconds += count - columns[SECONDS].sum(from, to);
-    aggregate.late += columns[LATE].sum(from, to);
-    const min = columns[MIN].min(from, to);
-    const max = columns[MAX].max(from, to);
+    aggregate.seconds += count;
+    if (this.#has(SECONDS)) aggregate.seconds -= this.#column(SECONDS).sum(from, to);
+    if (this.#has(LATE)) aggregate.late += this.#column(LATE).sum(from, to);
+    const min = this.#column(MIN).min(from, to);
+    const max = this.#column(MAX).max(from, to);
     if (min < aggregate.min) aggregate.min = min;
     if (max > aggregate.max) aggregate.max = max;
     aggregate.edge(
-      firstStart + columns[FIRST_TIME].value(from),
-      columns[FIRST_VALUE].value(from),
-      lastStart + columns[LAST_TIME].value(to - 1),
-      columns[LAST_VALUE].value(to - 1),
+      firstStart + this.#column(FIRST_TIME).value(from),
+      this.#column(FIRST_VALUE).value(from),
+      lastStart + this.#column(LAST_TIME).value(to - 1),
+      this.#column(LAST_VALUE).value(to - 1),
     );
     if (!withSums) return;
     for (let c = SUM; c < ROW_CELLS; c++) {
-      if ((this.#mask & (1 << c)) !== 0) this.#mergeParts(aggregate, c, from, to);
+      if (this.#has(c)) this.#mergeParts(aggregate, c, from, to);
     }
     if ((this.#mask & RESTS) !== 0) this.#mergeRests(aggregate, from, to);
   }
 
   #mergeParts(aggregate: Aggregate, c: number, from: number, to: number): void {
-    const parts = this.#columns[c];
+    const parts = this.#column(c);
     if (parts.sumsExactly(to - from)) {
       const sum = parts.sum(from, to);
       if (c < SQUARES) aggregate.addSum(sum);
@@ -204,11 +216,11 @@ export class BucketColumns {
   }
 
   #blockAt(row: number): number {
-    return this.#blocks + this.#columns[VALUE_BYTES].sum(0, row);
+    return this.#blocks + this.#column(VALUE_BYTES).sum(0, row);
   }
 
   valueBytesOf(row: number): number {
-    return this.#columns[VALUE_BYTES].value(row);
+    return this.#column(VALUE_BYTES).value(row);
   }
 
   /** Adds the values of rows [from, to). */
@@ -218,12 +230,12 @@ export class BucketColumns {
     for (let row = from; row < to; row++) if (this.valueBytesOf(row) > 0) into.mergeEncoded(reader);
   }
 
-  /** Copies row k to row `order[k]` of rows that can be changed; values stay encoded. @param starts as for `writeBuckets` */
+  /** Copies row k, but for its values, to row `order[k]` of rows that can be changed. @param starts as for `writeBuckets` */
   copyTo(rows: BucketRows, order: Uint16Array, starts: Float64Array): void {
     const n = this.length;
     const { cells } = rows;
     for (let c = 0; c < ROW_CELLS; c++) {
-      this.#columns[c].copy(column, 0, n);
+      this.#column(c).copy(column, 0, n);
       for (let k = 0; k < n; k++) {
         const at = order[k] * ROW_CELLS;
         if (c === FIRST_TIME || c === LAST_TIME) cells[at + c] = column[k] + starts[k];
@@ -231,14 +243,19 @@ export class BucketColumns {
         else cells[at + c] = column[k];
       }
     }
+    if ((this.#mask & RESTS) === 0) return;
+    const reader = this.#restReader();
+    for (let k = 0; k < n; k++) rows.setRest(order[k], readDyadic(reader), readDyadic(reader));
+  }
+
+  /** Copies the values of row k to row `order[k]`; they stay encoded. */
+  copyValuesTo(rows: BucketRows, order: Uint16Array): void {
+    if (!this.hasValues) return;
     let at = this.#blocks;
-    for (let k = 0; k < n && this.hasValues; k++) {
+    for (let k = 0; k < this.length; k++) {
       const length = this.valueBytesOf(k);
       if (length > 0) rows.values[order[k]] = this.#bytes.slice(at, at + length);
       at += length;
     }
-    if ((this.#mask & RESTS) === 0) return;
-    const reader = this.#restReader();
-    for (let k = 0; k < n; k++) rows.setRest(order[k], readDyadic(reader), readDyadic(reader));
   }
 }

@@ -12,6 +12,8 @@ export interface Rest {
   readonly squares: Dyadic;
 }
 
+const NO_REST: Rest = { sum: ZERO, squares: ZERO };
+
 /** Where a row has what: times are ms since the epoch. */
 export const COUNT = 0;
 export const SECONDS = 1;
@@ -35,11 +37,16 @@ const OBJECT_BYTES = 300;
 
 export class BucketRows {
   /** `ROW_CELLS` doubles a row. A row with count 0 is empty and its other cells mean nothing. */
-  cells = new Float64Array(FIRST_ROWS * ROW_CELLS);
+  cells: Float64Array;
   length = 0;
   rests: Map<number, Rest> | null = null;
   /** The values of each row: decoded, still encoded, or null (empty, or derived from the level below). */
   readonly values: (Distribution | Uint8Array | null)[] = [];
+
+  /** @param room for so many rows at first */
+  constructor(room = FIRST_ROWS) {
+    this.cells = new Float64Array(room * ROW_CELLS);
+  }
 
   /** @returns the number of the new, empty row */
   addRow(): number {
@@ -84,6 +91,41 @@ export class BucketRows {
     for (let p = at + SQUARES; p < at + ROW_CELLS; p++) if (cells[p] !== 0) aggregate.addSquares(cells[p]);
     const rest = this.rests?.get(row);
     if (rest !== undefined) aggregate.addRest(rest.sum, rest.squares);
+  }
+
+  /** Makes a row of this the same as one of `source`, but for its values. */
+  copyRow(row: number, source: BucketRows, from: number): void {
+    const into = this.cells;
+    const { cells } = source;
+    for (let to = row * ROW_CELLS, at = from * ROW_CELLS, end = at + ROW_CELLS; at < end; ) into[to++] = cells[at++];
+    const rest = source.rests?.get(from);
+    if (rest !== undefined) this.setRest(row, rest.sum, rest.squares);
+  }
+
+  /** Adds a row of `source`, but for its values, to one of this. Neither is empty, and the readings of one are all before the other's. */
+  mergeRow(row: number, source: BucketRows, from: number): void {
+    const into = this.cells;
+    const { cells } = source;
+    const to = row * ROW_CELLS;
+    const at = from * ROW_CELLS;
+    into[to + COUNT] += cells[at + COUNT];
+    into[to + SECONDS] += cells[at + SECONDS];
+    into[to + LATE] += cells[at + LATE];
+    if (cells[at + MIN] < into[to + MIN]) into[to + MIN] = cells[at + MIN];
+    if (cells[at + MAX] > into[to + MAX]) into[to + MAX] = cells[at + MAX];
+    if (cells[at + FIRST_TIME] < into[to + FIRST_TIME]) {
+      into[to + FIRST_TIME] = cells[at + FIRST_TIME];
+      into[to + FIRST_VALUE] = cells[at + FIRST_VALUE];
+    } else {
+      into[to + LAST_TIME] = cells[at + LAST_TIME];
+      into[to + LAST_VALUE] = cells[at + LAST_VALUE];
+    }
+    for (let p = SUM; p < SQUARES; p++) if (cells[at + p] !== 0) this.addSum(row, cells[at + p]);
+    for (let p = SQUARES; p < ROW_CELLS; p++) if (cells[at + p] !== 0) this.addSquares(row, cells[at + p]);
+    const rest = source.rests?.get(from);
+    if (rest === undefined) return;
+    const { sum, squares } = this.rests?.get(row) ?? NO_REST;
+    this.setRest(row, add(sum, rest.sum), add(squares, rest.squares));
   }
 
   mergeValues(into: Distribution, row: number): void {
@@ -142,7 +184,7 @@ export class BucketRows {
   }
 
   #addRest(row: number, sum: number, squares: number): void {
-    const rest = this.rests?.get(row) ?? { sum: ZERO, squares: ZERO };
+    const rest = this.rests?.get(row) ?? NO_REST;
     this.setRest(
       row,
       sum === 0 ? rest.sum : add(rest.sum, fromDouble(sum)),

@@ -11,6 +11,8 @@ import { corrupt, out, sealed } from "./page-frame.ts";
 /** First byte: the layout and its version. */
 const BUCKETS = 0x32;
 
+/** The bit of a page where its bitmap begins: after the first byte. */
+const BITMAP = 8;
 const SIZE_MAX = Math.max(...BUCKETS_PER_PAGE.slice(1));
 const used = new Uint8Array(SIZE_MAX);
 const order = new Uint16Array(SIZE_MAX);
@@ -40,7 +42,7 @@ export function encodeBuckets(key: number, page: BucketPage): Uint8Array<ArrayBu
 /** Reads the buckets of one page where they stand: `open` first. */
 export class EncodedBuckets {
   readonly #columns = new BucketColumns();
-  #bitmap: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
   #base = 0;
   #step = 0;
   #size = 0;
@@ -53,8 +55,9 @@ export class EncodedBuckets {
     try {
       const from = new ByteReader(bytes);
       if (from.u8() !== BUCKETS) throw new RangeError("unknown layout");
-      this.#bitmap = from.raw((this.#size + 7) >> 3);
-      this.#columns.open(from, countBits(this.#bitmap, 0, this.#size));
+      this.#bytes = bytes;
+      from.position += (this.#size + 7) >> 3;
+      this.#columns.open(from, countBits(bytes, BITMAP, BITMAP + this.#size));
     } catch (error) {
       throw corrupt(key, String(error), error);
     }
@@ -63,33 +66,40 @@ export class EncodedBuckets {
 
   /** As `BucketPage.mergeInto`. */
   mergeInto(aggregate: Aggregate, from: number, to: number, withSums: boolean): void {
-    const first = firstBit(this.#bitmap, from, to);
+    const first = firstBit(this.#bytes, BITMAP + from, BITMAP + to) - BITMAP;
     if (first === to) return;
-    const last = lastBit(this.#bitmap, from, to);
-    const row = countBits(this.#bitmap, 0, first);
-    const end = row + countBits(this.#bitmap, first, to);
+    const last = lastBit(this.#bytes, BITMAP + from, BITMAP + to) - BITMAP;
+    const row = countBits(this.#bytes, BITMAP, BITMAP + first);
+    const end = row + countBits(this.#bytes, BITMAP + first, BITMAP + to);
     const start = this.#base + first * this.#step;
     this.#columns.mergeInto(aggregate, row, end, start, this.#base + last * this.#step, withSums);
   }
 
   /** As `BucketPage.mergeValues`. */
   mergeValues(into: Distribution, from: number, to: number): void {
-    const row = countBits(this.#bitmap, 0, from);
-    this.#columns.mergeValues(into, row, row + countBits(this.#bitmap, from, to));
+    const row = countBits(this.#bytes, BITMAP, BITMAP + from);
+    this.#columns.mergeValues(into, row, row + countBits(this.#bytes, BITMAP + from, BITMAP + to));
   }
 
   /** As `BucketPage.isDerived`. */
   isDerived(i: number): boolean {
-    if (!hasBit(this.#bitmap, i)) return false;
-    return !this.#columns.hasValues || this.#columns.valueBytesOf(countBits(this.#bitmap, 0, i)) === 0;
+    if (!hasBit(this.#bytes, BITMAP + i)) return false;
+    return !this.#columns.hasValues || this.#columns.valueBytesOf(countBits(this.#bytes, BITMAP, BITMAP + i)) === 0;
   }
 
   /** The page in a form that can be changed. */
   decode(): BucketPage {
+    const page = this.numbers();
+    this.#columns.copyValuesTo(page.rows, order);
+    return page;
+  }
+
+  /** The page in that form, but without its values. */
+  numbers(): BucketPage {
     const page = new BucketPage(this.#size);
     let n = 0;
     for (let i = 0; i < this.#size; i++) {
-      if (!hasBit(this.#bitmap, i)) continue;
+      if (!hasBit(this.#bytes, BITMAP + i)) continue;
       order[n] = page.rowFor(i);
       starts[n++] = this.#base + i * this.#step;
     }

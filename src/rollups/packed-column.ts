@@ -160,20 +160,26 @@ export class PackedColumn {
     } else for (let row = from; row < to; row++) into[row - from] = (low + this.#raw(row)) / scale;
   }
 
+  /** The smallest of rows [from, to), at least one. */
   min(from: number, to: number): number {
-    let raw = Number.POSITIVE_INFINITY;
-    for (let row = from; row < to; row++) {
-      const other = this.#raw(row);
-      if (other < raw) raw = other;
+    const bytes = this.#bytes;
+    let raw = this.#raw(from);
+    if (this.#width === 1) {
+      for (let at = this.#at + from, end = this.#at + to; at < end; at++) if (bytes[at] < raw) raw = bytes[at];
+    } else if (this.#width > 0) {
+      for (let row = from + 1; row < to; row++) raw = Math.min(raw, this.#raw(row));
     }
     return (this.#low + raw) / this.#scale;
   }
 
+  /** The largest of rows [from, to), at least one. */
   max(from: number, to: number): number {
-    let raw = Number.NEGATIVE_INFINITY;
-    for (let row = from; row < to; row++) {
-      const other = this.#raw(row);
-      if (other > raw) raw = other;
+    const bytes = this.#bytes;
+    let raw = this.#raw(from);
+    if (this.#width === 1) {
+      for (let at = this.#at + from, end = this.#at + to; at < end; at++) if (bytes[at] > raw) raw = bytes[at];
+    } else if (this.#width > 0) {
+      for (let row = from + 1; row < to; row++) raw = Math.max(raw, this.#raw(row));
     }
     return (this.#low + raw) / this.#scale;
   }
@@ -184,9 +190,26 @@ export class PackedColumn {
   }
 
   sum(from: number, to: number): number {
-    if (this.#width === 0) return (this.#low * (to - from)) / this.#scale;
-    let sum = this.#low * (to - from);
-    for (let row = from; row < to; row++) sum += this.#raw(row);
-    return sum / this.#scale;
+    const bytes = this.#bytes;
+    const width = this.#width;
+    let at = this.#at + from * width;
+    const end = this.#at + to * width;
+    // Half words add up in 32 bits: a page has fewer than 2^15 rows.
+    let halves = 0;
+    let upper = 0;
+    if (width === 1) for (; at < end; at++) halves += bytes[at];
+    else if (width === 2) for (; at < end; at += 2) halves += bytes[at] | (bytes[at + 1] << 8);
+    else if (width === 3) {
+      for (; at < end; at += 3) {
+        halves += bytes[at] | (bytes[at + 1] << 8);
+        upper += bytes[at + 2];
+      }
+    } else if (width === 4) {
+      for (; at < end; at += 4) {
+        halves += bytes[at] | (bytes[at + 1] << 8);
+        upper += bytes[at + 2] | (bytes[at + 3] << 8);
+      }
+    } else if (width === WIDTH_DOUBLE) for (let row = from; row < to; row++) halves += this.#raw(row);
+    return (this.#low * (to - from) + halves + upper * 2 ** 16) / this.#scale;
   }
 }

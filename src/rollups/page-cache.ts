@@ -3,6 +3,7 @@ import { dropUnused } from "../core/second-chance.ts";
 import { BucketPage } from "./bucket-page.ts";
 import { EncodedBuckets } from "./buckets-codec.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageOf, SECONDS_PER_PAGE } from "./levels.ts";
+import type { RunningTotals } from "./running-totals.ts";
 import { EncodedSeconds } from "./seconds-codec.ts";
 import { SecondsPage } from "./seconds-page.ts";
 
@@ -39,8 +40,10 @@ export class CachedPage {
   dirty = false;
   /** Used again since it came, or since the last sweep. */
   used = false;
-  /** A question has read it. */
-  isRead = false;
+  /** How often questions have read it; from 1 again when it was opened. */
+  reads = 0;
+  /** Of a page that is read again and again, while it is encoded. */
+  totals: RunningTotals | null = null;
   /** Accounted size; measured again as it grows, and when it becomes clean. */
   bytes = 0;
   /** Readings in a page of level 0 when it was measured. */
@@ -70,6 +73,7 @@ export class CachedPage {
     if (this.level === 0) this.seconds = encodedSeconds.open(this.key, this.encoded).decode();
     else this.buckets = encodedBuckets.open(this.key, this.encoded).decode();
     this.encoded = null;
+    this.reads = Math.min(this.reads, 1);
     this.#openedReadings = this.seconds?.count ?? 0;
   }
 
@@ -89,6 +93,11 @@ export class CachedPage {
   /** A page of the levels above for reading; valid until the next such page is read. */
   readBuckets(): BucketPage | EncodedBuckets {
     return this.buckets ?? encodedBuckets.open(this.key, this.encoded as Uint8Array);
+  }
+
+  /** A copy of an encoded page of the levels above, without its values. */
+  readNumbers(): BucketPage {
+    return encodedBuckets.open(this.key, this.encoded as Uint8Array).numbers();
   }
 
   /** Whether it is worth to be measured again: with heavy seconds that walks their rows, so it must have grown by then. */

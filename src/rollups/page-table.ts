@@ -4,6 +4,7 @@ import type { Database } from "./database.ts";
 import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, seriesOf } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
 import { check } from "./page-frame.ts";
+import { HotPages } from "./running-totals.ts";
 
 /** What the last query read. */
 export interface Cost {
@@ -20,6 +21,7 @@ export class PageTable {
   /** Numbers of the newest page, by series and level: newer ones need not be looked for. */
   readonly #newest = new Map<number, number>();
   readonly cache: PageCache;
+  readonly hot = new HotPages();
   #dirtyBytes = 0;
   readonly cost: Cost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
 
@@ -44,6 +46,7 @@ export class PageTable {
     const page = this.#lookUp(series, level, number);
     if (page === undefined || page.isOpen) return page;
     page.open();
+    this.hot.drop(page);
     this.cache.resize(page);
     return page;
   }
@@ -51,7 +54,7 @@ export class PageTable {
   /** A page for reading. @throws TidemarkError "history-corrupt" */
   find(series: number, level: number, number: number): CachedPage | undefined {
     const page = this.#lookUp(series, level, number);
-    if (page !== undefined) page.isRead = true;
+    if (page !== undefined) page.reads++;
     return page;
   }
 
@@ -99,7 +102,7 @@ export class PageTable {
     page.dirty = false;
     this.#dirtyBytes -= page.bytes;
     // Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them.
-    if (page.level === 0 && !page.isRead && !this.#isNewest(page)) this.cache.drop(page);
+    if (page.level === 0 && page.reads === 0 && !this.#isNewest(page)) this.cache.drop(page);
   }
 
   /** Accounts for a page that has changed. */

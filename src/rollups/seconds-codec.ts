@@ -325,6 +325,7 @@ export class EncodedSeconds {
     if (heavy === 0) return page;
     const rows = page.heavy as BucketRows;
     this.#heavy.copyTo(rows, order, starts);
+    this.#heavy.copyValuesTo(rows, order);
     for (let k = 0; k < heavy; k++) page.count += rows.cells[k * ROW_CELLS + COUNT];
     return page;
   }

@@ -33,14 +33,36 @@ function addRun(
     const page = pages.find(series, level, number);
     if (page !== undefined) {
       pages.cost.buckets += end - at;
-      const buckets = level === 0 ? page.readSeconds() : page.readBuckets();
-      buckets.mergeInto(aggregate, at - first, end - first, needs.sums);
-      if (aggregate.distribution !== null) {
-        if (level === 1) addMinuteValues(pages, aggregate.distribution, series, page, at, end);
-        else buckets.mergeValues(aggregate.distribution, at - first, end - first);
+      if (level === 0) addSeconds(aggregate, page, at - first, end - first, needs.sums);
+      else addBuckets(pages, aggregate, page, at - first, end - first, needs.sums);
+      if (level === 1 && aggregate.distribution !== null) {
+        addMinuteValues(pages, aggregate.distribution, series, page, at, end);
       }
     }
     at = end;
+  }
+}
+
+/** The seconds [from, to) of a page of level 0. */
+function addSeconds(aggregate: Aggregate, page: CachedPage, from: number, to: number, withSums: boolean): void {
+  const seconds = page.readSeconds();
+  seconds.mergeInto(aggregate, from, to, withSums);
+  if (aggregate.distribution !== null) seconds.mergeValues(aggregate.distribution, from, to);
+}
+
+/** The buckets [from, to) of a page of the levels above, but for the values of minutes. */
+function addBuckets(
+  pages: PageTable,
+  aggregate: Aggregate,
+  page: CachedPage,
+  from: number,
+  to: number,
+  withSums: boolean,
+): void {
+  const isAdded = pages.hot.totalsOf(page)?.mergeInto(aggregate, from, to, withSums) ?? false;
+  if (!isAdded) page.readBuckets().mergeInto(aggregate, from, to, withSums);
+  if (page.level > 1 && aggregate.distribution !== null) {
+    page.readBuckets().mergeValues(aggregate.distribution, from, to);
   }
 }
 

@@ -12,6 +12,7 @@ import { IDENTITY_OFFSET, Readings } from "../../src/core/readings.ts";
 import { ABSENT, Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
+import { DEVICE_CELLS, HEARD_AT, NEWEST } from "../../src/pipeline/devices.ts";
 import { Identity, NEW } from "../../src/pipeline/identity.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
@@ -148,16 +149,16 @@ function judgeClocks(readings: Readings, isNew: Uint8Array, late: Uint8Array): n
   for (let i = 0; i < BATCH; i++) {
     const slot = device[i];
     const t = time[i];
-    if (devices.heardAt[slot] !== nowMs) {
-      devices.heardAt[slot] = nowMs;
+    if (devices.cells[slot * DEVICE_CELLS + HEARD_AT] !== nowMs) {
+      devices.cells[slot * DEVICE_CELLS + HEARD_AT] = nowMs;
       watermark.joined(slot);
     }
     if (isNew[i] === 0) continue;
     if (t > nowMs + CLOCK_AHEAD_MS) throw new Error("BUG: the bench's clocks are right");
     const isLate = watermark.isLate(t, nowMs);
-    const newest = devices.newest[slot];
+    const newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (t > newest) {
-      devices.newest[slot] = t;
+      devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
       if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
     }
     time[counted] = t;
@@ -172,7 +173,7 @@ function judgeOrderly(readings: Readings, late: Uint8Array): number {
   const { time, device, identity } = readings;
   const latestMs = systemClock.now() + CLOCK_AHEAD_MS;
   const slot = device[0];
-  let newest = devices.newest[slot];
+  let newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
   for (let i = 0; i < BATCH; i++) {
     const t = time[i];
     if (!(t >= newest && t <= latestMs) || device[i] !== slot || identity[i] !== IDENTITY_OFFSET) {
@@ -181,7 +182,7 @@ function judgeOrderly(readings: Readings, late: Uint8Array): number {
     newest = t;
   }
   late.fill(0);
-  devices.newest[slot] = newest;
+  devices.cells[slot * DEVICE_CELLS + NEWEST] = newest;
   devices.touch(slot);
   return BATCH;
 }

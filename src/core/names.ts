@@ -15,6 +15,9 @@ const ENTRY = 4;
 const EMPTY = -1;
 const TOMBSTONE = -2;
 
+/** From so many places on the table and the names do not stay in the processor's second cache: columns of names are looked up in steps. */
+const LARGE_TABLE = 8192;
+
 /**
  * An open-addressing table from (namespace, UTF-8 bytes) to a slot. Slots are dense from 0, and a released one is used again.
  * The namespace keeps sensors apart: device "a" of temperature is not device "a" of humidity.
@@ -29,11 +32,13 @@ export class Names {
   #poolUsed = 0;
   /** Words of the pool that released names left behind. */
   #poolDead = 0;
-  /** The words of the name being looked up. */
-  #words = new Int32Array(64);
   #free: number[] = [];
   #used = 0;
   #tombstones = 0;
+  /** Of the rows of `internRows`. */
+  #hashes = new Int32Array(0);
+  /** What came of touching: kept, so that the reads are not left out. */
+  touched = 0;
 
   /** Slots in use. */
   get size(): number {
@@ -50,57 +55,71 @@ export class Names {
     return this.internFrom(namespace, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start, end);
   }
 
-  /** The same out of a view: for whoever interns many names of one buffer. */
+  /** The same out of a view. */
   internFrom(namespace: number, view: DataView, start: number, end: number): number {
-    const length = end - start;
-    const words = this.#wordsFor(length);
-    let hash = namespace;
-    let count = 0;
-    if (length >= 4) {
-      const last = end - 4;
-      for (let at = start; at < last; at += 4) {
-        const word = view.getInt32(at, true);
-        words[count++] = word;
-        hash = mixed(hash, word);
+    return this.#find(namespace, view, start, end - start, hashOf(namespace, view, start, end));
+  }
+
+  /**
+   * The same for rows [from, to) of columns, in turn: where each name starts is replaced by its slot. All are hashed first, and what the
+   * look-ups will need is touched; a processor waits for many of those reads at once, and for the look-ups' own one after the other.
+   */
+  internRows(namespace: number, view: DataView, starts: Int32Array, ends: Int32Array, from: number, to: number): void {
+    if (this.#hashes.length < to) this.#hashes = new Int32Array(Math.max(to, 2 * this.#hashes.length));
+    const hashes = this.#hashes;
+    for (let row = from; row < to; row++) hashes[row] = hashOf(namespace, view, starts[row], ends[row]);
+    if (this.#slotAt.length >= LARGE_TABLE) this.#touch(hashes, from, to);
+    let last = EMPTY;
+    for (let row = from; row < to; row++) {
+      const start = starts[row];
+      const length = ends[row] - start;
+      if (last < 0 || !this.#isAt(last, namespace, view, start, length, hashes[row])) {
+        last = this.#find(namespace, view, start, length, hashes[row]);
       }
-      words[count++] = view.getInt32(last, true);
-    } else if (length > 0) {
-      let word = view.getUint8(start);
-      if (length > 1) word |= view.getUint8(start + 1) << 8;
-      if (length > 2) word |= view.getUint8(start + 2) << 16;
-      words[count++] = word;
+      starts[row] = last;
     }
-    if (count > 0) hash = mixed(hash, words[count - 1]);
-    return this.#find(namespace, length, count, ended(hash, length));
   }
 
-  #wordsFor(length: number): Int32Array {
-    if (length > this.#words.length * 4) this.#words = new Int32Array(length);
-    return this.#words;
-  }
-
-  /** The slot of the name in `#words`. */
-  #find(namespace: number, length: number, count: number, hash: number): number {
+  #touch(hashes: Int32Array, from: number, to: number): void {
     const slotAt = this.#slotAt;
     const entries = this.#entries;
     const pool = this.#pool;
-    const words = this.#words;
+    const mask = slotAt.length - 1;
+    let touched = 0;
+    for (let row = from; row < to; row++) touched ^= slotAt[hashes[row] & mask];
+    for (let row = from; row < to; row++) {
+      const slot = slotAt[hashes[row] & mask];
+      if (slot >= 0) touched ^= pool[entries[slot * ENTRY + 3]];
+    }
+    this.touched = touched;
+  }
+
+  /** Whether the name in `slot` is the one in the view. */
+  #isAt(slot: number, namespace: number, view: DataView, start: number, length: number, hash: number): boolean {
+    const entries = this.#entries;
+    const entry = slot * ENTRY;
+    if (entries[entry] !== hash || entries[entry + 1] !== namespace || entries[entry + 2] !== length) return false;
+    const pool = this.#pool;
+    let word = entries[entry + 3];
+    if (length < 4) return length === 0 || pool[word] === shortWord(view, start, length);
+    const last = start + length - 4;
+    for (let at = start; at < last; at += 4) if (pool[word++] !== view.getInt32(at, true)) return false;
+    return pool[word] === view.getInt32(last, true);
+  }
+
+  /** The slot of the name, made when it is new. */
+  #find(namespace: number, view: DataView, start: number, length: number, hash: number): number {
+    const slotAt = this.#slotAt;
     const mask = slotAt.length - 1;
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const slot = slotAt[place];
-      if (slot === EMPTY) return this.#add(namespace, length, count, hash);
-      const entry = slot * ENTRY;
-      if (slot < 0 || entries[entry] !== hash || entries[entry + 1] !== namespace || entries[entry + 2] !== length) {
-        continue;
-      }
-      const start = entries[entry + 3];
-      let same = 0;
-      while (same < count && pool[start + same] === words[same]) same++;
-      if (same === count) return slot;
+      if (slot === EMPTY) return this.#add(namespace, view, start, length, hash);
+      if (slot >= 0 && this.#isAt(slot, namespace, view, start, length, hash)) return slot;
     }
   }
 
-  #add(namespace: number, length: number, count: number, hash: number): number {
+  #add(namespace: number, view: DataView, start: number, length: number, hash: number): number {
+    const count = wordsOf(length);
     if ((this.size + this.#tombstones + 1) * 2 > this.#slotAt.length) this.#rehash();
     if (this.#poolUsed + count > this.#pool.length) this.#makeRoom(count);
     const slot = this.#free.pop() ?? this.#used++;
@@ -114,7 +133,12 @@ export class Names {
     this.#entries[entry + 1] = namespace;
     this.#entries[entry + 2] = length;
     this.#entries[entry + 3] = this.#poolUsed;
-    for (let i = 0; i < count; i++) this.#pool[this.#poolUsed++] = this.#words[i];
+    if (length > 0 && length < 4) this.#pool[this.#poolUsed++] = shortWord(view, start, length);
+    else {
+      for (let at = 0; at < length; at += 4) {
+        this.#pool[this.#poolUsed++] = view.getInt32(start + Math.min(at, length - 4), true);
+      }
+    }
     this.#place(slot);
     return slot;
   }
@@ -200,6 +224,25 @@ export class Names {
     this.#entries[slot * ENTRY + 2] = -1;
     this.#free.push(slot);
   }
+}
+
+function hashOf(namespace: number, view: DataView, start: number, end: number): number {
+  const length = end - start;
+  let hash = namespace;
+  if (length >= 4) {
+    const last = end - 4;
+    for (let at = start; at < last; at += 4) hash = mixed(hash, view.getInt32(at, true));
+    hash = mixed(hash, view.getInt32(last, true));
+  } else if (length > 0) hash = mixed(hash, shortWord(view, start, length));
+  return ended(hash, length);
+}
+
+/** The word of a name of 1 to 3 bytes. */
+function shortWord(view: DataView, start: number, length: number): number {
+  let word = view.getUint8(start);
+  if (length > 1) word |= view.getUint8(start + 1) << 8;
+  if (length > 2) word |= view.getUint8(start + 2) << 16;
+  return word;
 }
 
 function mixed(hash: number, word: number): number {

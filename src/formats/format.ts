@@ -50,6 +50,9 @@ export class Batch {
   #namelessDevice = -1;
   /** Rows of this batch refused so far. */
   refused = 0;
+  /** Where the names of rows end that start where `device` and `boot` say, until they are interned. */
+  deviceEnds = new Int32Array(0);
+  bootEnds = new Int32Array(0);
 
   constructor(context: DecodeContext, records: Records, readings: Readings) {
     this.context = context;
@@ -73,6 +76,10 @@ export class Batch {
     this.readings = readings;
     this.#namelessDevice = -1;
     this.refused = 0;
+    if (this.deviceEnds.length < count) {
+      this.deviceEnds = new Int32Array(readings.capacity);
+      this.bootEnds = new Int32Array(readings.capacity);
+    }
     if (records.data !== this.#data) {
       const { buffer, byteOffset, length } = records.data;
       this.#data = records.data;
@@ -105,6 +112,18 @@ export class Batch {
       this.#namelessDevice = this.context.devices.internFrom(this.context.namespace, this.view, 0, 0);
     }
     return this.#namelessDevice;
+  }
+
+  /** Gives rows [first, end) the slots of their devices, whose names start where `device` says. */
+  internDevices(first: number, end: number): void {
+    const { namespace, devices } = this.context;
+    devices.internRows(namespace, this.view, this.readings.device, this.deviceEnds, first, end);
+  }
+
+  /** The same for boots. */
+  internBoots(first: number, end: number): void {
+    const { namespace, boots } = this.context;
+    boots.internRows(namespace, this.view, this.readings.boot, this.bootEnds, first, end);
   }
 
   /** Keeps the explicit id of a row. */

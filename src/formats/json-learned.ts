@@ -79,7 +79,7 @@ const POWERS = new Float64Array(16);
 for (let i = 0; i < POWERS.length; i++) POWERS[i] = Number(`1e${i}`);
 
 /**
- * The body of a factory of a LearnedRun. In it: `b` the batch's bytes, `v` their DataView, `p` the position, `end` the record's;
+ * The body of a factory of a LearnedRun: names are interned when the rows are read. In it: `b` the batch's bytes, `v` their DataView, `p` the position, `end` the record's;
  * `return row` gives the row up. Lengths are left to the branch predictor (loops and ifs, not counts computed from masks): where records
  * are alike the processor runs ahead, and where they are not a wrong guess costs what the computation would.
  */
@@ -101,11 +101,11 @@ function generate(bytes: Uint8Array, shape: Shape, start: number, end: number): 
   steps.push(literal(bytes, from, end));
   if (literalBytes > LITERAL_BYTES_MAX) return null;
   return `"use strict";
-return function run(batch, times, first) {
+function scan(batch, times, first) {
   const { bytes: b, view: v, records, readings, context } = batch;
   const { valueStart, valueEnd, timestamp, count } = records;
   const { value, time, ownTime, device, boot, identity, sequence } = readings;
-  const { devices, boots, namespace } = context;
+  const { deviceEnds, bootEnds } = batch;
   const last = b.length - ${literalBytes + VALUE_BYTES_MAX * (shape.count + 1)};
   let row = first;
   const stop = Math.min(count, first + ${RUN_ROWS_MAX});
@@ -119,11 +119,17 @@ return function run(batch, times, first) {
     if (p !== end) return row;
     ${known.has(TIME) ? "time[row] = timeOf; ownTime[row] = 1;" : `x = timestamp[row]; if (!(x >= ${TIME_MS_MIN} && x <= ${TIME_MS_MAX})) return row;`}
     value[row] = valueOf;
-    device[row] = ${known.has(DEVICE) ? "devices.internFrom(namespace, v, deviceAt, deviceEnd)" : "batch.keyDevice(row)"};
-    ${known.has(BOOT) ? "boot[row] = boots.internFrom(namespace, v, bootAt, bootEnd);" : ""}
+    device[row] = ${known.has(DEVICE) ? "deviceAt; deviceEnds[row] = deviceEnd" : "batch.keyDevice(row)"};
+    ${known.has(BOOT) ? "boot[row] = bootAt; bootEnds[row] = bootEnd;" : ""}
     ${known.has(ID) ? `identity[row] = ${IDENTITY_EXPLICIT}; batch.setId(row, batch.${known.has(ID + WIDE) ? "text" : "ascii"}(idAt, idEnd));` : ""}
     ${known.has(SEQUENCE) && !known.has(ID) ? `identity[row] = ${IDENTITY_SEQUENCE}; sequence[row] = sequenceOf;` : ""}
   }
+  return row;
+}
+return function run(batch, times, first) {
+  const row = scan(batch, times, first);
+  ${known.has(DEVICE) ? "if (row > first) batch.internDevices(first, row);" : ""}
+  ${known.has(BOOT) ? "if (row > first) batch.internBoots(first, row);" : ""}
   return row;
 };`;
 }

@@ -7,7 +7,7 @@ import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { assert } from "../core/errors.ts";
 import type { Database } from "../rollups/database.ts";
 import { writeState } from "./device-state.ts";
-import type { Devices } from "./devices.ts";
+import { CHANGED_WORD, DEVICE_CELLS, type Devices, ID } from "./devices.ts";
 
 /** Commits that a sweep of all devices takes: recovery applies the deltas of twice as many at most. */
 const SWEEP_COMMITS = 32;
@@ -87,8 +87,8 @@ export class Deltas {
       if (devices.isNew(slot)) yield devices.writeRow(slot, asOf);
       else {
         state.reset();
-        writeState(devices, state, slot, devices.changedWord[slot]);
-        out.varint(devices.id[slot]);
+        writeState(devices, state, slot, devices.cells[slot * DEVICE_CELLS + CHANGED_WORD]);
+        out.varint(devices.cells[slot * DEVICE_CELLS + ID]);
         out.block(state.view());
         yield out.length < DELTA_BYTES_MAX ? 0 : this.#writeDelta(delta++);
       }

@@ -1,6 +1,18 @@
 /** A device's state as bytes, whole for its row or the changed part for a delta: docs/formats/identity.md. */
 import type { ByteReader, ByteWriter } from "../core/bytes.ts";
-import { type Devices, EDGE_IMPLICIT, EDGE_NONE, EDGE_UNRESOLVED, EDGE_WORDS } from "./devices.ts";
+import {
+  DEVICE_CELLS,
+  type Devices,
+  DUPLICATE_RUN,
+  EDGE_BASE,
+  EDGE_BOOT,
+  EDGE_IMPLICIT,
+  EDGE_NAME,
+  EDGE_NONE,
+  EDGE_UNRESOLVED,
+  EDGE_WORDS,
+  NEWEST,
+} from "./devices.ts";
 
 /** Bits 0 and 1 of the flags say whose the edge is. */
 const EDGE_BITS = 3;
@@ -12,12 +24,12 @@ const HAS_IMPLICIT = 4;
 
 /** State and the edge's words from `firstWord` on. */
 export function writeState(devices: Devices, to: ByteWriter, slot: number, firstWord: number): void {
-  const name = devices.edgeName[slot];
+  const name = devices.cells[slot * DEVICE_CELLS + EDGE_NAME];
   const edge = name === EDGE_NONE ? IS_NONE : name === EDGE_IMPLICIT ? IS_IMPLICIT : IS_NAMED;
   const hasImplicit = devices.implicitBoot[slot] !== 0;
   to.u8(edge | (hasImplicit ? HAS_IMPLICIT : 0));
-  to.varint(devices.duplicateRun[slot]);
-  to.f64(devices.newest[slot]);
+  to.varint(devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN]);
+  to.f64(devices.cells[slot * DEVICE_CELLS + NEWEST]);
   if (hasImplicit) {
     to.varint(devices.implicitBoot[slot]);
     to.varint(devices.implicitOrdinal[slot]);
@@ -26,8 +38,8 @@ export function writeState(devices: Devices, to: ByteWriter, slot: number, first
     to.signed(devices.implicitHighest[slot]);
   }
   if (edge === IS_NONE) return;
-  to.varint(devices.edgeBoot[slot]);
-  to.varint(devices.edgeBase[slot] / 32);
+  to.varint(devices.cells[slot * DEVICE_CELLS + EDGE_BOOT]);
+  to.varint(devices.cells[slot * DEVICE_CELLS + EDGE_BASE] / 32);
   const at = slot * EDGE_WORDS;
   let end = EDGE_WORDS;
   while (end > firstWord && devices.edge[at + end - 1] === 0) end--;
@@ -39,8 +51,8 @@ export function writeState(devices: Devices, to: ByteWriter, slot: number, first
 /** Applies what `writeState` wrote: bits are added, everything else replaced. */
 export function readState(devices: Devices, from: ByteReader, slot: number): void {
   const flags = from.u8();
-  devices.duplicateRun[slot] = from.varint();
-  devices.newest[slot] = from.f64();
+  devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = from.varint();
+  devices.cells[slot * DEVICE_CELLS + NEWEST] = from.f64();
   if ((flags & HAS_IMPLICIT) !== 0) {
     devices.implicitBoot[slot] = from.varint();
     devices.implicitOrdinal[slot] = from.varint();
@@ -55,19 +67,23 @@ export function readState(devices: Devices, from: ByteReader, slot: number): voi
   const length = from.u8();
   const { edge } = devices;
   const at = slot * EDGE_WORDS;
-  if (devices.edgeBoot[slot] !== boot || devices.edgeName[slot] === EDGE_NONE) {
+  if (
+    devices.cells[slot * DEVICE_CELLS + EDGE_BOOT] !== boot ||
+    devices.cells[slot * DEVICE_CELLS + EDGE_NAME] === EDGE_NONE
+  ) {
     edge.fill(0, at, at + EDGE_WORDS);
-    devices.edgeBoot[slot] = boot;
+    devices.cells[slot * DEVICE_CELLS + EDGE_BOOT] = boot;
   } else {
     // What slid out since is in the seen blocks of the same commit.
-    const moved = (base - devices.edgeBase[slot]) / 32;
+    const moved = (base - devices.cells[slot * DEVICE_CELLS + EDGE_BASE]) / 32;
     if (moved < 0 || moved >= EDGE_WORDS) edge.fill(0, at, at + EDGE_WORDS);
     else {
       edge.copyWithin(at, at + moved, at + EDGE_WORDS);
       edge.fill(0, at + EDGE_WORDS - moved, at + EDGE_WORDS);
     }
   }
-  devices.edgeName[slot] = (flags & EDGE_BITS) === IS_IMPLICIT ? EDGE_IMPLICIT : EDGE_UNRESOLVED;
-  devices.edgeBase[slot] = base;
+  devices.cells[slot * DEVICE_CELLS + EDGE_NAME] =
+    (flags & EDGE_BITS) === IS_IMPLICIT ? EDGE_IMPLICIT : EDGE_UNRESOLVED;
+  devices.cells[slot * DEVICE_CELLS + EDGE_BASE] = base;
   for (let w = 0; w < length; w++) edge[at + firstWord + w] |= from.u32();
 }

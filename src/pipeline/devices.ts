@@ -8,6 +8,7 @@
 import type { StatementSync } from "node:sqlite";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Names } from "../core/names.ts";
+import type { Readings } from "../core/readings.ts";
 import type { Database } from "../rollups/database.ts";
 import { readState, writeState } from "./device-state.ts";
 import type { SeenStore } from "./seen-store.ts";
@@ -16,7 +17,25 @@ import type { SeenStore } from "./seen-store.ts";
 export const EDGE_SEQUENCES = 2048;
 export const EDGE_WORDS = EDGE_SEQUENCES / 32;
 
-/** `edgeName` of an edge whose boot is implicit, not yet looked up, or missing. */
+/** Where a device has what in its cells. */
+export const DEVICE_CELLS = 8;
+/** Number of the device's row; 0: the slot is not loaded. */
+export const ID = 0;
+/** The boot that the edge belongs to, and its name's slot (or an EDGE_ constant). */
+export const EDGE_BOOT = 1;
+export const EDGE_NAME = 2;
+/** First sequence of the edge, a multiple of 32. */
+export const EDGE_BASE = 3;
+/** First edge word changed since the last commit; EDGE_WORDS: none. */
+export const CHANGED_WORD = 4;
+/** Newest counted event time of any boot, ms; -Infinity before the first. */
+export const NEWEST = 5;
+/** When it was last heard from, ms (ingestion time); not stored. */
+export const HEARD_AT = 6;
+/** Duplicates in a row. */
+export const DUPLICATE_RUN = 7;
+
+/** EDGE_NAME of an edge whose boot is implicit, not yet looked up, or missing. */
 export const EDGE_IMPLICIT = -1;
 export const EDGE_UNRESOLVED = -2;
 export const EDGE_NONE = -3;
@@ -37,28 +56,17 @@ export class Devices {
   readonly #byId: StatementSync;
   readonly #residentMax: number;
   #nextId: number;
-  /** Number of the device's row; 0: the slot is not loaded. */
-  id = new Float64Array(FIRST_CAPACITY);
-  /** The boot that the edge belongs to, and its name's slot (or an EDGE_ constant). */
-  edgeBoot = new Float64Array(FIRST_CAPACITY);
-  edgeName = new Int32Array(FIRST_CAPACITY);
-  /** First sequence of the edge, a multiple of 32. */
-  edgeBase = new Float64Array(FIRST_CAPACITY);
+  /** Slots that the columns have room for. */
+  #capacity = FIRST_CAPACITY;
+  /** DEVICE_CELLS numbers a device: what judging a reading asks for, side by side. */
+  cells = new Float64Array(FIRST_CAPACITY * DEVICE_CELLS);
   edge = new Uint32Array(FIRST_CAPACITY * EDGE_WORDS);
-  /** Newest counted event time of any boot, ms; -Infinity before the first. */
-  newest = new Float64Array(FIRST_CAPACITY);
-  /** When it was last heard from, ms (ingestion time); not stored. */
-  heardAt = new Float64Array(FIRST_CAPACITY);
-  /** Duplicates in a row. */
-  duplicateRun = new Float64Array(FIRST_CAPACITY);
   /** The latest implicit boot (0: none), its ordinal, the range of its counted readings and its highest sequence. */
   implicitBoot = new Float64Array(FIRST_CAPACITY);
   implicitOrdinal = new Float64Array(FIRST_CAPACITY);
   implicitFirst = new Float64Array(FIRST_CAPACITY);
   implicitLast = new Float64Array(FIRST_CAPACITY);
   implicitHighest = new Float64Array(FIRST_CAPACITY);
-  /** First edge word changed since the last commit; EDGE_WORDS: none. */
-  changedWord = new Uint8Array(FIRST_CAPACITY);
   #dirty = new Uint8Array(FIRST_CAPACITY);
   #isNew = new Uint8Array(FIRST_CAPACITY);
   /** 1: the row does not hold all that was committed or changed since. */
@@ -94,7 +102,7 @@ export class Devices {
   }
 
   isLoaded(slot: number): boolean {
-    return slot < this.id.length && this.id[slot] !== 0;
+    return slot < this.#capacity && this.cells[slot * DEVICE_CELLS + ID] !== 0;
   }
 
   /** The number that the next new device gets: devices from it on have no row. */
@@ -109,7 +117,7 @@ export class Devices {
 
   /** Makes the slot's device resident: from its row, or new. */
   load(slot: number): void {
-    if (slot >= this.id.length) this.#grow(slot + 1);
+    if (slot >= this.#capacity) this.#grow(slot + 1);
     const sensor = this.names.namespace(slot);
     let slots = this.slotsOf.get(sensor);
     if (slots === undefined) {
@@ -121,13 +129,13 @@ export class Devices {
     // While all of a sensor's devices are resident, one that is not is new.
     const row = count > slots.length ? this.#find.get(sensor, this.names.bytes(slot)) : undefined;
     if (row === undefined) {
-      this.id[slot] = this.#nextId++;
+      this.cells[slot * DEVICE_CELLS + ID] = this.#nextId++;
       this.#isNew[slot] = 1;
       this.#newCount++;
       this.counts.set(sensor, count + 1);
       this.touch(slot);
     } else {
-      this.id[slot] = Number(row.id);
+      this.cells[slot * DEVICE_CELLS + ID] = Number(row.id);
       if (row.state instanceof Uint8Array) this.#decode(slot, row.state);
     }
     slots.push(slot);
@@ -144,19 +152,19 @@ export class Devices {
   }
 
   #clear(slot: number): void {
-    this.edgeBoot[slot] = 0;
-    this.edgeName[slot] = EDGE_NONE;
-    this.edgeBase[slot] = 0;
+    this.cells[slot * DEVICE_CELLS + EDGE_BOOT] = 0;
+    this.cells[slot * DEVICE_CELLS + EDGE_NAME] = EDGE_NONE;
+    this.cells[slot * DEVICE_CELLS + EDGE_BASE] = 0;
     this.edge.fill(0, slot * EDGE_WORDS, (slot + 1) * EDGE_WORDS);
-    this.newest[slot] = Number.NEGATIVE_INFINITY;
-    this.heardAt[slot] = Number.NEGATIVE_INFINITY;
-    this.duplicateRun[slot] = 0;
+    this.cells[slot * DEVICE_CELLS + NEWEST] = Number.NEGATIVE_INFINITY;
+    this.cells[slot * DEVICE_CELLS + HEARD_AT] = Number.NEGATIVE_INFINITY;
+    this.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = 0;
     this.implicitBoot[slot] = 0;
     this.implicitOrdinal[slot] = -1;
     this.implicitFirst[slot] = Number.POSITIVE_INFINITY;
     this.implicitLast[slot] = Number.NEGATIVE_INFINITY;
     this.implicitHighest[slot] = -1;
-    this.changedWord[slot] = EDGE_WORDS;
+    this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = EDGE_WORDS;
     this.#dirty[slot] = 0;
     this.#isNew[slot] = 0;
     this.#rowStale[slot] = 0;
@@ -164,25 +172,39 @@ export class Devices {
   }
 
   #grow(length: number): void {
-    const capacity = Math.max(this.id.length * 2, length);
-    this.id = wider(this.id, new Float64Array(capacity));
-    this.edgeBoot = wider(this.edgeBoot, new Float64Array(capacity));
-    this.edgeName = wider(this.edgeName, new Int32Array(capacity));
-    this.edgeBase = wider(this.edgeBase, new Float64Array(capacity));
+    const capacity = Math.max(this.#capacity * 2, length);
+    this.#capacity = capacity;
+    this.cells = wider(this.cells, new Float64Array(capacity * DEVICE_CELLS));
     this.edge = wider(this.edge, new Uint32Array(capacity * EDGE_WORDS));
-    this.newest = wider(this.newest, new Float64Array(capacity));
-    this.heardAt = wider(this.heardAt, new Float64Array(capacity));
-    this.duplicateRun = wider(this.duplicateRun, new Float64Array(capacity));
     this.implicitBoot = wider(this.implicitBoot, new Float64Array(capacity));
     this.implicitOrdinal = wider(this.implicitOrdinal, new Float64Array(capacity));
     this.implicitFirst = wider(this.implicitFirst, new Float64Array(capacity));
     this.implicitLast = wider(this.implicitLast, new Float64Array(capacity));
     this.implicitHighest = wider(this.implicitHighest, new Float64Array(capacity));
-    this.changedWord = wider(this.changedWord, new Uint8Array(capacity));
     this.#dirty = wider(this.#dirty, new Uint8Array(capacity));
     this.#isNew = wider(this.#isNew, new Uint8Array(capacity));
     this.#rowStale = wider(this.#rowStale, new Uint8Array(capacity));
     this.#isWritten = wider(this.#isWritten, new Uint8Array(capacity));
+  }
+
+  /** What came of touching: kept, so that the reads are not left out. */
+  touched = 0;
+
+  /**
+   * Reads what judging the rows [from, to) will need of their devices, so that the processor waits for many of these reads at once;
+   * judging, it waits for each by itself.
+   */
+  warm(readings: Readings, from: number, to: number): void {
+    const { device, sequence } = readings;
+    const { cells, edge } = this;
+    let touched = 0;
+    for (let row = from; row < to; row++) {
+      const slot = device[row];
+      if (!this.isLoaded(slot)) continue;
+      const word = (sequence[row] - cells[slot * DEVICE_CELLS + EDGE_BASE]) >>> 5;
+      touched += edge[slot * EDGE_WORDS + (word & (EDGE_WORDS - 1))];
+    }
+    this.touched = touched;
   }
 
   /** Notes that the slot's state differs from what is stored. */
@@ -195,72 +217,81 @@ export class Devices {
 
   /** Marks a sequence at the edge of the slot's boot. @returns false when it was marked already */
   markAtEdge(slot: number, sequence: number): boolean {
-    let distance = sequence - this.edgeBase[slot];
+    let distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];
     if (distance < 0) {
-      const boot = this.edgeBoot[slot];
+      const boot = this.cells[slot * DEVICE_CELLS + EDGE_BOOT];
       if (this.#seen.has(boot, sequence)) return false;
       this.#seen.add(boot, sequence);
       return true;
     }
     if (distance >= EDGE_SEQUENCES) {
       this.#slide(slot, sequence);
-      distance = sequence - this.edgeBase[slot];
+      distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];
     }
     const word = distance >>> 5;
     const bit = 1 << (distance & 31);
     const at = slot * EDGE_WORDS + word;
     if ((this.edge[at] & bit) !== 0) return false;
     this.edge[at] |= bit;
-    if (word < this.changedWord[slot]) this.changedWord[slot] = word;
+    if (word < this.cells[slot * DEVICE_CELLS + CHANGED_WORD]) this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = word;
     return true;
   }
 
   /** Whether a sequence of the edge's boot was seen; marks nothing. */
   isAtEdge(slot: number, sequence: number): boolean {
-    const distance = sequence - this.edgeBase[slot];
-    if (distance < 0) return this.#seen.has(this.edgeBoot[slot], sequence);
+    const distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];
+    if (distance < 0) return this.#seen.has(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], sequence);
     if (distance >= EDGE_SEQUENCES) return false;
     return (this.edge[slot * EDGE_WORDS + (distance >>> 5)] & (1 << (distance & 31))) !== 0;
   }
 
   /** Moves the edge so that `sequence` is in its upper half; what leaves it is marked in the seen blocks. */
   #slide(slot: number, sequence: number): void {
-    const base = this.edgeBase[slot];
+    const base = this.cells[slot * DEVICE_CELLS + EDGE_BASE];
     const wordsMoved = Math.floor(sequence / 32) - EDGE_WORDS / 2 - base / 32;
     const leaving = Math.min(wordsMoved, EDGE_WORDS);
     const at = slot * EDGE_WORDS;
     for (let w = 0; w < leaving; w++) {
       const bits = this.edge[at + w];
-      if (bits !== 0) this.#seen.addWord(this.edgeBoot[slot], base / 32 + w, bits);
+      if (bits !== 0) this.#seen.addWord(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], base / 32 + w, bits);
     }
     this.edge.copyWithin(at, at + leaving, at + EDGE_WORDS);
     this.edge.fill(0, at + EDGE_WORDS - leaving, at + EDGE_WORDS);
-    this.edgeBase[slot] = base + wordsMoved * 32;
-    this.changedWord[slot] = Math.max(0, this.changedWord[slot] - leaving);
+    this.cells[slot * DEVICE_CELLS + EDGE_BASE] = base + wordsMoved * 32;
+    this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = Math.max(
+      0,
+      this.cells[slot * DEVICE_CELLS + CHANGED_WORD] - leaving,
+    );
   }
 
   /** Gives the edge to another boot, around `sequence`: the old one's bits go to the seen blocks, the new one's come from there. */
   turnEdge(slot: number, boot: number, name: number, sequence: number, isNew: boolean): void {
     const at = slot * EDGE_WORDS;
-    if (this.edgeName[slot] !== EDGE_NONE) {
+    if (this.cells[slot * DEVICE_CELLS + EDGE_NAME] !== EDGE_NONE) {
       for (let w = 0; w < EDGE_WORDS; w++) {
         const bits = this.edge[at + w];
-        if (bits !== 0) this.#seen.addWord(this.edgeBoot[slot], this.edgeBase[slot] / 32 + w, bits);
+        if (bits !== 0)
+          this.#seen.addWord(
+            this.cells[slot * DEVICE_CELLS + EDGE_BOOT],
+            this.cells[slot * DEVICE_CELLS + EDGE_BASE] / 32 + w,
+            bits,
+          );
       }
     }
     const firstWord = Math.max(0, Math.floor(sequence / 32) - EDGE_WORDS / 2);
-    this.edgeBoot[slot] = boot;
-    this.edgeName[slot] = name;
-    this.edgeBase[slot] = firstWord * 32;
+    this.cells[slot * DEVICE_CELLS + EDGE_BOOT] = boot;
+    this.cells[slot * DEVICE_CELLS + EDGE_NAME] = name;
+    this.cells[slot * DEVICE_CELLS + EDGE_BASE] = firstWord * 32;
     for (let w = 0; w < EDGE_WORDS; w++) this.edge[at + w] = isNew ? 0 : this.#seen.word(boot, firstWord + w);
-    this.changedWord[slot] = 0;
+    this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = 0;
     this.touch(slot);
   }
 
   /** Forgets which boot names are interned where (their table is about to be emptied). */
   unresolveEdges(): void {
-    for (let slot = 0; slot < this.edgeName.length; slot++) {
-      if (this.edgeName[slot] >= 0) this.edgeName[slot] = EDGE_UNRESOLVED;
+    for (let slot = 0; slot < this.#capacity; slot++) {
+      if (this.cells[slot * DEVICE_CELLS + EDGE_NAME] >= 0)
+        this.cells[slot * DEVICE_CELLS + EDGE_NAME] = EDGE_UNRESOLVED;
     }
   }
 
@@ -287,7 +318,7 @@ export class Devices {
   }
 
   isStuck(slot: number): boolean {
-    return this.duplicateRun[slot] >= STUCK_DUPLICATES;
+    return this.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] >= STUCK_DUPLICATES;
   }
 
   #countStuck(slot: number, change: number): void {
@@ -319,7 +350,7 @@ export class Devices {
     writeState(this, out, slot, 0);
     this.#isWritten[slot] = 1;
     this.#rowsWritten.push(slot);
-    const id = this.id[slot];
+    const id = this.cells[slot * DEVICE_CELLS + ID];
     if (this.#isNew[slot] === 0) {
       this.#db.guarded(() => this.#update.run(out.view(), id));
       return out.length;
@@ -335,7 +366,7 @@ export class Devices {
     for (const slot of this.dirtySlots) {
       this.#dirty[slot] = 0;
       this.#isNew[slot] = 0;
-      this.changedWord[slot] = EDGE_WORDS;
+      this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = EDGE_WORDS;
     }
     this.dirtySlots.length = 0;
     this.#newCount = 0;
@@ -348,12 +379,12 @@ export class Devices {
     const slots: number[] = [];
     for (const list of this.slotsOf.values()) for (const slot of list) slots.push(slot);
     const count = Math.min(slots.length, excess + (this.#residentMax >> 4));
-    const heard = Float64Array.from(slots, (slot) => this.heardAt[slot]).sort();
+    const heard = Float64Array.from(slots, (slot) => this.cells[slot * DEVICE_CELLS + HEARD_AT]).sort();
     const limit = heard[count - 1];
-    const idlest = slots.filter((slot) => this.heardAt[slot] < limit);
+    const idlest = slots.filter((slot) => this.cells[slot * DEVICE_CELLS + HEARD_AT] < limit);
     for (const slot of slots) {
       if (idlest.length >= count) break;
-      if (this.heardAt[slot] === limit) idlest.push(slot);
+      if (this.cells[slot * DEVICE_CELLS + HEARD_AT] === limit) idlest.push(slot);
     }
     return idlest;
   }
@@ -367,11 +398,11 @@ export class Devices {
     this.#loadedCount -= slots.length;
     for (const slot of slots) {
       this.#countStuck(slot, -Number(this.isStuck(slot)));
-      this.id[slot] = 0;
+      this.cells[slot * DEVICE_CELLS + ID] = 0;
       this.names.release(slot);
     }
     for (const [sensor, list] of this.slotsOf) {
-      const left = list.filter((slot) => this.id[slot] !== 0);
+      const left = list.filter((slot) => this.cells[slot * DEVICE_CELLS + ID] !== 0);
       if (left.length < list.length) this.slotsOf.set(sensor, left);
     }
   }

@@ -2,7 +2,18 @@
 import type { Names } from "../core/names.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT, type Readings } from "../core/readings.ts";
 import type { Boots, OldBoot } from "./boots.ts";
-import { type Devices, EDGE_IMPLICIT, EDGE_UNRESOLVED, STUCK_DUPLICATES } from "./devices.ts";
+import {
+  DEVICE_CELLS,
+  type Devices,
+  DUPLICATE_RUN,
+  EDGE_BOOT,
+  EDGE_IMPLICIT,
+  EDGE_NAME,
+  EDGE_UNRESOLVED,
+  ID,
+  NEWEST,
+  STUCK_DUPLICATES,
+} from "./devices.ts";
 import { type ExplicitIds, identityOf } from "./explicit-ids.ts";
 import type { SeenStore } from "./seen-store.ts";
 import type { ValueMemory } from "./value-memory.ts";
@@ -77,17 +88,17 @@ export class Identity {
     const devices = this.#devices;
     if (isNew) {
       this.#values.put(scope, identity, value);
-      if (devices.duplicateRun[slot] !== 0) this.#endRun(slot);
+      if (devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] !== 0) this.#endRun(slot);
       return NEW;
     }
     devices.touch(slot);
-    if (++devices.duplicateRun[slot] === STUCK_DUPLICATES) this.#flag(slot, 1);
+    if (++devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] === STUCK_DUPLICATES) this.#flag(slot, 1);
     return this.#values.conflicts(scope, identity, value) ? CONFLICT : DUPLICATE;
   }
 
   #endRun(slot: number): void {
-    if (this.#devices.duplicateRun[slot] >= STUCK_DUPLICATES) this.#flag(slot, -1);
-    this.#devices.duplicateRun[slot] = 0;
+    if (this.#devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] >= STUCK_DUPLICATES) this.#flag(slot, -1);
+    this.#devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = 0;
   }
 
   #flag(slot: number, change: number): void {
@@ -97,14 +108,14 @@ export class Identity {
 
   #markNamed(slot: number, name: number, sequence: number, time: number): boolean {
     const devices = this.#devices;
-    if (devices.edgeName[slot] === EDGE_UNRESOLVED) this.#resolveEdge(slot);
-    if (devices.edgeName[slot] === name) {
-      this.#boot = devices.edgeBoot[slot];
+    if (devices.cells[slot * DEVICE_CELLS + EDGE_NAME] === EDGE_UNRESOLVED) this.#resolveEdge(slot);
+    if (devices.cells[slot * DEVICE_CELLS + EDGE_NAME] === name) {
+      this.#boot = devices.cells[slot * DEVICE_CELLS + EDGE_BOOT];
       return devices.markAtEdge(slot, sequence);
     }
-    let boot = this.#boots.find(devices.id[slot], name);
+    let boot = this.#boots.find(devices.cells[slot * DEVICE_CELLS + ID], name);
     if (boot === 0) {
-      boot = this.#boots.create(devices.id[slot], name);
+      boot = this.#boots.create(devices.cells[slot * DEVICE_CELLS + ID], name);
       devices.turnEdge(slot, boot, name, sequence, true);
       this.#boot = boot;
       return devices.markAtEdge(slot, sequence);
@@ -112,7 +123,7 @@ export class Identity {
     this.#boot = boot;
     if (this.#seen.has(boot, sequence)) return false;
     // Newer than all: this boot is the one that runs.
-    if (time > devices.newest[slot]) {
+    if (time > devices.cells[slot * DEVICE_CELLS + NEWEST]) {
       devices.turnEdge(slot, boot, name, sequence, false);
       return devices.markAtEdge(slot, sequence);
     }
@@ -122,21 +133,21 @@ export class Identity {
 
   #resolveEdge(slot: number): void {
     const devices = this.#devices;
-    const name = this.#boots.name(devices.edgeBoot[slot]);
-    devices.edgeName[slot] =
+    const name = this.#boots.name(devices.cells[slot * DEVICE_CELLS + EDGE_BOOT]);
+    devices.cells[slot * DEVICE_CELLS + EDGE_NAME] =
       name === null ? EDGE_IMPLICIT : this.#bootNames.intern(devices.names.namespace(slot), name, 0, name.length);
   }
 
   #markImplicit(slot: number, sequence: number, time: number, ownTime: boolean, impossible: boolean): boolean {
     const devices = this.#devices;
     if (devices.implicitBoot[slot] === 0) {
-      devices.implicitBoot[slot] = this.#boots.createImplicit(devices.id[slot], 0);
+      devices.implicitBoot[slot] = this.#boots.createImplicit(devices.cells[slot * DEVICE_CELLS + ID], 0);
       devices.implicitOrdinal[slot] = 0;
       devices.turnEdge(slot, devices.implicitBoot[slot], EDGE_IMPLICIT, sequence, true);
     }
     this.#boot = devices.implicitBoot[slot];
     if (!ownTime) return this.#markLatest(slot, sequence);
-    if (time > devices.newest[slot]) {
+    if (time > devices.cells[slot * DEVICE_CELLS + NEWEST]) {
       if (this.#markLatest(slot, sequence)) return true;
       // Its first copy may have been held back for that very time, which is plausible by now: still the same reading, whatever became of it.
       if (impossible || this.#isHeld(slot, sequence, time)) return false;
@@ -153,13 +164,13 @@ export class Identity {
   }
 
   #heldId(slot: number, sequence: number, time: number): string {
-    return `${this.#devices.id[slot]} ${sequence} ${time}`;
+    return `${this.#devices.cells[slot * DEVICE_CELLS + ID]} ${sequence} ${time}`;
   }
 
   /** Marks in the latest implicit boot, which has the edge unless the device also sends named boots. */
   #markLatest(slot: number, sequence: number): boolean {
     const devices = this.#devices;
-    if (devices.edgeName[slot] === EDGE_IMPLICIT) return devices.markAtEdge(slot, sequence);
+    if (devices.cells[slot * DEVICE_CELLS + EDGE_NAME] === EDGE_IMPLICIT) return devices.markAtEdge(slot, sequence);
     const boot = devices.implicitBoot[slot];
     if (this.#seen.has(boot, sequence)) return false;
     this.#seen.add(boot, sequence);
@@ -168,7 +179,7 @@ export class Identity {
 
   #startBoot(slot: number, sequence: number): void {
     const devices = this.#devices;
-    const device = devices.id[slot];
+    const device = devices.cells[slot * DEVICE_CELLS + ID];
     const ordinal = devices.implicitOrdinal[slot];
     this.#boots.retire(device, {
       id: devices.implicitBoot[slot],
@@ -190,7 +201,7 @@ export class Identity {
   /** A time before the latest boot's first counted reading: the boot whose range holds it, or a neighbour of the gap it falls in. */
   #markOlder(slot: number, sequence: number, time: number): boolean {
     const devices = this.#devices;
-    const old = this.#boots.old(devices.id[slot], devices.implicitOrdinal[slot]);
+    const old = this.#boots.old(devices.cells[slot * DEVICE_CELLS + ID], devices.implicitOrdinal[slot]);
     let at = old.findLastIndex((boot) => boot.firstTime <= time && time <= boot.lastTime);
     if (at < 0) {
       at = Math.max(
@@ -216,7 +227,7 @@ export class Identity {
       if (time < old.firstTime) old.firstTime = time;
       if (time > old.lastTime) old.lastTime = time;
       if (sequence > old.highest) old.highest = sequence;
-      this.#boots.update(devices.id[slot], old);
+      this.#boots.update(devices.cells[slot * DEVICE_CELLS + ID], old);
       return;
     }
     if (time < devices.implicitFirst[slot]) devices.implicitFirst[slot] = time;

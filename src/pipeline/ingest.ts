@@ -8,9 +8,14 @@ import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
 import type { Fetched } from "../log/log.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
+import { DEVICE_CELLS, HEARD_AT, NEWEST } from "./devices.ts";
 import { CONFLICT, Identity, NEW } from "./identity.ts";
 import type { PartitionState, SensorState, State } from "./state.ts";
 import { ValueMemory } from "./value-memory.ts";
+
+/** With so many devices their state is larger than the processor's caches: it is read ahead, for so many rows at a time. */
+const WARMED_DEVICES_MIN = 4096;
+const WARMED_ROWS = 128;
 
 export interface IngestOptions {
   readonly clock: Clock;
@@ -93,7 +98,12 @@ export class Ingest {
     sensor.totals.received += count;
     if (this.#late.length < count) this.#late = new Uint8Array(readings.capacity);
     this.#counted = 0;
+    let warm = devices.names.size < WARMED_DEVICES_MIN ? count : 0;
     for (let i = 0; i < count; ) {
+      if (i >= warm) {
+        warm = Math.min(count, i + WARMED_ROWS);
+        devices.warm(readings, i, warm);
+      }
       if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs);
       else {
         if (!devices.isLoaded(device[i])) devices.load(device[i]);
@@ -112,7 +122,7 @@ export class Ingest {
     const slot = readings.device[i];
     const t = readings.time[i];
     // Judged by the mark as it was before this device was heard again: it may pull the mark back.
-    const isHeard = devices.heardAt[slot] === nowMs;
+    const isHeard = devices.cells[slot * DEVICE_CELLS + HEARD_AT] === nowMs;
     const wasLate = !isHeard && watermark.isLate(t, nowMs);
     if (!isHeard) this.#hear(slot, sensor, nowMs);
     const reference = records.appendTime ? records.timestamp[i] : nowMs;
@@ -138,9 +148,9 @@ export class Ingest {
       if (readings.boot[i] === NO_BOOT) this.#identity.counted(slot, readings.sequence[i], t);
     } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
     else totals.offset++;
-    const newest = devices.newest[slot];
+    const newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (t > newest) {
-      devices.newest[slot] = t;
+      devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
       devices.touch(slot);
       if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
     }
@@ -163,7 +173,7 @@ export class Ingest {
     const slot = device[i];
     const { unreadLimit } = sensor.watermark;
     const slack = this.#options.clockAheadMs;
-    let newest = devices.newest[slot];
+    let newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (newest === Number.NEGATIVE_INFINITY) return i;
     let end = i + 1;
     for (; end < count; end++) {
@@ -185,7 +195,7 @@ export class Ingest {
     this.#late.fill(0, to, to + rows);
     this.#counted += rows;
     sensor.totals.offset += rows;
-    devices.newest[slot] = newest;
+    devices.cells[slot * DEVICE_CELLS + NEWEST] = newest;
     devices.touch(slot);
     return end - 1;
   }
@@ -238,9 +248,10 @@ export class Ingest {
   }
 
   #hear(slot: number, sensor: SensorState, nowMs: number): void {
-    const { heardAt } = this.#state.devices;
-    const wasSilent = heardAt[slot] < nowMs - ACTIVE_DEVICE_MS;
-    heardAt[slot] = nowMs;
+    const { cells } = this.#state.devices;
+    const at = slot * DEVICE_CELLS + HEARD_AT;
+    const wasSilent = cells[at] < nowMs - ACTIVE_DEVICE_MS;
+    cells[at] = nowMs;
     if (wasSilent) sensor.watermark.joined(slot);
   }
 

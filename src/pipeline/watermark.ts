@@ -1,6 +1,6 @@
 /** `completeUntil` of a sensor: the smallest newest event time over the devices heard from in the last minute. It informs, and discards nothing. */
 import { ACTIVE_DEVICE_MS } from "../core/limits.ts";
-import type { Devices } from "./devices.ts";
+import { DEVICE_CELLS, type Devices, HEARD_AT, ID, NEWEST } from "./devices.ts";
 
 /** With more resident devices than this, active or not, the mark is looked up every so many readings instead of whenever it may have moved. */
 const EXACT_DEVICES_MAX = 1000;
@@ -34,7 +34,11 @@ export class Watermark {
   isLate(time: number, nowMs: number): boolean {
     if (time >= this.unreadLimit || this.#slot < 0) return false;
     this.#readings++;
-    if (time >= this.#devices.newest[this.#slot] && this.#devices.id[this.#slot] !== 0) return false;
+    if (
+      time >= this.#devices.cells[this.#slot * DEVICE_CELLS + NEWEST] &&
+      this.#devices.cells[this.#slot * DEVICE_CELLS + ID] !== 0
+    )
+      return false;
     if (time < this.#floor && this.#floor !== Number.POSITIVE_INFINITY) return true;
     if (this.#scanned > EXACT_DEVICES_MAX && this.#readings < READINGS_BETWEEN) return false;
     this.#lookUp(nowMs);
@@ -43,7 +47,7 @@ export class Watermark {
 
   /** A device was heard from that was silent, or has its first counted reading: it may hold the mark. */
   joined(slot: number): void {
-    const newest = this.#devices.newest[slot];
+    const newest = this.#devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (newest === Number.NEGATIVE_INFINITY) return;
     if (this.#slot < 0 || newest < this.#floor) {
       this.#slot = slot;
@@ -52,16 +56,18 @@ export class Watermark {
   }
 
   #lookUp(nowMs: number): void {
-    const { newest, heardAt, slotsOf } = this.#devices;
+    const { cells, slotsOf } = this.#devices;
     let slot = -1;
     let floor = Number.POSITIVE_INFINITY;
     let active = 0;
     const slots = slotsOf.get(this.#sensor) ?? [];
     for (const candidate of slots) {
-      if (heardAt[candidate] < nowMs - ACTIVE_DEVICE_MS || newest[candidate] === Number.NEGATIVE_INFINITY) continue;
+      const newest = cells[candidate * DEVICE_CELLS + NEWEST];
+      const heardAt = cells[candidate * DEVICE_CELLS + HEARD_AT];
+      if (heardAt < nowMs - ACTIVE_DEVICE_MS || newest === Number.NEGATIVE_INFINITY) continue;
       active++;
-      if (newest[candidate] < floor) {
-        floor = newest[candidate];
+      if (newest < floor) {
+        floor = newest;
         slot = candidate;
       }
     }

@@ -53,6 +53,39 @@ test("names are found again, by their bytes and namespace, through releases and 
   }
 });
 
+test("a column of names gets the slots that one name after the other gets, while the table grows", () => {
+  const random = new Random(6);
+  const names = new Names();
+  const alone = new Names();
+  for (let batch = 0; batch < 40; batch++) {
+    const texts = Array.from({ length: 500 }, () => {
+      const number = String(random.integer(0, batch < 3 ? 5 : 30_000));
+      return random.chance(0.02) ? "" : random.pick(["", "d", "device-"]) + number;
+    });
+    const view = new DataView(Uint8Array.from(Buffer.from(texts.join(""))).buffer);
+    const starts = new Int32Array(texts.length);
+    const ends = new Int32Array(texts.length);
+    let at = 0;
+    for (const [row, text] of texts.entries()) {
+      starts[row] = at;
+      at += text.length;
+      ends[row] = at;
+    }
+    const namespace = random.integer(0, 1);
+    const before = starts.slice();
+    names.internRows(namespace, view, starts, ends, 3, 499);
+    for (let row = 3; row < 499; row++) {
+      assert.equal(
+        starts[row],
+        alone.internFrom(namespace, view, before[row], ends[row]),
+        `batch ${batch}, row ${row}`,
+      );
+    }
+    assert.deepEqual([starts[2], starts[499]], [before[2], before[499]], "other rows stay as they are");
+  }
+  assert.ok(names.size > 10_000);
+});
+
 test("a slot that holds nothing is a bug", () => {
   const names = new Names();
   assert.throws(() => names.bytes(0), /^Error: BUG/);

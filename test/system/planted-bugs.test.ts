@@ -43,12 +43,22 @@ const BUGS: readonly Planted[] = [
   {
     name: "sequences that leave a device's edge are forgotten",
     file: "src/pipeline/devices.ts",
-    changes: [["if (bits !== 0) this.#seen.addWord(this.edgeBoot[slot], base / 32 + w, bits);", "void bits;"]],
+    changes: [
+      [
+        "if (bits !== 0) this.#seen.addWord(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], base / 32 + w, bits);",
+        "void bits;",
+      ],
+    ],
   },
   {
     name: "a delta does not say which sequences are new",
     file: "src/pipeline/devices.ts",
-    changes: [["if (word < this.changedWord[slot]) this.changedWord[slot] = word;", ""]],
+    changes: [
+      [
+        "if (word < this.cells[slot * DEVICE_CELLS + CHANGED_WORD]) this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = word;",
+        "",
+      ],
+    ],
   },
   {
     name: "late readings are not merged into their minute",
@@ -88,7 +98,7 @@ const BUGS: readonly Planted[] = [
     changes: [
       [
         "    if (impossible) {\n",
-        "    if (impossible) {\n      devices.newest[slot] = Math.max(devices.newest[slot], t);\n",
+        "    if (impossible) {\n      devices.cells[slot * DEVICE_CELLS + NEWEST] = Math.max(devices.cells[slot * DEVICE_CELLS + NEWEST], t);\n",
       ],
     ],
   },

@@ -188,13 +188,12 @@ export class Names {
     const length = this.#lengthOf(slot);
     if (length < 0) throw new Error(`BUG: name slot ${slot} is not in use`);
     const name = new Uint8Array(length);
-    const view = new DataView(name.buffer);
     const start = this.#entries[slot * ENTRY + 3];
-    if (length >= 4) {
-      for (let at = 0; at < length; at += 4)
-        view.setInt32(Math.min(at, length - 4), this.#pool[start + (at >> 2)], true);
-    } else {
-      for (let at = 0; at < length; at++) name[at] = this.#pool[start] >>> (8 * at);
+    for (let at = 0; at < length; at += 4) {
+      const word = this.#pool[start + (at >> 2)];
+      // The last word overlaps the one before it.
+      const place = Math.max(0, Math.min(at, length - 4));
+      for (let i = 0; i < 4 && place + i < length; i++) name[place + i] = word >>> (8 * i);
     }
     return name;
   }

@@ -5,6 +5,7 @@
  */
 import type { StatementSync } from "node:sqlite";
 import type { Names } from "../core/names.ts";
+import { BulkInsert } from "../rollups/bulk-insert.ts";
 import type { Database } from "../rollups/database.ts";
 
 /** Named boots whose number is kept at hand: a lookup costs microseconds, so this is about restarts of fleets. */
@@ -14,8 +15,6 @@ const OLD_CACHED_MAX = 65_536;
 
 /** Bytes of a row without its name. */
 const ROW_BYTES = 48;
-/** `nameSlot` of an implicit boot. */
-const NAMELESS = -1;
 
 /** An implicit boot that is not the device's latest. Times of counted readings, ms; `highest` is -1 before the first. */
 export interface OldBoot {
@@ -28,7 +27,6 @@ export interface OldBoot {
 
 interface BootRow extends Readonly<OldBoot> {
   readonly device: number;
-  readonly nameSlot: number;
 }
 
 export class Boots {
@@ -37,15 +35,21 @@ export class Boots {
   readonly #findNamed: StatementSync;
   readonly #nameOf: StatementSync;
   readonly #implicitOf: StatementSync;
-  readonly #insert: StatementSync;
+  readonly #insert: BulkInsert;
   readonly #update: StatementSync;
-  /** Numbers of boots by device and the slot of their name, as long as the slots mean the same names. */
+  /**
+   * Numbers of boots by device and the slot of their name, as long as the slots mean the same names: all that wait for a commit, and some
+   * others, but for those that have their device's edge, which knows them.
+   */
   readonly #named = new Map<number, number>();
   /** By device. */
   readonly #old = new Map<number, OldBoot[]>();
   /** Retired since the last commit, of devices that are not in `#old`: a device that starts anew and anew costs no look-up each time. */
   readonly #retired = new Map<number, OldBoot[]>();
   #oldCount = 0;
+  /** New named boots that wait for a commit, three numbers each: its own, its device's, and its name's slot. */
+  #newNamed: number[] = [];
+  /** Implicit ones, new and changed. */
   readonly #pending = new Map<number, BootRow>();
   #nextId: number;
   /** Boots from this number on are not in the file. */
@@ -61,7 +65,7 @@ export class Boots {
     this.#implicitOf = db.prepare(
       "SELECT id, ordinal, first_time, last_time, highest FROM boot WHERE device=? AND name IS NULL ORDER BY ordinal",
     );
-    this.#insert = db.prepare("INSERT INTO boot VALUES(?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = new BulkInsert(db, "boot", 7);
     this.#update = db.prepare("UPDATE boot SET first_time=?, last_time=?, highest=? WHERE id=?");
     this.#nextId = Number(db.prepare("SELECT max(id) AS id FROM boot").get()?.id ?? 0) + 1;
     this.#newFrom = this.#nextId;
@@ -70,10 +74,10 @@ export class Boots {
 
   /** New and changed boots that wait for a commit. */
   get waiting(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#newNamed.length / 3;
   }
 
-  /** The number of the boot whose name is in `nameSlot`; 0 when the device has none. */
+  /** The number of the boot whose name is in `nameSlot`, of a device whose edge has another; 0 when the device has none. */
   find(device: number, nameSlot: number): number {
     const key = keyOf(device, nameSlot);
     const cached = this.#named.get(key);
@@ -84,17 +88,25 @@ export class Boots {
     return id;
   }
 
+  /** A new named boot, which takes its device's edge. @returns its number */
   create(device: number, nameSlot: number): number {
     const id = this.#nextId++;
-    this.#named.set(keyOf(device, nameSlot), id);
-    this.#pending.set(id, { id, device, nameSlot, ordinal: 0, firstTime: 0, lastTime: 0, highest: 0 });
+    this.#newNamed.push(id, device, nameSlot);
     return id;
+  }
+
+  /** A named boot loses its device's edge: from now on it is found here. */
+  keep(device: number, nameSlot: number, id: number): void {
+    this.#named.set(keyOf(device, nameSlot), id);
   }
 
   /** Its name; null for an implicit one. */
   name(id: number): Uint8Array | null {
     const pending = this.#pending.get(id);
-    if (pending !== undefined) return pending.nameSlot === NAMELESS ? null : this.#names.bytes(pending.nameSlot);
+    if (pending !== undefined) return null;
+    for (let at = 0; at < this.#newNamed.length; at += 3) {
+      if (this.#newNamed[at] === id) return this.#names.bytes(this.#newNamed[at + 2]);
+    }
     const name = this.#nameOf.get(id)?.name;
     return name instanceof Uint8Array ? name : null;
   }
@@ -102,7 +114,7 @@ export class Boots {
   createImplicit(device: number, ordinal: number): number {
     const id = this.#nextId++;
     const [firstTime, lastTime] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    this.#pending.set(id, { id, device, nameSlot: NAMELESS, ordinal, firstTime, lastTime, highest: -1 });
+    this.#pending.set(id, { id, device, ordinal, firstTime, lastTime, highest: -1 });
     return id;
   }
 
@@ -143,27 +155,39 @@ export class Boots {
 
   /** An old boot has counted another reading. */
   update(device: number, boot: OldBoot): void {
-    this.#pending.set(boot.id, { ...boot, device, nameSlot: NAMELESS });
+    this.#pending.set(boot.id, { ...boot, device });
   }
 
   /** Writes new and changed boots, inside a transaction; yields about the bytes of each. */
   *write(): Generator<number> {
-    for (const { id, device, nameSlot, ordinal, firstTime, lastTime, highest } of this.#pending.values()) {
+    this.#insert.begin();
+    let slot = -1;
+    let name: Uint8Array = new Uint8Array(0);
+    for (let at = 0; at < this.#newNamed.length; at += 3) {
+      if (this.#newNamed[at + 2] !== slot) {
+        slot = this.#newNamed[at + 2];
+        name = this.#names.bytes(slot);
+      }
+      this.#insert.add(this.#newNamed[at], this.#newNamed[at + 1], name, 0, 0, 0, 0);
+      yield ROW_BYTES + name.length;
+    }
+    for (const { id, device, ordinal, firstTime, lastTime, highest } of this.#pending.values()) {
       if (id < this.#newFrom) {
         this.#db.guarded(() => this.#update.run(firstTime, lastTime, highest, id));
         yield ROW_BYTES;
         continue;
       }
-      const name = nameSlot === NAMELESS ? null : this.#names.bytes(nameSlot);
-      this.#db.guarded(() => this.#insert.run(id, device, name, ordinal, firstTime, lastTime, highest));
-      yield ROW_BYTES + (name?.length ?? 0);
+      this.#insert.add(id, device, null, ordinal, firstTime, lastTime, highest);
+      yield ROW_BYTES;
     }
+    this.#insert.flush();
   }
 
   /** The transaction of `write` is committed. @param newDevicesFrom devices from this number on are not in it */
   committed(newDevicesFrom: number): void {
     this.#newDevicesFrom = newDevicesFrom;
     this.#newFrom = this.#nextId;
+    this.#newNamed = [];
     this.#pending.clear();
     this.#retired.clear();
     for (const key of this.#named.keys()) {

@@ -94,6 +94,7 @@ export class Deltas {
       }
     }
     if (out.length > 0) yield this.#writeDelta(delta++);
+    devices.endWrite();
     this.#end = Math.max(delta, asOf + 1);
     this.#db.guarded(() => {
       this.#drop.run(this.#previousFirst);

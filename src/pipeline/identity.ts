@@ -116,7 +116,7 @@ export class Identity {
     let boot = this.#boots.find(devices.cells[slot * DEVICE_CELLS + ID], name);
     if (boot === 0) {
       boot = this.#boots.create(devices.cells[slot * DEVICE_CELLS + ID], name);
-      devices.turnEdge(slot, boot, name, sequence, true);
+      this.#turnEdge(slot, boot, name, sequence, true);
       this.#boot = boot;
       return devices.markAtEdge(slot, sequence);
     }
@@ -124,11 +124,19 @@ export class Identity {
     if (this.#seen.has(boot, sequence)) return false;
     // Newer than all: this boot is the one that runs.
     if (time > devices.cells[slot * DEVICE_CELLS + NEWEST]) {
-      devices.turnEdge(slot, boot, name, sequence, false);
+      this.#turnEdge(slot, boot, name, sequence, false);
       return devices.markAtEdge(slot, sequence);
     }
     this.#seen.add(boot, sequence);
     return true;
+  }
+
+  /** As `Devices.turnEdge`; the boot that had the edge, if it was a named one, is kept at hand. */
+  #turnEdge(slot: number, boot: number, name: number, sequence: number, isNew: boolean): void {
+    const { cells } = this.#devices;
+    const at = slot * DEVICE_CELLS;
+    if (cells[at + EDGE_NAME] >= 0) this.#boots.keep(cells[at + ID], cells[at + EDGE_NAME], cells[at + EDGE_BOOT]);
+    this.#devices.turnEdge(slot, boot, name, sequence, isNew);
   }
 
   #resolveEdge(slot: number): void {
@@ -143,7 +151,7 @@ export class Identity {
     if (devices.implicitBoot[slot] === 0) {
       devices.implicitBoot[slot] = this.#boots.createImplicit(devices.cells[slot * DEVICE_CELLS + ID], 0);
       devices.implicitOrdinal[slot] = 0;
-      devices.turnEdge(slot, devices.implicitBoot[slot], EDGE_IMPLICIT, sequence, true);
+      this.#turnEdge(slot, devices.implicitBoot[slot], EDGE_IMPLICIT, sequence, true);
     }
     this.#boot = devices.implicitBoot[slot];
     if (!ownTime) return this.#markLatest(slot, sequence);
@@ -193,7 +201,7 @@ export class Identity {
     devices.implicitFirst[slot] = Number.POSITIVE_INFINITY;
     devices.implicitLast[slot] = Number.NEGATIVE_INFINITY;
     devices.implicitHighest[slot] = -1;
-    devices.turnEdge(slot, devices.implicitBoot[slot], EDGE_IMPLICIT, sequence, true);
+    this.#turnEdge(slot, devices.implicitBoot[slot], EDGE_IMPLICIT, sequence, true);
     this.#boot = devices.implicitBoot[slot];
     this.startedBoots = 1;
   }

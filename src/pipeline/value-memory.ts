@@ -8,20 +8,20 @@ const words = new Int32Array(floats.buffer);
 
 /** A direct-mapped table: a new identity takes the place of the one that hashes alike. Not stored: after a restart it fills anew. */
 export class ValueMemory {
-  readonly #tag = new Int32Array(REMEMBERED);
-  readonly #value = new Int32Array(REMEMBERED);
+  /** A tag and a value's hash each, side by side. */
+  readonly #pairs = new Int32Array(2 * REMEMBERED);
 
   /** Remembers the value that was counted. @param scope the boot (or sensor) that the identity belongs to */
   put(scope: number, identity: number, value: number): void {
-    const at = place(scope, identity);
-    this.#tag[at] = tagOf(scope, identity);
-    this.#value[at] = hashOf(value);
+    const at = 2 * place(scope, identity);
+    this.#pairs[at] = tagOf(scope, identity);
+    this.#pairs[at + 1] = hashOf(value);
   }
 
   /** True when the identity's first value is remembered and another. */
   conflicts(scope: number, identity: number, value: number): boolean {
-    const at = place(scope, identity);
-    return this.#tag[at] === tagOf(scope, identity) && this.#value[at] !== hashOf(value);
+    const at = 2 * place(scope, identity);
+    return this.#pairs[at] === tagOf(scope, identity) && this.#pairs[at + 1] !== hashOf(value);
   }
 }
 

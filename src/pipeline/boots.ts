@@ -104,7 +104,7 @@ export class Boots {
   name(id: number): Uint8Array | null {
     const pending = this.#pending.get(id);
     if (pending !== undefined) return null;
-    for (let at = 0; at < this.#newNamed.length; at += 3) {
+    for (let at = 0; at < this.#newNamed.length && id >= this.#newFrom; at += 3) {
       if (this.#newNamed[at] === id) return this.#names.bytes(this.#newNamed[at + 2]);
     }
     const name = this.#nameOf.get(id)?.name;

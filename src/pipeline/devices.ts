@@ -44,6 +44,9 @@ export const EDGE_NONE = -3;
 /** Duplicates in a row, nothing new between them, after which a device is flagged: it may have lost its sequence. */
 export const STUCK_DUPLICATES = 100;
 
+/** Devices that are looked at to tell which are idle longest. */
+const SAMPLED_DEVICES_MAX = 4096;
+
 const FIRST_CAPACITY = 1024;
 const out = new ByteWriter(512);
 
@@ -379,25 +382,39 @@ export class Devices {
     this.#newCount = 0;
   }
 
-  /** Slots of the devices that are idle longest, so that the bound holds with a sixteenth to spare; empty while it does. */
+  /** Slots of the devices that are idle longest, as a sample of all tells, so that the bound holds with a sixteenth to spare; empty while it does. */
   idlest(): number[] {
     const excess = this.#loadedCount - this.#residentMax;
     if (excess <= 0) return [];
-    const slots: number[] = [];
-    for (const list of this.slotsOf.values()) for (const slot of list) slots.push(slot);
-    const count = Math.min(slots.length, excess + (this.#residentMax >> 4));
-    const heard = Float64Array.from(slots, (slot) => this.cells[slot * DEVICE_CELLS + HEARD_AT]).sort();
-    const limit = heard[count - 1];
-    const idlest = slots.filter((slot) => this.cells[slot * DEVICE_CELLS + HEARD_AT] < limit);
-    for (const slot of slots) {
-      if (idlest.length >= count) break;
-      if (this.cells[slot * DEVICE_CELLS + HEARD_AT] === limit) idlest.push(slot);
+    const count = Math.min(this.#loadedCount, excess + (this.#residentMax >> 4));
+    const limit = this.#heardBefore(count / this.#loadedCount);
+    const idle: number[] = [];
+    const edge: number[] = [];
+    for (const slots of this.slotsOf.values()) {
+      for (const slot of slots) {
+        const heard = this.cells[slot * DEVICE_CELLS + HEARD_AT];
+        if (heard < limit) idle.push(slot);
+        else if (heard === limit) edge.push(slot);
+      }
     }
-    return idlest;
+    while (idle.length < count && edge.length > 0) idle.push(edge.pop() ?? 0);
+    return idle;
   }
 
-  /** Lets go of slots whose rows are committed, and of names that only refused records used. */
-  evict(slots: readonly number[]): void {
+  /** When about that part of the devices had been heard from for the last time. */
+  #heardBefore(part: number): number {
+    const step = Math.ceil(this.#loadedCount / SAMPLED_DEVICES_MAX);
+    const heard: number[] = [];
+    let i = 0;
+    for (const slots of this.slotsOf.values()) {
+      for (const slot of slots) if (i++ % step === 0) heard.push(this.cells[slot * DEVICE_CELLS + HEARD_AT]);
+    }
+    const sorted = Float64Array.from(heard).sort();
+    return sorted[Math.min(sorted.length, Math.ceil(part * sorted.length)) - 1];
+  }
+
+  /** Lets go of slots whose rows are committed, and of names that only refused records used. Yields now and then. */
+  *evict(slots: readonly number[]): Generator<number> {
     for (let slot = 0; slot < this.names.slotLimit && this.names.size > this.#loadedCount; slot++) {
       if (this.names.isUsed(slot) && !this.isLoaded(slot)) this.names.release(slot);
     }
@@ -406,11 +423,14 @@ export class Devices {
     for (const slot of slots) {
       this.#countStuck(slot, -Number(this.isStuck(slot)));
       this.cells[slot * DEVICE_CELLS + ID] = 0;
-      this.names.release(slot);
     }
     for (const [sensor, list] of this.slotsOf) {
       const left = list.filter((slot) => this.cells[slot * DEVICE_CELLS + ID] !== 0);
       if (left.length < list.length) this.slotsOf.set(sensor, left);
+    }
+    for (const slot of slots) {
+      this.names.release(slot);
+      yield 0;
     }
   }
 }

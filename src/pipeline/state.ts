@@ -209,28 +209,12 @@ export class State {
    * @throws TidemarkError "disk-full"; nothing is lost then: everything stays in memory and can be committed again
    */
   async commit(keepFrom: number | null = null): Promise<void> {
-    let sliceEnd = performance.now() + COMMIT_SLICE_MS;
     let bytes = 0;
     const idle = this.devices.idlest();
     const positions = this.#positions();
     this.db.begin();
     try {
-      const parts = [this.history, this.seen, this.ids, this.boots, this.quarantine, this.rejections];
-      for (const part of [
-        this.#makeRoom(),
-        ...parts.map((whole) => whole.write()),
-        this.#deltas.write(idle),
-        this.#writeSensors(),
-        this.#writePositions(positions),
-        this.#expire(keepFrom),
-      ]) {
-        for (const written of part) {
-          bytes += written;
-          if (performance.now() < sliceEnd) continue;
-          await nextTurn();
-          sliceEnd = performance.now() + COMMIT_SLICE_MS;
-        }
-      }
+      bytes = await inSlices(this.#write(idle, positions, keepFrom));
       this.db.guarded(() => {
         this.db.setSetting("quarantine-last-id", this.quarantine.lastId);
         this.db.setSetting("rejection-last-id", this.rejections.lastId);
@@ -240,7 +224,7 @@ export class State {
       this.db.rollback();
       throw error;
     }
-    this.#committed(idle);
+    this.#committed();
     for (const [partition, next] of positions) partition.committed = next;
     if (keepFrom !== null) {
       this.keptSince = keepFrom;
@@ -248,6 +232,26 @@ export class State {
     }
     this.bytesWritten += bytes;
     this.commits++;
+    await inSlices(this.devices.evict(idle));
+    if (this.bootNames.size > this.bounds.bootNames) this.#forgetBootNames();
+  }
+
+  *#write(
+    idle: readonly number[],
+    positions: readonly [PartitionState, number][],
+    keepFrom: number | null,
+  ): Generator<number> {
+    const parts = [this.history, this.seen, this.ids, this.boots, this.quarantine, this.rejections];
+    for (const part of [
+      this.#makeRoom(),
+      ...parts.map((whole) => whole.write()),
+      this.#deltas.write(idle),
+      this.#writeSensors(),
+      this.#writePositions(positions),
+      this.#expire(keepFrom),
+    ]) {
+      yield* part;
+    }
   }
 
   /** Drops the oldest rejections beyond the bound. Counted at once and for good: a commit that fails has them dropped all the same. */
@@ -292,7 +296,7 @@ export class State {
     this.db.guarded(() => this.db.setSetting("kept-since", keepFrom));
   }
 
-  #committed(idle: readonly number[]): void {
+  #committed(): void {
     this.history.committed();
     this.seen.committed();
     this.ids.committed();
@@ -303,8 +307,6 @@ export class State {
     this.rejections.committed();
     this.waitingReadings = 0;
     for (const sensor of this.sensors.values()) sensor.changed = false;
-    this.devices.evict(idle);
-    if (this.bootNames.size > this.bounds.bootNames) this.#forgetBootNames();
   }
 
   #forgetBootNames(): void {
@@ -314,4 +316,18 @@ export class State {
     this.boots.forgetNames();
     this.devices.unresolveEdges();
   }
+}
+
+/** Does the work step by step and lets others run in between; at its end, too. @returns the sum of what the steps yield */
+async function inSlices(work: Iterable<number>): Promise<number> {
+  let sliceEnd = performance.now() + COMMIT_SLICE_MS;
+  let sum = 0;
+  for (const step of work) {
+    sum += step;
+    if (performance.now() < sliceEnd) continue;
+    await nextTurn();
+    sliceEnd = performance.now() + COMMIT_SLICE_MS;
+  }
+  await nextTurn();
+  return sum;
 }

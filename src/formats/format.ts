@@ -36,6 +36,10 @@ export interface FormatDecoder {
 
 const NO_BYTES = new Uint8Array(0);
 
+/** Of the batch that is decoded: one at a time, whatever its sensor. */
+let sharedDeviceEnds = new Int32Array(0);
+let sharedBootEnds = new Int32Array(0);
+
 /** One decode call: records, readings, and views of their bytes. Reused; `readings` and `records` belong to the caller. */
 export class Batch {
   readonly context: DecodeContext;
@@ -51,8 +55,8 @@ export class Batch {
   /** Rows of this batch refused so far. */
   refused = 0;
   /** Where the names of rows end that start where `device` and `boot` say, until they are interned. */
-  deviceEnds = new Int32Array(0);
-  bootEnds = new Int32Array(0);
+  deviceEnds = sharedDeviceEnds;
+  bootEnds = sharedBootEnds;
 
   constructor(context: DecodeContext, records: Records, readings: Readings) {
     this.context = context;
@@ -76,10 +80,12 @@ export class Batch {
     this.readings = readings;
     this.#namelessDevice = -1;
     this.refused = 0;
-    if (this.deviceEnds.length < count) {
-      this.deviceEnds = new Int32Array(readings.capacity);
-      this.bootEnds = new Int32Array(readings.capacity);
+    if (sharedDeviceEnds.length < count) {
+      sharedDeviceEnds = new Int32Array(readings.capacity);
+      sharedBootEnds = new Int32Array(readings.capacity);
     }
+    this.deviceEnds = sharedDeviceEnds;
+    this.bootEnds = sharedBootEnds;
     if (records.data !== this.#data) {
       const { buffer, byteOffset, length } = records.data;
       this.#data = records.data;

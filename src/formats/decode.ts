@@ -18,11 +18,11 @@ FORMATS.forEach((format, index) => {
 /** Decodes the records of one sensor, and learns from them how to do it faster. One per sensor; not for use from inside itself. */
 export class Decoder {
   readonly #batch: Batch;
-  readonly #decoders: readonly FormatDecoder[];
+  /** By place in FORMATS: those that were needed so far. A topic is mostly of one format, and a decoder is a few KB. */
+  readonly #decoders: (FormatDecoder | undefined)[] = FORMATS.map(() => undefined);
 
   constructor(context: DecodeContext) {
     this.#batch = new Batch(context, new Records(0), new Readings(0));
-    this.#decoders = FORMATS.map((format) => format.create(this.#batch));
   }
 
   /** Fills row i of `readings` from record i: an accepted reading, or a rejection's index. O(bytes), no object a row but the text of an explicit id. */
@@ -39,8 +39,12 @@ export class Decoder {
       let at = start;
       while (at < end && isSpace(batch.bytes[at])) at++;
       if (start === ABSENT || at >= end) batch.refuse(row++, "empty");
-      else row = this.#decoders[formatOf[batch.bytes[at]]].decode(row);
+      else row = this.#decoderOf(formatOf[batch.bytes[at]]).decode(row);
     }
+  }
+
+  #decoderOf(format: number): FormatDecoder {
+    return (this.#decoders[format] ??= FORMATS[format].create(this.#batch));
   }
 }
 

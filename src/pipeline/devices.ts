@@ -131,7 +131,7 @@ export class Devices {
     const count = this.counts.get(sensor) ?? 0;
     this.#clear(slot);
     // While all of a sensor's devices are resident, one that is not is new.
-    const row = count > slots.length ? this.#find.get(sensor, this.names.bytes(slot)) : undefined;
+    const row = count > slots.length ? this.#db.lookUp(this.#find, sensor, this.names.bytes(slot)) : undefined;
     if (row === undefined) {
       this.cells[slot * DEVICE_CELLS + ID] = this.#nextId++;
       this.#isNew[slot] = 1;
@@ -148,7 +148,7 @@ export class Devices {
 
   /** The slot of the device with that row, made resident; -1 when there is no such row. */
   loadById(id: number): number {
-    const row = this.#byId.get(id);
+    const row = this.#db.lookUp(this.#byId, id);
     if (row === undefined || !(row.name instanceof Uint8Array)) return -1;
     const slot = this.names.intern(Number(row.sensor), row.name, 0, row.name.length);
     if (!this.isLoaded(slot)) this.load(slot);

@@ -1,23 +1,35 @@
 /** Explicit ids: 128 bits of each one's SHA-256, for ever. The dearest identity: a string, a hash and a look-up a reading, 40 bytes on disk. */
 import { hash } from "node:crypto";
 import type { StatementSync } from "node:sqlite";
+import { BulkInsert } from "../rollups/bulk-insert.ts";
 import type { Database } from "../rollups/database.ts";
 
 /** Committed ids kept at hand, so that resends within seconds cost no look-up. */
 const RECENT_IDS_MAX = 50_000;
 
+/** Bytes of an id's hash that are kept, as a string one character each: a Buffer for each id costs three times the hash itself. */
+const HASH_BYTES = 16;
+
+/** The hash that is looked for. */
+const sought = Buffer.alloc(HASH_BYTES);
+
+/** The sensor as a character, then the hash. */
+const keyOf = (sensor: number, id: string): string =>
+  String.fromCodePoint(sensor) + hash("sha256", id, "binary").slice(0, HASH_BYTES);
+
 export class ExplicitIds {
   readonly #db: Database;
   readonly #find: StatementSync;
-  readonly #insert: StatementSync;
-  /** Sensor and hash → hash. */
-  readonly #pending = new Map<string, Uint8Array>();
-  readonly #recent = new Set<string>();
+  readonly #insert: BulkInsert;
+  /** Keys of new ids. */
+  #pending = new Set<string>();
+  /** Keys of ids that were committed. */
+  #recent = new Set<string>();
 
   constructor(db: Database) {
     this.#db = db;
     this.#find = db.prepare("SELECT 1 FROM seen_id WHERE sensor=? AND hash=?");
-    this.#insert = db.prepare("INSERT OR IGNORE INTO seen_id VALUES(?, ?)");
+    this.#insert = new BulkInsert(db, "seen_id", 2);
   }
 
   /** New ids that wait for a commit. */
@@ -27,44 +39,38 @@ export class ExplicitIds {
 
   /** Marks an id of the sensor as seen. @returns false when it was already */
   mark(sensor: number, id: string): boolean {
-    const digest = digestOf(id);
-    const key = keyOf(sensor, digest);
-    if (this.#isSeen(sensor, digest, key)) return false;
-    this.#pending.set(key, digest);
+    const key = keyOf(sensor, id);
+    if (this.#isSeen(sensor, key)) return false;
+    this.#pending.add(key);
     return true;
   }
 
   has(sensor: number, id: string): boolean {
-    const digest = digestOf(id);
-    return this.#isSeen(sensor, digest, keyOf(sensor, digest));
+    return this.#isSeen(sensor, keyOf(sensor, id));
   }
 
-  #isSeen(sensor: number, digest: Uint8Array, key: string): boolean {
-    return this.#pending.has(key) || this.#recent.has(key) || this.#find.get(sensor, digest) !== undefined;
+  #isSeen(sensor: number, key: string): boolean {
+    if (this.#pending.has(key) || this.#recent.has(key)) return true;
+    sought.write(key.slice(-HASH_BYTES), "latin1");
+    return this.#db.lookUp(this.#find, sensor, sought) !== undefined;
   }
 
   /** Writes new ids, inside a transaction. */
   *write(): Generator<number> {
-    for (const [key, digest] of this.#pending) {
-      const sensor = Number(key.slice(0, key.indexOf(":")));
-      this.#db.guarded(() => this.#insert.run(sensor, digest));
-      yield digest.length;
+    this.#insert.begin();
+    for (const key of this.#pending) {
+      this.#insert.add(key.codePointAt(0) ?? 0, Buffer.from(key.slice(-HASH_BYTES), "latin1"));
+      yield HASH_BYTES;
     }
+    this.#insert.flush();
   }
 
   committed(): void {
-    if (this.#recent.size > RECENT_IDS_MAX) this.#recent.clear();
-    for (const key of this.#pending.keys()) this.#recent.add(key);
-    this.#pending.clear();
+    if (this.#recent.size > RECENT_IDS_MAX) this.#recent = new Set();
+    if (this.#recent.size === 0) this.#recent = this.#pending;
+    else for (const key of this.#pending) this.#recent.add(key);
+    this.#pending = new Set();
   }
-}
-
-function digestOf(id: string): Buffer {
-  return hash("sha256", id, "buffer").subarray(0, 16);
-}
-
-function keyOf(sensor: number, digest: Buffer): string {
-  return `${sensor}:${digest.toString("latin1")}`;
 }
 
 /** A number that stands for an explicit id in the value memory. */

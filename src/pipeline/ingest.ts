@@ -69,7 +69,12 @@ export class Ingest {
     const readings = this.#readings;
     readings.reserve(records.count);
     this.#decoder(sensor).decode(records, readings);
-    this.#takeReadings(records, readings, sensor, partition);
+    this.#state.db.startReading();
+    try {
+      this.#takeReadings(records, readings, sensor, partition);
+    } finally {
+      this.#state.db.endReading();
+    }
     this.#state.waitingReadings += records.count;
   }
 

@@ -61,7 +61,7 @@ export class SeenStore {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       this.#trim();
-      const row = this.#select.get(boot, number);
+      const row = this.#db.lookUp(this.#select, boot, number);
       this.reads++;
       entry = new Entry(boot, number, row?.bytes instanceof Uint8Array ? SeenBlock.decode(row.bytes) : new SeenBlock());
       this.#entries.set(key, entry);

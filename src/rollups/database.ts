@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 
 /** Raised when a table or a blob changes its meaning: files of other versions are refused. 2: buckets in columns. */
@@ -44,10 +44,18 @@ export class Database {
   readonly file: string;
   readonly #db: DatabaseSync;
   #inTransaction = false;
+  readonly #beginReading: StatementSync;
+  readonly #endReading: StatementSync;
+  /** Look-ups of the piece of work that reads; -1: there is none. */
+  #lookUps = -1;
+  /** They share a transaction. */
+  #isReading = false;
 
   private constructor(file: string, db: DatabaseSync) {
     this.file = file;
     this.#db = db;
+    this.#beginReading = db.prepare("BEGIN");
+    this.#endReading = db.prepare("COMMIT");
   }
 
   /** Opens `<directory>/history.db`, made when missing. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
@@ -82,6 +90,30 @@ export class Database {
 
   prepare(sql: string): StatementSync {
     return this.#db.prepare(sql);
+  }
+
+  /**
+   * A piece of work begins that looks rows up and neither waits nor writes. From its second one on they share a transaction: of the 7 µs
+   * of a row alone, SQLite takes 3 to lock the file and to let go of it.
+   */
+  startReading(): void {
+    this.#lookUps = 0;
+  }
+
+  /** The row for these keys; as `setReturnArrays` says. */
+  lookUp(statement: StatementSync, ...keys: SQLInputValue[]): Record<string, SQLOutputValue> | undefined {
+    if (this.#lookUps >= 0 && ++this.#lookUps === 2 && !this.#inTransaction) {
+      this.#beginReading.run();
+      this.#isReading = true;
+    }
+    return statement.get(...keys);
+  }
+
+  endReading(): void {
+    this.#lookUps = -1;
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    this.#endReading.run();
   }
 
   /** @throws TidemarkError "disk-full" */

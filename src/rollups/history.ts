@@ -14,12 +14,14 @@ const oneValue = new Float64Array(1);
 const oneLate = new Uint8Array(1);
 
 export class History {
+  readonly #db: Database;
   readonly #deleteRange: StatementSync;
   readonly #pages: PageTable;
   /** Series that changed since the last commit. */
   readonly #changes = new Map<number, SeriesChanges>();
 
   constructor(db: Database, cacheBytesMax?: number) {
+    this.#db = db;
     this.#pages = new PageTable(db, cacheBytesMax);
     this.#deleteRange = db.prepare("DELETE FROM page WHERE key>=? AND key<?");
   }
@@ -65,12 +67,16 @@ export class History {
 
   /** Everything in the window's seconds. O(levels) pages, plus what changed in this series since somebody looked. */
   query(series: number, window: Window, needs: Needs): Aggregate {
-    const changes = this.#changes.get(series);
-    changes?.rollUp();
-    if (needs.quantiles) changes?.rollUpValues();
-    const aggregate = queryWindow(this.#pages, series, window, needs);
-    this.#pages.trim();
-    return aggregate;
+    this.#db.startReading();
+    try {
+      const changes = this.#changes.get(series);
+      changes?.rollUp();
+      if (needs.quantiles) changes?.rollUpValues();
+      return queryWindow(this.#pages, series, window, needs);
+    } finally {
+      this.#db.endReading();
+      this.#pages.trim();
+    }
   }
 
   /**

@@ -64,7 +64,7 @@ export class PageTable {
     const cached = this.cache.get(key);
     if (cached !== undefined) return cached;
     if (number > this.#newestOf(series, level)) return undefined;
-    const row: unknown = this.#select.get(key);
+    const row: unknown = this.#db.lookUp(this.#select, key);
     if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
     this.cost.pagesFromDisk++;
     check(key, row[0]);

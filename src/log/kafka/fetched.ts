@@ -2,7 +2,6 @@
 import { messageOf } from "../../core/errors.ts";
 import type { Records } from "../../core/records.ts";
 import { crc32c } from "../crc32c.ts";
-import type { Fetched, Gap } from "../log.ts";
 import {
   ATTRIBUTES_AT,
   BATCH_HEADER_BYTES,
@@ -15,8 +14,8 @@ import {
   readBatchHeader,
 } from "../record-batch.ts";
 import { int32, int64 } from "../varint.ts";
-import type { AbortedTransaction } from "./cluster.ts";
 import { giveBack } from "./fetch-buffers.ts";
+import { type FetchedContent, FetchedCursor } from "./fetched-cursor.ts";
 import { LibraryBatches, LibraryFetched } from "./library-batches.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -58,68 +57,28 @@ function endOfBytes(bytes: Uint8Array): BatchesEnd {
   return { next, epoch, damaged: false };
 }
 
-export interface FetchedContent {
-  readonly topic: string;
-  readonly partition: number;
-  readonly logEnd: number;
-  readonly gap: Gap | null;
-  /** The offset asked for: rows before it are left out. */
-  readonly from: number;
-  /** Null when the read brings a gap and nothing else. */
-  readonly records: RecordSet | null;
-  readonly aborted: readonly AbortedTransaction[] | null;
-  /** Called when the reader hands it out. */
-  readonly onTaken: () => void;
-  /** Told why a batch was refused whose checksum is right: it is not damaged, our decoder does not know it. */
-  readonly onUnreadable: (why: string) => void;
-}
-
-/** What the reader hands out. */
-export type OwnFetched = Fetched & { readonly onTaken: () => void };
-
 /** The cursor for what was fetched. */
-export function openFetched(content: FetchedContent): OwnFetched {
+export function openFetched(content: FetchedContent): FetchedCursor {
   const { records } = content;
   if (records === null) return new GapFetched(content);
   return records instanceof LibraryBatches ? new LibraryFetched(content, records) : new BytesFetched(content, records);
 }
 
 /** A gap and nothing else: one batch without rows moves the position. */
-class GapFetched implements OwnFetched {
-  readonly topic: string;
-  readonly partition: number;
-  readonly logEnd: number;
-  readonly gap: Gap | null;
-  readonly onTaken: () => void;
-  readonly #from: number;
+class GapFetched extends FetchedCursor {
   #left = true;
-
-  constructor({ topic, partition, logEnd, gap, onTaken, from }: FetchedContent) {
-    this.topic = topic;
-    this.partition = partition;
-    this.logEnd = logEnd;
-    this.gap = gap;
-    this.onTaken = onTaken;
-    this.#from = from;
-  }
 
   next(into: Records): boolean {
     if (!this.#left) return false;
     this.#left = false;
-    return skip(into, this.#from);
+    return skip(into, this.from);
   }
 }
 
 const NO_BYTES = new Uint8Array(0);
 
 /** Cursor over a record set; its memory goes back when it is used up. */
-class BytesFetched implements OwnFetched {
-  readonly topic: string;
-  readonly partition: number;
-  readonly logEnd: number;
-  readonly gap: Gap | null;
-  readonly onTaken: () => void;
-  readonly #from: number;
+class BytesFetched extends FetchedCursor {
   #bytes: Uint8Array;
   readonly #header = new BatchHeader();
   readonly #transactions: Transactions;
@@ -128,12 +87,7 @@ class BytesFetched implements OwnFetched {
   #failure: unknown = null;
 
   constructor(content: FetchedContent, bytes: Uint8Array) {
-    this.topic = content.topic;
-    this.partition = content.partition;
-    this.logEnd = content.logEnd;
-    this.gap = content.gap;
-    this.onTaken = content.onTaken;
-    this.#from = content.from;
+    super(content);
     this.#bytes = bytes;
     this.#transactions = new Transactions(content.aborted);
     this.#onUnreadable = content.onUnreadable;
@@ -172,13 +126,13 @@ class BytesFetched implements OwnFetched {
   #take(into: Records, where: string): true {
     const header = this.#header;
     const bytes = this.#bytes;
-    const nextOffset = Math.max(this.#from, header.nextOffset);
+    const nextOffset = Math.max(this.from, header.nextOffset);
     if (header.isControl) {
       if (controlType(bytes, header, where) === CONTROL_ABORT) this.#transactions.end(header.producerId);
       return skip(into, nextOffset);
     }
     if (header.isTransactional && this.#transactions.isAborted(header.producerId)) return skip(into, nextOffset);
-    decodeBatch(bytes, header.start, header.end, this.#from, into, where);
+    decodeBatch(bytes, header.start, header.end, this.from, into, where);
     return true;
   }
 }

@@ -2,9 +2,9 @@
 import type { RecordsBatch } from "@platformatic/kafka";
 import { TidemarkError } from "../../core/errors.ts";
 import { ABSENT, type Records } from "../../core/records.ts";
-import type { Fetched, Gap } from "../log.ts";
 import { APPEND_TIME_BIT, CONTROL_ABORT, CONTROL_BIT, TRANSACTIONAL_BIT } from "../record-batch.ts";
-import type { BatchesEnd, FetchedContent } from "./fetched.ts";
+import type { BatchesEnd } from "./fetched.ts";
+import { type FetchedContent, FetchedCursor } from "./fetched-cursor.ts";
 import { Transactions } from "./transactions.ts";
 
 /** In the order of their offsets; at least one. */
@@ -26,24 +26,13 @@ function nextOffsetOf(batch: RecordsBatch): number {
 }
 
 /** The library verifies no checksum, so nothing but order and lengths can show that a batch is damaged. */
-export class LibraryFetched implements Fetched {
-  readonly topic: string;
-  readonly partition: number;
-  readonly logEnd: number;
-  readonly gap: Gap | null;
-  readonly onTaken: () => void;
-  readonly #from: number;
+export class LibraryFetched extends FetchedCursor {
   readonly #batches: readonly RecordsBatch[];
   readonly #transactions: Transactions;
   #at = 0;
 
   constructor(content: FetchedContent, batches: LibraryBatches) {
-    this.topic = content.topic;
-    this.partition = content.partition;
-    this.logEnd = content.logEnd;
-    this.gap = content.gap;
-    this.onTaken = content.onTaken;
-    this.#from = content.from;
+    super(content);
     this.#batches = batches.list;
     this.#transactions = new Transactions(content.aborted);
   }
@@ -54,7 +43,7 @@ export class LibraryFetched implements Fetched {
     const producerId = Number(batch.producerId);
     into.count = 0;
     into.appendTime = (batch.attributes & APPEND_TIME_BIT) !== 0;
-    into.nextOffset = Math.max(this.#from, nextOffsetOf(batch));
+    into.nextOffset = Math.max(this.from, nextOffsetOf(batch));
     this.#transactions.moveTo(nextOffsetOf(batch));
     if ((batch.attributes & CONTROL_BIT) !== 0) {
       if (markerOf(batch) === CONTROL_ABORT) this.#transactions.end(producerId);
@@ -86,7 +75,7 @@ export class LibraryFetched implements Fetched {
     for (const { offsetDelta, timestampDelta, key, value } of records) {
       if (offsetDelta <= before || offsetDelta > batch.lastOffsetDelta) this.#refuse(base, offsetDelta);
       before = offsetDelta;
-      if (base + offsetDelta < this.#from) continue;
+      if (base + offsetDelta < this.from) continue;
       into.offset[row] = base + offsetDelta;
       into.timestamp[row] = into.appendTime ? Number(batch.maxTimestamp) : time + Number(timestampDelta);
       put(key, row, into.keyStart, into.keyEnd);

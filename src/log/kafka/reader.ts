@@ -5,7 +5,8 @@ import { assert, TidemarkError } from "../../core/errors.ts";
 import type { Fetched, LogReader, Position, Topic } from "../log.ts";
 import { type Cluster, type FetchedPartition, type Fetcher, type LocatedTopic, Unreadable } from "./cluster.ts";
 import { operatingError } from "./faults.ts";
-import { type OwnFetched, openFetched } from "./fetched.ts";
+import { openFetched } from "./fetched.ts";
+import type { FetchedCursor } from "./fetched-cursor.ts";
 import { type Pause, retryMs } from "./pause.ts";
 import { type Brought, NOWHERE, partitionKey, Track, type Verdict } from "./track.ts";
 import { type OnTrouble, Trouble } from "./trouble.ts";
@@ -47,7 +48,7 @@ export class KafkaReader implements LogReader {
   /** What runs: the supervisor and a feed per leader. A bug in one of them is nobody's to catch, and ends the process. */
   readonly #tasks = new Set<Promise<void>>();
   #started = false;
-  readonly #ready: OwnFetched[] = [];
+  readonly #ready: FetchedCursor[] = [];
   /** By topic and partition. */
   readonly #trackOf = new Map<string, Map<number, Track>>();
   #failure: TidemarkError | null = null;

@@ -9,7 +9,8 @@ import {
   TOPIC_AUTHORIZATION_FAILED,
   UNKNOWN_TOPIC_OR_PARTITION,
 } from "./faults.ts";
-import { endOf, type FetchedContent } from "./fetched.ts";
+import { endOf } from "./fetched.ts";
+import type { FetchedContent } from "./fetched-cursor.ts";
 
 /** The leader of a partition that has none, or none that is known. */
 export const NOWHERE = -1;

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { JsonStream } from "../data/json-stream.ts";
 import { fillJson, START_MS } from "../data/topics.ts";
 import type { Bench, Row } from "../harness/bench.ts";
-import { type Lap, runForLap } from "../harness/child.ts";
+import type { Lap } from "../harness/child.ts";
 import { PEERS, spark } from "../harness/install.ts";
+import { Session } from "../harness/session.ts";
 import { type Contestant, median } from "../harness/statistics.ts";
 import { figure, ratioTo, type Table } from "../report/results.ts";
 import { ours, ownLine, rates } from "./kafka.ts";
@@ -16,22 +17,26 @@ const WARM_TOPIC = "json-warm";
 const WARM_RECORDS = 50_000;
 const SEED = 11;
 
-interface SparkHome {
-  readonly python: string;
-  readonly jars: string;
-}
+/** Where Spark is compared, each with a lap of its own: it takes most of the row's time. */
+const COMPARED: readonly { devices: number; shuffled: boolean }[] = [
+  { devices: 3, shuffled: false },
+  { devices: 1000, shuffled: false },
+  { devices: 1000, shuffled: true },
+  { devices: 100_000, shuffled: false },
+];
 
-function sparkLap(bench: Bench, home: SparkHome, bootstrap: string, topic: string, mode: string): Promise<Lap> {
+/** One JVM for the whole row, warmed up once, which idles while others run. */
+function startSpark(bench: Bench, home: { python: string; jars: string }, bootstrap: string): Session {
   const checkpoints = mkdtempSync(join(bench.directory, "spark-"));
-  const input = { bootstrap, topic, warm: WARM_TOPIC, mode, checkpoints, jars: home.jars };
+  const input = { bootstrap, warm: WARM_TOPIC, checkpoints, jars: home.jars };
   const env = { PYSPARK_PYTHON: home.python, SPARK_LOCAL_IP: "127.0.0.1" };
-  return runForLap({ command: home.python, args: [join(PEERS, "spark", "stream.py"), JSON.stringify(input)], env });
+  return new Session({ command: home.python, args: [join(PEERS, "spark", "stream.py"), JSON.stringify(input)], env });
 }
 
 async function compare(
   bench: Bench,
-  home: SparkHome | null,
-  options: { records: number; devices: number; shuffled: boolean; peers: boolean },
+  session: Session | null,
+  options: { records: number; devices: number; shuffled: boolean },
 ): Promise<Table> {
   const { records, devices, shuffled } = options;
   const bootstrap = await bench.kafka();
@@ -44,13 +49,10 @@ async function compare(
   const contestants: Contestant<Lap>[] = [
     { name: "tidemark", run: () => ours({ bootstrap, topic, counted: stream.unique, received: records }) },
   ];
-  // A lap of Spark takes most of a minute: the middle of the three sizes gets two.
-  const slowLaps = bench.rounds(1, devices === 1000 ? 2 : 1);
-  if (home !== null && options.peers) {
-    contestants.push({ name: SPARK_FULL, laps: slowLaps, run: () => sparkLap(bench, home, bootstrap, topic, "full") });
-    if (devices === 1000) {
-      const run = () => sparkLap(bench, home, bootstrap, topic, "aggregate");
-      contestants.push({ name: SPARK_AGGREGATE, laps: 1, run });
+  if (session !== null && COMPARED.some((place) => place.devices === devices && place.shuffled === shuffled)) {
+    contestants.push({ name: SPARK_FULL, laps: 1, run: () => session.ask({ topic, mode: "full" }) });
+    if (devices === 1000 && !shuffled && !bench.settings.quick) {
+      contestants.push({ name: SPARK_AGGREGATE, laps: 1, run: () => session.ask({ topic, mode: "aggregate" }) });
     }
   }
   const laps = await bench.laps(contestants, bench.rounds(2, 3));
@@ -63,7 +65,7 @@ async function compare(
     });
   return {
     title,
-    about: `${figure(records / 1e6)} M records of ${figure(filled.payloadBytes / records)} B (device, boot, sequence, value with a decimal, time), 10% duplicates, 5% up to 20,000 records late, one partition. Spark has both cores and was warmed up with ${WARM_RECORDS.toLocaleString("en-US")} records in the same JVM; tidemark starts cold and uses one core.`,
+    about: `${figure(records / 1e6)} M records of ${figure(filled.payloadBytes / records)} B (device, boot, sequence, value with a decimal, time), 10% duplicates, 5% up to 20,000 records late, one partition. Spark has both cores, and one JVM for all tables, warmed up with ${WARM_RECORDS.toLocaleString("en-US")} records; tidemark starts cold each time and uses one core.`,
     unit: "M records/s",
     better: "more",
     synced:
@@ -81,13 +83,16 @@ export const json: Row = {
     const home = await bench.peer("Spark Structured Streaming", () => spark(bench.policy));
     const warm = new JsonStream({ records: WARM_RECORDS, devices: 10, shuffled: false, startMs: START_MS, seed: 3 });
     await fillJson(bootstrap, WARM_TOPIC, 1, warm);
-    const records = bench.size(1e6, 4e6);
+    const records = bench.size(1e6, 2.5e6);
     const tables: Table[] = [];
-    for (const devices of [3, 1000, 100_000]) {
-      for (const shuffled of [false, true]) {
-        const peers = !shuffled && (devices === 1000 || !bench.settings.quick);
-        tables.push(await compare(bench, home, { records, devices, shuffled, peers }));
+    const session = home === null ? null : startSpark(bench, home, bootstrap);
+    try {
+      for (const devices of [3, 1000, 100_000]) {
+        for (const shuffled of [false, true])
+          tables.push(await compare(bench, session, { records, devices, shuffled }));
       }
+    } finally {
+      await session?.close();
     }
     const ratios = tables.map((table) => ratioTo(table, SPARK_FULL)).filter((value) => value !== null);
     const best = Math.max(...tables.map((table) => median(table.lines[0].laps)));
@@ -99,7 +104,7 @@ export const json: Row = {
           what: "Kafka → answerable history, JSON, 10% duplicates, 5% late",
           atLeast: "10 × Spark Structured Streaming doing the same",
           aim: "3 M readings/s a core",
-          measured: `${ratios.map((value) => figure(value)).join(", ") || "–"} × Spark; ${figure(worst)}–${figure(best)} M records/s`,
+          measured: `${figure(Math.min(...ratios))} × Spark at worst (${ratios.map((value) => figure(value)).join(", ") || "–"}); ${figure(worst)}–${figure(best)} M records/s`,
           toAim: 3 / worst,
           met: ratios.length === 0 ? null : ratios.every((value) => value >= 10),
         },

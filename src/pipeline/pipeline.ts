@@ -179,6 +179,7 @@ export class Pipeline implements Engine {
       for (;;) {
         sensor.watermark.unreadLimit = this.#unread.limit(sensor);
         if (!this.#ingest.takeBatch(fetched, sensor, partition)) return null;
+        await this.#state.catchUp();
         if (this.#state.isFull) await this.#commit();
         if (performance.now() < sliceEnd) continue;
         this.#notify([sensor]);

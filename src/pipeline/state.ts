@@ -254,6 +254,11 @@ export class State {
     }
   }
 
+  /** Folds readings that were put off, once they are many. Lets others run in between; nothing may be taken in meanwhile. */
+  async catchUp(): Promise<void> {
+    if (this.history.isBehind) await inSlices(this.history.catchUp());
+  }
+
   /** Drops the oldest rejections beyond the bound. Counted at once and for good: a commit that fails has them dropped all the same. */
   *#makeRoom(): Generator<number> {
     for (const id of this.rejections.makeRoom()) {

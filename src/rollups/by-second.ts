@@ -22,6 +22,8 @@ export class SecondOrder {
   time = new Float64Array(0);
   value = new Float64Array(0);
   late = new Uint8Array(0);
+  /** Pages of level 0 that the rows sorted last belong to. */
+  pages = 0;
   #key = new Uint32Array(0);
   #row = new Uint32Array(0);
   #next = new Uint32Array(0);
@@ -46,9 +48,16 @@ export class SecondOrder {
     const key = this.#key;
     for (let i = 0; i < count; i++) key[i] = Math.floor(time[i] / 1000) - start;
     const row = this.#sortRows(count, Math.max(1, 32 - Math.clz32(span - 1)));
+    let pageEnd = Number.NEGATIVE_INFINITY;
+    this.pages = 0;
     for (let i = 0; i < count; i++) {
       const from = row[i];
-      this.time[i] = time[from];
+      const t = time[from];
+      if (t >= pageEnd) {
+        this.pages++;
+        pageEnd = (Math.floor(t / PAGE_MS) + 1) * PAGE_MS;
+      }
+      this.time[i] = t;
       this.value[i] = value[from];
       this.late[i] = late[from];
     }

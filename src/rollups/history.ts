@@ -2,6 +2,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { Window } from "../core/window.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import { Backlog } from "./backlog.ts";
 import type { Database } from "./database.ts";
 import { BUCKETS_PER_PAGE, FIRST_PAGE, pageKey, pageOf, STEP_SECONDS, seriesOf, TOP_LEVEL } from "./levels.ts";
 import { type Cost, PageTable } from "./page-table.ts";
@@ -17,6 +18,9 @@ export class History {
   readonly #db: Database;
   readonly #deleteRange: StatementSync;
   readonly #pages: PageTable;
+  /** Readings of one of them that are put off. */
+  readonly #backlog = new Backlog();
+  #backlogOf: SeriesChanges | null = null;
   /** Series that changed since the last commit. */
   readonly #changes = new Map<number, SeriesChanges>();
 
@@ -35,9 +39,14 @@ export class History {
     return this.#changes.size;
   }
 
-  /** Bytes of changed pages that wait for a commit. */
+  /** So many readings are put off that they should be folded: `catchUp`. */
+  get isBehind(): boolean {
+    return this.#backlog.isFull;
+  }
+
+  /** Bytes of changed pages that wait for a commit, and of readings that are put off. */
   get dirtyBytes(): number {
-    return this.#pages.dirtyBytes;
+    return this.#pages.dirtyBytes + this.#backlog.bytes;
   }
 
   /**
@@ -59,10 +68,19 @@ export class History {
   foldRows(series: number, time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
     let changes = this.#changes.get(series);
     if (changes === undefined) {
-      changes = new SeriesChanges(series, this.#pages);
+      changes = new SeriesChanges(series, this.#pages, this.#backlog);
       this.#changes.set(series, changes);
     }
+    if (this.#backlogOf !== changes) {
+      this.#backlogOf?.foldBacklog();
+      this.#backlogOf = changes;
+    }
     changes.foldRows(time, value, late, count);
+  }
+
+  /** Folds what was put off, unless a question does; yields now and then so that a caller can let others run in between. */
+  *catchUp(): Generator<number> {
+    while (this.#backlogOf?.foldBacklogSlice()) yield 0;
   }
 
   /** Everything in the window's seconds. O(levels) pages, plus what changed in this series since somebody looked. */
@@ -70,6 +88,7 @@ export class History {
     this.#db.startReading();
     try {
       const changes = this.#changes.get(series);
+      if (changes === this.#backlogOf) changes?.foldBacklog();
       changes?.rollUp();
       if (needs.quantiles) changes?.rollUpValues();
       return queryWindow(this.#pages, series, window, needs);
@@ -85,6 +104,7 @@ export class History {
    * page so that a caller can let others run in between (nothing may be folded meanwhile).
    */
   *write(): Generator<number> {
+    yield* this.catchUp();
     for (const changes of this.#changes.values()) yield* changes.write();
   }
 
@@ -92,6 +112,8 @@ export class History {
   committed(): void {
     for (const changes of this.#changes.values()) changes.committed();
     this.#changes.clear();
+    this.#backlogOf = null;
+    this.#backlog.release();
     this.#pages.trim();
   }
 

@@ -47,7 +47,7 @@ export class PageTable {
     if (page === undefined || page.isOpen) return page;
     page.open();
     this.hot.drop(page);
-    this.cache.resize(page);
+    this.remeasure(page);
     return page;
   }
 

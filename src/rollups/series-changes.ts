@@ -6,6 +6,7 @@
  */
 import { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
+import type { Backlog } from "./backlog.ts";
 import type { BucketPage } from "./bucket-page.ts";
 import { encodeBuckets } from "./buckets-codec.ts";
 import { SecondOrder } from "./by-second.ts";
@@ -25,6 +26,15 @@ import type { SecondsPage } from "./seconds-page.ts";
 /** Minutes with more readings than this keep their values; others derive them from their seconds, at 240 steps. */
 const DERIVED_MINUTE_READINGS_MAX = 240;
 
+/** A page that was left is not returned to, when so many readings came since: the latest ones, and duplicates of them, are late by less. */
+const LEFT_READINGS = 16_384;
+/** With more bytes than this waiting for the commit a page is encoded as soon as it is left: half of what may wait. */
+const PRESSING_BYTES = 16 * 1024 * 1024;
+
+/** A batch with fewer readings than this for each of so many pages is put off. */
+const PUT_OFF_READINGS = 12;
+const PUT_OFF_PAGES = 128;
+
 const HOUR_LEVEL = 2;
 const SECONDS_PER_HOUR = 3600;
 
@@ -37,6 +47,9 @@ const order = new SecondOrder();
 export class SeriesChanges {
   readonly #series: number;
   readonly #pages: PageTable;
+  readonly #backlog: Backlog;
+  /** The backlog is being folded: pages that are left are sealed when it presses, ripe or not. */
+  #isCatchingUp = false;
   readonly #dirty: CachedPage[] = [];
   /** Level-0 pages with minutes that were not merged upwards yet. */
   readonly #stale = new Set<CachedPage>();
@@ -46,31 +59,65 @@ export class SeriesChanges {
   readonly #staleMinuteValues = new Map<CachedPage, number>();
   /** Pages of each level (2 to 4) whose parent bucket's values are out of date. */
   readonly #staleValues = new Map<number, Set<CachedPage>>();
+  /** Open pages that are ripe, the one left longest first, and how many readings were folded when they were left. */
+  readonly #left = new Map<CachedPage, number>();
+  #folded = 0;
+  /** How many were when an older page was turned to for the last time: then pages that are left stay open for a while. */
+  #foldedAtReturn = Number.NEGATIVE_INFINITY;
+  #newestPage = Number.NEGATIVE_INFINITY;
   /** The page that is folded into, and the hour's values. */
   #foldPage: CachedPage | null = null;
   #foldHour = Number.NaN;
   #foldValues: Distribution | null = null;
 
-  constructor(series: number, pages: PageTable) {
+  /** @param backlog empty, or of this series, whenever readings of it are folded */
+  constructor(series: number, pages: PageTable, backlog: Backlog) {
     this.#series = series;
     this.#pages = pages;
+    this.#backlog = backlog;
   }
 
   /** As `History.foldRows`. */
   foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
-    if (order.sort(time, value, late, count)) this.#foldOrdered(order.time, order.value, order.late, count);
-    else this.#foldOrdered(time, value, late, count);
+    if (!order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count);
+    else if (order.pages < PUT_OFF_PAGES || count >= PUT_OFF_READINGS * order.pages) {
+      this.#foldOrdered(order.time, order.value, order.late, 0, count);
+    } else if (this.#backlog.hasRoomFor(count)) this.#backlog.add(time, value, late, count);
+    else {
+      this.foldBacklog();
+      this.#foldOrdered(order.time, order.value, order.late, 0, count);
+    }
   }
 
-  #foldOrdered(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
+  /** Folds what was put off. */
+  foldBacklog(): void {
+    while (this.foldBacklogSlice()) {
+      // somebody looks, and waits for all of it
+    }
+  }
+
+  /** Folds some of it. @returns false when there was nothing */
+  foldBacklogSlice(): boolean {
+    this.#isCatchingUp = true;
+    const wasSome = this.#backlog.foldSlice((time, value, late, from, to) =>
+      this.#foldOrdered(time, value, late, from, to),
+    );
+    this.#settleFold();
+    this.#isCatchingUp = false;
+    return wasSome;
+  }
+
+  #foldOrdered(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): void {
     let seconds = this.#foldPage?.seconds ?? null;
-    for (let row = 0; row < count; ) {
-      const from = row;
-      if (seconds !== null) row = seconds.foldRows(time, value, late, row, count);
-      if (row > from) this.#foldValues?.addColumn(value, from, row);
+    for (let row = from; row < to; ) {
+      const first = row;
+      if (seconds !== null) row = seconds.foldRows(time, value, late, row, to);
+      if (row > first) this.#foldValues?.addColumn(value, first, row);
       else seconds = this.#turnTo(Math.floor(time[row] / 1000));
     }
+    this.#folded += to - from;
     if (this.#foldPage?.hasGrown) this.#pages.remeasure(this.#foldPage);
+    this.#sealLeft();
   }
 
   /** Makes the page and hour of `second` the ones that are folded into. */
@@ -79,6 +126,9 @@ export class SeriesChanges {
     const number = Math.floor(second / SECONDS_PER_PAGE);
     const page = this.#open(0, number);
     this.#stale.add(page);
+    this.#left.delete(page);
+    if (number < this.#newestPage) this.#foldedAtReturn = this.#folded;
+    else this.#newestPage = number;
     this.#foldPage = page;
     const hour = Math.floor(second / SECONDS_PER_HOUR);
     if (hour !== this.#foldHour) {
@@ -103,11 +153,27 @@ export class SeriesChanges {
     const page = this.#foldPage;
     if (page === null) return;
     this.#foldPage = null;
-    if (page.isRipe) this.#seal(page);
-    else if (page.hasGrown) this.#pages.remeasure(page);
+    if (this.#isCatchingUp && this.#pages.dirtyBytes > PRESSING_BYTES) this.#seal(page);
+    else if (!page.isRipe) {
+      if (page.hasGrown) this.#pages.remeasure(page);
+    } else if (this.#folded - this.#foldedAtReturn >= LEFT_READINGS) this.#seal(page);
+    else {
+      this.#pages.remeasure(page);
+      this.#left.set(page, this.#folded);
+      if (this.#pages.dirtyBytes > PRESSING_BYTES) this.#sealLeft();
+    }
   }
 
-  /** Merges a page's minutes upwards and encodes it now, while it is in the processor's cache; it waits for the commit so, in an eighth of the memory. */
+  /** Seals ripe pages that are not likely to be returned to, or all of them when it presses. */
+  #sealLeft(): void {
+    for (const [page, folded] of this.#left) {
+      if (this.#folded - folded < LEFT_READINGS && this.#pages.dirtyBytes <= PRESSING_BYTES) return;
+      this.#left.delete(page);
+      this.#seal(page);
+    }
+  }
+
+  /** Merges a page's minutes upwards and encodes it before the commit does, while it may be in the processor's cache; it waits for the commit so, in an eighth of the memory. */
   #seal(page: CachedPage): void {
     this.#rollUpMinutes(page);
     const bits = this.#staleMinuteValues.get(page);
@@ -223,6 +289,7 @@ export class SeriesChanges {
    */
   *write(): Generator<number> {
     this.#settleFold();
+    this.#left.clear();
     for (const page of this.#stale) {
       this.#rollUpMinutes(page);
       yield 0;

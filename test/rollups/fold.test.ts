@@ -24,6 +24,7 @@ function commit(db: Database, history: History): void {
   }
   db.commit();
   history.committed();
+  assert.equal(history.dirtyBytes, 0, "nothing waits after a commit");
 }
 
 /** The stored pages of both series after folding each one's columns. */
@@ -122,6 +123,45 @@ for (const step of [997, 7, 1]) {
     assert.deepEqual(pagesOf([columns], inBatches(random)), pagesOf([columns], oneByOne));
   });
 }
+
+test("readings put off are in every answer and every commit, also while they are being folded", () => {
+  const random = new Random(3);
+  const count = 150_000;
+  const inOrder = columnsOf("one a second", count, random);
+  for (let i = 0; i < count; i++) inOrder.time[i] = 1_700_000_000_000 + i * 8000;
+  const places = Float64Array.from({ length: count }, (_, i) => random.integer(0, 2 ** 30) * 2 ** 18 + i).sort();
+  const order = Array.from(places, (place) => place % 2 ** 18);
+  const everything = { start: 1_700_000_000, end: 1_700_000_000 + 8 * count };
+  const needs = { sums: false, quantiles: false };
+  const scattered: Fold = (history, db, series) => {
+    let behind = 0;
+    for (let from = 0; from < count; from += 5000) {
+      const rows = order.slice(from, from + 5000);
+      history.foldRows(
+        series,
+        Float64Array.from(rows, (row) => inOrder.time[row]),
+        Float64Array.from(rows, (row) => inOrder.value[row]),
+        new Uint8Array(5000),
+        5000,
+      );
+      if (!history.isBehind) continue;
+      behind++;
+      assert.ok(history.dirtyBytes > count * 17);
+      const catchUp = history.catchUp();
+      for (let slice = 0; slice < 3; slice++) catchUp.next();
+      assert.equal(history.query(series, everything, needs).count, from + 5000);
+      assert.equal(catchUp.next().done, true, "the question has folded the rest");
+    }
+    assert.ok(behind > 0);
+    db.begin();
+    history.write().next();
+    assert.equal(history.query(series, everything, needs).count, count);
+    db.rollback();
+  };
+  const straight: Fold = (history, _db, series, { time, value, late }) =>
+    history.foldRows(series, time, value, late, count);
+  assert.deepEqual(pagesOf([inOrder], scattered), pagesOf([inOrder], straight));
+});
 
 test("two series in turn, and an old page that is opened again and again", () => {
   const random = new Random(4);

@@ -1,8 +1,8 @@
 """Spark Structured Streaming over a Kafka topic of JSON readings, from the beginning to its end as it was when the query began.
 
-JSON argument: bootstrap, topic, warm (a small topic that warms the JVM), mode, checkpoints, jars.
+JSON argument: bootstrap, warm (a small topic that warms the JVM, in both modes), checkpoints, jars. Then lines of JSON: topic, mode.
 Modes: "aggregate" (one total of the topic) and "full" (dropDuplicates by identity for ever, then one-second windows per sensor).
-Prints one line of JSON: seconds and CPU seconds of the measured query, largest memory of the JVM, rows in, distinct rows where known.
+Answers each with one: seconds and CPU seconds of the query, largest memory of the JVM so far, rows in, distinct rows where known.
 """
 
 import json
@@ -54,9 +54,9 @@ def totals(grouped):
     )
 
 
-def query(topic, name):
+def query(topic, mode, name):
     rows = readings(topic)
-    if options["mode"] == "full":
+    if mode == "full":
         unique = rows.dropDuplicates(["device", "boot", "sequence"])
         second = F.window(F.timestamp_millis("time"), "1 second")
         result = totals(unique.groupBy("topic", second))
@@ -81,15 +81,19 @@ def jvm():
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), peak * 1024
 
 
-query(options["warm"], "warm").awaitTermination()
-cpu, _ = jvm()
-start = time.perf_counter()
-running = query(options["topic"], "measured")
-running.awaitTermination()
-seconds = time.perf_counter() - start
-cpu_end, rss = jvm()
-rows = sum(progress["numInputRows"] for progress in running.recentProgress)
-last = running.lastProgress
-unique = max((s["numRowsTotal"] for s in last["stateOperators"]), default=0)
-print(json.dumps({"seconds": seconds, "cpuSeconds": cpu_end - cpu, "rssBytes": rss, "rows": rows, "state": unique}))
+for mode in ("full", "aggregate"):
+    query(options["warm"], mode, f"warm-{mode}").awaitTermination()
+for number, line in enumerate(sys.stdin):
+    asked = json.loads(line)
+    cpu, _ = jvm()
+    start = time.perf_counter()
+    running = query(asked["topic"], asked["mode"], f"measured-{number}")
+    running.awaitTermination()
+    seconds = time.perf_counter() - start
+    cpu_end, rss = jvm()
+    rows = sum(progress["numInputRows"] for progress in running.recentProgress)
+    last = running.lastProgress
+    unique = max((s["numRowsTotal"] for s in last["stateOperators"]), default=0)
+    lap = {"seconds": seconds, "cpuSeconds": cpu_end - cpu, "rssBytes": rss, "rows": rows, "state": unique}
+    print(json.dumps(lap), flush=True)
 spark.stop()

@@ -2,6 +2,7 @@
 import type { LogTarget } from "./commands/values.ts";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
+import { DiskThread } from "./core/disk-thread.ts";
 import { openZone } from "./core/zone.ts";
 import { lockDataDirectory } from "./log/embedded/data-lock.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
@@ -52,13 +53,14 @@ export async function openCore(
   try {
     const lock = lockDataDirectory(settings.data);
     undo.push(() => lock.release());
-    const log = await openLog(settings.log, settings, clock, note);
+    const thread = new DiskThread();
+    const log = await openLog(settings.log, settings, clock, thread, note);
     undo.push(() => log.close());
     // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.
     await log.open(settings.sensors);
     const db = Database.open(settings.data);
     undo.push(() => db.close());
-    const checkpointer = new Checkpointer(db.file);
+    const checkpointer = new Checkpointer(db.file, thread);
     undo.push(() => checkpointer.close());
     const pipeline = new Pipeline({
       state: new State(db),
@@ -136,9 +138,15 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   }
 }
 
-async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, onNotice: OnNotice): Promise<Log> {
+async function openLog(
+  target: LogTarget,
+  settings: CoreSettings,
+  clock: Clock,
+  thread: DiskThread,
+  onNotice: OnNotice,
+): Promise<Log> {
   if (target.kind === "local") {
-    return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock });
+    return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock, thread });
   }
   const { brokers, tls, sasl, reader } = target;
   // Loaded when it is asked for: the client is half of the program's code and 37 MB of memory.

@@ -1,22 +1,27 @@
-/** Asks the checkpoint worker to sync the history; tells when a commit is known to be on disk. */
+/** Asks the disk's thread to sync the history; tells when a commit is known to be on disk. */
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
-import { threadEnvironment } from "../core/compiled-code.ts";
-import type { CheckpointReply } from "./checkpoint-worker.ts";
+import type { MessagePort } from "node:worker_threads";
+import { DiskThread } from "../core/disk-thread.ts";
+import type { CheckpointReply } from "./checkpoint-thread.ts";
 
 export class Checkpointer {
-  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #portClosed: Promise<void>;
+  readonly #threadEnded: Promise<never>;
   #running: Promise<boolean> | null = null;
   #closed = false;
   /** The last checkpoint's error; null when it went well. */
   error: string | null = null;
 
-  constructor(file: string) {
-    this.#worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), {
-      workerData: file,
-      env: threadEnvironment(),
+  /** @param thread where it works; one of its own by default */
+  constructor(file: string, thread: DiskThread = new DiskThread()) {
+    this.#port = thread.serve(new URL("./checkpoint-thread.ts", import.meta.url), file);
+    this.#port.unref();
+    this.#portClosed = new Promise((resolve) => this.#port.once("close", resolve));
+    this.#threadEnded = thread.ended.then((thrown) => {
+      throw thrown ?? new Error("the disk's thread ended");
     });
-    this.#worker.unref();
+    this.#threadEnded.catch(() => {});
   }
 
   get busy(): boolean {
@@ -36,10 +41,11 @@ export class Checkpointer {
   }
 
   async #ask(): Promise<boolean> {
-    this.#worker.ref();
-    this.#worker.postMessage("sync");
-    const [reply]: CheckpointReply[] = await once(this.#worker, "message");
-    this.#worker.unref();
+    this.#port.ref();
+    const answered = once(this.#port, "message");
+    this.#port.postMessage("sync");
+    const [reply]: CheckpointReply[] = await Promise.race([answered, this.#threadEnded]);
+    this.#port.unref();
     this.error = reply.error;
     return reply.synced;
   }
@@ -48,9 +54,8 @@ export class Checkpointer {
     if (this.#closed) return;
     while (this.#running !== null) await this.#running;
     this.#closed = true;
-    const exit = once(this.#worker, "exit");
-    this.#worker.ref();
-    this.#worker.postMessage("close");
-    await exit;
+    this.#port.ref();
+    this.#port.postMessage("close");
+    await this.#portClosed;
   }
 }

@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
 import type { Clock } from "../../core/clock.ts";
-import { threadEnvironment } from "../../core/compiled-code.ts";
+import { DiskThread } from "../../core/disk-thread.ts";
 import { assert, messageOf, TidemarkError } from "../../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
@@ -27,6 +27,8 @@ export interface EmbeddedLogSettings {
   readonly retentionBytes: number;
   /** Stamps the append time. */
   readonly clock: Clock;
+  /** Where the writer works; one of its own by default. */
+  readonly thread?: DiskThread;
 }
 
 /**
@@ -34,13 +36,13 @@ export interface EmbeddedLogSettings {
  * @throws TidemarkError "data-dir-unusable" | "log-corrupt" | "disk-full" | "log-sync-failed"
  */
 export async function openEmbeddedLog(settings: EmbeddedLogSettings): Promise<Log> {
-  const { directory, retentionBytes, clock } = settings;
+  const { directory, retentionBytes, clock, thread = new DiskThread() } = settings;
   try {
     mkdirSync(directory, { recursive: true });
   } catch (error) {
     throw new TidemarkError("data-dir-unusable", `Cannot create ${directory}: ${messageOf(error)}`, error);
   }
-  const log = new EmbeddedLog(join(directory, LOG_FILE), retentionBytes, clock);
+  const log = new EmbeddedLog(join(directory, LOG_FILE), retentionBytes, clock, thread);
   await log.start();
   return log;
 }
@@ -69,14 +71,14 @@ class LiveTopic implements TopicTail {
 
 /**
  * States: open → broken (after a failed sync: reads go on, nothing is acknowledged) → closed; or open → closing (drains the queue) → closed.
- * The writer thread has one request at a time: the appends of `#sent`, or `#call`. What comes meanwhile waits in `#next` and `#calls`.
+ * The writer has one request at a time: the appends of `#sent`, or `#call`. What comes meanwhile waits in `#next` and `#calls`.
  */
 class EmbeddedLog implements Log, ReaderSource {
   readonly kind = "embedded";
   readonly #path: string;
   readonly #retentionBytes: number;
   readonly #clock: Clock;
-  readonly #worker: Worker;
+  readonly #writer: MessagePort;
   readonly #topics = new Map<string, LiveTopic>();
   readonly #byNumber = new Map<number, LiveTopic>();
   readonly #readers = new Set<EmbeddedReader>();
@@ -86,32 +88,25 @@ class EmbeddedLog implements Log, ReaderSource {
   #sent: { readonly group: AppendGroup; readonly ends: ReadonlyMap<number, number> } | null = null;
   readonly #calls: Call[] = [];
   #call: Call | null = null;
-  /** Settles when the writer thread has ended. */
-  readonly #exited: Promise<void>;
+  /** Settles when the writer has closed its files, or its thread has ended. */
+  readonly #writerClosed: Promise<void>;
   #scheduled = false;
   /** Set by `close` while it waits for the queue to drain. */
   #onIdle: (() => void) | null = null;
   #broken: TidemarkError | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(path: string, retentionBytes: number, clock: Clock) {
+  constructor(path: string, retentionBytes: number, clock: Clock, thread: DiskThread) {
     this.#path = path;
     this.#retentionBytes = retentionBytes;
     this.#clock = clock;
-    const workerData: WriterSettings = { path, retentionBytes };
-    this.#worker = new Worker(new URL("./writer-thread.ts", import.meta.url), {
-      workerData,
-      env: threadEnvironment(),
-    });
-    this.#worker.on("message", (answer: Answer) => this.#onAnswer(answer));
-    const ended = (error: unknown) =>
-      this.#break(new TidemarkError("log-sync-failed", `Cannot write ${path}: ${messageOf(error)}`, error));
-    this.#worker.on("error", ended);
-    this.#exited = new Promise((resolve) => {
-      this.#worker.on("exit", () => {
-        ended(new Error("the writer thread ended"));
-        resolve();
-      });
+    const settings: WriterSettings = { path, retentionBytes };
+    this.#writer = thread.serve(new URL("./writer-thread.ts", import.meta.url), settings);
+    this.#writer.on("message", (answer: Answer) => this.#onAnswer(answer));
+    this.#writerClosed = new Promise((resolve) => this.#writer.once("close", resolve));
+    thread.ended.then((thrown) => {
+      const reason = thrown === null ? "the writer thread ended" : messageOf(thrown);
+      this.#break(new TidemarkError("log-sync-failed", `Cannot write ${path}: ${reason}`, thrown));
     });
   }
 
@@ -205,14 +200,14 @@ class EmbeddedLog implements Log, ReaderSource {
     const call = this.#calls.shift();
     if (call !== undefined) {
       this.#call = call;
-      this.#worker.postMessage(call.request);
+      this.#writer.postMessage(call.request);
     } else if (!this.#next.isEmpty) {
       const group = this.#next;
       this.#next = new AppendGroup();
       const rows = group.rows((number) => this.#numbered(number).end, Math.floor(this.#clock.now()));
       this.#sent = { group, ends: new Map(rows.map(({ topic, next }) => [topic, next])) };
       const request: Request = { kind: "append", rows };
-      this.#worker.postMessage(
+      this.#writer.postMessage(
         request,
         rows.map((row) => row.bytes.buffer),
       );
@@ -318,7 +313,7 @@ class EmbeddedLog implements Log, ReaderSource {
       return topic === undefined ? [] : [{ topic: topic.number, offset }];
     });
     const request: Request = { kind: "committed", offsets };
-    this.#worker.postMessage(request);
+    this.#writer.postMessage(request);
   }
 
   size(): { bytes: number; bytesMax: number } {
@@ -342,8 +337,8 @@ class EmbeddedLog implements Log, ReaderSource {
     for (const reader of this.#readers) reader.wake();
     this.#readers.clear();
     const request: Request = { kind: "close" };
-    this.#worker.postMessage(request);
-    await this.#exited;
+    this.#writer.postMessage(request);
+    await this.#writerClosed;
   }
 }
 

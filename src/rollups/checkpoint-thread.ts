@@ -1,34 +1,77 @@
-/** Syncs the history, in the thread that waits for the disk: a connection of its own checkpoints the write-ahead log, so that a slow disk holds up no answer. */
+/**
+ * Syncs the history, in the thread that waits for the disk. What was committed is on disk when the write-ahead log is, which is waited for outside
+ * of the thread, so that it holds up no append. Now and then a connection of its own moves the log into the database; that does hold up the thread.
+ */
+import { open } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import type { MessagePort } from "node:worker_threads";
 import { messageOf } from "../core/errors.ts";
 
-/** What is answered: whether everything that was committed before the request is on disk now. */
+/** Pages in the write-ahead log after which they are moved into the database: SQLite's own default, 8 MB here. */
+const CHECKPOINT_PAGES = 1000;
+
+/** What is answered: whether everything that was committed before the request is on disk now, and what else went wrong. */
 export interface CheckpointReply {
   readonly synced: boolean;
   readonly error: string | null;
 }
 
-/** Answers the requests that come to the port, until one says "close". */
+/** Answers the requests that come to the port, one at a time, until one says "close". */
 export function serve(port: MessagePort, file: string): void {
-  const db = new DatabaseSync(file);
-  // FULL syncs the log before it is copied into the database, and the database before the log is used again.
-  db.exec("PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;");
-  port.on("message", (message: "sync" | "close") => {
+  const history = new SyncedHistory(file);
+  port.on("message", async (message: "sync" | "close") => {
     if (message === "close") {
-      db.close();
+      history.close();
       port.close();
     } else {
-      port.postMessage(checkpoint(db));
+      port.postMessage(await history.sync());
     }
   });
 }
 
-function checkpoint(db: DatabaseSync): CheckpointReply {
+class SyncedHistory {
+  readonly #wal: string;
+  readonly #db: DatabaseSync;
+  /** Set by a sync that failed: the system may take what was not written for written, so no later one proves anything. */
+  #broken: string | null = null;
+
+  constructor(file: string) {
+    this.#wal = `${file}-wal`;
+    this.#db = new DatabaseSync(file);
+    // FULL syncs the log before it is copied into the database, and the database before the log is used again.
+    this.#db.exec("PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;");
+  }
+
+  async sync(): Promise<CheckpointReply> {
+    try {
+      if (this.#broken === null) await syncFile(this.#wal);
+    } catch (error) {
+      this.#broken = `Cannot sync the history: ${messageOf(error)}`;
+    }
+    if (this.#broken !== null) return { synced: false, error: this.#broken };
+    try {
+      // NOOP only counts. A SQLite before 3.51 takes it for PASSIVE.
+      const waiting = this.#db.prepare("PRAGMA wal_checkpoint(NOOP)").get();
+      if (Number(waiting?.log) - Number(waiting?.checkpointed) >= CHECKPOINT_PAGES) {
+        this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      }
+      return { synced: true, error: null };
+    } catch (error) {
+      return { synced: true, error: messageOf(error) };
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+/** No lock is on this file (SQLite's are on the -shm), so that closing it releases none. */
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r+");
   try {
-    const row = db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
-    return { synced: row?.busy === 0 && row.log === row.checkpointed, error: null };
-  } catch (error) {
-    return { synced: false, error: messageOf(error) };
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The history's SQLite file: pages, offsets, identities, counters and dead letters, so that one transaction commits them all.
  * Commits are not synced one by one (synchronous=NORMAL in WAL mode: a power loss rolls back to an earlier commit, never to half of
- * one); a worker thread checkpoints, and only then is a commit known to be on disk.
+ * one); a thread syncs the write-ahead log, and only then is a commit known to be on disk (checkpointer.ts).
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ CREATE INDEX IF NOT EXISTS rejection_of_sensor ON rejection(sensor, id);
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 `;
 
-/** An open history. One connection, one thread; a checkpointing worker has its own. */
+/** An open history. One connection, one thread; the thread that checkpoints has its own. */
 export class Database {
   readonly file: string;
   readonly #db: DatabaseSync;

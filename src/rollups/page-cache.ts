@@ -10,6 +10,9 @@ import { SecondsPage } from "./seconds-page.ts";
 /** Bytes of pages kept for reading: about 20,000, so all minutes of three sensors' year, or half a year of seconds of one. */
 export const PAGE_CACHE_BYTES_MAX = 24 * 1024 * 1024;
 
+/** This part of the bound is let go of at a time: a Map is looked through past the places of all that were taken out of it lately. */
+const TRIM_SHARE = 32;
+
 /** What a cached page costs besides its bytes. */
 const OBJECT_BYTES = 500;
 
@@ -155,10 +158,11 @@ export class PageCache {
   }
 
   /**
-   * Lets go of clean pages, least recently used first, until what is clean is within the limit.
+   * Lets go of clean pages, least recently used first, until what is clean is within the limit, and some.
    * @param dirtyBytes what of `bytes` belongs to changed pages, which are never dropped here
    */
   trim(dirtyBytes: number): void {
-    this.#bytes -= dropUnused(this.#pages, this.#bytes - dirtyBytes - this.#bytesMax);
+    const excess = this.#bytes - dirtyBytes - this.#bytesMax;
+    if (excess > 0) this.#bytes -= dropUnused(this.#pages, excess + this.#bytesMax / TRIM_SHARE);
   }
 }

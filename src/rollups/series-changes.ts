@@ -28,12 +28,15 @@ const DERIVED_MINUTE_READINGS_MAX = 240;
 
 /** A page that was left is not returned to, when so many readings came since: the latest ones, and duplicates of them, are late by less. */
 const LEFT_READINGS = 16_384;
-/** With more bytes than this waiting for the commit a page is encoded as soon as it is left: half of what may wait. */
-const PRESSING_BYTES = 16 * 1024 * 1024;
+/** With more bytes than this waiting for the commit a page is encoded as soon as it is left: three quarters of what may wait. */
+const PRESSING_BYTES = 24 * 1024 * 1024;
+/** The same while readings are folded that were put off: they are of most pages, and take memory themselves. */
+const PRESSING_BYTES_BEHIND = 12 * 1024 * 1024;
 
-/** A batch with fewer readings than this for each of so many pages is put off. */
+/** A batch with fewer readings than this for each of its pages is put off: where it presses from so many pages on, else where all of them might. */
 const PUT_OFF_READINGS = 12;
 const PUT_OFF_PAGES = 128;
+const OPEN_PAGES_MAX = 800;
 
 const HOUR_LEVEL = 2;
 const SECONDS_PER_HOUR = 3600;
@@ -80,13 +83,17 @@ export class SeriesChanges {
   /** As `History.foldRows`. */
   foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
     if (!order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count);
-    else if (order.pages < PUT_OFF_PAGES || count >= PUT_OFF_READINGS * order.pages) {
+    else if (order.pages < this.#pagesAtOnce() || count >= PUT_OFF_READINGS * order.pages) {
       this.#foldOrdered(order.time, order.value, order.late, 0, count);
     } else if (this.#backlog.hasRoomFor(count)) this.#backlog.add(time, value, late, count);
     else {
       this.foldBacklog();
       this.#foldOrdered(order.time, order.value, order.late, 0, count);
     }
+  }
+
+  #pagesAtOnce(): number {
+    return this.#pages.dirtyBytes > PRESSING_BYTES ? PUT_OFF_PAGES : OPEN_PAGES_MAX;
   }
 
   /** Folds what was put off. */
@@ -153,7 +160,7 @@ export class SeriesChanges {
     const page = this.#foldPage;
     if (page === null) return;
     this.#foldPage = null;
-    if (this.#isCatchingUp && this.#pages.dirtyBytes > PRESSING_BYTES) this.#seal(page);
+    if (this.#isCatchingUp && this.#pages.dirtyBytes > PRESSING_BYTES_BEHIND) this.#seal(page);
     else if (!page.isRipe) {
       if (page.hasGrown) this.#pages.remeasure(page);
     } else if (this.#folded - this.#foldedAtReturn >= LEFT_READINGS) this.#seal(page);

@@ -117,8 +117,11 @@ const BUGS: readonly Planted[] = [
     name: "explicit ids are forgotten when they are committed",
     file: "src/pipeline/explicit-ids.ts",
     changes: [
-      ["for (const key of this.#pending.keys()) this.#recent.add(key);", ""],
-      ["this.#db.guarded(() => this.#insert.run(sensor, digest));", "void sensor;"],
+      [
+        "if (this.#recent.size === 0) this.#recent = this.#pending;\n    else for (const key of this.#pending) this.#recent.add(key);",
+        "",
+      ],
+      ['this.#insert.add(key.codePointAt(0) ?? 0, Buffer.from(key.slice(-HASH_BYTES), "latin1"));', "void key;"],
     ],
   },
 ];

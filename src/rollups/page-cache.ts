@@ -7,8 +7,8 @@ import type { RunningTotals } from "./running-totals.ts";
 import { EncodedSeconds } from "./seconds-codec.ts";
 import { SecondsPage } from "./seconds-page.ts";
 
-/** Bytes of pages kept for reading: about 20,000, so all minutes of three sensors' year, or half a year of seconds of one. */
-export const PAGE_CACHE_BYTES_MAX = 24 * 1024 * 1024;
+/** Bytes of pages kept for reading: about 13,000, so 60 days of three sensors at 1 Hz, or all minutes of a year of one. */
+export const PAGE_CACHE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** This part of the bound is let go of at a time: a Map is looked through past the places of all that were taken out of it lately. */
 const TRIM_SHARE = 32;

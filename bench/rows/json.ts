@@ -8,7 +8,7 @@ import type { Lap } from "../harness/child.ts";
 import { PEERS, spark } from "../harness/install.ts";
 import { Session } from "../harness/session.ts";
 import { type Contestant, median } from "../harness/statistics.ts";
-import { figure, ratioTo, type Table } from "../report/results.ts";
+import { figure, type Goal, ratioTo, type Table } from "../report/results.ts";
 import { ours, ownLine, rates } from "./kafka.ts";
 
 const SPARK_FULL = "Spark: de-duplicated, one-second windows";
@@ -74,6 +74,20 @@ async function compare(
   };
 }
 
+function goal(what: string, tables: readonly Table[]): Goal {
+  const ratios = tables.map((table) => ratioTo(table, SPARK_FULL)).filter((value) => value !== null);
+  const rates = tables.map((table) => median(table.lines[0].laps));
+  const worst = Math.min(...rates);
+  return {
+    what,
+    atLeast: "10 × Spark Structured Streaming doing the same",
+    aim: "3 M readings/s a core",
+    measured: `${ratios.map((value) => figure(value)).join(", ") || "–"} × Spark; ${figure(worst)}–${figure(Math.max(...rates))} M records/s`,
+    toAim: 3 / worst,
+    met: ratios.length === 0 ? null : ratios.every((value) => value >= 10),
+  };
+}
+
 export const json: Row = {
   name: "json",
   about: "Kafka → answerable history, JSON with duplicates and late readings; Spark Structured Streaming",
@@ -83,7 +97,7 @@ export const json: Row = {
     const home = await bench.peer("Spark Structured Streaming", () => spark(bench.policy));
     const warm = new JsonStream({ records: WARM_RECORDS, devices: 10, shuffled: false, startMs: START_MS, seed: 3 });
     await fillJson(bootstrap, WARM_TOPIC, 1, warm);
-    const records = bench.size(1e6, 2.5e6);
+    const records = bench.size(1e6, 4e6);
     const tables: Table[] = [];
     const session = home === null ? null : startSpark(bench, home, bootstrap);
     try {
@@ -94,20 +108,13 @@ export const json: Row = {
     } finally {
       await session?.close();
     }
-    const ratios = tables.map((table) => ratioTo(table, SPARK_FULL)).filter((value) => value !== null);
-    const best = Math.max(...tables.map((table) => median(table.lines[0].laps)));
-    const worst = Math.min(...tables.map((table) => median(table.lines[0].laps)));
+    const usual = tables.filter((_, i) => i === 0 || i === 2);
+    const hard = tables.filter((table) => !usual.includes(table));
     return {
       tables,
       goals: [
-        {
-          what: "Kafka → answerable history, JSON, 10% duplicates, 5% late",
-          atLeast: "10 × Spark Structured Streaming doing the same",
-          aim: "3 M readings/s a core",
-          measured: `${figure(Math.min(...ratios))} × Spark at worst (${ratios.map((value) => figure(value)).join(", ") || "–"}); ${figure(worst)}–${figure(best)} M records/s`,
-          toAim: 3 / worst,
-          met: ratios.length === 0 ? null : ratios.every((value) => value >= 10),
-        },
+        goal("Kafka → answerable history, JSON, 10% duplicates, 5% late (3 and 1,000 devices)", usual),
+        goal("the same, shuffled over the whole topic, and 100,000 devices", hard),
       ],
     };
   },

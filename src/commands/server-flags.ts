@@ -7,7 +7,7 @@
  */
 export const SERVER_FLAGS: readonly string[] = [
   "--max-semi-space-size=2",
-  "--heap-growing-percent=50",
+  "--heap-growing-percent=30",
   "--v8-pool-size=2",
   "--no-maglev-destroy-on-background",
 ];

@@ -1,4 +1,5 @@
 /** Sends ready-made record batches to a broker with bare Produce requests: as fast as the broker takes them, and in any form that a test wants. */
+import { setTimeout } from "node:timers/promises";
 import { Connection, createAPI, type Reader, Writer } from "@platformatic/kafka";
 
 const PRODUCE_KEY = 0;
@@ -42,6 +43,11 @@ const produce = createAPI<[topic: string, partition: number, batch: Uint8Array],
 );
 
 /** One connection to one broker. */
+/** A broker says so of a partition that it does not lead yet, just after its topic was made: unknown topic, no leader, not the leader. */
+const NOT_YET: ReadonlySet<number> = new Set([3, 5, 6]);
+const TRIES_MAX = 100;
+const PAUSE_MS = 50;
+
 export class RawProducer {
   readonly #connection = new Connection("raw-producer");
 
@@ -54,9 +60,14 @@ export class RawProducer {
 
   /** @returns the offset of the batch's first record. @throws Error with the protocol's error code */
   async send(topic: string, partition: number, batch: Uint8Array): Promise<number> {
-    const { errorCode, baseOffset } = await produce.async(this.#connection, topic, partition, batch);
-    if (errorCode !== 0) throw new Error(`Cannot produce to "${topic}" partition ${partition}: error ${errorCode}`);
-    return baseOffset;
+    for (let tries = 1; ; tries++) {
+      const { errorCode, baseOffset } = await produce.async(this.#connection, topic, partition, batch);
+      if (errorCode === 0) return baseOffset;
+      if (!NOT_YET.has(errorCode) || tries === TRIES_MAX) {
+        throw new Error(`Cannot produce to "${topic}" partition ${partition}: error ${errorCode}`);
+      }
+      await setTimeout(PAUSE_MS);
+    }
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
-import { setFlagsFromString } from "node:v8";
+import { growHeapForKafka } from "./commands/server-flags.ts";
 import type { LogTarget } from "./commands/values.ts";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
@@ -139,12 +139,6 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   }
 }
 
-/**
- * Whoever reads millions of records a second out of sockets makes garbage in step, and collecting it as often as a server's flags say
- * (server-flags.ts) costs a tenth of the CPU time; 5 to 10 MB more do not matter beside the client.
- */
-const KAFKA_HEAP_GROWTH = "--heap-growing-percent=100";
-
 async function openLog(
   target: LogTarget,
   settings: CoreSettings,
@@ -158,7 +152,7 @@ async function openLog(
   const { brokers, tls, sasl, reader } = target;
   // Loaded when it is asked for: the client is half of the program's code and 37 MB of memory.
   const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
-  setFlagsFromString(KAFKA_HEAP_GROWTH);
+  growHeapForKafka(process.execArgv);
   return openKafkaLog({
     bootstrap: brokers,
     clock,

@@ -11,6 +11,9 @@ const OWNER_FILE = "lock.pid";
 /** SQLite's result code when another connection has the file (SQLITE_BUSY). */
 const BUSY = 5;
 
+/** What this process holds, so that a lock outlives its caller's interest in it: a database that nothing refers to is closed when the garbage is collected. */
+const held = new Set<DatabaseSync>();
+
 export interface DataLock {
   /** Lets go of the directory. Idempotent. */
   release(): void;
@@ -33,12 +36,13 @@ export function lockDataDirectory(directory: string): DataLock {
     if (isBusy(error)) throw owned(directory, ownerPath, error);
     throw new TidemarkError("data-dir-unusable", `Cannot use ${directory}: ${messageOf(error)}`, error);
   }
-  const held = db;
+  const taken = db;
+  held.add(taken);
   return {
     release() {
-      if (!held.isOpen) return;
+      if (!held.delete(taken)) return;
       rmSync(ownerPath, { force: true });
-      held.close();
+      taken.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 /** `tidemark serve`: one server in this process, until a signal ends it. */
 import { openApp } from "../app.ts";
 import type { Config } from "../config.ts";
+import { releaseWhenSettled } from "../core/spare-memory.ts";
 import type { Console } from "./console.ts";
 import { aborted, endOnSignals } from "./ending.ts";
 import { openRunDirectory, recordOf, removeRecord, SERVER, writeRecord } from "./run-files.ts";
@@ -25,6 +26,7 @@ export async function serve(config: Config, { out, err }: Console): Promise<void
   out(
     `listening on ${url}: ${length} ${length === 1 ? "sensor" : "sensors"}, log ${shownTarget(config.log)}, data ${config.data}`,
   );
+  releaseWhenSettled();
   try {
     await Promise.race([app.closed, aborted(ending.signal)]);
     out("closing: nothing more is taken in, the history is committed");

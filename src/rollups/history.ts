@@ -83,14 +83,16 @@ export class History {
     while (this.#backlogOf?.foldBacklogSlice()) yield 0;
   }
 
-  /** Everything in the window's seconds. O(levels) pages, plus what changed in this series since somebody looked. */
+  /** Everything in the window's seconds. O(levels) pages, plus what changed in this series since somebody looked, if any of it lies near the window. */
   query(series: number, window: Window, needs: Needs): Aggregate {
     this.#db.startReading();
     try {
       const changes = this.#changes.get(series);
-      if (changes === this.#backlogOf) changes?.foldBacklog();
-      changes?.rollUp();
-      if (needs.quantiles) changes?.rollUpValues();
+      if (changes?.reaches(window, needs.quantiles)) {
+        if (changes === this.#backlogOf) changes.foldBacklog();
+        changes.rollUp();
+        if (needs.quantiles) changes.rollUpValues();
+      }
       return queryWindow(this.#pages, series, window, needs);
     } finally {
       this.#db.endReading();

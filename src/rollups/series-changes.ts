@@ -4,6 +4,7 @@
  * A reading is folded into its second and, for the quantiles, into its hour; every other bucket is the merge of its children and is
  * made anew from them when they changed. Sums are exact, so it does not matter when, how often or in what order that happens.
  */
+import type { Window } from "../core/window.ts";
 import { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
 import type { Backlog } from "./backlog.ts";
@@ -20,6 +21,7 @@ import {
 } from "./levels.ts";
 import type { CachedPage } from "./page-cache.ts";
 import type { PageTable } from "./page-table.ts";
+import { SecondRange } from "./second-range.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
 import type { SecondsPage } from "./seconds-page.ts";
 
@@ -62,6 +64,10 @@ export class SeriesChanges {
   readonly #staleMinuteValues = new Map<CachedPage, number>();
   /** Pages of each level (2 to 4) whose parent bucket's values are out of date. */
   readonly #staleValues = new Map<number, Set<CachedPage>>();
+  /** What is not merged upwards yet: buckets outside of it equal the merge of their children. */
+  readonly #unmerged = new SecondRange();
+  /** The same of their values. */
+  readonly #unmergedValues = new SecondRange();
   /** Open pages that are ripe, the one left longest first, and how many readings were folded when they were left. */
   readonly #left = new Map<CachedPage, number>();
   #folded = 0;
@@ -85,15 +91,40 @@ export class SeriesChanges {
     if (!order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count);
     else if (order.pages < this.#pagesAtOnce() || count >= PUT_OFF_READINGS * order.pages) {
       this.#foldOrdered(order.time, order.value, order.late, 0, count);
-    } else if (this.#backlog.hasRoomFor(count)) this.#backlog.add(time, value, late, count);
+    } else if (this.#backlog.hasRoomFor(count)) this.#putOff(time, value, late, count);
     else {
       this.foldBacklog();
       this.#foldOrdered(order.time, order.value, order.late, 0, count);
     }
   }
 
+  #putOff(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
+    this.#backlog.add(time, value, late, count);
+    let first = time[0];
+    let last = first;
+    for (let row = 1; row < count; row++) {
+      if (time[row] < first) first = time[row];
+      else if (time[row] > last) last = time[row];
+    }
+    this.#changed(Math.floor(first / 1000), Math.floor(last / 1000) + 1);
+  }
+
+  /** Readings of the seconds [start, end) came. */
+  #changed(start: number, end: number): void {
+    this.#unmerged.add(start, end);
+    this.#unmergedValues.add(start, end);
+  }
+
   #pagesAtOnce(): number {
     return this.#pages.dirtyBytes > PRESSING_BYTES ? PUT_OFF_PAGES : OPEN_PAGES_MAX;
+  }
+
+  /**
+   * Whether a window reads buckets (`plan`) that differ from the merge of their children. Beside all that changed it does not: the buckets
+   * that it reads lie within it, each with all its children.
+   */
+  reaches(window: Window, withValues: boolean): boolean {
+    return this.#unmerged.overlaps(window) || (withValues && this.#unmergedValues.overlaps(window));
   }
 
   /** Folds what was put off. */
@@ -133,6 +164,7 @@ export class SeriesChanges {
     const number = Math.floor(second / SECONDS_PER_PAGE);
     const page = this.#open(0, number);
     this.#stale.add(page);
+    this.#changed(number * SECONDS_PER_PAGE, (number + 1) * SECONDS_PER_PAGE);
     this.#left.delete(page);
     if (number < this.#newestPage) this.#foldedAtReturn = this.#folded;
     else this.#newestPage = number;
@@ -200,6 +232,7 @@ export class SeriesChanges {
   rollUp(): void {
     this.#settleFold();
     for (const page of this.#stale) this.#rollUpMinutes(page);
+    this.#unmerged.clear();
     let changed = this.#changedMinutes;
     if (changed.size === 0) return;
     this.#changedMinutes = new Set();
@@ -267,6 +300,7 @@ export class SeriesChanges {
       }
     }
     this.#staleValues.clear();
+    this.#unmergedValues.clear();
   }
 
   #valuesChanged(page: CachedPage): void {

@@ -127,6 +127,44 @@ for (const [kind, makeValue] of Object.entries(VALUES)) {
   }
 }
 
+for (const seed of [1, 2, 3]) {
+  test(`windows beside, around and across what changed since the last commit equal a scan, seed ${seed}`, async () => {
+    const directory = mkdtempSync(join(tmpdir(), "tidemark-history-"));
+    try {
+      const random = new Random(seed);
+      const db = Database.open(directory);
+      const history = new History(db);
+      const readings: Reading[][] = [[], []];
+      const columns = { time: new Float64Array(1500), value: new Float64Array(1500), late: new Uint8Array(1500) };
+      for (let round = 0; round < 30; round++) {
+        const series = random.integer(0, 1);
+        const from = 1_700_000_000_000 + random.integer(0, 60 * 86_400_000);
+        // Short, some hours, or so wide that the readings are put off.
+        const width = random.pick([20_000, 5 * 3_600_000, 30 * 86_400_000]);
+        for (let i = 0; i < 1500; i++) {
+          columns.time[i] = from + random.integer(0, width);
+          columns.value[i] = random.integer(0, 3000) / 8;
+          readings[series].push({ time: columns.time[i], value: columns.value[i] });
+        }
+        history.foldRows(series, columns.time, columns.value, columns.late, 1500);
+        const edges = [from, from + width].map((time) => Math.floor(time / 1000));
+        for (let w = 0; w < 12; w++) {
+          const length = Math.ceil(2 ** (random.next() * 22));
+          const align = random.pick([1, 60, 600, 3600, 86_400]);
+          const at =
+            Math.floor((random.pick(edges) + random.pick([-length, 0]) + random.integer(-2, 2)) / align) * align;
+          const of = random.pick([series, 1 - series]);
+          compare(history, of, readings[of], at, at + Math.ceil(length / align) * align, `round ${round}`);
+        }
+        if (random.next() < 0.2) await commit(db, history);
+      }
+      db.close();
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+}
+
 test("many readings in one second, past every list and past 1,024 distinct values, in two orders give the same bits", async () => {
   const directories = [1, 2].map(() => mkdtempSync(join(tmpdir(), "tidemark-history-")));
   try {

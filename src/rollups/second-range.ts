@@ -1,0 +1,22 @@
+/** The smallest run of seconds that holds all that was added. */
+import type { Window } from "../core/window.ts";
+
+export class SecondRange {
+  #start = Number.POSITIVE_INFINITY;
+  #end = Number.NEGATIVE_INFINITY;
+
+  /** Adds the seconds [start, end). */
+  add(start: number, end: number): void {
+    if (start < this.#start) this.#start = start;
+    if (end > this.#end) this.#end = end;
+  }
+
+  overlaps({ start, end }: Window): boolean {
+    return start < this.#end && end > this.#start;
+  }
+
+  clear(): void {
+    this.#start = Number.POSITIVE_INFINITY;
+    this.#end = Number.NEGATIVE_INFINITY;
+  }
+}

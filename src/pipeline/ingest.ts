@@ -7,8 +7,10 @@ import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
 import type { Fetched } from "../log/log.ts";
+import { isAscending } from "../rollups/by-second.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
 import { DEVICE_CELLS, HEARD_AT, NEWEST } from "./devices.ts";
+import { type Extent, measureExtent } from "./extent.ts";
 import { CONFLICT, Identity, NEW } from "./identity.ts";
 import type { PartitionState, SensorState, State } from "./state.ts";
 import { ValueMemory } from "./value-memory.ts";
@@ -36,7 +38,9 @@ export class Ingest {
   readonly #decoders = new Map<string, Decoder>();
   /** After judging, the first `#counted` rows of the readings' times and values are those that count, and these say whether they were late. */
   #late = new Uint8Array(4096);
+  #lateRows = 0;
   #counted = 0;
+  readonly #extent: Extent = { earliest: 0, latest: 0, latestValue: 0 };
 
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
@@ -103,6 +107,7 @@ export class Ingest {
     sensor.totals.received += count;
     if (this.#late.length < count) this.#late = new Uint8Array(readings.capacity);
     this.#counted = 0;
+    this.#lateRows = 0;
     let warm = devices.names.size < WARMED_DEVICES_MIN ? count : 0;
     for (let i = 0; i < count; ) {
       if (i >= warm) {
@@ -163,6 +168,7 @@ export class Ingest {
     readings.time[row] = t;
     readings.value[row] = readings.value[i];
     this.#late[row] = late ? 1 : 0;
+    if (late) this.#lateRows++;
   }
 
   /**
@@ -212,29 +218,19 @@ export class Ingest {
     const n = this.#counted;
     if (n === 0) return;
     const { totals } = sensor;
-    let { firstTime, lastTime, lastValue } = totals;
-    let earliest = Number.POSITIVE_INFINITY;
-    let newest = partition.newest;
-    let lateRows = 0;
-    for (let i = 0; i < n; i++) {
-      const t = time[i];
-      lateRows += late[i];
-      if (t < earliest) earliest = t;
-      if (t > newest) newest = t;
-      if (t > lastTime || (t === lastTime && value[i] > lastValue)) {
-        lastTime = t;
-        lastValue = value[i];
-      }
-    }
-    if (earliest < firstTime) firstTime = earliest;
+    const ascending = isAscending(time, n);
+    measureExtent(time, value, n, ascending, this.#extent);
+    const { earliest, latest, latestValue } = this.#extent;
     totals.counted += n;
-    totals.late += lateRows;
-    totals.firstTime = firstTime;
-    totals.lastTime = lastTime;
-    totals.lastValue = lastValue;
-    partition.newest = newest;
+    totals.late += this.#lateRows;
+    if (earliest < totals.firstTime) totals.firstTime = earliest;
+    if (latest > totals.lastTime || (latest === totals.lastTime && latestValue > totals.lastValue)) {
+      totals.lastTime = latest;
+      totals.lastValue = latestValue;
+    }
+    if (latest > partition.newest) partition.newest = latest;
     const kept = earliest < this.#state.keptSince * 1000 ? this.#dropExpired(readings, sensor) : n;
-    this.#state.history.foldRows(sensor.id, time, value, late, kept);
+    this.#state.history.foldRows(sensor.id, time, value, late, kept, ascending);
   }
 
   /** Leaves rows out that are older than the history is kept. @returns how many are left */
@@ -291,6 +287,7 @@ export class Ingest {
     this.#readings.time[0] = time;
     this.#readings.value[0] = value;
     this.#late[0] = 0;
+    this.#lateRows = 0;
     this.#counted = 1;
     this.#countAll(this.#readings, sensor, { newest: time });
     this.#state.waitingReadings++;

@@ -102,16 +102,21 @@ export class SecondOrder {
   }
 }
 
+/** Whether no row's time is before the last one's. */
+export function isAscending(time: Float64Array, count: number): boolean {
+  let row = 1;
+  while (row < count && time[row] >= time[row - 1]) row++;
+  return row >= count;
+}
+
 /** Whether folding the rows as they are would go back and forth. */
 function isDisordered(time: Float64Array, count: number): boolean {
   if (count < ROWS_MIN) return false;
-  let row = 1;
-  while (row < count && time[row] >= time[row - 1]) row++;
   let turns = 0;
   let stepsBack = 0;
   let second = 0;
   let page = Number.NaN;
-  for (; row < count; row++) {
+  for (let row = 0; row < count; row++) {
     const t = time[row];
     if (t < second) stepsBack++;
     else if (t < second + 1000) continue;

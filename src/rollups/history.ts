@@ -57,15 +57,22 @@ export class History {
     oneTime[0] = time;
     oneValue[0] = value;
     oneLate[0] = late;
-    this.foldRows(series, oneTime, oneValue, oneLate, 1);
+    this.foldRows(series, oneTime, oneValue, oneLate, 1, true);
   }
 
   /**
    * Folds counted readings of one series, the first `count` rows of the columns. Amortised O(1) a reading: merging upwards is put off
    * until somebody looks. Fast when neighbours in time are neighbours in the columns.
-   * @param time event times, ms (integers); @param late 1 when it came late, else 0
+   * @param time event times, ms (integers); @param late 1 when it came late, else 0; @param ascending the times are known to be (`isAscending`)
    */
-  foldRows(series: number, time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
+  foldRows(
+    series: number,
+    time: Float64Array,
+    value: Float64Array,
+    late: Uint8Array,
+    count: number,
+    ascending = false,
+  ): void {
     let changes = this.#changes.get(series);
     if (changes === undefined) {
       changes = new SeriesChanges(series, this.#pages, this.#backlog);
@@ -75,7 +82,7 @@ export class History {
       this.#backlogOf?.foldBacklog();
       this.#backlogOf = changes;
     }
-    changes.foldRows(time, value, late, count);
+    changes.foldRows(time, value, late, count, ascending);
   }
 
   /** Folds what was put off, unless a question does; yields now and then so that a caller can let others run in between. */

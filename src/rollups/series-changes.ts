@@ -87,8 +87,8 @@ export class SeriesChanges {
   }
 
   /** As `History.foldRows`. */
-  foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
-    if (!order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count);
+  foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number, ascending: boolean): void {
+    if (ascending || !order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count);
     else if (order.pages < this.#pagesAtOnce() || count >= PUT_OFF_READINGS * order.pages) {
       this.#foldOrdered(order.time, order.value, order.late, 0, count);
     } else if (this.#backlog.hasRoomFor(count)) this.#putOff(time, value, late, count);

@@ -7,10 +7,14 @@ import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
 /** Codes from the smallest to the largest: no more than can all be distinct. */
 const SPAN_MAX = DISTINCT_VALUES_MAX;
 const FIRST_LENGTH = 16;
+/** A table that fills begins as long as the last one became, up to this: those of one sensor's seconds are alike, and growing costs more than counting. */
+const LEARNED_LENGTH_MAX = 128;
 /** Codes stay exact with this. */
 const CODE_MAX = 2 ** 50;
 const SCALES = [1, 10, 100, 1000];
 const EMPTY = new Float64Array(0);
+
+let learnedLength = FIRST_LENGTH;
 
 export class DecimalTable {
   scale = 1;
@@ -61,7 +65,9 @@ export class DecimalTable {
     if (max - min >= SPAN_MAX || min < -CODE_MAX || max > CODE_MAX) return false;
     const fromZero = min >= 0 && max < SPAN_MAX;
     const needed = fromZero ? max + 1 : max - min + 1;
-    const length = Math.max(FIRST_LENGTH, 2 ** (32 - Math.clz32(needed - 1)));
+    const least = this.distinct === 0 ? learnedLength : FIRST_LENGTH;
+    const length = Math.max(least, 2 ** (32 - Math.clz32(needed - 1)));
+    if (this.distinct > 0) learnedLength = Math.min(length, LEARNED_LENGTH_MAX);
     const low = fromZero ? 0 : min - ((length - needed) >> 1);
     const counts = new Float64Array(length);
     if (factor === 1) {

@@ -95,13 +95,20 @@ export class SecondsPage {
 
   /**
    * Folds rows of columns, beginning with `from`, while they belong to this page.
-   * @param time event times, ms (integers) @param late 1 or 0
+   * @param time event times, ms (integers) @param late 1 or 0 @param ascending the times are known to be
    * @returns the first row that does not
    */
-  foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
+  foldRows(
+    time: Float64Array,
+    value: Float64Array,
+    late: Uint8Array,
+    from: number,
+    to: number,
+    ascending: boolean,
+  ): number {
     let row = from;
     if (this.value !== null) row = this.#foldSingles(time, value, late, row, to);
-    if (this.value === null) row = this.#foldLists(time, value, late, row, to);
+    if (this.value === null) row = this.#foldLists(time, value, late, row, to, ascending);
     this.count += row - from;
     return row;
   }
@@ -163,7 +170,14 @@ export class SecondsPage {
   }
 
   /** Listed state: rows of one second in turn, at once where they are many. */
-  #foldLists(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
+  #foldLists(
+    time: Float64Array,
+    value: Float64Array,
+    late: Uint8Array,
+    from: number,
+    to: number,
+    ascending: boolean,
+  ): number {
     const base = this.start * 1000;
     let row = from;
     while (row < to) {
@@ -172,14 +186,15 @@ export class SecondsPage {
       const second = ((offset | 0) / 1000) | 0;
       const start = base + second * 1000;
       const limit = Math.min(to, row + RUN_ROWS_MAX);
-      let end = row + 1;
-      while (end < limit && time[end] >= start && time[end] < start + 1000) end++;
+      const end = ascending
+        ? ascendingEnd(time, row, limit, start + 1000)
+        : anyEnd(time, row, limit, start, start + 1000);
       this.staleMinutes |= 1 << minuteOf(second);
       const head = this.head as Int16Array;
       if (head[second] !== HEAVY && end - row > LISTED_READINGS_MAX) this.#becomeHeavy(second);
       for (; row < end && head[second] !== HEAVY; row++)
         this.foldListed(second, time[row] - start, value[row], late[row]);
-      if (row < end) this.#foldHeavy(this.heavyRow.get(second) ?? 0, time, value, late, row, end);
+      if (row < end) this.#foldHeavy(this.heavyRow.get(second) ?? 0, time, value, late, row, end, ascending);
       row = end;
     }
     return row;
@@ -312,40 +327,40 @@ export class SecondsPage {
     oneTime[0] = time;
     oneValue[0] = value;
     oneLate[0] = late;
-    this.#foldHeavy(row, oneTime, oneValue, oneLate, 0, 1);
+    this.#foldHeavy(row, oneTime, oneValue, oneLate, 0, 1, true);
   }
 
   /** Folds rows [from, to) of one second into its bucket. */
-  #foldHeavy(row: number, time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): void {
+  #foldHeavy(
+    row: number,
+    time: Float64Array,
+    value: Float64Array,
+    late: Uint8Array,
+    from: number,
+    to: number,
+    ascending: boolean,
+  ): void {
     const rows = this.heavy as BucketRows;
     const { cells } = rows;
     const at = row * ROW_CELLS;
-    const isFirst = cells[at + COUNT] === 0;
+    if (cells[at + COUNT] === 0) {
+      cells[at + MIN] = Number.POSITIVE_INFINITY;
+      cells[at + MAX] = Number.NEGATIVE_INFINITY;
+      cells[at + FIRST_TIME] = Number.POSITIVE_INFINITY;
+      cells[at + LAST_TIME] = Number.NEGATIVE_INFINITY;
+    }
     cells[at + COUNT] += to - from;
     cells[at + SECONDS] = 1;
-    let min = isFirst ? Number.POSITIVE_INFINITY : cells[at + MIN];
-    let max = isFirst ? Number.NEGATIVE_INFINITY : cells[at + MAX];
-    let firstTime = isFirst ? Number.POSITIVE_INFINITY : cells[at + FIRST_TIME];
-    let lastTime = isFirst ? Number.NEGATIVE_INFINITY : cells[at + LAST_TIME];
-    let firstValue = cells[at + FIRST_VALUE];
-    let lastValue = cells[at + LAST_VALUE];
+    let min = cells[at + MIN];
+    let max = cells[at + MAX];
     let lateCount = 0;
     let sum = 0;
     let squares = 0;
     for (let i = from; i < to; i++) {
       const x = value[i];
-      const t = time[i];
       lateCount += late[i];
       if (x < min) min = x;
       if (x > max) max = x;
-      if (t < firstTime || (t === firstTime && x < firstValue)) {
-        firstTime = t;
-        firstValue = x;
-      }
-      if (t > lastTime || (t === lastTime && x > lastValue)) {
-        lastTime = t;
-        lastValue = x;
-      }
       if (x === (x | 0) && x <= SMALL_INTEGER_MAX && x >= -SMALL_INTEGER_MAX) {
         sum += x;
         squares += x * x;
@@ -354,10 +369,12 @@ export class SecondsPage {
     cells[at + LATE] += lateCount;
     cells[at + MIN] = min;
     cells[at + MAX] = max;
-    cells[at + FIRST_TIME] = firstTime;
-    cells[at + FIRST_VALUE] = firstValue;
-    cells[at + LAST_TIME] = lastTime;
-    cells[at + LAST_VALUE] = lastValue;
+    if (ascending) {
+      foldEdges(cells, at, time, value, from, ascendingEnd(time, from, to, time[from] + 1));
+      let last = to - 1;
+      while (last > from && time[last - 1] === time[to - 1]) last--;
+      foldEdges(cells, at, time, value, last, to);
+    } else foldEdges(cells, at, time, value, from, to);
     if (sum !== 0) rows.addSum(row, sum);
     if (squares !== 0) rows.addSquares(row, squares);
     rows.valuesOf(row).addColumn(value, from, to);
@@ -523,4 +540,59 @@ function isAfter(
 function widened<T extends Int16Array | Uint16Array | Uint8Array | Float64Array>(column: T, into: T, at = 0): T {
   into.set(column, at);
   return into;
+}
+
+/** The first row after `row` whose time is not in [start, end) any more. */
+function anyEnd(time: Float64Array, row: number, limit: number, start: number, end: number): number {
+  let next = row + 1;
+  while (next < limit && time[next] >= start && time[next] < end) next++;
+  return next;
+}
+
+/** The same where times ascend: by steps twice as long each, then by halves. */
+function ascendingEnd(time: Float64Array, row: number, limit: number, end: number): number {
+  let before = row;
+  let step = 1;
+  while (before + step < limit && time[before + step] < end) {
+    before += step;
+    step *= 2;
+  }
+  let next = Math.min(before + step, limit);
+  while (next - before > 1) {
+    const middle = (before + next) >>> 1;
+    if (time[middle] < end) before = middle;
+    else next = middle;
+  }
+  return next;
+}
+
+/** Lets the first and last reading of a bucket be those of rows [from, to), if they are earlier or later: of one time the smallest and the largest. */
+function foldEdges(
+  cells: Float64Array,
+  at: number,
+  time: Float64Array,
+  value: Float64Array,
+  from: number,
+  to: number,
+): void {
+  let firstTime = cells[at + FIRST_TIME];
+  let firstValue = cells[at + FIRST_VALUE];
+  let lastTime = cells[at + LAST_TIME];
+  let lastValue = cells[at + LAST_VALUE];
+  for (let i = from; i < to; i++) {
+    const x = value[i];
+    const t = time[i];
+    if (t < firstTime || (t === firstTime && x < firstValue)) {
+      firstTime = t;
+      firstValue = x;
+    }
+    if (t > lastTime || (t === lastTime && x > lastValue)) {
+      lastTime = t;
+      lastValue = x;
+    }
+  }
+  cells[at + FIRST_TIME] = firstTime;
+  cells[at + FIRST_VALUE] = firstValue;
+  cells[at + LAST_TIME] = lastTime;
+  cells[at + LAST_VALUE] = lastValue;
 }

@@ -88,7 +88,7 @@ export class SeriesChanges {
 
   /** As `History.foldRows`. */
   foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number, ascending: boolean): void {
-    if (ascending || !order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count);
+    if (ascending || !order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count, ascending);
     else if (order.pages < this.#pagesAtOnce() || count >= PUT_OFF_READINGS * order.pages) {
       this.#foldOrdered(order.time, order.value, order.late, 0, count);
     } else if (this.#backlog.hasRoomFor(count)) this.#putOff(time, value, late, count);
@@ -145,11 +145,18 @@ export class SeriesChanges {
     return wasSome;
   }
 
-  #foldOrdered(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): void {
+  #foldOrdered(
+    time: Float64Array,
+    value: Float64Array,
+    late: Uint8Array,
+    from: number,
+    to: number,
+    ascending = false,
+  ): void {
     let seconds = this.#foldPage?.seconds ?? null;
     for (let row = from; row < to; ) {
       const first = row;
-      if (seconds !== null) row = seconds.foldRows(time, value, late, row, to);
+      if (seconds !== null) row = seconds.foldRows(time, value, late, row, to, ascending);
       if (row > first) this.#foldValues?.addColumn(value, first, row);
       else seconds = this.#turnTo(Math.floor(time[row] / 1000));
     }

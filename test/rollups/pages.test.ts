@@ -225,6 +225,7 @@ for (const [kind, value] of Object.entries(MAKE_VALUE)) {
           late,
           0,
           count,
+          false,
         );
       }
       const bytes = encodeSeconds(page).slice();

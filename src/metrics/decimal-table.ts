@@ -130,9 +130,9 @@ export class DecimalTable {
     return (this.low + i) / this.scale;
   }
 
-  /** Takes another scale while it is empty. */
+  /** Takes another scale while it is empty: as a small integer, since compiled code is thrown away when a field becomes a double. */
   adopt(scale: number): void {
-    if (this.distinct === 0 && SCALES.includes(scale)) this.scale = scale;
+    if (this.distinct === 0 && SCALES.includes(scale)) this.scale = scale | 0;
   }
 
   clear(): void {

@@ -7,7 +7,7 @@ import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
 import type { Fetched } from "../log/log.ts";
-import { isAscending } from "../rollups/by-second.ts";
+import { ascendingRows } from "../rollups/by-second.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
 import { DEVICE_CELLS, HEARD_AT, NEWEST } from "./devices.ts";
 import { type Extent, measureExtent } from "./extent.ts";
@@ -183,13 +183,20 @@ export class Ingest {
     const { uniform } = readings;
     const slot = device[i];
     const { unreadLimit } = sensor.watermark;
-    const slack = this.#options.clockAheadMs;
+    const aheadMs = this.#options.clockAheadMs;
     let newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (newest === Number.NEGATIVE_INFINITY) return i;
     let end = i + 1;
+    if (uniform && !appendTime && end < count && time[end] >= newest) {
+      const ascending = ascendingRows(time, end, count);
+      if (time[ascending - 1] <= nowMs + aheadMs) {
+        end = ascending;
+        newest = time[end - 1];
+      }
+    }
     for (; end < count; end++) {
       const t = time[end];
-      if (t > (appendTime ? timestamp[end] : nowMs) + slack) break;
+      if (t > (appendTime ? timestamp[end] : nowMs) + aheadMs) break;
       if (t < newest) {
         if (t < unreadLimit || t < CLOCK_BEHIND_MS) break;
       } else newest = t;
@@ -218,7 +225,7 @@ export class Ingest {
     const n = this.#counted;
     if (n === 0) return;
     const { totals } = sensor;
-    const ascending = isAscending(time, n);
+    const ascending = ascendingRows(time, 0, n) === n;
     measureExtent(time, value, n, ascending, this.#extent);
     const { earliest, latest, latestValue } = this.#extent;
     totals.counted += n;

@@ -102,11 +102,11 @@ export class SecondOrder {
   }
 }
 
-/** Whether no row's time is before the last one's. */
-export function isAscending(time: Float64Array, count: number): boolean {
-  let row = 1;
+/** The first row after `from` whose time is before the last one's; `count` where there is none. */
+export function ascendingRows(time: Float64Array, from: number, count: number): number {
+  let row = from + 1;
   while (row < count && time[row] >= time[row - 1]) row++;
-  return row >= count;
+  return row;
 }
 
 /** Whether folding the rows as they are would go back and forth. */

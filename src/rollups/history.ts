@@ -63,7 +63,7 @@ export class History {
   /**
    * Folds counted readings of one series, the first `count` rows of the columns. Amortised O(1) a reading: merging upwards is put off
    * until somebody looks. Fast when neighbours in time are neighbours in the columns.
-   * @param time event times, ms (integers); @param late 1 when it came late, else 0; @param ascending the times are known to be (`isAscending`)
+   * @param time event times, ms (integers); @param late 1 when it came late, else 0; @param ascending the times are known to be (`ascendingRows`)
    */
   foldRows(
     series: number,

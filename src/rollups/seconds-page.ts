@@ -351,32 +351,20 @@ export class SecondsPage {
     }
     cells[at + COUNT] += to - from;
     cells[at + SECONDS] = 1;
-    let min = cells[at + MIN];
-    let max = cells[at + MAX];
     let lateCount = 0;
-    let sum = 0;
-    let squares = 0;
-    for (let i = from; i < to; i++) {
-      const x = value[i];
-      lateCount += late[i];
-      if (x < min) min = x;
-      if (x > max) max = x;
-      if (x === (x | 0) && x <= SMALL_INTEGER_MAX && x >= -SMALL_INTEGER_MAX) {
-        sum += x;
-        squares += x * x;
-      } else rows.addExactly(row, x);
-    }
+    for (let i = from; i < to; i++) lateCount += late[i];
     cells[at + LATE] += lateCount;
-    cells[at + MIN] = min;
-    cells[at + MAX] = max;
+    foldRange(cells, at, value, from, to);
+    const rest = addSmallIntegers(value, from, to);
+    if (smallSums[0] !== 0) rows.addSum(row, smallSums[0]);
+    if (smallSums[1] !== 0) rows.addSquares(row, smallSums[1]);
+    for (let i = rest; i < to; i++) rows.addExactly(row, value[i]);
     if (ascending) {
       foldEdges(cells, at, time, value, from, ascendingEnd(time, from, to, time[from] + 1));
       let last = to - 1;
       while (last > from && time[last - 1] === time[to - 1]) last--;
       foldEdges(cells, at, time, value, last, to);
     } else foldEdges(cells, at, time, value, from, to);
-    if (sum !== 0) rows.addSum(row, sum);
-    if (squares !== 0) rows.addSquares(row, squares);
     rows.valuesOf(row).addColumn(value, from, to);
   }
 
@@ -595,4 +583,36 @@ function foldEdges(
   cells[at + FIRST_VALUE] = firstValue;
   cells[at + LAST_TIME] = lastTime;
   cells[at + LAST_VALUE] = lastValue;
+}
+
+/** Lets the smallest and the largest value of a bucket be those of rows [from, to), if they are beyond. */
+function foldRange(cells: Float64Array, at: number, value: Float64Array, from: number, to: number): void {
+  let min = cells[at + MIN];
+  let max = cells[at + MAX];
+  for (let i = from; i < to; i++) {
+    const x = value[i];
+    if (x < min) min = x;
+    if (x > max) max = x;
+  }
+  cells[at + MIN] = min;
+  cells[at + MAX] = max;
+}
+
+/** Sum and sum of squares that `addSmallIntegers` found. */
+const smallSums = new Float64Array(2);
+
+/** Adds up rows from `from` on as long as they are small integers, exactly. @returns the first that is not, or `to` */
+function addSmallIntegers(value: Float64Array, from: number, to: number): number {
+  let sum = 0;
+  let squares = 0;
+  let row = from;
+  for (; row < to; row++) {
+    const x = value[row];
+    if (x !== (x | 0) || x > SMALL_INTEGER_MAX || x < -SMALL_INTEGER_MAX) break;
+    sum += x;
+    squares += x * x;
+  }
+  smallSums[0] = sum;
+  smallSums[1] = squares;
+  return row;
 }

@@ -222,12 +222,7 @@ export class Devices {
   /** Marks a sequence at the edge of the slot's boot. @returns false when it was marked already */
   markAtEdge(slot: number, sequence: number): boolean {
     let distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];
-    if (distance < 0) {
-      const boot = this.cells[slot * DEVICE_CELLS + EDGE_BOOT];
-      if (this.#seen.has(boot, sequence)) return false;
-      this.#seen.add(boot, sequence);
-      return true;
-    }
+    if (distance < 0) return this.#seen.mark(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], sequence);
     if (distance >= EDGE_SEQUENCES) {
       this.#slide(slot, sequence);
       distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];

@@ -127,8 +127,7 @@ export class Identity {
       this.#turnEdge(slot, boot, name, sequence, false);
       return devices.markAtEdge(slot, sequence);
     }
-    this.#seen.add(boot, sequence);
-    return true;
+    return this.#seen.mark(boot, sequence);
   }
 
   /** As `Devices.turnEdge`; the boot that had the edge, if it was a named one, is kept at hand. */
@@ -179,10 +178,7 @@ export class Identity {
   #markLatest(slot: number, sequence: number): boolean {
     const devices = this.#devices;
     if (devices.cells[slot * DEVICE_CELLS + EDGE_NAME] === EDGE_IMPLICIT) return devices.markAtEdge(slot, sequence);
-    const boot = devices.implicitBoot[slot];
-    if (this.#seen.has(boot, sequence)) return false;
-    this.#seen.add(boot, sequence);
-    return true;
+    return this.#seen.mark(devices.implicitBoot[slot], sequence);
   }
 
   #startBoot(slot: number, sequence: number): void {
@@ -222,9 +218,7 @@ export class Identity {
     if (at === old.length) return this.#markLatest(slot, sequence);
     this.#oldBoot = old[at];
     this.#boot = old[at].id;
-    if (this.#seen.has(this.#boot, sequence)) return false;
-    this.#seen.add(this.#boot, sequence);
-    return true;
+    return this.#seen.mark(this.#boot, sequence);
   }
 
   /** The last judged reading, without a named boot, is counted: its boot's range grows. */

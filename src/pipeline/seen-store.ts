@@ -89,12 +89,13 @@ export class SeenStore {
     return this.#entry(boot, number).block.has(sequence - number * BLOCK_SEQUENCES);
   }
 
-  add(boot: number, sequence: number): void {
+  /** Marks a sequence. @returns false when it was marked already */
+  mark(boot: number, sequence: number): boolean {
     const number = Math.floor(sequence / BLOCK_SEQUENCES);
     const entry = this.#entry(boot, number);
-    const position = sequence - number * BLOCK_SEQUENCES;
-    entry.block.addRange(position, position);
+    if (!entry.block.mark(sequence - number * BLOCK_SEQUENCES)) return false;
     this.#changed(entry);
+    return true;
   }
 
   /** Marks the sequences of the set bits: bit b of `bits` is sequence 32·word + b. */

@@ -25,7 +25,7 @@ test("a block equals a set: ranges, words, single positions, through encoding, s
       const first = random.integer(0, span - 1);
       const roll = random.next();
       if (roll < 0.6) {
-        block.addRange(first, first);
+        assert.equal(block.mark(first), !set.has(first));
         set.add(first);
       } else if (roll < 0.8) {
         const last = Math.min(span - 1, first + random.integer(0, 40));
@@ -47,6 +47,37 @@ test("a block equals a set: ranges, words, single positions, through encoding, s
           assert.equal(block.word(w) | 0, bits);
         }
       }
+    }
+  }
+});
+
+test("a block's bytes depend on its sequences only, in whatever order they came, and it takes no more memory than intervals or a bitmap would", () => {
+  for (const [seed, first, span, share] of [
+    [1, 0, 3600, 1],
+    [2, 40_000, 3600, 0.5],
+    [3, 0, 65_536, 0.99],
+    [4, 0, 65_536, 0.5],
+    [5, 0, 65_536, 0.01],
+    [6, 65_500, 36, 0.5],
+  ]) {
+    const random = new Random(seed);
+    const positions: number[] = [];
+    for (let p = first; p < first + span; p++) if (random.chance(share)) positions.push(p);
+    const shuffled = positions.toSorted(() => random.next() - 0.5);
+    const blocks = [positions, positions.toReversed(), shuffled].map((order) => {
+      const block = new SeenBlock();
+      for (const position of order) assert.ok(block.mark(position));
+      for (const position of order) assert.ok(!block.mark(position));
+      return block;
+    });
+    const bytes = blocks.map((block) => block.encode());
+    assert.deepEqual(bytes[1], bytes[0]);
+    assert.deepEqual(bytes[2], bytes[0]);
+    const reread = SeenBlock.decode(bytes[0]);
+    assert.deepEqual(reread.encode(), bytes[0]);
+    const intervals = positions.filter((position, i) => position !== positions[i - 1] + 1).length;
+    for (const block of [...blocks, reread]) {
+      assert.ok(block.bytes <= 160 + Math.max(64, 2 * Math.min(4 * intervals, 8192), span / 4 + 8), `seed ${seed}`);
     }
   }
 });

@@ -12,7 +12,10 @@ const LEARNED_LENGTH_MAX = 128;
 /** Codes stay exact with this. */
 const CODE_MAX = 2 ** 50;
 const SCALES = [1, 10, 100, 1000];
-const EMPTY = new Float64Array(0);
+const EMPTY = new Uint32Array(0);
+
+/** A count fits 32 bits: what holds more readings of one value than this counts by hash. */
+export const TABLE_COUNT_MAX = 2 ** 32 - 1;
 
 let learnedLength = FIRST_LENGTH;
 
@@ -26,7 +29,7 @@ export class DecimalTable {
   #min = Number.POSITIVE_INFINITY;
   #max = Number.NEGATIVE_INFINITY;
 
-  /** Counts a value. @returns false when it and all that are here are not integers at a common scale, or span too many of them */
+  /** Counts a value. @returns false when it and all that are here are not integers at a common scale, span too many of them, or are too many */
   add(value: number, times: number): boolean {
     const code = Math.round(value * this.scale);
     if (code / this.scale === value) return this.addCode(code, times);
@@ -41,7 +44,7 @@ export class DecimalTable {
     return false;
   }
 
-  /** Counts the value code / scale. @returns false when all of them would span too many codes */
+  /** Counts the value code / scale. @returns false when all of them would span too many codes, or it came too often */
   addCode(code: number, times: number): boolean {
     let at = code - this.low;
     if (!(at >= 0 && at < this.counts.length)) {
@@ -49,6 +52,7 @@ export class DecimalTable {
       at = code - this.low;
     }
     const before = this.counts[at];
+    if (before + times > TABLE_COUNT_MAX) return false;
     if (before === 0) this.#appear(code);
     this.counts[at] = before + times;
     return true;
@@ -69,7 +73,7 @@ export class DecimalTable {
     const length = Math.max(least, 2 ** (32 - Math.clz32(needed - 1)));
     if (this.distinct > 0) learnedLength = Math.min(length, LEARNED_LENGTH_MAX);
     const low = fromZero ? 0 : min - ((length - needed) >> 1);
-    const counts = new Float64Array(length);
+    const counts = new Uint32Array(length);
     if (factor === 1) {
       const from = this.distinct === 0 ? 0 : this.#min - this.low;
       const to = this.distinct === 0 ? 0 : this.#max - this.low + 1;
@@ -87,7 +91,7 @@ export class DecimalTable {
     return true;
   }
 
-  /** Counts the values of rows [from, to) once each, until one that it has no room for yet. @returns that row, or `to` */
+  /** Counts the values of rows [from, to) once each, until one that it has no room for yet. No count may pass `TABLE_COUNT_MAX`. @returns that row, or `to` */
   addColumn(values: Float64Array, from: number, to: number): number {
     return this.scale === 1 && this.low === 0
       ? this.#addNaturals(values, from, to)

@@ -9,7 +9,7 @@
  */
 import { type ByteReader, ByteWriter } from "../core/bytes.ts";
 import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
-import { DecimalTable } from "./decimal-table.ts";
+import { DecimalTable, TABLE_COUNT_MAX } from "./decimal-table.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
 import { HashedCounts } from "./hashed-counts.ts";
 
@@ -30,6 +30,9 @@ const SKETCH = 2;
 const TAG_DECIMALS = 0; // + decimal places 0–6
 const TAG_DOUBLES = 7;
 const TAG_SKETCH = 8;
+
+/** Largest count of one byte. */
+const SHORT_COUNT_MAX = 127;
 
 /** Two tables and their fields. */
 const OBJECT_BYTES = 400;
@@ -54,7 +57,7 @@ export class Distribution {
 
   /** About how many bytes of memory it holds. */
   get bytes(): number {
-    return this.#table.counts.length * 8 + this.#hashed.keys.length * 16 + OBJECT_BYTES;
+    return this.#table.counts.byteLength + this.#hashed.keys.length * 16 + OBJECT_BYTES;
   }
 
   /** Counts a finite value `times` times. Amortised O(1). */
@@ -75,6 +78,7 @@ export class Distribution {
   addColumn(values: Float64Array, from: number, to: number): void {
     let row = from;
     this.#sorted = null;
+    if (this.#mode === TABLE && this.count + to - from > TABLE_COUNT_MAX) this.#toHash();
     while (this.#mode === TABLE && row < to) {
       const start = row;
       row = this.#table.addColumn(values, row, to);
@@ -231,14 +235,22 @@ export class Distribution {
     table.adopt(scale);
     let { position } = from;
     let { counts, low } = table;
-    let isScale = table.scale === scale;
+    const isRoomy = this.count + SHORT_COUNT_MAX * length <= TABLE_COUNT_MAX;
+    let isScale = isRoomy && table.scale === scale;
     let code = 0;
     let added = 0;
     for (let i = 0; i < length; i++) {
       const distance = bytes[position];
       const times = bytes[position + 1];
       const at = code + (distance >>> 1) - low;
-      if (isScale && (distance & 0x81) === 0 && times < 128 && at >= 0 && at < counts.length && counts[at] > 0) {
+      if (
+        isScale &&
+        (distance & 0x81) === 0 &&
+        times <= SHORT_COUNT_MAX &&
+        at >= 0 &&
+        at < counts.length &&
+        counts[at] > 0
+      ) {
         code += distance >>> 1;
         counts[at] += times;
         added += times;
@@ -250,7 +262,7 @@ export class Distribution {
       this.#addDecimal(code, scale, from.varint());
       position = from.position;
       ({ counts, low } = table);
-      isScale = table.scale === scale;
+      isScale = isRoomy && table.scale === scale;
     }
     from.position = position;
     this.count += added;

@@ -31,6 +31,38 @@ test("1,024 distinct values are exact, one more is a sketch, and 10,000 readings
   assert.equal(distributionOf(Array.from({ length: 10_000 }, (_, i) => i % 101)).sketched, false);
 });
 
+test("counts of one value past 32 bits are exact: added singly, as columns, merged, and through encoding", () => {
+  const part = (): Distribution => {
+    const distribution = distributionOf([1, 2, 2]);
+    distribution.add(7, 2 ** 32 - 8);
+    return distribution;
+  };
+  const expected = new Distribution();
+  expected.add(1, 2);
+  expected.add(2, 4);
+  expected.add(7, 2 ** 33 - 16 + 40);
+  const sevens = new Float64Array(40).fill(7);
+  const singly = part();
+  singly.merge(part());
+  for (const seven of sevens) singly.add(seven, 1);
+  const column = part();
+  column.addColumn(sevens, 0, 40);
+  column.merge(part());
+  const encoded = part();
+  encoded.mergeEncoded(new ByteReader(distributionOf([...sevens]).encoded()));
+  encoded.mergeEncoded(new ByteReader(part().encoded()));
+  const rest = part();
+  rest.add(2, 2);
+  rest.add(1, 1);
+  rest.add(7, 2 ** 32 - 8 + 40);
+  for (const distribution of [singly, column, encoded, rest]) {
+    assert.deepEqual(bytesOf(distribution), bytesOf(expected));
+    assert.equal(distribution.count, expected.count);
+    assert.equal(distribution.quantile(0), 1);
+    assert.equal(distribution.quantile(0.5), 7);
+  }
+});
+
 const KINDS: Record<string, (random: Random) => number> = {
   integers: (random) => random.integer(0, 100),
   decimals: (random) => random.integer(-100_000, 100_000) / 100,

@@ -12,6 +12,7 @@ import type { Readings } from "../core/readings.ts";
 import { BulkInsert } from "../rollups/bulk-insert.ts";
 import type { Database } from "../rollups/database.ts";
 import { readState, writeState } from "./device-state.ts";
+import { idlestSlots } from "./idlest.ts";
 import type { SeenStore } from "./seen-store.ts";
 
 /** Sequences in an edge: disorder and resends of half of it cost no look-up, at 256 bytes a device. */
@@ -43,9 +44,6 @@ export const EDGE_NONE = -3;
 
 /** Duplicates in a row, nothing new between them, after which a device is flagged: it may have lost its sequence. */
 export const STUCK_DUPLICATES = 100;
-
-/** Devices that are looked at to tell which are idle longest. */
-const SAMPLED_DEVICES_MAX = 4096;
 
 const FIRST_CAPACITY = 1024;
 const out = new ByteWriter(512);
@@ -156,19 +154,21 @@ export class Devices {
   }
 
   #clear(slot: number): void {
-    this.cells[slot * DEVICE_CELLS + EDGE_BOOT] = 0;
-    this.cells[slot * DEVICE_CELLS + EDGE_NAME] = EDGE_NONE;
-    this.cells[slot * DEVICE_CELLS + EDGE_BASE] = 0;
+    const { cells } = this;
+    const at = slot * DEVICE_CELLS;
+    cells[at + EDGE_BOOT] = 0;
+    cells[at + EDGE_NAME] = EDGE_NONE;
+    cells[at + EDGE_BASE] = 0;
+    cells[at + CHANGED_WORD] = EDGE_WORDS;
+    cells[at + NEWEST] = Number.NEGATIVE_INFINITY;
+    cells[at + HEARD_AT] = Number.NEGATIVE_INFINITY;
+    cells[at + DUPLICATE_RUN] = 0;
     this.edge.fill(0, slot * EDGE_WORDS, (slot + 1) * EDGE_WORDS);
-    this.cells[slot * DEVICE_CELLS + NEWEST] = Number.NEGATIVE_INFINITY;
-    this.cells[slot * DEVICE_CELLS + HEARD_AT] = Number.NEGATIVE_INFINITY;
-    this.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = 0;
     this.implicitBoot[slot] = 0;
     this.implicitOrdinal[slot] = -1;
     this.implicitFirst[slot] = Number.POSITIVE_INFINITY;
     this.implicitLast[slot] = Number.NEGATIVE_INFINITY;
     this.implicitHighest[slot] = -1;
-    this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = EDGE_WORDS;
     this.#dirty[slot] = 0;
     this.#isNew[slot] = 0;
     this.#rowStale[slot] = 0;
@@ -221,18 +221,20 @@ export class Devices {
 
   /** Marks a sequence at the edge of the slot's boot. @returns false when it was marked already */
   markAtEdge(slot: number, sequence: number): boolean {
-    let distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];
-    if (distance < 0) return this.#seen.mark(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], sequence);
+    const { cells, edge } = this;
+    const cell = slot * DEVICE_CELLS;
+    let distance = sequence - cells[cell + EDGE_BASE];
+    if (distance < 0) return this.#seen.mark(cells[cell + EDGE_BOOT], sequence);
     if (distance >= EDGE_SEQUENCES) {
       this.#slide(slot, sequence);
-      distance = sequence - this.cells[slot * DEVICE_CELLS + EDGE_BASE];
+      distance = sequence - cells[cell + EDGE_BASE];
     }
     const word = distance >>> 5;
     const bit = 1 << (distance & 31);
     const at = slot * EDGE_WORDS + word;
-    if ((this.edge[at] & bit) !== 0) return false;
-    this.edge[at] |= bit;
-    if (word < this.cells[slot * DEVICE_CELLS + CHANGED_WORD]) this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = word;
+    if ((edge[at] & bit) !== 0) return false;
+    edge[at] |= bit;
+    if (word < cells[cell + CHANGED_WORD]) cells[cell + CHANGED_WORD] = word;
     return true;
   }
 
@@ -246,43 +248,42 @@ export class Devices {
 
   /** Moves the edge so that `sequence` is in its upper half; what leaves it is marked in the seen blocks. */
   #slide(slot: number, sequence: number): void {
-    const base = this.cells[slot * DEVICE_CELLS + EDGE_BASE];
+    const { cells, edge } = this;
+    const cell = slot * DEVICE_CELLS;
+    const base = cells[cell + EDGE_BASE];
     const wordsMoved = Math.floor(sequence / 32) - EDGE_WORDS / 2 - base / 32;
     const leaving = Math.min(wordsMoved, EDGE_WORDS);
     const at = slot * EDGE_WORDS;
-    for (let w = 0; w < leaving; w++) {
-      const bits = this.edge[at + w];
-      if (bits !== 0) this.#seen.addWord(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], base / 32 + w, bits);
+    this.#store(slot, leaving);
+    edge.copyWithin(at, at + leaving, at + EDGE_WORDS);
+    edge.fill(0, at + EDGE_WORDS - leaving, at + EDGE_WORDS);
+    cells[cell + EDGE_BASE] = base + wordsMoved * 32;
+    cells[cell + CHANGED_WORD] = Math.max(0, cells[cell + CHANGED_WORD] - leaving);
+  }
+
+  /** Marks what the first words of the edge hold in the seen blocks. */
+  #store(slot: number, words: number): void {
+    const boot = this.cells[slot * DEVICE_CELLS + EDGE_BOOT];
+    const firstWord = this.cells[slot * DEVICE_CELLS + EDGE_BASE] / 32;
+    for (let w = 0; w < words; w++) {
+      const bits = this.edge[slot * EDGE_WORDS + w];
+      if (bits !== 0) this.#seen.addWord(boot, firstWord + w, bits);
     }
-    this.edge.copyWithin(at, at + leaving, at + EDGE_WORDS);
-    this.edge.fill(0, at + EDGE_WORDS - leaving, at + EDGE_WORDS);
-    this.cells[slot * DEVICE_CELLS + EDGE_BASE] = base + wordsMoved * 32;
-    this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = Math.max(
-      0,
-      this.cells[slot * DEVICE_CELLS + CHANGED_WORD] - leaving,
-    );
   }
 
   /** Gives the edge to another boot, around `sequence`: the old one's bits go to the seen blocks, the new one's come from there. */
   turnEdge(slot: number, boot: number, name: number, sequence: number, isNew: boolean): void {
-    const at = slot * EDGE_WORDS;
-    if (this.cells[slot * DEVICE_CELLS + EDGE_NAME] !== EDGE_NONE) {
-      for (let w = 0; w < EDGE_WORDS; w++) {
-        const bits = this.edge[at + w];
-        if (bits !== 0)
-          this.#seen.addWord(
-            this.cells[slot * DEVICE_CELLS + EDGE_BOOT],
-            this.cells[slot * DEVICE_CELLS + EDGE_BASE] / 32 + w,
-            bits,
-          );
-      }
-    }
+    const { cells, edge } = this;
+    const cell = slot * DEVICE_CELLS;
+    if (cells[cell + EDGE_NAME] !== EDGE_NONE) this.#store(slot, EDGE_WORDS);
     const firstWord = Math.max(0, Math.floor(sequence / 32) - EDGE_WORDS / 2);
-    this.cells[slot * DEVICE_CELLS + EDGE_BOOT] = boot;
-    this.cells[slot * DEVICE_CELLS + EDGE_NAME] = name;
-    this.cells[slot * DEVICE_CELLS + EDGE_BASE] = firstWord * 32;
-    for (let w = 0; w < EDGE_WORDS; w++) this.edge[at + w] = isNew ? 0 : this.#seen.word(boot, firstWord + w);
-    this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = 0;
+    cells[cell + EDGE_BOOT] = boot;
+    cells[cell + EDGE_NAME] = name;
+    cells[cell + EDGE_BASE] = firstWord * 32;
+    cells[cell + CHANGED_WORD] = 0;
+    for (let w = 0; w < EDGE_WORDS; w++) {
+      edge[slot * EDGE_WORDS + w] = isNew ? 0 : this.#seen.word(boot, firstWord + w);
+    }
     this.touch(slot);
   }
 
@@ -377,35 +378,12 @@ export class Devices {
     this.#newCount = 0;
   }
 
-  /** Slots of the devices that are idle longest, as a sample of all tells, so that the bound holds with a sixteenth to spare; empty while it does. */
+  /** Slots of the devices that are idle longest, so many that the bound holds with a sixteenth to spare; empty while it does. */
   idlest(): number[] {
     const excess = this.#loadedCount - this.#residentMax;
     if (excess <= 0) return [];
     const count = Math.min(this.#loadedCount, excess + (this.#residentMax >> 4));
-    const limit = this.#heardBefore(count / this.#loadedCount);
-    const idle: number[] = [];
-    const edge: number[] = [];
-    for (const slots of this.slotsOf.values()) {
-      for (const slot of slots) {
-        const heard = this.cells[slot * DEVICE_CELLS + HEARD_AT];
-        if (heard < limit) idle.push(slot);
-        else if (heard === limit) edge.push(slot);
-      }
-    }
-    while (idle.length < count && edge.length > 0) idle.push(edge.pop() ?? 0);
-    return idle;
-  }
-
-  /** When about that part of the devices had been heard from for the last time. */
-  #heardBefore(part: number): number {
-    const step = Math.ceil(this.#loadedCount / SAMPLED_DEVICES_MAX);
-    const heard: number[] = [];
-    let i = 0;
-    for (const slots of this.slotsOf.values()) {
-      for (const slot of slots) if (i++ % step === 0) heard.push(this.cells[slot * DEVICE_CELLS + HEARD_AT]);
-    }
-    const sorted = Float64Array.from(heard).sort();
-    return sorted[Math.min(sorted.length, Math.ceil(part * sorted.length)) - 1];
+    return idlestSlots(this.slotsOf, this.cells, this.#loadedCount, count);
   }
 
   /** Lets go of slots whose rows are committed, and of names that only refused records used. Yields now and then. */

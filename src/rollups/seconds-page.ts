@@ -7,33 +7,19 @@
  */
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
-import {
-  BucketRows,
-  COUNT,
-  FIRST_TIME,
-  FIRST_VALUE,
-  LAST_TIME,
-  LAST_VALUE,
-  LATE,
-  MAX,
-  MIN,
-  ROW_CELLS,
-  SECONDS,
-} from "./bucket-rows.ts";
+import { BucketRows } from "./bucket-rows.ts";
+import { anyEnd, ascendingEnd, foldRun, RUN_ROWS_MAX } from "./fold-run.ts";
 import { SECONDS_PER_PAGE } from "./levels.ts";
 
 /** Readings of one second that are kept one by one: about where a bucket row with counted values becomes smaller. */
 export const LISTED_READINGS_MAX = 32;
 
-/** Up to this magnitude a page's listed integers, or a run's, and their squares add up exactly in plain doubles: 600 · 32 · 2^38 < 2^53. */
+/** Up to this magnitude a page's listed integers and their squares add up exactly in plain doubles: 600 · 32 · 2^38 < 2^53. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
 /** `head` of a second without listed readings, and of a heavy one. */
 const NONE = -1;
 const HEAVY = -2;
-
-/** Readings of a heavy second that are folded at once. */
-const RUN_ROWS_MAX = 16_384;
 
 const FIRST_LIST_CAPACITY = 64;
 
@@ -194,7 +180,10 @@ export class SecondsPage {
       if (head[second] !== HEAVY && end - row > LISTED_READINGS_MAX) this.#becomeHeavy(second);
       for (; row < end && head[second] !== HEAVY; row++)
         this.foldListed(second, time[row] - start, value[row], late[row]);
-      if (row < end) this.#foldHeavy(this.heavyRow.get(second) ?? 0, time, value, late, row, end, ascending);
+      if (row < end) {
+        const bucket = this.heavyRow.get(second) ?? 0;
+        foldRun(this.heavy as BucketRows, bucket, time, value, late, row, end, ascending);
+      }
       row = end;
     }
     return row;
@@ -327,45 +316,7 @@ export class SecondsPage {
     oneTime[0] = time;
     oneValue[0] = value;
     oneLate[0] = late;
-    this.#foldHeavy(row, oneTime, oneValue, oneLate, 0, 1, true);
-  }
-
-  /** Folds rows [from, to) of one second into its bucket. */
-  #foldHeavy(
-    row: number,
-    time: Float64Array,
-    value: Float64Array,
-    late: Uint8Array,
-    from: number,
-    to: number,
-    ascending: boolean,
-  ): void {
-    const rows = this.heavy as BucketRows;
-    const { cells } = rows;
-    const at = row * ROW_CELLS;
-    if (cells[at + COUNT] === 0) {
-      cells[at + MIN] = Number.POSITIVE_INFINITY;
-      cells[at + MAX] = Number.NEGATIVE_INFINITY;
-      cells[at + FIRST_TIME] = Number.POSITIVE_INFINITY;
-      cells[at + LAST_TIME] = Number.NEGATIVE_INFINITY;
-    }
-    cells[at + COUNT] += to - from;
-    cells[at + SECONDS] = 1;
-    let lateCount = 0;
-    for (let i = from; i < to; i++) lateCount += late[i];
-    cells[at + LATE] += lateCount;
-    foldRange(cells, at, value, from, to);
-    const rest = addSmallIntegers(value, from, to);
-    if (smallSums[0] !== 0) rows.addSum(row, smallSums[0]);
-    if (smallSums[1] !== 0) rows.addSquares(row, smallSums[1]);
-    for (let i = rest; i < to; i++) rows.addExactly(row, value[i]);
-    if (ascending) {
-      foldEdges(cells, at, time, value, from, ascendingEnd(time, from, to, time[from] + 1));
-      let last = to - 1;
-      while (last > from && time[last - 1] === time[to - 1]) last--;
-      foldEdges(cells, at, time, value, last, to);
-    } else foldEdges(cells, at, time, value, from, to);
-    rows.valuesOf(row).addColumn(value, from, to);
+    foldRun(this.heavy as BucketRows, row, oneTime, oneValue, oneLate, 0, 1, true);
   }
 
   /** Adds the seconds [from, to) to an aggregate, but for their values. */
@@ -528,91 +479,4 @@ function isAfter(
 function widened<T extends Int16Array | Uint16Array | Uint8Array | Float64Array>(column: T, into: T, at = 0): T {
   into.set(column, at);
   return into;
-}
-
-/** The first row after `row` whose time is not in [start, end) any more. */
-function anyEnd(time: Float64Array, row: number, limit: number, start: number, end: number): number {
-  let next = row + 1;
-  while (next < limit && time[next] >= start && time[next] < end) next++;
-  return next;
-}
-
-/** The same where times ascend: by steps twice as long each, then by halves. */
-function ascendingEnd(time: Float64Array, row: number, limit: number, end: number): number {
-  let before = row;
-  let step = 1;
-  while (before + step < limit && time[before + step] < end) {
-    before += step;
-    step *= 2;
-  }
-  let next = Math.min(before + step, limit);
-  while (next - before > 1) {
-    const middle = (before + next) >>> 1;
-    if (time[middle] < end) before = middle;
-    else next = middle;
-  }
-  return next;
-}
-
-/** Lets the first and last reading of a bucket be those of rows [from, to), if they are earlier or later: of one time the smallest and the largest. */
-function foldEdges(
-  cells: Float64Array,
-  at: number,
-  time: Float64Array,
-  value: Float64Array,
-  from: number,
-  to: number,
-): void {
-  let firstTime = cells[at + FIRST_TIME];
-  let firstValue = cells[at + FIRST_VALUE];
-  let lastTime = cells[at + LAST_TIME];
-  let lastValue = cells[at + LAST_VALUE];
-  for (let i = from; i < to; i++) {
-    const x = value[i];
-    const t = time[i];
-    if (t < firstTime || (t === firstTime && x < firstValue)) {
-      firstTime = t;
-      firstValue = x;
-    }
-    if (t > lastTime || (t === lastTime && x > lastValue)) {
-      lastTime = t;
-      lastValue = x;
-    }
-  }
-  cells[at + FIRST_TIME] = firstTime;
-  cells[at + FIRST_VALUE] = firstValue;
-  cells[at + LAST_TIME] = lastTime;
-  cells[at + LAST_VALUE] = lastValue;
-}
-
-/** Lets the smallest and the largest value of a bucket be those of rows [from, to), if they are beyond. */
-function foldRange(cells: Float64Array, at: number, value: Float64Array, from: number, to: number): void {
-  let min = cells[at + MIN];
-  let max = cells[at + MAX];
-  for (let i = from; i < to; i++) {
-    const x = value[i];
-    if (x < min) min = x;
-    if (x > max) max = x;
-  }
-  cells[at + MIN] = min;
-  cells[at + MAX] = max;
-}
-
-/** Sum and sum of squares that `addSmallIntegers` found. */
-const smallSums = new Float64Array(2);
-
-/** Adds up rows from `from` on as long as they are small integers, exactly. @returns the first that is not, or `to` */
-function addSmallIntegers(value: Float64Array, from: number, to: number): number {
-  let sum = 0;
-  let squares = 0;
-  let row = from;
-  for (; row < to; row++) {
-    const x = value[row];
-    if (x !== (x | 0) || x > SMALL_INTEGER_MAX || x < -SMALL_INTEGER_MAX) break;
-    sum += x;
-    squares += x * x;
-  }
-  smallSums[0] = sum;
-  smallSums[1] = squares;
-  return row;
 }

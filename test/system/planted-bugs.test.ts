@@ -43,20 +43,20 @@ const BUGS: readonly Planted[] = [
   {
     name: "sequences that leave a device's edge are forgotten",
     file: "src/pipeline/devices.ts",
-    changes: [
-      [
-        "if (bits !== 0) this.#seen.addWord(this.cells[slot * DEVICE_CELLS + EDGE_BOOT], base / 32 + w, bits);",
-        "void bits;",
-      ],
-    ],
+    changes: [["this.#store(slot, leaving);", ""]],
   },
   {
     name: "a delta does not say which sequences are new",
     file: "src/pipeline/devices.ts",
+    changes: [["if (word < cells[cell + CHANGED_WORD]) cells[cell + CHANGED_WORD] = word;", ""]],
+  },
+  {
+    name: "a question whose window touches what changed does not merge it upwards",
+    file: "src/rollups/series-changes.ts",
     changes: [
       [
-        "if (word < this.cells[slot * DEVICE_CELLS + CHANGED_WORD]) this.cells[slot * DEVICE_CELLS + CHANGED_WORD] = word;",
-        "",
+        "return this.#unmerged.overlaps(window) || (withValues && this.#unmergedValues.overlaps(window));",
+        "return false && withValues && this.#unmerged.overlaps(window);",
       ],
     ],
   },

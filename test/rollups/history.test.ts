@@ -165,6 +165,33 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
+test("a question beside what changed merges nothing upwards, one that touches it does, for numbers and for values", () => {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-history-"));
+  try {
+    const db = Database.open(directory);
+    const history = new History(db);
+    const second = 1_700_000_400; // a page begins
+    history.fold(3, second * 1000, 5, 0);
+    const folded = history.dirtyBytes;
+    for (const window of [
+      { start: second - 86_400, end: second },
+      { start: second + 600, end: second + 86_400 },
+    ]) {
+      assert.equal(history.query(3, window, ALL_NEEDS).count, 0);
+      assert.equal(history.dirtyBytes, folded);
+    }
+    const around = { start: second - 86_400, end: second + 1 };
+    assert.equal(history.query(3, around, { sums: true, quantiles: false }).count, 1);
+    const merged = history.dirtyBytes;
+    assert.ok(merged > folded);
+    assert.equal(history.query(3, around, ALL_NEEDS).quantile(0.5), 5);
+    assert.ok(history.dirtyBytes > merged);
+    db.close();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test("many readings in one second, past every list and past 1,024 distinct values, in two orders give the same bits", async () => {
   const directories = [1, 2].map(() => mkdtempSync(join(tmpdir(), "tidemark-history-")));
   try {

@@ -6,9 +6,9 @@ import { ABSENT, Records } from "../src/core/records.ts";
 import { openZone } from "../src/core/zone.ts";
 import { createDecoder } from "../src/formats/decode.ts";
 import { Batch, type DecodeContext } from "../src/formats/format.ts";
-import { JsonParser } from "../src/formats/json-parse.ts";
-import { JsonRow } from "../src/formats/json-row.ts";
-import { JsonScanner } from "../src/formats/json-scanner.ts";
+import { JsonParser } from "../src/formats/json/parse.ts";
+import { JsonRow } from "../src/formats/json/row.ts";
+import { JsonScanner } from "../src/formats/json/scanner.ts";
 
 /** Batches of a topic, and records in each: more bytes than the L2 cache holds, as in a backlog. */
 const BATCHES = 20;

@@ -16,9 +16,9 @@ import { Random } from "../src/core/random.ts";
 import type { Window } from "../src/core/window.ts";
 import { openZone } from "../src/core/zone.ts";
 import type { Aggregate, Needs } from "../src/metrics/aggregate.ts";
-import { Database } from "../src/rollups/database.ts";
 import { History } from "../src/rollups/history.ts";
 import { createServer, listen } from "../src/server/server.ts";
+import { Database } from "../src/store/database.ts";
 import { ScanEngine } from "../test/server/scan-engine.ts";
 
 const CONNECTIONS = 16;

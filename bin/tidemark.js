@@ -5,7 +5,7 @@ import { openCompiledCode } from "./compiled-code.js";
 openCompiledCode();
 
 if (process.argv[2] === "serve") {
-  const { missingServerFlags } = await import("../src/commands/server-flags.ts");
+  const { missingServerFlags } = await import("../src/runtime/server-flags.ts");
   const { execPath, execArgv, argv, env } = process;
   const missing = missingServerFlags(execArgv);
   // The same process goes on with them, 30 ms later. Windows has no execve, and does without.

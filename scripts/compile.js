@@ -29,7 +29,7 @@ function run(args) {
 
 if (process.argv[2] === "all") await loadAll();
 else {
-  const { SERVER_FLAGS } = await import("../src/commands/server-flags.ts");
+  const { SERVER_FLAGS } = await import("../src/runtime/server-flags.ts");
   // Compiled code is good for the flags that it was compiled under.
   for (const [flags, args] of [
     [[], ["--version"]],

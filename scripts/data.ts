@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { runDirectory, runningProcesses } from "../src/commands/run-files.ts";
-import { lockDataDirectory } from "../src/log/embedded/data-lock.ts";
+import { lockDataDirectory } from "../src/store/data-lock.ts";
 
 /** Files of the server beside `run`: databases with SQLite's own companions, and who holds the lock. */
 const OURS = /^(history|log|lock)\.db(-wal|-shm|-journal)?$|^lock\.pid$/;

@@ -1,19 +1,20 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
-import { growHeapForKafka } from "./commands/server-flags.ts";
-import type { LogTarget } from "./commands/values.ts";
-import type { Config } from "./config.ts";
+
+import type { Config } from "./config/config.ts";
+import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
-import { DiskThread } from "./core/disk-thread.ts";
 import { openZone } from "./core/zone.ts";
-import { lockDataDirectory } from "./log/embedded/data-lock.ts";
+import type { Engine } from "./engine/engine.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import type { Log } from "./log/log.ts";
-import type { Engine } from "./pipeline/engine.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { State } from "./pipeline/state.ts";
-import { Checkpointer } from "./rollups/checkpointer.ts";
-import { Database } from "./rollups/database.ts";
+import { growHeapForKafka } from "./runtime/server-flags.ts";
 import { createServer, listen } from "./server/server.ts";
+import { Checkpointer } from "./store/checkpointer.ts";
+import { lockDataDirectory } from "./store/data-lock.ts";
+import { Database } from "./store/database.ts";
+import { DiskThread } from "./store/disk-thread.ts";
 
 /** The part of tidemark below the HTTP server: a log followed into a history. */
 export interface Core {

@@ -1,7 +1,7 @@
 /** The command line (started by bin/tidemark.js): argv → one command. Operating errors end in one clear line, our own bugs with their stack. */
 import { readFileSync } from "node:fs";
 import { keepLogSmall } from "./commands/bounded-log.ts";
-import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config.ts";
+import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config/config.ts";
 import { systemClock } from "./core/clock.ts";
 import { type ErrorCode, TidemarkError } from "./core/errors.ts";
 import { formatSecond } from "./core/time.ts";

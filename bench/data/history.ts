@@ -5,7 +5,7 @@ import { Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { type PartitionState, type SensorState, State } from "../../src/pipeline/state.ts";
-import { Database } from "../../src/rollups/database.ts";
+import { Database } from "../../src/store/database.ts";
 
 export interface Written {
   readonly seconds: number;

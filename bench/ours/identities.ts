@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { COMMIT_READINGS } from "../../src/core/limits.ts";
 import { Random } from "../../src/core/random.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, Readings } from "../../src/core/readings.ts";
-import { Identity, NEW } from "../../src/pipeline/identity.ts";
+import { Identity, NEW } from "../../src/identity/identity.ts";
+import { ValueMemory } from "../../src/identity/value-memory.ts";
 import { State } from "../../src/pipeline/state.ts";
-import { ValueMemory } from "../../src/pipeline/value-memory.ts";
-import { Database } from "../../src/rollups/database.ts";
+import { Database } from "../../src/store/database.ts";
 import { START_SECOND } from "../data/series.ts";
 import { argument } from "../harness/lap.ts";
 

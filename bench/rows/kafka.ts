@@ -1,6 +1,6 @@
 /** Row `kafka`: bare integers, from a Kafka topic to a history that answers, beside four other consumers that only count or sum. */
 import { join } from "node:path";
-import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
+import { SERVER_FLAGS } from "../../src/runtime/server-flags.ts";
 import { type Filled, fillIntegers } from "../data/topics.ts";
 import type { Bench, Row } from "../harness/bench.ts";
 import { childTimes, type Lap, node, run, runForFlow, runForLap } from "../harness/child.ts";

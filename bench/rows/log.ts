@@ -1,6 +1,6 @@
 /** Row `log`: durable appends to the embedded log until they can be asked for, beside inserts into PostgreSQL and what the disk itself can sync. */
 import { join } from "node:path";
-import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
+import { SERVER_FLAGS } from "../../src/runtime/server-flags.ts";
 import type { Bench, Row } from "../harness/bench.ts";
 import { type Lap, node, runForLap } from "../harness/child.ts";
 import { syncTimes } from "../harness/disk-sync.ts";

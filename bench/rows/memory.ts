@@ -1,7 +1,7 @@
 /** Row `memory`: resident memory with a year of history under load, and with many devices as their history grows tenfold. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
+import { SERVER_FLAGS } from "../../src/runtime/server-flags.ts";
 import { DAY_SECONDS } from "../data/series.ts";
 import { SENSORS } from "../data/windows.ts";
 import type { Bench, Row } from "../harness/bench.ts";

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { childEnvironment, type ServerInvocation } from "../config.ts";
+import { childEnvironment, type ServerInvocation } from "../config/config.ts";
+import { shownSettings } from "../config/settings-shown.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { SERVER_FLAGS } from "../runtime/server-flags.ts";
 import { rotate } from "./bounded-log.ts";
 import type { Console } from "./console.ts";
 import {
@@ -18,8 +20,6 @@ import {
   withRunLock,
   writeRecord,
 } from "./run-files.ts";
-import { SERVER_FLAGS } from "./server-flags.ts";
-import { shownSettings } from "./settings-shown.ts";
 
 /** A server that replays a long log answers before it is through; a Kafka that just starts takes half a minute. */
 const READY_MS_MAX = 90_000;

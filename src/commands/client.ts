@@ -1,7 +1,8 @@
 /** How the commands ask a server: one request, JSON back, errors as it words them. */
+
+import type { ClientConfig } from "../config/client-config.ts";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { printable } from "../ui/printable.ts";
-import type { ClientConfig } from "./client-config.ts";
 import { runningServer } from "./run-files.ts";
 
 /** A question over ten years of history takes milliseconds; a busy disk seconds. */

@@ -1,7 +1,8 @@
 /** `tidemark quarantine` and `tidemark rejections`: what the server holds back; look, release or discard. */
+
+import type { ListConfig } from "../config/client-config.ts";
 import { printable } from "../ui/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
-import type { ListConfig } from "./client-config.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
 

@@ -1,8 +1,9 @@
 /** `tidemark query`: the metrics of a window, as a table or as the server's JSON. */
+
+import type { QueryConfig } from "../config/client-config.ts";
 import { NOTHING } from "../ui/figures.ts";
 import { printable } from "../ui/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
-import type { QueryConfig } from "./client-config.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
 

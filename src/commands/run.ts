@@ -1,12 +1,12 @@
 /** `tidemark run`, `start` and `watch`: what a person sees in the foreground. */
 import type { ReadStream } from "node:tty";
-import type { ServerInvocation } from "../config.ts";
+import type { ClientConfig } from "../config/client-config.ts";
+import type { ServerInvocation } from "../config/config.ts";
 import { systemClock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { watch } from "../ui/watch.ts";
 import { type Started, start, stop } from "./background.ts";
 import { serverUrl } from "./client.ts";
-import type { ClientConfig } from "./client-config.ts";
 import type { Console } from "./console.ts";
 import { endOnSignals } from "./ending.ts";
 import { isRunning, logFileOf, runDirectory, runningServer, SERVER } from "./run-files.ts";

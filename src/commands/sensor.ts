@@ -1,17 +1,17 @@
 /** `tidemark sensor`: one simulated sensor in this process, until its count is delivered or a signal ends it. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import type { SensorConfig } from "../config/client-config.ts";
+import { type KafkaAddress, shownTarget } from "../config/values.ts";
 import { systemClock } from "../core/clock.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
-import { HttpTarget } from "../intake/http-target.ts";
-import { LogTarget } from "../intake/log-target.ts";
-import type { Target } from "../intake/outbox.ts";
-import { runSensor } from "../intake/sensor.ts";
+import { HttpTarget } from "../doors/simulator/http-target.ts";
+import { LogTarget } from "../doors/simulator/log-target.ts";
+import type { Target } from "../doors/simulator/outbox.ts";
+import { runSensor } from "../doors/simulator/sensor.ts";
 import { serverUrl } from "./client.ts";
-import type { SensorConfig } from "./client-config.ts";
 import type { Console } from "./console.ts";
 import { endOnSignals } from "./ending.ts";
-import { type KafkaAddress, shownTarget } from "./values.ts";
 
 /** 64 bits: no two starts share one. */
 const BOOT_BYTES = 8;

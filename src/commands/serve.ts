@@ -1,12 +1,12 @@
 /** `tidemark serve`: one server in this process, until a signal ends it. */
 import { openApp } from "../app.ts";
-import type { Config } from "../config.ts";
-import { releaseWhenSettled } from "../core/spare-memory.ts";
+import type { Config } from "../config/config.ts";
+import { shownSettings } from "../config/settings-shown.ts";
+import { shownTarget } from "../config/values.ts";
+import { releaseWhenSettled } from "../runtime/spare-memory.ts";
 import type { Console } from "./console.ts";
 import { aborted, endOnSignals } from "./ending.ts";
 import { openRunDirectory, recordOf, removeRecord, SERVER, writeRecord } from "./run-files.ts";
-import { shownSettings } from "./settings-shown.ts";
-import { shownTarget } from "./values.ts";
 
 /** Addresses that mean "all of mine": a client here uses a loopback. */
 const LOOPBACK_OF = new Map([

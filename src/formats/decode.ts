@@ -4,7 +4,7 @@ import { Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
 import { bareNumber, isSpace } from "./bare-number.ts";
 import { Batch, type DecodeContext, type Format, type FormatDecoder } from "./format.ts";
-import { json } from "./json.ts";
+import { json } from "./json/json.ts";
 
 /** Every format there is; the last claims what the others leave. */
 const FORMATS: readonly Format[] = [json, bareNumber];

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { Log } from "../log/log.ts";
-import type { Checkpointer } from "../rollups/checkpointer.ts";
+import type { Checkpointer } from "../store/checkpointer.ts";
 import type { State } from "./state.ts";
 
 /** First wait before a commit that failed is tried again, ms; doubled up to the bound. */

@@ -1,6 +1,6 @@
 /** Readings held back because of their clock, and records that were refused: listed with what is needed to take them in after all. */
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../rollups/database.ts";
+import type { Database } from "../store/database.ts";
 
 /** Bytes kept of a rejected record: all of anything that could be a reading. A cut one cannot be released; the log has all of it. */
 export const REJECTION_BYTES_MAX = 4096;

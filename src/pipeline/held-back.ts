@@ -1,7 +1,7 @@
 /** What was not counted, to look at, release or discard: readings in quarantine and rejected records. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { REJECTIONS } from "../core/rejections.ts";
-import type { Page, Quarantined, RejectedRecord } from "./engine.ts";
+import type { Page, Quarantined, RejectedRecord } from "../engine/engine.ts";
 import type { Ingest } from "./ingest.ts";
 import type { SensorState, State } from "./state.ts";
 

@@ -6,14 +6,14 @@ import { ABSENT, Records } from "../core/records.ts";
 import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
+import { DEVICE_CELLS, HEARD_AT, NEWEST } from "../identity/devices.ts";
+import { CONFLICT, Identity, NEW } from "../identity/identity.ts";
+import { ValueMemory } from "../identity/value-memory.ts";
 import type { Fetched } from "../log/log.ts";
 import { ascendingRows } from "../rollups/by-second.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
-import { DEVICE_CELLS, HEARD_AT, NEWEST } from "./devices.ts";
 import { type Extent, measureExtent } from "./extent.ts";
-import { CONFLICT, Identity, NEW } from "./identity.ts";
 import type { PartitionState, SensorState, State } from "./state.ts";
-import { ValueMemory } from "./value-memory.ts";
 
 /** With so many devices their state is larger than the processor's caches: it is read ahead, for so many rows at a time. */
 const WARMED_DEVICES_MIN = 4096;

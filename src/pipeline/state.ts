@@ -7,18 +7,18 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { TidemarkError } from "../core/errors.ts";
 import { SENSORS_MAX } from "../core/limits.ts";
 import { Names } from "../core/names.ts";
+import { Boots } from "../identity/boots.ts";
+import { Deltas } from "../identity/deltas.ts";
+import { Devices } from "../identity/devices.ts";
+import { ExplicitIds } from "../identity/explicit-ids.ts";
+import { SeenStore } from "../identity/seen-store.ts";
+import { Watermark } from "../identity/watermark.ts";
 import type { Topic } from "../log/log.ts";
-import type { Database } from "../rollups/database.ts";
 import { History } from "../rollups/history.ts";
-import { Boots } from "./boots.ts";
+import type { Database } from "../store/database.ts";
 import { BOUNDS, type Bounds } from "./bounds.ts";
 import { Quarantine, Rejections } from "./dead-letters.ts";
-import { Deltas } from "./deltas.ts";
-import { Devices } from "./devices.ts";
-import { ExplicitIds } from "./explicit-ids.ts";
-import { SeenStore } from "./seen-store.ts";
 import { Totals } from "./totals.ts";
-import { Watermark } from "./watermark.ts";
 
 /** How long a commit works before it lets others run, ms: a fraction of what a reader of the live stream would notice. */
 const COMMIT_SLICE_MS = 4;

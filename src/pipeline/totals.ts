@@ -1,6 +1,6 @@
 /** What a sensor's readings came to, since its history began: received = counted + duplicates + quarantined + rejected, always. */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
-import type { SensorTotals } from "./engine.ts";
+import type { SensorTotals } from "../engine/engine.ts";
 
 /** Stored in this order; a new one goes last. */
 const FIELDS = [

@@ -2,8 +2,8 @@
 import type { StatementSync } from "node:sqlite";
 import type { Window } from "../core/window.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import type { Database } from "../store/database.ts";
 import { Backlog } from "./backlog.ts";
-import type { Database } from "./database.ts";
 import { BUCKETS_PER_PAGE, FIRST_PAGE, pageKey, pageOf, STEP_SECONDS, seriesOf, TOP_LEVEL } from "./levels.ts";
 import { type Cost, PageTable } from "./page-table.ts";
 import { SeriesChanges } from "./series-changes.ts";

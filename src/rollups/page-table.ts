@@ -1,6 +1,6 @@
 /** The pages of all series by (series, level, number): from the cache, or read from the history's file. */
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "./database.ts";
+import type { Database } from "../store/database.ts";
 import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, seriesOf } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
 import { check } from "./page-frame.ts";

@@ -2,7 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
-import type { Engine } from "../pipeline/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
 import { Receipt } from "./receipt.ts";
 

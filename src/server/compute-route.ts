@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import type { Zone } from "../core/zone.ts";
-import type { Engine } from "../pipeline/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { type BodyBudget, codingFault, readBody } from "./body-reader.ts";
 import { answerText, answerTextWithReceipt, refusalText, windowOf } from "./compute-answer.ts";
 import { ComputeReader } from "./compute-request.ts";

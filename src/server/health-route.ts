@@ -1,6 +1,6 @@
 /** `GET /livez`, `GET /readyz`: for whoever keeps the process running. Open to all. */
 import type { FastifyInstance } from "fastify";
-import type { Engine } from "../pipeline/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { problem, sendProblem } from "./problem.ts";
 
 export const LIVEZ_PATH = "/livez";

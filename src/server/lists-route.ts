@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { TidemarkError } from "../core/errors.ts";
 import { formatMs } from "../core/time.ts";
-import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../pipeline/engine.ts";
+import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
 import { type BodyBudget, takeBodies } from "./body-reader.ts";
 import { parseLenient } from "./lenient-json.ts";
 import { IDS_BODY_BYTES_MAX } from "./limits.ts";

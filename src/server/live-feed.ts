@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
-import type { Engine } from "../pipeline/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import {
   FRAME_COMPUTE_MS_MAX,
   FRAME_COST_FACTOR,

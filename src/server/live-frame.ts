@@ -1,8 +1,8 @@
 /** What the live stream shows of each sensor (docs/formats/live.md), read from the engine. */
 import type { Clock } from "../core/clock.ts";
 import { RESOLUTION_MS, type Window } from "../core/window.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
-import type { Engine } from "../pipeline/engine.ts";
 
 /** Seconds of the sparkline and of the last minute. */
 const MINUTE = 60;

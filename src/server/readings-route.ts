@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { TidemarkError } from "../core/errors.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
-import { type ReadingsLog, recordsOfBody } from "../intake/body.ts";
+import { type ReadingsLog, recordsOfBody } from "../doors/body.ts";
 import { type BodyBudget, takeBodies } from "./body-reader.ts";
 import { READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "./limits.ts";
 import { namesShown } from "./names-shown.ts";

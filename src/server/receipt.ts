@@ -1,9 +1,9 @@
 /** What an answer rests on: `?receipt=true`. */
 import { formatMs, formatSecond } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
+import type { Engine, SensorStatus, SensorTotals } from "../engine/engine.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
 import { SKETCH_RELATIVE_ERROR } from "../metrics/distribution.ts";
-import type { Engine, SensorStatus, SensorTotals } from "../pipeline/engine.ts";
 
 /** What of a sensor's readings an answer used, and what became of the others. */
 interface SensorReceipt {

@@ -9,11 +9,11 @@ import { TimeReader } from "../../src/core/time.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
 import { Batch, type DecodeContext } from "../../src/formats/format.ts";
-import { Shape } from "../../src/formats/json-fields.ts";
-import { learn } from "../../src/formats/json-learned.ts";
-import { JsonParser } from "../../src/formats/json-parse.ts";
-import { JsonRow } from "../../src/formats/json-row.ts";
-import { JsonScanner } from "../../src/formats/json-scanner.ts";
+import { Shape } from "../../src/formats/json/fields.ts";
+import { learn } from "../../src/formats/json/learned.ts";
+import { JsonParser } from "../../src/formats/json/parse.ts";
+import { JsonRow } from "../../src/formats/json/row.ts";
+import { JsonScanner } from "../../src/formats/json/scanner.ts";
 import { Payloads } from "./payloads.ts";
 import { reference } from "./reference.ts";
 

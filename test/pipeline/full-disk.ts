@@ -1,5 +1,5 @@
 /** A full disk where a test wants it: SQLite itself raises the error, in the middle of a real transaction. */
-import type { Database } from "../../src/rollups/database.ts";
+import type { Database } from "../../src/store/database.ts";
 
 /** Writes of that kind to the table fail until it is freed. */
 export function fillDisk(db: Database, change: "INSERT" | "UPDATE" | "DELETE", table: string): { free(): void } {

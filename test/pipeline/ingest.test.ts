@@ -12,7 +12,7 @@ import { encodeBatch } from "../../src/log/batch-writer.ts";
 import { decodeBatch } from "../../src/log/record-batch.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
-import { Database } from "../../src/rollups/database.ts";
+import { Database } from "../../src/store/database.ts";
 
 const NOW = Date.UTC(2026, 4, 1, 12);
 const PARTITIONS = 3;

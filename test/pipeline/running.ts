@@ -7,8 +7,8 @@ import { openZone } from "../../src/core/zone.ts";
 import { BOUNDS, type Bounds } from "../../src/pipeline/bounds.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { State } from "../../src/pipeline/state.ts";
-import { Checkpointer } from "../../src/rollups/checkpointer.ts";
-import { Database } from "../../src/rollups/database.ts";
+import { Checkpointer } from "../../src/store/checkpointer.ts";
+import { Database } from "../../src/store/database.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 import { ReplayLog } from "../simulation/replay-log.ts";
 

@@ -11,7 +11,7 @@ import { openZone } from "../../src/core/zone.ts";
 import { BOUNDS, type Bounds } from "../../src/pipeline/bounds.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
-import { Database } from "../../src/rollups/database.ts";
+import { Database } from "../../src/store/database.ts";
 import { fillDisk } from "./full-disk.ts";
 
 const NOW = Date.UTC(2026, 4, 1, 12);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Random } from "../../src/core/random.ts";
 import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
-import { Database } from "../../src/rollups/database.ts";
 import { History } from "../../src/rollups/history.ts";
+import { Database } from "../../src/store/database.ts";
 
 interface Columns {
   readonly time: Float64Array;

@@ -8,8 +8,8 @@ import { Random } from "../../src/core/random.ts";
 import { Aggregate, ALL_NEEDS } from "../../src/metrics/aggregate.ts";
 import { squareError } from "../../src/metrics/exact-sum.ts";
 import { findMetric, METRICS } from "../../src/metrics/registry.ts";
-import { Database } from "../../src/rollups/database.ts";
 import { History } from "../../src/rollups/history.ts";
+import { Database } from "../../src/store/database.ts";
 
 interface Reading {
   time: number;

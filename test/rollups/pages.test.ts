@@ -13,13 +13,13 @@ import { findMetric, METRICS } from "../../src/metrics/registry.ts";
 import { countBits, firstBit, hasBit, lastBit, writeBitmap } from "../../src/rollups/bitmap.ts";
 import { BucketPage } from "../../src/rollups/bucket-page.ts";
 import { EncodedBuckets, encodeBuckets } from "../../src/rollups/buckets-codec.ts";
-import { Database } from "../../src/rollups/database.ts";
 import { History } from "../../src/rollups/history.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageKey, STEP_SECONDS } from "../../src/rollups/levels.ts";
 import { PackedColumn, packColumn } from "../../src/rollups/packed-column.ts";
 import { RunningTotals } from "../../src/rollups/running-totals.ts";
 import { EncodedSeconds, encodeSeconds } from "../../src/rollups/seconds-codec.ts";
 import { SecondsPage } from "../../src/rollups/seconds-page.ts";
+import { Database } from "../../src/store/database.ts";
 
 function pack(values: readonly number[]): { column: PackedColumn; bytes: number } {
   const out = new ByteWriter();

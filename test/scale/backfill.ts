@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Random } from "../../src/core/random.ts";
-import type { Engine } from "../../src/pipeline/engine.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { lineOf, MeasuredRun, type Step } from "./measured-run.ts";
 import { Ticking } from "./ticking.ts";
 

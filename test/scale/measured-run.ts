@@ -9,12 +9,12 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { systemClock } from "../../src/core/clock.ts";
 import { openZone } from "../../src/core/zone.ts";
-import type { Engine } from "../../src/pipeline/engine.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { State } from "../../src/pipeline/state.ts";
-import { Checkpointer } from "../../src/rollups/checkpointer.ts";
-import { Database } from "../../src/rollups/database.ts";
 import { createServer, listen } from "../../src/server/server.ts";
+import { Checkpointer } from "../../src/store/checkpointer.ts";
+import { Database } from "../../src/store/database.ts";
 import { ColumnLog, type ColumnSource } from "./column-log.ts";
 import type { Probe } from "./prober.ts";
 

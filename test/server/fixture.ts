@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { ManualClock } from "../../src/core/clock.ts";
 import { openZone } from "../../src/core/zone.ts";
-import type { ReadingsLog } from "../../src/intake/body.ts";
+import type { ReadingsLog } from "../../src/doors/body.ts";
 import type { NewRecord } from "../../src/log/log.ts";
 import { createServer, type ServerOptions } from "../../src/server/server.ts";
 import { ScanEngine } from "./scan-engine.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { FastifyInstance } from "fastify";
-import type { Quarantined, RejectedRecord } from "../../src/pipeline/engine.ts";
+import type { Quarantined, RejectedRecord } from "../../src/engine/engine.ts";
 import { type Fixture, NOON, openFixture } from "./fixture.ts";
 
 let fixture: Fixture;

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import type { FastifyInstance } from "fastify";
 import { ERRORS, type ErrorCode, TidemarkError } from "../../src/core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../src/core/limits.ts";
-import { recordsOfBody } from "../../src/intake/body.ts";
+import { recordsOfBody } from "../../src/doors/body.ts";
 import { READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../../src/server/limits.ts";
 import { type MemoryLog, openFixture } from "./fixture.ts";
 

@@ -1,15 +1,8 @@
 /** An engine for the server's tests: the raw readings, scanned for each question; status and dead letters as a test sets them. */
 import type { Window } from "../../src/core/window.ts";
+import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus, SensorTotals } from "../../src/engine/engine.ts";
 import { Aggregate, type Needs } from "../../src/metrics/aggregate.ts";
 import { squareError } from "../../src/metrics/exact-sum.ts";
-import type {
-  Engine,
-  Page,
-  Quarantined,
-  RejectedRecord,
-  SensorStatus,
-  SensorTotals,
-} from "../../src/pipeline/engine.ts";
 
 interface Reading {
   /** ms. */

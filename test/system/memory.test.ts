@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { runningServer } from "../../src/commands/run-files.ts";
-import { SERVER_FLAGS } from "../../src/commands/server-flags.ts";
 import { Random } from "../../src/core/random.ts";
+import { SERVER_FLAGS } from "../../src/runtime/server-flags.ts";
 import { dataDirectory, freePort, ROOT, type Running, succeeded, tidemark } from "./cli.ts";
 
 /** Resident, MB: measured 240–270 in a backfill (readings wait for a commit) and 140–155 under questions; with V8's own limits 320–340 and 180–220. */

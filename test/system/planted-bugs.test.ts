@@ -42,12 +42,12 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "sequences that leave a device's edge are forgotten",
-    file: "src/pipeline/devices.ts",
+    file: "src/identity/devices.ts",
     changes: [["this.#store(slot, leaving);", ""]],
   },
   {
     name: "a delta does not say which sequences are new",
-    file: "src/pipeline/devices.ts",
+    file: "src/identity/devices.ts",
     changes: [["if (word < cells[cell + CHANGED_WORD]) cells[cell + CHANGED_WORD] = word;", ""]],
   },
   {
@@ -87,7 +87,7 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "a sequence that begins anew starts no boot",
-    file: "src/pipeline/identity.ts",
+    file: "src/identity/identity.ts",
     changes: [
       ["if (impossible || this.#isHeld(slot, sequence, time)) return false;", "if (!impossible) return false;"],
     ],
@@ -115,7 +115,7 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "explicit ids are forgotten when they are committed",
-    file: "src/pipeline/explicit-ids.ts",
+    file: "src/identity/explicit-ids.ts",
     changes: [
       [
         "if (this.#recent.size === 0) this.#recent = this.#pending;\n    else for (const key of this.#pending) this.#recent.add(key);",

@@ -221,7 +221,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
   },
 ];
 
-/** Flags of serve with which no process starts: exit code 2, and a line that matches. test/config.test.ts has all of them. */
+/** Flags of serve with which no process starts: exit code 2, and a line that matches. test/config/config.test.ts has all of them. */
 export const BAD_FLAGS: readonly (readonly [flags: readonly string[], line: RegExp])[] = [
   [["--port", "99999"], /port.*99999/],
   [["--timezone", "Mars/Olympus"], /timezone.*Mars\/Olympus/],

@@ -1,0 +1,177 @@
+/** What the commands that talk to a server, and the simulated sensor, are asked to do. Under src/config/config.ts. */
+import { resolve } from "node:path";
+import { NAME_BYTES_MAX } from "../core/limits.ts";
+import { parseTime } from "../core/time.ts";
+import { openZone } from "../core/zone.ts";
+import { nearest } from "./nearest.ts";
+import { METRICS_ASKED } from "./option-table.ts";
+import { didYouMean, invalid, type Settings, shown } from "./settings.ts";
+import {
+  type Parsed,
+  parseInteger,
+  parseLogTarget,
+  parseNumber,
+  parseSendTarget,
+  parseSensor,
+  parseSensors,
+  parseText,
+  parseTimezone,
+  parseToken,
+  parseUrl,
+  type SendTarget,
+} from "./values.ts";
+
+/** Which server a client asks. */
+export interface ClientConfig {
+  /** null: the one that runs on `data`, else `port` on this machine. */
+  readonly url: URL | null;
+  readonly data: string;
+  readonly port: number;
+  readonly token: string | null;
+}
+
+export interface SensorConfig {
+  readonly sensor: string;
+  /** null: the server of `client`. */
+  readonly target: SendTarget | null;
+  readonly client: ClientConfig;
+  /** Readings a second. */
+  readonly rate: number;
+  readonly count: number | null;
+  readonly device: string | null;
+  readonly seed: number | null;
+  readonly duplicates: number;
+  readonly late: number;
+  /** Beginning of the backfill, ms since the epoch. */
+  readonly fromMs: number | null;
+}
+
+export interface QueryConfig {
+  readonly client: ClientConfig;
+  readonly sensors: readonly string[];
+  readonly metrics: readonly string[];
+  /** As written: the server knows its zone. */
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly receipt: boolean;
+  readonly json: boolean;
+}
+
+export interface ListConfig {
+  readonly client: ClientConfig;
+  readonly action: "list" | "release" | "discard";
+  readonly ids: readonly number[];
+  readonly sensor: string | null;
+  readonly limit: number;
+  readonly after: number | null;
+  readonly json: boolean;
+}
+
+export function clientConfig(settings: Settings, cwd: string): ClientConfig {
+  const port = settings.read("port", parseInteger(0, 65_535));
+  // A port asked for is a server asked for, whatever runs on the data directory.
+  const own = settings.given("port") !== undefined && port > 0 ? new URL(`http://127.0.0.1:${port}/`) : null;
+  return {
+    url: settings.optional("url", parseUrl) ?? own,
+    data: dataDirectory(settings, cwd),
+    port,
+    token: settings.optional("token", parseToken),
+  };
+}
+
+export function sensorConfig(settings: Settings, operands: readonly string[], cwd: string): SensorConfig {
+  if (operands.length !== 1) throw invalid(`Cannot start a sensor: expected one name, were ${operands.length}`);
+  const name = parseSensor(operands[0]);
+  if ("expected" in name) {
+    throw invalid(`Cannot start a sensor: expected ${name.expected}, was ${shown(operands[0])}`);
+  }
+  const log = settings.read("log", parseLogTarget);
+  return {
+    sensor: name.value,
+    target: settings.optional("sensor:to", parseSendTarget) ?? (log.kind === "kafka" ? log : null),
+    client: clientConfig(settings, cwd),
+    rate: settings.read("rate", parseRate),
+    count: settings.optional("count", parseInteger(0, Number.MAX_SAFE_INTEGER)),
+    device: settings.optional("device", parseDevice),
+    seed: settings.optional("seed", parseInteger(0, 2 ** 32 - 1)),
+    duplicates: settings.read("duplicates", parseNumber(0, 1)),
+    late: settings.read("late", parseNumber(0, 1)),
+    fromMs: settings.optional("sensor:from", parseFrom(timezone(settings))),
+  };
+}
+
+/** From one reading in some three years to ten for each tick of a millisecond clock. */
+function parseRate(text: string): Parsed<number> {
+  const parsed = parseNumber(0, 10_000)(text);
+  return "value" in parsed && parsed.value >= 1e-8 ? parsed : { expected: "a number from 0.00000001 to 10000" };
+}
+
+function parseDevice(text: string): Parsed<string> {
+  const bytes = Buffer.byteLength(text);
+  return bytes >= 1 && bytes <= NAME_BYTES_MAX
+    ? { value: text }
+    : { expected: `a name of 1 to ${NAME_BYTES_MAX} bytes` };
+}
+
+const parseFrom =
+  (zone: string) =>
+  (text: string): Parsed<number> => {
+    const parsed = parseTime(text, openZone(zone));
+    if (!("fault" in parsed)) return { value: parsed.startMs };
+    const reason = parsed.reason === "" ? "" : ` (${parsed.reason})`;
+    return { expected: `"YYYY-MM-DD", "YYYY-MM-DD HH:MM[:SS]", ISO 8601 or epoch milliseconds${reason}` };
+  };
+
+export function queryConfig(settings: Settings, operands: readonly string[], cwd: string): QueryConfig {
+  if (operands.length === 0) {
+    throw invalid("Cannot query: expected a sensor, such as tidemark query temperature count mean p95");
+  }
+  const sensors = parseSensors(operands[0]);
+  if ("expected" in sensors) throw invalid(`Cannot query ${shown(operands[0])}: expected ${sensors.expected}`);
+  return {
+    client: clientConfig(settings, cwd),
+    sensors: sensors.value,
+    metrics: operands.length > 1 ? operands.slice(1) : METRICS_ASKED,
+    from: settings.optional("query:from", parseText),
+    to: settings.optional("query:to", parseText),
+    receipt: settings.flag("receipt"),
+    json: settings.flag("json"),
+  };
+}
+
+export function listConfig(name: string, settings: Settings, operands: readonly string[], cwd: string): ListConfig {
+  const actions = ["list", "release", "discard"] as const;
+  const action = operands.length === 0 ? "list" : actions.find((word) => word === operands[0]);
+  if (action === undefined) {
+    throw invalid(
+      `Cannot do ${shown(operands[0])} with ${name}: expected ${actions.join(", ")}${didYouMean(nearest(operands[0], actions))}`,
+    );
+  }
+  const ids = operands.slice(1).map((text) => {
+    const id = parseInteger(0, Number.MAX_SAFE_INTEGER)(text);
+    if ("expected" in id) throw invalid(`Cannot ${action} ${shown(text)}: expected an ID, ${id.expected}`);
+    return id.value;
+  });
+  if ((action === "list") !== (ids.length === 0)) {
+    throw invalid(`Cannot ${action} ${name}: expected ${action === "list" ? "no ID" : "at least one ID"}`);
+  }
+  return {
+    client: clientConfig(settings, cwd),
+    action,
+    ids,
+    sensor: settings.optional("list:sensor", parseSensor),
+    limit: settings.read("list:limit", parseInteger(1, 1000)),
+    after: settings.optional("list:after", parseInteger(0, Number.MAX_SAFE_INTEGER)),
+    json: settings.flag("json"),
+  };
+}
+
+/** Absolute path of --data. */
+export function dataDirectory(settings: Settings, cwd: string): string {
+  return resolve(cwd, settings.read("data", parseText));
+}
+
+/** Canonical name of --timezone. @throws TidemarkError "config-invalid" when the machine names none either */
+export function timezone(settings: Settings): string {
+  return settings.optional("timezone", parseTimezone) ?? openZone(undefined).name;
+}

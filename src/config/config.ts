@@ -1,0 +1,218 @@
+/** What was asked for: argv, environment and tidemark.config.json → one invocation. The only reader of the environment. */
+import { resolve } from "node:path";
+import { TidemarkError } from "../core/errors.ts";
+import {
+  type ClientConfig,
+  clientConfig,
+  dataDirectory,
+  type ListConfig,
+  listConfig,
+  type QueryConfig,
+  queryConfig,
+  type SensorConfig,
+  sensorConfig,
+  timezone,
+} from "./client-config.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { nearest } from "./nearest.ts";
+import { COMMANDS, type CommandName, findCommand, type OptionId, optionOf, variableOf } from "./option-table.ts";
+import {
+  BACKGROUND_LOG,
+  didYouMean,
+  type Environment,
+  type Given,
+  invalid,
+  readArguments,
+  readConfigFile,
+  Settings,
+  shown,
+} from "./settings.ts";
+import {
+  isLoopback,
+  type LogTarget,
+  parseDuration,
+  parseHosts,
+  parseInteger,
+  parseKeep,
+  parseLogTarget,
+  parseSensors,
+  parseSize,
+  parseToken,
+} from "./values.ts";
+
+/** What the server runs with. Times in ms, sizes in bytes. */
+export interface Config {
+  readonly log: LogTarget;
+  /** Absolute path of the data directory. */
+  readonly data: string;
+  readonly hosts: readonly string[];
+  /** 0: any free port. */
+  readonly port: number;
+  readonly sensors: readonly string[];
+  /** IANA name, canonical. */
+  readonly timezone: string;
+  /** null: for ever. */
+  readonly keepMs: number | null;
+  readonly logRetentionBytes: number;
+  readonly clockAheadMs: number;
+  /** null: none is asked for. */
+  readonly token: string | null;
+  readonly allowAnonymous: boolean;
+}
+
+export interface ServerInvocation {
+  readonly command: "run" | "start" | "serve";
+  readonly config: Config;
+  readonly given: ReadonlyMap<OptionId, Given>;
+  /** Of `start`: go on with the live table. */
+  readonly watch: boolean;
+}
+
+export type Invocation =
+  | { readonly command: "help"; readonly text: string }
+  | { readonly command: "version" }
+  | ServerInvocation
+  | { readonly command: "stop"; readonly data: string }
+  | { readonly command: "sensor"; readonly sensor: SensorConfig }
+  | { readonly command: "watch"; readonly client: ClientConfig }
+  | { readonly command: "query"; readonly query: QueryConfig }
+  | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig };
+
+export interface Loaded {
+  readonly invocation: Invocation;
+  /** What was passed over, for stderr. */
+  readonly warnings: readonly string[];
+}
+
+/** Smallest retention of the local log: some of its blocks. */
+const LOG_RETENTION_BYTES_MIN = 16_000_000;
+
+/**
+ * The one invocation that flags, environment, configuration file of `cwd` and defaults make, in this order of precedence.
+ * @param argv without node and script
+ * @throws TidemarkError "config-invalid" that says what was expected, "bind-refused" for an open address without a token
+ */
+export function loadConfig(argv: readonly string[], environment: Environment, cwd: string): Loaded {
+  const name = argv[0];
+  if (name === undefined || name === "help" || name === "-h" || name === "--help") return help(argv[1]);
+  if (name === "-V" || name === "--version") {
+    return { invocation: { command: "version" }, warnings: [] };
+  }
+  const command = findCommand(name);
+  if (command === undefined) throw unknownCommand(name);
+  const { flags, operands } = readArguments(command, argv.slice(1));
+  if (flags === null) return help(command.name);
+  const settings = new Settings(flags, environment, readConfigFile(cwd));
+  return { invocation: invoke(command.name, settings, operands, cwd), warnings: settings.warnings() };
+}
+
+function help(topic: string | undefined): Loaded {
+  const command = topic === undefined ? undefined : findCommand(topic);
+  if (topic !== undefined && command === undefined) throw unknownCommand(topic);
+  return {
+    invocation: { command: "help", text: command === undefined ? programHelp() : commandHelp(command) },
+    warnings: [],
+  };
+}
+
+function unknownCommand(name: string): TidemarkError {
+  const names = COMMANDS.map((command) => command.name);
+  return invalid(`Cannot do ${shown(name)}: expected ${names.join(", ")}${didYouMean(nearest(name, names))}`);
+}
+
+function invoke(name: CommandName, settings: Settings, operands: readonly string[], cwd: string): Invocation {
+  switch (name) {
+    case "run":
+    case "start":
+    case "serve":
+      refuseOperands(name, operands);
+      return {
+        command: name,
+        config: serverConfig(settings, cwd),
+        given: givenOf(name, settings, cwd),
+        watch: name === "start" && settings.flag("start:watch"),
+      };
+    case "stop":
+      refuseOperands(name, operands);
+      return { command: name, data: dataDirectory(settings, cwd) };
+    case "sensor":
+      return { command: name, sensor: sensorConfig(settings, operands, cwd) };
+    case "watch":
+      refuseOperands(name, operands);
+      return { command: name, client: clientConfig(settings, cwd) };
+    case "query":
+      return { command: name, query: queryConfig(settings, operands, cwd) };
+    case "quarantine":
+    case "rejections":
+      return { command: name, list: listConfig(name, settings, operands, cwd) };
+  }
+}
+
+function refuseOperands(name: string, operands: readonly string[]): void {
+  if (operands.length > 0) throw invalid(`Cannot ${name} ${shown(operands[0])}: expected options only`);
+}
+
+function serverConfig(settings: Settings, cwd: string): Config {
+  const hosts = settings.read("host", parseHosts);
+  const token = settings.optional("token", parseToken);
+  const allowAnonymous = settings.flag("allow-anonymous");
+  const open = hosts.find((host) => !isLoopback(host));
+  if (open !== undefined && token === null && !allowAnonymous) {
+    throw new TidemarkError(
+      "bind-refused",
+      `Cannot listen on ${open}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`,
+    );
+  }
+  return {
+    log: settings.read("log", parseLogTarget),
+    data: dataDirectory(settings, cwd),
+    hosts,
+    port: settings.read("port", parseInteger(0, 65_535)),
+    sensors: settings.read("sensors", parseSensors),
+    timezone: timezone(settings),
+    keepMs: settings.read("keep", parseKeep),
+    logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
+    clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
+    token,
+    allowAnonymous,
+  };
+}
+
+function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {
+  const given = new Map<OptionId, Given>();
+  for (const id of findCommand(name)?.options ?? []) {
+    const setting = settings.given(id);
+    if (setting !== undefined && optionOf(id).kept === true) given.set(id, setting);
+  }
+  const data = given.get("data");
+  if (data !== undefined) given.set("data", { ...data, text: resolve(cwd, data.text) });
+  return given;
+}
+
+/** The environment of this process. */
+export function ownEnvironment(): Environment {
+  return process.env;
+}
+
+/** The environment of a process of ours that shall run with the same settings, and write to a log file that it keeps small. */
+export function childEnvironment(
+  given: ReadonlyMap<OptionId, Given>,
+  more: Readonly<Record<string, string>>,
+  logFile: string,
+): Environment {
+  const settings = [...given].map(([id, { text }]) => [variableOf(id), text] as const);
+  return { ...process.env, ...Object.fromEntries(settings), ...more, [BACKGROUND_LOG]: logFile };
+}
+
+/** The file that stdout and stderr of this background process go to; null in the foreground. */
+export function backgroundLogFile(environment: Environment): string | null {
+  return environment[BACKGROUND_LOG] ?? null;
+}
+
+/** Whether to write in colour: NO_COLOR (no-color.org) and FORCE_COLOR win over what the stream is; the former over the latter. */
+export function wantsColor(environment: Environment, isTerminal: boolean): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = environment;
+  if (NO_COLOR !== undefined && NO_COLOR !== "") return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== "") return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
+  return isTerminal && TERM !== "dumb";
+}

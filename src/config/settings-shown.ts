@@ -1,0 +1,19 @@
+/** A server's settings as texts without secrets: what a process record says, and what a second start is compared with. */
+import type { Config } from "./config.ts";
+import type { OptionId } from "./option-table.ts";
+import { shownTarget } from "./values.ts";
+
+export function shownSettings(config: Config): Record<string, string> {
+  return {
+    log: shownTarget(config.log),
+    host: config.hosts.join(","),
+    port: String(config.port),
+    sensors: config.sensors.join(","),
+    timezone: config.timezone,
+    keep: config.keepMs === null ? "forever" : `${config.keepMs}ms`,
+    "log-retention": `${config.logRetentionBytes}B`,
+    "clock-ahead": `${config.clockAheadMs}ms`,
+    token: config.token === null ? "none" : "set",
+    "allow-anonymous": String(config.allowAnonymous),
+  } satisfies Partial<Record<OptionId, string>>;
+}

@@ -1,0 +1,182 @@
+/** argv, environment and configuration file → the text of each setting and where it comes from. Under src/config/config.ts. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { messageOf, TidemarkError } from "../core/errors.ts";
+import { nearest } from "./nearest.ts";
+import { type Command, flagOf, OPTIONS, type OptionId, optionOf, variableOf } from "./option-table.ts";
+import { type Parsed, parseFlag } from "./values.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A setting that was given (not a default): its text, and by what. */
+export interface Given {
+  readonly text: string;
+  readonly by: string;
+}
+
+export const CONFIG_FILE = "tidemark.config.json";
+
+/** Variables that are ours and no option. */
+const KAFKA_USER = "TIDEMARK_KAFKA_USER";
+const KAFKA_PASSWORD = "TIDEMARK_KAFKA_PASSWORD";
+export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
+const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, BACKGROUND_LOG];
+const TEST_VARIABLES = "TIDEMARK_TEST_";
+
+export function didYouMean(word: string | undefined): string {
+  return word === undefined ? "" : `; did you mean ${word}?`;
+}
+
+export function invalid(message: string): TidemarkError {
+  return new TidemarkError("config-invalid", message);
+}
+
+export function shown(text: string): string {
+  return JSON.stringify(text.length > 80 ? text.slice(0, 80) + "…" : text);
+}
+
+/** Flags by option, and operands; `flags` is null when help was asked for. @throws TidemarkError "config-invalid" */
+export function readArguments(
+  command: Command,
+  args: readonly string[],
+): { flags: Map<OptionId, string> | null; operands: string[] } {
+  const known = new Map(command.options.map((id) => [flagOf(id), id]));
+  const types = [...known].map(([flag, id]) => [flag, { type: optionOf(id).value ? "string" : "boolean" }] as const);
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+    options: { ...Object.fromEntries(types), help: { type: "boolean", short: "h" } },
+  });
+  const flags = new Map<OptionId, string>();
+  const operands: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") operands.push(token.value);
+    if (token.kind !== "option") continue;
+    if (token.name === "help") return { flags: null, operands };
+    const id = known.get(token.name);
+    if (id === undefined || !token.rawName.startsWith("--")) throw unknownFlag(command, token.rawName);
+    flags.set(id, flagValue(id, token.value, token.inlineValue));
+  }
+  return { flags, operands };
+}
+
+function unknownFlag(command: Command, flag: string): TidemarkError {
+  const suggestion = nearest(
+    flag,
+    command.options.map((id) => `--${flagOf(id)}`),
+  );
+  return invalid(
+    `Cannot use ${flag}: ${command.name} has no such option${didYouMean(suggestion)} (see tidemark ${command.name} --help)`,
+  );
+}
+
+function flagValue(id: OptionId, value: string | undefined, inline: boolean | undefined): string {
+  const { value: placeholder } = optionOf(id);
+  if (placeholder === undefined) return value ?? "true";
+  if (value === undefined || (inline !== true && value.startsWith("--"))) {
+    throw invalid(`Cannot use --${flagOf(id)}: expected a value after it (${placeholder})`);
+  }
+  return value;
+}
+
+/** Texts by flag name. @throws TidemarkError "config-invalid" */
+export function readConfigFile(cwd: string): ReadonlyMap<string, string> {
+  const path = join(cwd, CONFIG_FILE);
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return new Map();
+    throw new TidemarkError("config-invalid", `Cannot read ${path}: ${messageOf(cause)}`, cause);
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw invalid(`Cannot use ${path}: expected a JSON object such as {"port": 5000}`);
+  }
+  const kept = OPTIONS.filter((option) => "kept" in option).map((option) => flagOf(option.id));
+  const texts = new Map<string, string>();
+  for (const [key, value] of Object.entries(content)) {
+    if (!kept.includes(key)) {
+      throw invalid(
+        `Cannot use ${shown(key)} in ${path}: expected ${kept.join(", ")}${didYouMean(nearest(key, kept))}`,
+      );
+    }
+    const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (!items.every((item) => ["string", "number", "boolean"].includes(typeof item))) {
+      throw invalid(`Cannot use ${shown(key)} in ${path}: expected a text, a number, true, false or a list of texts`);
+    }
+    texts.set(key, items.join(","));
+  }
+  return texts;
+}
+
+/** Where each setting comes from, and its value. */
+export class Settings {
+  readonly #flags: ReadonlyMap<OptionId, string>;
+  readonly #environment: Environment;
+  readonly #file: ReadonlyMap<string, string>;
+
+  constructor(flags: ReadonlyMap<OptionId, string>, environment: Environment, file: ReadonlyMap<string, string>) {
+    this.#flags = flags;
+    this.#environment = environment;
+    this.#file = file;
+  }
+
+  given(id: OptionId): Given | undefined {
+    const flag = this.#flags.get(id);
+    if (flag !== undefined) return { text: flag, by: `--${flagOf(id)}` };
+    if (optionOf(id).kept !== true) return undefined;
+    const variable = this.#environment[variableOf(id)];
+    // Compose hands over an unset variable as an empty one.
+    if (variable !== undefined && variable !== "") return { text: variable, by: variableOf(id) };
+    const filed = this.#file.get(flagOf(id));
+    return filed === undefined ? undefined : { text: filed, by: `"${flagOf(id)}" in ${CONFIG_FILE}` };
+  }
+
+  /** null when it was not given. @throws TidemarkError "config-invalid" */
+  optional<T>(id: OptionId, parse: (text: string) => Parsed<T>): T | null {
+    return this.#find(id, parse)?.value ?? null;
+  }
+
+  /** As `optional`, but its default when it was not given. */
+  read<T>(id: OptionId, parse: (text: string) => Parsed<T>): T {
+    const found = this.#find(id, parse) ?? parse(optionOf(id).fallback ?? "");
+    if ("value" in found) return found.value;
+    throw new Error(`BUG: the default of ${id} must be ${found.expected}`);
+  }
+
+  #find<T>(id: OptionId, parse: (text: string) => Parsed<T>): { readonly value: T } | undefined {
+    const given = this.given(id);
+    if (given === undefined) return undefined;
+    const parsed = parse(this.#withCredentials(given.text));
+    if ("value" in parsed) return parsed;
+    const secret = id === "token" || given.text.includes("@");
+    throw invalid(`Cannot use ${given.by}: must be ${parsed.expected}${secret ? "" : `, was ${shown(given.text)}`}`);
+  }
+
+  flag(id: OptionId): boolean {
+    return this.optional(id, parseFlag) ?? false;
+  }
+
+  /** A Kafka's user and password may come from variables of their own, so that no address holds them. */
+  #withCredentials(text: string): string {
+    const user = this.#environment[KAFKA_USER];
+    if (!text.startsWith("kafka://") || text.includes("@") || user === undefined || user === "") return text;
+    const password = this.#environment[KAFKA_PASSWORD] ?? "";
+    return text.replace("kafka://", () => `kafka://${encodeURIComponent(user)}:${encodeURIComponent(password)}@`);
+  }
+
+  warnings(): string[] {
+    const known = OPTIONS.filter((option) => "kept" in option).map((option) => variableOf(option.id));
+    const unknown = Object.keys(this.#environment).filter(
+      (name) =>
+        name.startsWith("TIDEMARK_") &&
+        !name.startsWith(TEST_VARIABLES) &&
+        !known.includes(name) &&
+        !OTHER_VARIABLES.includes(name),
+    );
+    return unknown.map((name) => `${name} is set but no option${didYouMean(nearest(name, known))}`);
+  }
+}

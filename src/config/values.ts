@@ -1,0 +1,247 @@
+/** Texts of flags, environment and configuration file → values, each refusal saying what was expected. No I/O; under src/config/config.ts. */
+import { openZone } from "../core/zone.ts";
+
+/** A value, or what a text should have been. */
+export type Parsed<T> = { readonly value: T } | { readonly expected: string };
+
+/** Where readings are kept: a log of our own in the data directory, or a Kafka. */
+export type LogTarget = { readonly kind: "local" } | ({ readonly kind: "kafka" } & KafkaAddress);
+
+export interface KafkaAddress {
+  /** host:port, at least one. */
+  readonly brokers: readonly string[];
+  readonly tls: boolean;
+  readonly sasl: SaslCredentials | null;
+  /** Set: the client library's own consumer reads, not our Fetch. */
+  readonly reader?: "library";
+}
+
+export interface SaslCredentials {
+  readonly mechanism: SaslMechanism;
+  readonly user: string;
+  readonly password: string;
+}
+
+const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
+/** Where a sensor sends: a tidemark (or anything that speaks its HTTP), or a Kafka. */
+export type SendTarget = { readonly kind: "http"; readonly url: URL } | ({ readonly kind: "kafka" } & KafkaAddress);
+
+/** Kafka's own rule for topic names; `.` and `..` are no topics. */
+const TOPIC_PATTERN = /^[a-zA-Z0-9._-]{1,249}$/;
+
+/** Words that mean something else in a request body, or in every JavaScript object. */
+const NOT_SENSORS: readonly string[] = ["from", "to", "__proto__", ".", ".."];
+
+/** Characters of a bearer token (RFC 6750, 2.1); 16 of them are 90 bits when drawn at random. */
+const TOKEN_PATTERN = /^[A-Za-z0-9\-._~+/]{16,256}=*$/;
+
+const SIZE_UNITS = new Map<string, number>([
+  ["b", 1],
+  ["kb", 1e3],
+  ["mb", 1e6],
+  ["gb", 1e9],
+  ["tb", 1e12],
+  ["kib", 2 ** 10],
+  ["mib", 2 ** 20],
+  ["gib", 2 ** 30],
+  ["tib", 2 ** 40],
+]);
+
+const DURATION_UNITS_MS = new Map<string, number>([
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+  ["w", 604_800_000],
+  ["y", 31_557_600_000], // a Julian year: 365.25 days
+]);
+
+const QUANTITY_PATTERN = /^(\d{1,15}(?:\.\d{1,9})?) ?([a-z]+)$/i;
+
+function quantity(text: string, units: ReadonlyMap<string, number>): number | undefined {
+  const match = QUANTITY_PATTERN.exec(text);
+  const unit = units.get(match?.[2]?.toLowerCase() ?? "");
+  return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
+}
+
+/** `2GB`, `512MiB` → bytes. */
+export const parseSize =
+  (bytesMin: number) =>
+  (text: string): Parsed<number> => {
+    const bytes = quantity(text, SIZE_UNITS);
+    if (bytes === undefined || bytes < bytesMin || !Number.isSafeInteger(bytes)) {
+      return { expected: `a size of at least ${bytesMin / 1e6}MB such as 500MB, 2GB or 1TiB` };
+    }
+    return { value: bytes };
+  };
+
+/** `400d`, `5m`, `1.5h` → milliseconds. */
+export const parseDuration =
+  (msMin: number, smallest: string) =>
+  (text: string): Parsed<number> => {
+    const ms = quantity(text, DURATION_UNITS_MS);
+    if (ms === undefined || ms < msMin || !Number.isSafeInteger(ms)) {
+      return { expected: `a duration of at least ${smallest} such as 90s, 5m, 12h, 400d or 10y` };
+    }
+    return { value: ms };
+  };
+
+/** As `parseDuration`; "forever" → null. */
+export const parseKeep = (text: string): Parsed<number | null> => {
+  if (text === "forever") return { value: null };
+  const parsed = parseDuration(86_400_000, "1d")(text);
+  return "value" in parsed ? parsed : { expected: `${parsed.expected}, or "forever"` };
+};
+
+export const parseInteger =
+  (min: number, max: number) =>
+  (text: string): Parsed<number> => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? { value } : { expected: `a whole number from ${min} to ${max}` };
+  };
+
+/** A number in [min, max], written in decimal. */
+export const parseNumber =
+  (min: number, max: number) =>
+  (text: string): Parsed<number> => {
+    const value = /^\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? { value } : { expected: `a number from ${min} to ${max}` };
+  };
+
+export function parseFlag(text: string): Parsed<boolean> {
+  if (text === "true" || text === "1") return { value: true };
+  if (text === "false" || text === "0") return { value: false };
+  return { expected: '"true" or "false"' };
+}
+
+export function parseText(text: string): Parsed<string> {
+  return text === "" ? { expected: "a text" } : { value: text };
+}
+
+/** A name that can be a Kafka topic and a key of a request body. */
+export function parseSensor(text: string): Parsed<string> {
+  if (NOT_SENSORS.includes(text)) return { expected: `a sensor name other than ${NOT_SENSORS.map(quoted).join(", ")}` };
+  if (!TOPIC_PATTERN.test(text)) return { expected: 'a sensor name of 1 to 249 characters of A-Z a-z 0-9 "." "_" "-"' };
+  return { value: text };
+}
+
+/** `a,b,c` → unique sensor names, in this order. */
+export function parseSensors(text: string): Parsed<readonly string[]> {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    const parsed = parseSensor(name);
+    if ("expected" in parsed) return { expected: `names separated by commas, each ${parsed.expected}` };
+  }
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  return twice === undefined ? { value: names } : { expected: `each sensor once, "${twice}" is there twice` };
+}
+
+/** `127.0.0.1,::1` → addresses to listen on. */
+export function parseHosts(text: string): Parsed<readonly string[]> {
+  const hosts = text.split(",").map((host) => host.trim().replace(/^\[(.*)\]$/, "$1"));
+  const valid = hosts.every((host) => /^[A-Za-z0-9.:%_-]{1,253}$/.test(host));
+  return valid ? { value: hosts } : { expected: "addresses separated by commas such as 127.0.0.1,::1 or 0.0.0.0" };
+}
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** An IANA name → its canonical spelling. */
+export function parseTimezone(text: string): Parsed<string> {
+  try {
+    return { value: openZone(text).name };
+  } catch {
+    return { expected: "an IANA time zone such as Europe/Berlin or UTC" };
+  }
+}
+
+export function parseToken(text: string): Parsed<string> {
+  return TOKEN_PATTERN.test(text)
+    ? { value: text }
+    : { expected: 'a token of 16 to 256 characters of A-Z a-z 0-9 "-" "." "_" "~" "+" "/"' };
+}
+
+const KAFKA_SHAPE = "kafka://host:port[,host:port][?tls=true&sasl=scram-sha-512&reader=library]";
+
+/** `local`, or `kafka://…`. */
+export function parseLogTarget(text: string): Parsed<LogTarget> {
+  if (text === "local") return { value: { kind: "local" } };
+  const address = parseKafka(text);
+  if (address === null) return { expected: `local or ${KAFKA_SHAPE}` };
+  return { value: { kind: "kafka", ...address } };
+}
+
+/** `http://…`, `https://…` or `kafka://…`. */
+export function parseSendTarget(text: string): Parsed<SendTarget> {
+  const address = parseKafka(text);
+  if (address !== null) return { value: { kind: "kafka", ...address } };
+  const parsed = parseUrl(text);
+  return "value" in parsed
+    ? { value: { kind: "http", url: parsed.value } }
+    : { expected: `http://host:port, https://host:port or ${KAFKA_SHAPE}` };
+}
+
+/** The address of a tidemark server. */
+export function parseUrl(text: string): Parsed<URL> {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "" || url.hash !== "") {
+    return { expected: "http://host:port or https://host:port" };
+  }
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return { value: url };
+}
+
+const BROKER_PATTERN = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(\d{1,5})$/;
+
+const KAFKA_PARAMETERS: ReadonlySet<string> = new Set(["tls", "sasl", "reader"]);
+
+/** By hand, as WHATWG URLs have one host. User and password are percent-decoded. */
+function parseKafka(text: string): KafkaAddress | null {
+  const match = /^kafka:\/\/(?:([^@/?]*)@)?([^@/?]+)\/?(?:\?(.*))?$/.exec(text);
+  if (match === null) return null;
+  const brokers = match[2].split(",").map((broker) => broker.trim());
+  for (const broker of brokers) {
+    const port = Number(BROKER_PATTERN.exec(broker)?.[1]);
+    if (!(port >= 1 && port <= 65_535)) return null;
+  }
+  const query = new URLSearchParams(match[3] ?? "");
+  for (const name of query.keys()) if (!KAFKA_PARAMETERS.has(name)) return null;
+  const tls = parseFlag(query.get("tls") ?? "false");
+  const asked = (query.get("sasl") ?? "plain").toUpperCase();
+  const mechanism = SASL_MECHANISMS.find((name) => name === asked);
+  if (!("value" in tls) || mechanism === undefined) return null;
+  if ((query.get("reader") ?? "library") !== "library") return null;
+  const reader = query.has("reader") ? ({ reader: "library" } as const) : {};
+  if (match[1] === undefined) return query.has("sasl") ? null : { brokers, tls: tls.value, sasl: null, ...reader };
+  const colon = match[1].indexOf(":");
+  const user = decoded(match[1].slice(0, colon));
+  const password = decoded(match[1].slice(colon + 1));
+  if (colon < 1 || user === null || password === null) return null;
+  return { brokers, tls: tls.value, sasl: { mechanism, user, password }, ...reader };
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+/** The address without the password, for people. */
+export function shownTarget(target: LogTarget | SendTarget): string {
+  if (target.kind === "local") return "local";
+  if (target.kind === "http") return target.url.href.replace(/\/$/, "");
+  const user = target.sasl === null ? "" : `${encodeURIComponent(target.sasl.user)}@`;
+  const query = [...(target.tls ? ["tls=true"] : []), ...(target.reader === "library" ? ["reader=library"] : [])];
+  return `kafka://${user}${target.brokers.join(",")}${query.length === 0 ? "" : `?${query.join("&")}`}`;
+}
+
+function quoted(text: string): string {
+  return `"${text}"`;
+}

@@ -1,0 +1,250 @@
+/** A simulated sensor: measures on the clock's grid (or as fast as it goes since a past time) and delivers through an outbox. */
+import type { Clock } from "../../core/clock.ts";
+import { TidemarkError } from "../../core/errors.ts";
+import { Random } from "../../core/random.ts";
+import { formatMs } from "../../core/time.ts";
+import { Outbox, pause, type Target } from "./outbox.ts";
+import { Simulation, type SimulationOptions } from "./simulation.ts";
+
+/** A tick this late was slept through (a suspended machine): nothing was measured then. */
+const TICK_LATE_MS_MAX = 1000;
+
+/** A clock that was set back by more than this: the grid is taken up where the clock now is. */
+const CLOCK_BACK_MS = 1000;
+
+/** A timer is never longer than this, so that a clock that is set is noticed. */
+const TIMER_MS_MAX = 1000;
+
+/** A line of progress now and then. */
+const REPORT_MS = 60_000;
+const PROGRESS_MS = 2000;
+
+/** A backfill that filled the outbox goes on once so few wait: enough to keep the other side busy. */
+const BACKFILL_WAITING = 50_000;
+
+/** On the way out, what waits is delivered for this long. */
+const DRAIN_MS = 5000;
+
+/** Of jitter: another stream of numbers than the values', so that a slow network changes no value. */
+const JITTER_SEED = 0x9e3779b9;
+
+export interface SensorOptions extends SimulationOptions {
+  readonly sensor: string;
+  /** Readings to measure; null: go on. */
+  readonly count: number | null;
+  /** Beginning of the backfill, ms since the epoch; null: none. */
+  readonly fromMs: number | null;
+}
+
+export interface SensorResult {
+  /** Different readings. */
+  readonly measured: number;
+  /** Payloads, duplicates included. */
+  readonly acknowledged: number;
+  readonly undelivered: number;
+  /** Ticks at which nothing was measured because too much waited already, or the machine slept. */
+  readonly skipped: number;
+}
+
+/**
+ * Runs until `count` readings are acknowledged, or `signal` aborts and what waits was delivered or DRAIN_MS have passed.
+ * @param print gets a line now and then
+ * @throws TidemarkError when the other side will never take the readings
+ */
+export async function runSensor(
+  options: SensorOptions,
+  target: Target,
+  clock: Clock,
+  signal: AbortSignal,
+  print: (line: string) => void,
+): Promise<SensorResult> {
+  const sensor = new Sensor(options, target, clock, signal, print);
+  return await sensor.run();
+}
+
+class Sensor {
+  readonly #options: SensorOptions;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #print: (line: string) => void;
+  readonly #simulation: Simulation;
+  readonly #outbox: Outbox;
+  readonly #targetName: string;
+  #skipped = 0;
+  #tick = 0;
+  #troubleSince: number | null = null;
+  #fullSince: number | null = null;
+  #reported: number;
+
+  constructor(
+    options: SensorOptions,
+    target: Target,
+    clock: Clock,
+    signal: AbortSignal,
+    print: (line: string) => void,
+  ) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#print = (line) => print(`${options.sensor}: ${line}`);
+    this.#simulation = new Simulation(options);
+    this.#targetName = target.name;
+    this.#reported = clock.now();
+    this.#outbox = new Outbox(
+      target,
+      new Random(options.seed ^ JITTER_SEED),
+      (error, tries) => this.#trouble(error, tries),
+      () => this.#relief(),
+    );
+  }
+
+  async run(): Promise<SensorResult> {
+    const { device, boot, fromMs } = this.#options;
+    this.#print(`sending to ${this.#targetName} as device ${device}, boot ${boot}`);
+    try {
+      if (fromMs !== null) await this.#backfill(fromMs);
+      await this.#live();
+      await this.#drain();
+    } finally {
+      await this.#outbox.close();
+    }
+    if (this.#outbox.failure !== null) throw this.#outbox.failure;
+    this.#print(this.#summary());
+    return {
+      measured: this.#simulation.measured,
+      acknowledged: this.#outbox.acknowledged,
+      undelivered: this.#outbox.waiting,
+      skipped: this.#skipped,
+    };
+  }
+
+  get #done(): boolean {
+    const { count } = this.#options;
+    return (
+      this.#signal.aborted || this.#outbox.failure !== null || (count !== null && this.#simulation.measured >= count)
+    );
+  }
+
+  /** Slows down to what the other side takes; nothing is skipped. */
+  async #backfill(fromMs: number): Promise<void> {
+    const startedMs = this.#clock.now();
+    if (fromMs > startedMs) {
+      throw new TidemarkError(
+        "config-invalid",
+        `Cannot backfill "${this.#options.sensor}": --from must be in the past, was ${formatMs(fromMs)}`,
+      );
+    }
+    this.#tick = this.#simulation.tickAt(fromMs);
+    let printedMs = startedMs;
+    while (!this.#done) {
+      const nowMs = this.#clock.now();
+      if (this.#simulation.timeOf(this.#tick) > nowMs) break;
+      this.#measure();
+      if (this.#outbox.full) await this.#outbox.until(BACKFILL_WAITING, this.#signal);
+      if (nowMs - printedMs >= PROGRESS_MS) {
+        printedMs = nowMs;
+        this.#progress(fromMs, startedMs, nowMs);
+      }
+    }
+    await this.#outbox.until(0, this.#signal);
+    this.#progress(fromMs, startedMs, this.#clock.now());
+  }
+
+  #progress(fromMs: number, startedMs: number, nowMs: number): void {
+    const reachedMs = Math.min(this.#simulation.timeOf(this.#tick), nowMs);
+    const inTime = nowMs > fromMs ? (reachedMs - fromMs) / (nowMs - fromMs) : 1;
+    const { count } = this.#options;
+    const share = count === null || count === 0 ? inTime : Math.max(inTime, this.#simulation.measured / count);
+    const rate = (this.#outbox.acknowledged * 1000) / Math.max(1, nowMs - startedMs);
+    const reached = formatMs(reachedMs).slice(0, 19);
+    this.#print(
+      `backfill at ${reached}Z, ${Math.floor(share * 100)}%: ${grouped(this.#outbox.acknowledged)} acknowledged, ${grouped(Math.round(rate))} a second`,
+    );
+  }
+
+  async #live(): Promise<void> {
+    // The second that runs is measured too: nobody waits up to another one for a first reading.
+    this.#tick = Math.max(this.#tick, this.#simulation.tickAt(this.#clock.now() - TICK_LATE_MS_MAX + 1));
+    while (!this.#done) {
+      const nowMs = this.#clock.now();
+      const dueMs = this.#simulation.timeOf(this.#tick);
+      if (dueMs > nowMs) {
+        const periodMs = 1000 / this.#options.rate;
+        if (dueMs - nowMs > periodMs + CLOCK_BACK_MS) this.#tick = this.#simulation.tickAt(nowMs);
+        else await pause(Math.min(dueMs - nowMs, TIMER_MS_MAX), this.#signal);
+      } else {
+        this.#measureDue(nowMs);
+        await pause(0, this.#signal); // whatever the clock does, the outbox gets its turn
+      }
+      this.#report(nowMs);
+    }
+  }
+
+  #measureDue(nowMs: number): void {
+    if (nowMs - this.#simulation.timeOf(this.#tick) > TICK_LATE_MS_MAX) {
+      const oldest = this.#simulation.tickAt(nowMs - TICK_LATE_MS_MAX);
+      this.#skipped += Math.max(0, oldest - this.#tick);
+      this.#tick = Math.max(this.#tick, oldest);
+    }
+    while (!this.#done && this.#simulation.timeOf(this.#tick) <= nowMs) {
+      if (this.#outbox.full) this.#skip();
+      else this.#measure();
+    }
+  }
+
+  #measure(): void {
+    this.#outbox.offer(this.#simulation.measure(this.#tick++));
+    if (this.#fullSince === null) return;
+    this.#fullSince = null;
+    this.#print(`measuring again; ${grouped(this.#skipped)} ticks were skipped so far`);
+  }
+
+  #skip(): void {
+    this.#tick++;
+    this.#skipped++;
+    if (this.#fullSince !== null) return;
+    this.#fullSince = this.#clock.now();
+    this.#print(
+      `${grouped(this.#outbox.waiting)} readings wait for ${this.#targetName}: measuring nothing until they are taken`,
+    );
+  }
+
+  /** A first failure is often only a kept-alive connection that the other side had closed; the second in a row is told. */
+  #trouble(error: TidemarkError, tries: number): void {
+    if (tries < 2 || this.#troubleSince !== null) return;
+    this.#troubleSince = this.#clock.now();
+    this.#print(`${error.message}; ${grouped(this.#outbox.waiting)} wait, trying again`);
+  }
+
+  #relief(): void {
+    if (this.#troubleSince === null) return;
+    const seconds = Math.round((this.#clock.now() - this.#troubleSince) / 1000);
+    this.#troubleSince = null;
+    this.#print(`${this.#targetName} takes readings again after ${seconds} s; ${grouped(this.#outbox.waiting)} wait`);
+  }
+
+  #report(nowMs: number): void {
+    if (nowMs - this.#reported < REPORT_MS) return;
+    this.#reported = nowMs;
+    this.#print(this.#summary());
+  }
+
+  #summary(): string {
+    const skipped = this.#skipped === 0 ? "" : `, ${grouped(this.#skipped)} ticks skipped`;
+    return `${grouped(this.#simulation.measured)} measured, ${grouped(this.#outbox.acknowledged)} acknowledged, ${grouped(this.#outbox.waiting)} waiting${skipped}`;
+  }
+
+  /** Delivers what waits: to the end when all was measured, for a bounded time on the way out. */
+  async #drain(): Promise<void> {
+    this.#outbox.offer(this.#simulation.flush());
+    await this.#outbox.until(0, this.#signal);
+    if (this.#outbox.waiting === 0) return;
+    await this.#outbox.until(0, AbortSignal.timeout(DRAIN_MS));
+    if (this.#outbox.waiting > 0) this.#print(`${grouped(this.#outbox.waiting)} readings were not delivered`);
+  }
+}
+
+/** 1234567 → "1,234,567". */
+function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}

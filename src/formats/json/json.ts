@@ -1,0 +1,99 @@
+/** JSON objects (docs/formats/payload.md): shapes learned from the topic, then the scanner, then JSON.parse, which all say the same. */
+import { RECORD_BYTES_MAX } from "../../core/limits.ts";
+import { TimeReader } from "../../core/time.ts";
+import type { Batch, Format, FormatDecoder } from "../format.ts";
+import { Shape } from "./fields.ts";
+import { type LearnedRun, learn } from "./learned.ts";
+import { JsonParser } from "./parse.ts";
+import { JsonRow } from "./row.ts";
+import { JsonScanner } from "./scanner.ts";
+
+/** Shapes kept per topic: producers of one sensor are of a few kinds. A new one takes the place of the oldest. */
+const SHAPES_MAX = 4;
+
+/** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat. Learning one costs 0.15 ms, some 500 scans. */
+const LEARN_AFTER_MIN = 64;
+const LEARN_AFTER_MAX = 65_536;
+
+export const json: Format = {
+  name: "JSON object",
+  firstBytes: [123],
+  create: (batch) => new JsonDecoder(batch),
+};
+
+/**
+ * Learning: each object that no shape takes but the scanner does is a miss; after `#learnAfter` misses the next one's shape is learned.
+ * If the shapes known took fewer objects than were missed since the last time, the wait doubles, else it starts again from the least.
+ */
+export class JsonDecoder implements FormatDecoder {
+  readonly #batch: Batch;
+  readonly #row: JsonRow;
+  readonly #scanner: JsonScanner;
+  readonly #parser: JsonParser;
+  readonly #times: TimeReader;
+  readonly #learned: LearnedRun[] = [];
+  /** The shape that took the last object: tried first. */
+  #current = 0;
+  #oldest = 0;
+  #hits = 0;
+  #misses = 0;
+  #learnAfter = LEARN_AFTER_MIN;
+
+  constructor(batch: Batch) {
+    this.#batch = batch;
+    this.#row = new JsonRow(batch.view);
+    this.#scanner = new JsonScanner(batch, this.#row);
+    this.#parser = new JsonParser(batch, this.#row);
+    this.#times = new TimeReader(batch.context.zone);
+  }
+
+  decode(first: number): number {
+    const { bytes, records } = this.#batch;
+    const { valueStart, valueEnd, count } = records;
+    let row = first;
+    do {
+      for (let next = this.#run(row); next > row; next = this.#run(row)) row = next;
+      if (row === count) break;
+      const start = valueStart[row];
+      const end = valueEnd[row];
+      if (row > first && !(start >= 0 && start < end && bytes[start] === 123 && end - start <= RECORD_BYTES_MAX)) break;
+      this.#one(row, start, end);
+    } while (++row < count);
+    return row;
+  }
+
+  /** Rows of shapes that are known. @returns the first row of none */
+  #run(first: number): number {
+    const learned = this.#learned;
+    for (let tried = 0; tried < learned.length; tried++) {
+      const row = learned[this.#current](this.#batch, this.#times, first);
+      if (row > first) {
+        this.#hits += row - first;
+        return row;
+      }
+      this.#current = this.#current + 1 < learned.length ? this.#current + 1 : 0;
+    }
+    return first;
+  }
+
+  /** One row of a shape that is not known. */
+  #one(row: number, start: number, end: number): void {
+    const isScanned = this.#scanner.scan(start, end, null);
+    if (isScanned && this.#row.isInTime(this.#batch, row)) this.#row.write(this.#batch, row);
+    else this.#parser.decode(row, start, end);
+    if (isScanned && ++this.#misses >= this.#learnAfter) this.#learn(start, end);
+  }
+
+  #learn(start: number, end: number): void {
+    this.#learnAfter = this.#hits > this.#misses ? LEARN_AFTER_MIN : Math.min(this.#learnAfter * 2, LEARN_AFTER_MAX);
+    this.#hits = 0;
+    this.#misses = 0;
+    const shape = new Shape();
+    if (!this.#scanner.scan(start, end, shape)) return;
+    const run = learn(this.#batch.bytes, shape, start, end);
+    if (run === null || this.#learned.includes(run)) return;
+    this.#current = this.#learned.length < SHAPES_MAX ? this.#learned.length : this.#oldest;
+    this.#learned[this.#current] = run;
+    this.#oldest = (this.#current + 1) % SHAPES_MAX;
+  }
+}

@@ -1,0 +1,61 @@
+/** Asks the disk's thread to sync the history; tells when a commit is known to be on disk. */
+import { once } from "node:events";
+import type { MessagePort } from "node:worker_threads";
+import type { CheckpointReply } from "./checkpoint-thread.ts";
+import { DiskThread } from "./disk-thread.ts";
+
+export class Checkpointer {
+  readonly #port: MessagePort;
+  readonly #portClosed: Promise<void>;
+  readonly #threadEnded: Promise<never>;
+  #running: Promise<boolean> | null = null;
+  #closed = false;
+  /** The last checkpoint's error; null when it went well. */
+  error: string | null = null;
+
+  /** @param thread where it works; one of its own by default */
+  constructor(file: string, thread: DiskThread = new DiskThread()) {
+    this.#port = thread.serve(new URL("./checkpoint-thread.ts", import.meta.url), file);
+    this.#port.unref();
+    this.#portClosed = new Promise((resolve) => this.#port.once("close", resolve));
+    this.#threadEnded = thread.ended.then((thrown) => {
+      throw thrown ?? new Error("the disk's thread ended");
+    });
+    this.#threadEnded.catch(() => {});
+  }
+
+  get busy(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Syncs what is committed now. @returns true when all of it is on disk; false: ask again later */
+  async sync(): Promise<boolean> {
+    while (this.#running !== null) await this.#running;
+    if (this.#closed) return false;
+    this.#running = this.#ask();
+    try {
+      return await this.#running;
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async #ask(): Promise<boolean> {
+    this.#port.ref();
+    const answered = once(this.#port, "message");
+    this.#port.postMessage("sync");
+    const [reply]: CheckpointReply[] = await Promise.race([answered, this.#threadEnded]);
+    this.#port.unref();
+    this.error = reply.error;
+    return reply.synced;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    while (this.#running !== null) await this.#running;
+    this.#closed = true;
+    this.#port.ref();
+    this.#port.postMessage("close");
+    await this.#portClosed;
+  }
+}

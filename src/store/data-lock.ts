@@ -1,0 +1,85 @@
+/** One owner per data directory: an exclusive transaction held open on lock.db, which the system releases even when the process is killed. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { messageOf, TidemarkError } from "../core/errors.ts";
+
+const LOCK_FILE = "lock.db";
+/** Only for the message: who holds the lock. Beside lock.db, since closing any descriptor of that file would release its locks (POSIX fcntl). */
+const OWNER_FILE = "lock.pid";
+
+/** SQLite's result code when another connection has the file (SQLITE_BUSY). */
+const BUSY = 5;
+
+/** What this process holds, so that a lock outlives its caller's interest in it: a database that nothing refers to is closed when the garbage is collected. */
+const held = new Set<DatabaseSync>();
+
+export interface DataLock {
+  /** Lets go of the directory. Idempotent. */
+  release(): void;
+}
+
+/**
+ * Takes the data directory, creating it. Held until `release` or the end of the process.
+ * @throws TidemarkError "data-dir-owned", with the owner's process id where it can be told, or "data-dir-unusable"
+ */
+export function lockDataDirectory(directory: string): DataLock {
+  const ownerPath = join(directory, OWNER_FILE);
+  let db: DatabaseSync | null = null;
+  try {
+    makeDirectory(directory);
+    db = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 });
+    db.exec("BEGIN EXCLUSIVE");
+    writeFileSync(ownerPath, `${process.pid}\n`);
+  } catch (error) {
+    db?.close();
+    if (isBusy(error)) throw owned(directory, ownerPath, error);
+    throw new TidemarkError("data-dir-unusable", `Cannot use ${directory}: ${messageOf(error)}`, error);
+  }
+  const taken = db;
+  held.add(taken);
+  return {
+    release() {
+      if (!held.delete(taken)) return;
+      rmSync(ownerPath, { force: true });
+      taken.close();
+    },
+  };
+}
+
+/** Makes the directory and its missing parents, each tried twice at most: mkdir's own `recursive` never ends where the system has no room for a parent (/proc). */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path);
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === BUSY;
+}
+
+function owned(directory: string, ownerPath: string, cause: unknown): TidemarkError {
+  const owner = ownerOf(ownerPath);
+  const who = owner === null ? "another process" : `process ${owner}`;
+  return new TidemarkError(
+    "data-dir-owned",
+    `Cannot use ${directory}: it must have one owner, was taken by ${who}`,
+    cause,
+  );
+}
+
+/** The process id in the owner file; null when it cannot be told. */
+function ownerOf(ownerPath: string): number | null {
+  try {
+    const pid = Number(readFileSync(ownerPath, "utf8").trim());
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,54 @@
+/** The one thread that waits for the disk, so that a slow disk holds up no answer. Its other side is disk-thread-side.ts. */
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { assert } from "../core/errors.ts";
+import { threadEnvironment } from "../runtime/compiled-code.ts";
+
+/** What the thread is told: a module whose `serve(port, settings)` answers what comes to the port, until it closes the port. */
+export interface Part {
+  readonly module: string;
+  readonly settings: unknown;
+  readonly port: MessagePort;
+}
+
+/**
+ * States: idle → open, with the first part → ended, when the last part has closed its port or a bug has thrown in it. The parts take turns: each
+ * holds up the others while it waits. A thread each would let the syncs of two files wait in the same file system's journal, for 10 MB more.
+ */
+export class DiskThread {
+  #worker: Worker | null = null;
+  #parts = 0;
+  readonly #end = Promise.withResolvers<unknown>();
+  /** Resolves when the thread is gone: with what was thrown in it, or null. */
+  readonly ended = this.#end.promise;
+
+  /** Adds a part. @returns its port, closed when the part is done or the thread has ended */
+  serve(module: URL, settings: unknown): MessagePort {
+    const worker = (this.#worker ??= this.#start());
+    assert(this.#parts >= 0, () => `the disk's thread ended before it could serve ${module}`);
+    const { port1, port2 } = new MessageChannel();
+    this.#parts++;
+    port1.once("close", () => {
+      if (--this.#parts > 0) return;
+      this.#parts = -1;
+      worker.postMessage("end");
+    });
+    const part: Part = { module: module.href, settings, port: port2 };
+    worker.postMessage(part, [port2]);
+    return port1;
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./disk-thread-side.ts", import.meta.url), { env: threadEnvironment() });
+    // The ports keep the process alive, those whose owner waits for something.
+    worker.unref();
+    let thrown: unknown = null;
+    worker.on("error", (error) => {
+      thrown = error;
+    });
+    worker.on("exit", () => {
+      this.#parts = -1;
+      this.#end.resolve(thrown);
+    });
+    return worker;
+  }
+}

@@ -1,0 +1,318 @@
+/** loadConfig: precedence, every refusal's words, and values by their units. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { childEnvironment, type Invocation, loadConfig, wantsColor } from "../../src/config/config.ts";
+import { COMMANDS, flagOf, optionOf } from "../../src/config/option-table.ts";
+import { CONFIG_FILE, type Environment } from "../../src/config/settings.ts";
+import { TidemarkError } from "../../src/core/errors.ts";
+
+const empty = mkdtempSync(join(tmpdir(), "tidemark-config-"));
+const filed = mkdtempSync(join(tmpdir(), "tidemark-config-"));
+after(() => {
+  rmSync(empty, { recursive: true });
+  rmSync(filed, { recursive: true });
+});
+
+function load(line: string, environment: Environment = {}, cwd = empty): Invocation {
+  return loadConfig(line === "" ? [] : line.split(" "), environment, cwd).invocation;
+}
+
+function serve(line: string, environment: Environment = {}, cwd = empty) {
+  const invocation = load(`serve ${line}`.trim(), environment, cwd);
+  assert.ok(invocation.command === "serve");
+  return invocation.config;
+}
+
+function refusal(line: string, environment: Environment = {}, cwd = empty): string {
+  try {
+    load(line, environment, cwd);
+  } catch (error) {
+    assert.ok(error instanceof TidemarkError, String(error));
+    assert.ok(["config-invalid", "bind-refused"].includes(error.code));
+    return error.message;
+  }
+  assert.fail(`${line} was taken`);
+}
+
+describe("where a setting comes from", () => {
+  test("defaults", () => {
+    const config = serve("--timezone UTC");
+    assert.deepEqual(config, {
+      log: { kind: "local" },
+      data: join(empty, "data"),
+      hosts: ["127.0.0.1", "::1"],
+      port: 5000,
+      sensors: ["temperature", "humidity", "pressure"],
+      timezone: "UTC",
+      keepMs: null,
+      logRetentionBytes: 2e9,
+      clockAheadMs: 300_000,
+      token: null,
+      allowAnonymous: false,
+    });
+  });
+
+  test("a flag wins over the environment, that over the file, that over the default", () => {
+    writeFileSync(join(filed, CONFIG_FILE), JSON.stringify({ port: 6003, keep: "3d", sensors: ["a", "b"] }));
+    const environment = { TIDEMARK_PORT: "6002", TIDEMARK_KEEP: "2d" };
+    const config = serve("--port 6001", environment, filed);
+    assert.equal(config.port, 6001);
+    assert.equal(config.keepMs, 2 * 86_400_000);
+    assert.deepEqual(config.sensors, ["a", "b"]);
+    assert.equal(config.clockAheadMs, 300_000);
+  });
+
+  test("an empty variable is an unset one, and the last of two equal flags holds", () => {
+    assert.equal(serve("", { TIDEMARK_PORT: "" }).port, 5000);
+    assert.equal(serve("--port 1 --port=2").port, 2);
+  });
+
+  test("unknown variables are warned of, not those of tests", () => {
+    const environment = { TIDEMARK_PROT: "1", TIDEMARK_TEST_KAFKA: "x", TIDEMARK_KAFKA_USER: "u", OTHER: "1" };
+    assert.deepEqual(loadConfig(["serve"], environment, empty).warnings, [
+      "TIDEMARK_PROT is set but no option; did you mean TIDEMARK_PORT?",
+    ]);
+  });
+
+  test("what a child is given is what was given here, with an absolute data directory", () => {
+    const { invocation } = loadConfig(["start", "--data", "d", "--port=7"], { TIDEMARK_KEEP: "9d" }, empty);
+    assert.ok(invocation.command === "start");
+    const environment = childEnvironment(invocation.given, { TIDEMARK_SENSORS: "x" }, "/log");
+    const ours = Object.entries(environment).filter(([name]) => /^TIDEMARK_(?!TEST_)/.test(name));
+    assert.deepEqual(Object.fromEntries(ours), {
+      TIDEMARK_DATA: join(empty, "d"),
+      TIDEMARK_PORT: "7",
+      TIDEMARK_KEEP: "9d",
+      TIDEMARK_SENSORS: "x",
+      TIDEMARK_BACKGROUND_LOG: "/log",
+    });
+  });
+});
+
+describe("values", () => {
+  test("sizes", () => {
+    for (const [text, bytes] of [
+      ["2GB", 2e9],
+      ["1TiB", 2 ** 40],
+      ["16.5mb", 16_500_000],
+      ["64 MiB", 2 ** 26],
+    ] as const) {
+      assert.equal(serve("", { TIDEMARK_LOG_RETENTION: text }).logRetentionBytes, bytes, text);
+    }
+  });
+
+  test("durations", () => {
+    for (const [text, ms] of [
+      ["400d", 34_560_000_000],
+      ["1.5d", 129_600_000],
+      ["52w", 52 * 604_800_000],
+      ["10y", 315_576_000_000],
+      ["forever", null],
+    ] as const) {
+      assert.equal(serve(`--keep ${text}`).keepMs, ms, text);
+    }
+    assert.equal(serve("--clock-ahead 90s").clockAheadMs, 90_000);
+  });
+
+  test("logs", () => {
+    assert.deepEqual(serve("--log kafka://a:9092,[::1]:9093").log, {
+      kind: "kafka",
+      brokers: ["a:9092", "[::1]:9093"],
+      tls: false,
+      sasl: null,
+    });
+    assert.deepEqual(serve("--log kafka://me:p%40ss%3A@a:1/?tls=true&sasl=scram-sha-512").log, {
+      kind: "kafka",
+      brokers: ["a:1"],
+      tls: true,
+      sasl: { mechanism: "SCRAM-SHA-512", user: "me", password: "p@ss:" },
+    });
+    assert.deepEqual(serve("--log kafka://a:1?reader=library").log, {
+      kind: "kafka",
+      brokers: ["a:1"],
+      tls: false,
+      sasl: null,
+      reader: "library",
+    });
+    const log = serve("--log kafka://a:1", { TIDEMARK_KAFKA_USER: "u:$&", TIDEMARK_KAFKA_PASSWORD: "p/@" }).log;
+    assert.ok(log.kind === "kafka");
+    assert.deepEqual(log.sasl, { mechanism: "PLAIN", user: "u:$&", password: "p/@" });
+  });
+
+  test("sensors, hosts, zones", () => {
+    assert.deepEqual(serve("", { TIDEMARK_SENSORS: " a, b.c ,D_-9" }).sensors, ["a", "b.c", "D_-9"]);
+    assert.deepEqual(serve("--host [::1],127.0.0.2").hosts, ["::1", "127.0.0.2"]);
+    assert.equal(serve("--timezone europe/berlin").timezone, "Europe/Berlin");
+  });
+
+  test("a sensor's own options", () => {
+    const invocation = load(
+      "sensor temperature --to http://127.0.0.1:9/t --rate 0.5 --count 7 --seed 3 --late 0.05 --from 2020-01-13T15:12Z",
+    );
+    assert.ok(invocation.command === "sensor");
+    const { sensor } = invocation;
+    assert.ok(sensor.target?.kind === "http");
+    assert.equal(sensor.target.url.href, "http://127.0.0.1:9/t/");
+    assert.deepEqual(
+      [sensor.rate, sensor.count, sensor.seed, sensor.late, sensor.duplicates, sensor.fromMs],
+      [0.5, 7, 3, 0.05, 0, Date.UTC(2020, 0, 13, 15, 12)],
+    );
+    const berlin = load("sensor t --from 2020-07-13 --timezone Europe/Berlin");
+    assert.ok(berlin.command === "sensor");
+    assert.equal(berlin.sensor.fromMs, Date.UTC(2020, 6, 12, 22));
+    const kafka = load("sensor t", { TIDEMARK_LOG: "kafka://b:1" });
+    assert.ok(kafka.command === "sensor" && kafka.sensor.target?.kind === "kafka");
+  });
+
+  test("a client asks the port that was given, else what runs on the data directory", () => {
+    const given = load("watch --port 81");
+    assert.ok(given.command === "watch");
+    assert.equal(given.client.url?.href, "http://127.0.0.1:81/");
+    const open = load("watch");
+    assert.ok(open.command === "watch");
+    assert.equal(open.client.url, null);
+    const far = load("watch", { TIDEMARK_URL: "https://tide.example/a", TIDEMARK_PORT: "7" });
+    assert.ok(far.command === "watch");
+    assert.equal(far.client.url?.href, "https://tide.example/a/");
+  });
+
+  test("queries and lists", () => {
+    const query = load("query temperature,humidity count p99.9 --from 2020-01-13 --json");
+    assert.ok(query.command === "query");
+    assert.deepEqual(query.query.sensors, ["temperature", "humidity"]);
+    assert.deepEqual(query.query.metrics, ["count", "p99.9"]);
+    assert.deepEqual([query.query.from, query.query.to, query.query.json], ["2020-01-13", null, true]);
+    const list = load("quarantine release 3 4 --sensor a");
+    assert.ok(list.command === "quarantine");
+    assert.deepEqual([list.list.action, list.list.ids, list.list.sensor], ["release", [3, 4], "a"]);
+  });
+});
+
+describe("refusals say what was expected", () => {
+  const cases: readonly (readonly [string, RegExp, Environment?])[] = [
+    ["srve", /^Cannot do "srve": expected run, .*; did you mean serve\?$/],
+    [
+      "serve --prot 1",
+      /^Cannot use --prot: serve has no such option; did you mean --port\? \(see tidemark serve --help\)$/,
+    ],
+    ["serve -p 1", /^Cannot use -p: serve has no such option/],
+    ["stop --port 1", /^Cannot use --port: stop has no such option/],
+    ["serve extra", /^Cannot serve "extra": expected options only$/],
+    ["serve --port", /^Cannot use --port: expected a value after it \(N\)$/],
+    ["serve --port --log local", /^Cannot use --port: expected a value after it/],
+    ["serve --port 65536", /^Cannot use --port: must be a whole number from 0 to 65535, was "65536"$/],
+    ["serve --port 0x10", /^Cannot use --port: must be a whole number/],
+    ["serve --port 1e3", /^Cannot use --port: must be a whole number/],
+    ["serve --port -1", /^Cannot use --port: must be a whole number/],
+    ["serve", /^Cannot use TIDEMARK_PORT: must be a whole number.*was "tcp:/, { TIDEMARK_PORT: "tcp://10.0.0.1:5000" }],
+    ["serve --keep 400", /^Cannot use --keep: must be a duration .*400d.*"forever", was "400"$/],
+    ["serve --keep 1h", /^Cannot use --keep: must be a duration of at least 1d/],
+    ["serve --log-retention 2", /^Cannot use --log-retention: must be a size of at least 16MB/],
+    ["serve --log-retention 1MB", /at least 16MB/],
+    ["serve --clock-ahead 5x", /^Cannot use --clock-ahead: must be a duration of at least 1s/],
+    ["serve --sensors a,a", /each sensor once, "a" is there twice/],
+    ["serve --sensors a,,b", /names separated by commas/],
+    ["serve --sensors from", /other than "from", "to", "__proto__"/],
+    ["serve --sensors to", /other than/],
+    ["serve --sensors __proto__", /other than/],
+    ["serve --sensors a/b", /1 to 249 characters/],
+    [`serve --sensors ${"x".repeat(250)}`, /1 to 249 characters/],
+    ["serve --sensors ..", /other than/],
+    ["serve --timezone Mars/Base", /an IANA time zone/],
+    ["serve --log redis://x", /must be local or kafka:\/\/host:port/],
+    ["serve --log kafka://x", /must be local or kafka/],
+    ["serve --log kafka://x:99999", /must be local or kafka/],
+    ["serve --log kafka://x:1?acks=0", /must be local or kafka/],
+    ["serve --log kafka://x:1?sasl=plain", /must be local or kafka/],
+    ["serve --log kafka://x:1?reader=own", /must be local or kafka/],
+    ["serve --host a/b", /addresses separated by commas/],
+    ["serve --host 0.0.0.0", /^Cannot listen on 0\.0\.0\.0: other machines reach it; expected --token/],
+    ["serve --host example", /^Cannot listen on example/],
+    ["serve --token short", /^Cannot use --token: must be a token of 16 to 256 characters.*"\/"$/],
+    ["serve --allow-anonymous=maybe", /"true" or "false"/],
+    ["sensor", /expected one name, were 0/],
+    ["sensor a b", /expected one name, were 2/],
+    ["sensor from", /sensor name other than/],
+    ["sensor a --to ftp://x", /http:\/\/host:port, https/],
+    ["sensor a --rate 0", /from 0.00000001 to 10000/],
+    ["sensor a --duplicates 1.5", /a number from 0 to 1/],
+    ["sensor a --from yesterday", /"YYYY-MM-DD"/],
+    ["sensor a --from 1578928320", /ten digits look like seconds/],
+    ["watch --url localhost:5000", /http:\/\/host:port/],
+    ["query", /expected a sensor/],
+    ["quarantine relase 1", /did you mean release\?/],
+    ["quarantine release", /expected at least one ID/],
+    ["quarantine list 1", /expected no ID/],
+    ["rejections discard x", /expected an ID/],
+    ["help srve", /did you mean serve/],
+  ];
+  for (const [line, words, environment] of cases) {
+    test(line.slice(0, 60), () => assert.match(refusal(line, environment), words));
+  }
+
+  test("no secret is shown", () => {
+    assert.doesNotMatch(refusal("serve --token s3cret"), /s3cret/);
+    assert.doesNotMatch(refusal("serve --log kafka://me:s3cret@x"), /s3cret/);
+  });
+
+  test("an open address with a token, or without one on purpose", () => {
+    assert.equal(serve("--host 0.0.0.0 --allow-anonymous").allowAnonymous, true);
+    assert.equal(serve("--host ::", { TIDEMARK_TOKEN: "0123456789abcdef" }).token, "0123456789abcdef");
+  });
+
+  test("the configuration file", () => {
+    const path = join(filed, CONFIG_FILE);
+    for (const [content, words] of [
+      ["{", /Cannot read .*tidemark\.config\.json: /],
+      ["[]", /expected a JSON object/],
+      ['{"prot":1}', /Cannot use "prot" in .*; did you mean port\?/],
+      ['{"rate":1}', /Cannot use "rate"/],
+      ['{"port":{}}', /expected a text, a number/],
+      ['{"port":"x"}', /^Cannot use "port" in tidemark\.config\.json: must be a whole number/],
+    ] as const) {
+      writeFileSync(path, content);
+      assert.match(refusal("serve", {}, filed), words, content);
+    }
+  });
+});
+
+describe("help", () => {
+  test("of the program names every command", () => {
+    for (const line of ["", "help", "-h", "--help"]) {
+      const invocation = load(line);
+      assert.ok(invocation.command === "help");
+      for (const { name } of COMMANDS) assert.match(invocation.text, new RegExp(`^  ${name} `, "m"));
+    }
+  });
+
+  test("of a command names every option of it, whatever else is there", () => {
+    for (const command of COMMANDS) {
+      const invocation = load(`${command.name} x y --help`);
+      assert.ok(invocation.command === "help");
+      for (const id of command.options) assert.ok(invocation.text.includes(`--${flagOf(id)} `), flagOf(id));
+      for (const text of invocation.text.split("\n")) assert.ok(text.length <= 116, text);
+    }
+  });
+
+  test("no two options of a command have one flag, and kept ones of one flag are one option", () => {
+    for (const command of COMMANDS) {
+      const flags = command.options.map(flagOf);
+      assert.equal(new Set(flags).size, flags.length, command.name);
+    }
+    const kept = new Set(COMMANDS.flatMap((command) => command.options.filter((id) => optionOf(id).kept === true)));
+    assert.equal(new Set([...kept].map(flagOf)).size, kept.size);
+  });
+});
+
+test("colour: NO_COLOR over FORCE_COLOR over what the stream is", () => {
+  assert.equal(wantsColor({}, true), true);
+  assert.equal(wantsColor({}, false), false);
+  assert.equal(wantsColor({ TERM: "dumb" }, true), false);
+  assert.equal(wantsColor({ FORCE_COLOR: "1" }, false), true);
+  assert.equal(wantsColor({ FORCE_COLOR: "0" }, true), false);
+  assert.equal(wantsColor({ NO_COLOR: "1", FORCE_COLOR: "1" }, true), false);
+  assert.equal(wantsColor({ NO_COLOR: "" }, true), true);
+});

@@ -1,7 +1,7 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
 import type { Config } from "./config/config.ts";
-import type { LogTarget } from "./config/values.ts";
+import { DEFAULT_SENSORS, type LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { openZone } from "./core/zone.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -51,6 +51,7 @@ export async function openCore(
     onNotice(text);
   };
   const zone = openZone(settings.timezone);
+  const sensors = settings.sensors ?? DEFAULT_SENSORS;
   const undo: (() => Promise<void> | void)[] = [];
   try {
     const lock = lockDataDirectory(settings.data);
@@ -59,7 +60,7 @@ export async function openCore(
     const log = await openLog(settings.log, settings, clock, thread, note);
     undo.push(() => log.close());
     // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.
-    await log.open(settings.sensors);
+    await log.open(sensors);
     const db = Database.open(settings.data);
     undo.push(() => db.close());
     const checkpointer = new Checkpointer(db.file, thread);
@@ -68,7 +69,7 @@ export async function openCore(
       state: new State(db),
       log,
       checkpointer,
-      sensors: settings.sensors,
+      sensors,
       clock,
       zone,
       clockAheadMs: settings.clockAheadMs,

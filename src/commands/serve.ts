@@ -2,7 +2,7 @@
 import { openApp } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import { shownSettings } from "../config/settings-shown.ts";
-import { shownTarget } from "../config/values.ts";
+import { shownPattern, shownTarget } from "../config/values.ts";
 import { releaseWhenSettled } from "../runtime/spare-memory.ts";
 import type { Console } from "./console.ts";
 import { aborted, endOnSignals } from "./ending.ts";
@@ -22,10 +22,7 @@ export async function serve(config: Config, { out, err }: Console): Promise<void
   openRunDirectory(config.data);
   const record = recordOf(SERVER, process.pid, url, shownSettings(config));
   if (record !== null) writeRecord(config.data, record);
-  const { length } = config.sensors;
-  out(
-    `listening on ${url}: ${length} ${length === 1 ? "sensor" : "sensors"}, log ${shownTarget(config.log)}, data ${config.data}`,
-  );
+  out(`listening on ${url}: ${shownSensors(config)}, log ${shownTarget(config.log)}, data ${config.data}`);
   releaseWhenSettled();
   try {
     await Promise.race([app.closed, aborted(ending.signal)]);
@@ -36,6 +33,12 @@ export async function serve(config: Config, { out, err }: Console): Promise<void
     if (record !== null) removeRecord(config.data, record);
     ending.release();
   }
+}
+
+function shownSensors({ sensors, topics }: Config): string {
+  if (topics !== null) return `topics ${shownPattern(topics.include)}`;
+  if (sensors === null) return "sensors as they appear";
+  return `${sensors.length} ${sensors.length === 1 ? "sensor" : "sensors"}`;
 }
 
 function urlOf(address: string, port: number): string {

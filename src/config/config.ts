@@ -28,6 +28,7 @@ import {
   shown,
 } from "./settings.ts";
 import {
+  DEFAULT_SENSORS,
   isLoopback,
   type LogTarget,
   parseDuration,
@@ -38,6 +39,8 @@ import {
   parseSensors,
   parseSize,
   parseToken,
+  parseTopicPattern,
+  type TopicRule,
 } from "./values.ts";
 
 /** What the server runs with. Times in ms, sizes in bytes. */
@@ -48,7 +51,12 @@ export interface Config {
   readonly hosts: readonly string[];
   /** 0: any free port. */
   readonly port: number;
-  readonly sensors: readonly string[];
+  /** A closed list; null: those that appear. On the local log with a first reading, on a Kafka by `topics`. */
+  readonly sensors: readonly string[] | null;
+  /** Set where the log is a Kafka and `sensors` is null, and only there. */
+  readonly topics: TopicRule | null;
+  /** Whether a topic that is missing may be created in a Kafka. */
+  readonly createTopics: boolean;
   /** IANA name, canonical. */
   readonly timezone: string;
   /** null: for ever. */
@@ -163,12 +171,13 @@ function serverConfig(settings: Settings, cwd: string): Config {
       `Cannot listen on ${open}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`,
     );
   }
+  const log = settings.read("log", parseLogTarget);
   return {
-    log: settings.read("log", parseLogTarget),
+    log,
     data: dataDirectory(settings, cwd),
     hosts,
     port: settings.read("port", parseInteger(0, 65_535)),
-    sensors: settings.read("sensors", parseSensors),
+    ...followed(settings, log),
     timezone: timezone(settings),
     keepMs: settings.read("keep", parseKeep),
     logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
@@ -176,6 +185,36 @@ function serverConfig(settings: Settings, cwd: string): Config {
     token,
     allowAnonymous,
   };
+}
+
+/** What is followed; what was said of it must fit together. */
+function followed(settings: Settings, log: LogTarget): Pick<Config, "sensors" | "topics" | "createTopics"> {
+  const sensors = settings.optional("sensors", parseSensors);
+  const include = settings.optional("topics", parseTopicPattern);
+  const exclude = settings.optional("topics-exclude", parseTopicPattern);
+  const createTopics = settings.flag("create-topics");
+  const by = (id: OptionId): string => settings.given(id)?.by ?? id;
+  if (log.kind === "local") {
+    for (const id of ["topics", "topics-exclude"] as const) {
+      if (settings.given(id) === undefined) continue;
+      throw invalid(
+        `Cannot use ${by(id)}: expected --log kafka://… with it; on the local log a sensor appears with its first reading`,
+      );
+    }
+    if (createTopics) throw invalid(`Cannot use ${by("create-topics")}: expected --log kafka://… with it`);
+    return { sensors, topics: null, createTopics };
+  }
+  if (sensors !== null && include !== null) {
+    throw invalid(
+      `Cannot use ${by("topics")} with ${by("sensors")}: expected one of them, a rule for topics or a list of them`,
+    );
+  }
+  if (exclude !== null && include === null) {
+    throw invalid(`Cannot use ${by("topics-exclude")}: expected --topics with it`);
+  }
+  if (include !== null) return { sensors: null, topics: { include, exclude }, createTopics };
+  // Not every topic there is: they are somebody's, and most of them may be no readings at all.
+  return { sensors: sensors ?? DEFAULT_SENSORS, topics: null, createTopics };
 }
 
 function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {

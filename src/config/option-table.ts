@@ -18,7 +18,7 @@ export const OPTIONS = [
     value: "local|kafka://…",
     fallback: "local",
     kept: true,
-    text: "where readings are kept: --data, or a Kafka (?reader=library: see README)",
+    text: "where readings are kept: in --data, or a Kafka (see README)",
   },
   {
     id: "data",
@@ -38,10 +38,17 @@ export const OPTIONS = [
   {
     id: "sensors",
     value: "A,B,C",
-    fallback: "temperature,humidity,pressure",
     kept: true,
-    text: "names of the sensors",
+    text: "these only (default: those that appear; of a Kafka temperature,humidity,pressure)",
   },
+  {
+    id: "topics",
+    value: "PATTERN",
+    kept: true,
+    text: "of a Kafka: topics to follow, also later ones; a regular expression such as 'plant-.*'",
+  },
+  { id: "topics-exclude", value: "PATTERN", kept: true, text: "… but not those that match this" },
+  { id: "create-topics", kept: true, text: "of a Kafka: create the topics that are missing (never done unasked)" },
   { id: "timezone", value: "ZONE", kept: true, text: "zone of times that name none (default: the machine's)" },
   {
     id: "keep",
@@ -126,6 +133,9 @@ const SERVER = [
   "host",
   "port",
   "sensors",
+  "topics",
+  "topics-exclude",
+  "create-topics",
   "timezone",
   "keep",
   "log-retention",

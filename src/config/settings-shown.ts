@@ -1,14 +1,20 @@
 /** A server's settings as texts without secrets: what a process record says, and what a second start is compared with. */
 import type { Config } from "./config.ts";
 import type { OptionId } from "./option-table.ts";
-import { shownTarget } from "./values.ts";
+import { shownPattern, shownTarget } from "./values.ts";
+
+/** Of sensors that are no closed list. */
+export const OPEN_SENSORS = "those that appear";
 
 export function shownSettings(config: Config): Record<string, string> {
   return {
     log: shownTarget(config.log),
     host: config.hosts.join(","),
     port: String(config.port),
-    sensors: config.sensors.join(","),
+    sensors: config.sensors?.join(",") ?? OPEN_SENSORS,
+    topics: config.topics === null ? "none" : shownPattern(config.topics.include),
+    "topics-exclude": config.topics?.exclude ? shownPattern(config.topics.exclude) : "none",
+    "create-topics": String(config.createTopics),
     timezone: config.timezone,
     keep: config.keepMs === null ? "forever" : `${config.keepMs}ms`,
     "log-retention": `${config.logRetentionBytes}B`,

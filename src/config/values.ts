@@ -1,4 +1,6 @@
 /** Texts of flags, environment and configuration file → values, each refusal saying what was expected. No I/O; under src/config/config.ts. */
+import { messageOf } from "../core/errors.ts";
+import { sensorNameFault } from "../core/sensor-name.ts";
 import { openZone } from "../core/zone.ts";
 
 /** A value, or what a text should have been. */
@@ -28,11 +30,15 @@ export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
 /** Where a sensor sends: a tidemark (or anything that speaks its HTTP), or a Kafka. */
 export type SendTarget = { readonly kind: "http"; readonly url: URL } | ({ readonly kind: "kafka" } & KafkaAddress);
 
-/** Kafka's own rule for topic names; `.` and `..` are no topics. */
-const TOPIC_PATTERN = /^[a-zA-Z0-9._-]{1,249}$/;
+/** Topics of a Kafka that are followed: those that match, also when they are created later. */
+export interface TopicRule {
+  /** Anchored: a whole name matches or it does not. */
+  readonly include: RegExp;
+  readonly exclude: RegExp | null;
+}
 
-/** Words that mean something else in a request body, or in every JavaScript object. */
-const NOT_SENSORS: readonly string[] = ["from", "to", "__proto__", ".", ".."];
+/** What a Kafka is followed by when nothing is said, and what the demonstration simulates. */
+export const DEFAULT_SENSORS: readonly string[] = ["temperature", "humidity", "pressure"];
 
 /** Characters of a bearer token (RFC 6750, 2.1); 16 of them are 90 bits when drawn at random. */
 const TOKEN_PATTERN = /^[A-Za-z0-9\-._~+/]{16,256}=*$/;
@@ -121,11 +127,10 @@ export function parseText(text: string): Parsed<string> {
   return text === "" ? { expected: "a text" } : { value: text };
 }
 
-/** A name that can be a Kafka topic and a key of a request body. */
+/** See `sensorNameFault`. */
 export function parseSensor(text: string): Parsed<string> {
-  if (NOT_SENSORS.includes(text)) return { expected: `a sensor name other than ${NOT_SENSORS.map(quoted).join(", ")}` };
-  if (!TOPIC_PATTERN.test(text)) return { expected: 'a sensor name of 1 to 249 characters of A-Z a-z 0-9 "." "_" "-"' };
-  return { value: text };
+  const fault = sensorNameFault(text);
+  return fault === null ? { value: text } : { expected: fault };
 }
 
 /** `a,b,c` → unique sensor names, in this order. */
@@ -137,6 +142,24 @@ export function parseSensors(text: string): Parsed<readonly string[]> {
   }
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   return twice === undefined ? { value: names } : { expected: `each sensor once, "${twice}" is there twice` };
+}
+
+/** A regular expression → anchored at both ends. */
+export function parseTopicPattern(text: string): Parsed<RegExp> {
+  const expected = "a regular expression for whole topic names such as plant-.* or (indoor|outdoor)";
+  if (text === "") return { expected };
+  try {
+    // By itself first: "a)(b" is none, though it would be one between parentheses.
+    new RegExp(text);
+    return { value: new RegExp(`^(?:${text})$`) };
+  } catch (error) {
+    return { expected: `${expected} (${messageOf(error)})` };
+  }
+}
+
+/** A pattern as it was written. */
+export function shownPattern(pattern: RegExp): string {
+  return pattern.source.slice("^(?:".length, -")$".length);
 }
 
 /** `127.0.0.1,::1` → addresses to listen on. */
@@ -240,8 +263,4 @@ export function shownTarget(target: LogTarget | SendTarget): string {
   const user = target.sasl === null ? "" : `${encodeURIComponent(target.sasl.user)}@`;
   const query = [...(target.tls ? ["tls=true"] : []), ...(target.reader === "library" ? ["reader=library"] : [])];
   return `kafka://${user}${target.brokers.join(",")}${query.length === 0 ? "" : `?${query.join("&")}`}`;
-}
-
-function quoted(text: string): string {
-  return `"${text}"`;
 }

@@ -45,7 +45,9 @@ describe("where a setting comes from", () => {
       data: join(empty, "data"),
       hosts: ["127.0.0.1", "::1"],
       port: 5000,
-      sensors: ["temperature", "humidity", "pressure"],
+      sensors: null,
+      topics: null,
+      createTopics: false,
       timezone: "UTC",
       keepMs: null,
       logRetentionBytes: 2e9,
@@ -148,6 +150,25 @@ describe("values", () => {
     assert.equal(serve("--timezone europe/berlin").timezone, "Europe/Berlin");
   });
 
+  test("what is followed: a list, a rule for topics, or what there is to follow by default", () => {
+    const followed = (line: string) => {
+      const { sensors, topics, createTopics } = serve(line);
+      return [sensors, topics === null ? null : [topics.include.source, topics.exclude?.source], createTopics];
+    };
+    const kafka = "--log kafka://a:1";
+    assert.deepEqual(followed(""), [null, null, false]);
+    assert.deepEqual(followed("--sensors a"), [["a"], null, false]);
+    assert.deepEqual(followed(kafka), [["temperature", "humidity", "pressure"], null, false]);
+    assert.deepEqual(followed(`${kafka} --sensors a,b --create-topics`), [["a", "b"], null, true]);
+    assert.deepEqual(followed(`${kafka} --topics plant-.*`), [null, ["^(?:plant-.*)$", undefined], false]);
+    assert.deepEqual(followed(`${kafka} --topics a|b --topics-exclude .*b`), [null, ["^(?:a|b)$", "^(?:.*b)$"], false]);
+    const { topics } = serve(`${kafka} --topics a|b`);
+    assert.deepEqual(
+      ["a", "b", "ab", "xa", "bx"].filter((name) => topics?.include.test(name)),
+      ["a", "b"],
+    );
+  });
+
   test("a sensor's own options", () => {
     const invocation = load(
       "sensor temperature --to http://127.0.0.1:9/t --rate 0.5 --count 7 --seed 3 --late 0.05 --from 2020-01-13T15:12Z",
@@ -221,6 +242,21 @@ describe("refusals say what was expected", () => {
     ["serve --sensors a/b", /1 to 249 characters/],
     [`serve --sensors ${"x".repeat(250)}`, /1 to 249 characters/],
     ["serve --sensors ..", /other than/],
+    [
+      "serve --topics x",
+      /^Cannot use --topics: expected --log kafka:.* on the local log a sensor appears with its first/,
+    ],
+    ["serve --topics-exclude x", /^Cannot use --topics-exclude: expected --log kafka:/],
+    ["serve --create-topics", /^Cannot use --create-topics: expected --log kafka:/],
+    ["serve --log kafka://a:1 --topics (", /^Cannot use --topics: must be a regular expression .*Unterminated group/],
+    ["serve --log kafka://a:1 --topics a)(b", /^Cannot use --topics: must be a regular expression .*Unmatched/],
+    ["serve --log kafka://a:1 --topics a --topics-exclude *", /^Cannot use --topics-exclude: must be a regular exp/],
+    ["serve --log kafka://a:1 --topics-exclude a", /^Cannot use --topics-exclude: expected --topics with it$/],
+    [
+      "serve --log kafka://a:1 --topics a",
+      /^Cannot use --topics with TIDEMARK_SENSORS: expected one of them/,
+      { TIDEMARK_SENSORS: "x" },
+    ],
     ["serve --timezone Mars/Base", /an IANA time zone/],
     ["serve --log redis://x", /must be local or kafka:\/\/host:port/],
     ["serve --log kafka://x", /must be local or kafka/],

@@ -6,7 +6,7 @@ import { RawProducer } from "../../test/kafka/raw-producer.ts";
 import type { JsonStream } from "./json-stream.ts";
 
 /** librdkafka's defaults close a batch here (`batch.num.messages`, `batch.size`); Java's producer at 16 KB. */
-export const BATCH_RECORDS = 10_000;
+const BATCH_RECORDS = 10_000;
 const BATCH_BYTES = 1_000_000;
 /** Batches under way at once. */
 const PIPELINE = 4;
@@ -23,7 +23,7 @@ export interface Filled {
   readonly payloadBytes: number;
 }
 
-export async function createTopic(bootstrap: string, topic: string, partitions: number): Promise<void> {
+async function createTopic(bootstrap: string, topic: string, partitions: number): Promise<void> {
   const admin = new Admin({ clientId: "bench", bootstrapBrokers: [bootstrap] });
   try {
     await admin.createTopics({ topics: [topic], partitions, replicas: 1 });

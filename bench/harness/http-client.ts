@@ -68,7 +68,7 @@ function timeText(second: number): string {
 }
 
 /** The body that asks for a window of one sensor. */
-export function windowBody(sensor: string, start: number, seconds: number): string {
+function windowBody(sensor: string, start: number, seconds: number): string {
   const metrics = ["count", "average", "min", "max"];
   return JSON.stringify({ [sensor]: metrics, from: timeText(start), to: timeText(start + seconds - 1) });
 }

@@ -93,7 +93,7 @@ export async function pythonPeer(policy: InstallPolicy, peer: string): Promise<s
 }
 
 /** Jars of peers/NAME/pom.xml. @returns their directory */
-export async function mavenPeer(policy: InstallPolicy, peer: string, what: string): Promise<string> {
+async function mavenPeer(policy: InstallPolicy, peer: string, what: string): Promise<string> {
   const pom = join(PEERS, peer, "pom.xml");
   const home = cache(`jars-${peer}-${createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 8)}`);
   if (existsSync(home)) return home;

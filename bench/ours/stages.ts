@@ -33,7 +33,7 @@ export interface StagesTask {
 }
 
 /** Readings of a lap, and of a batch in it. Numbers of laps are printed as "decode 0", "decode 1", …: ns a reading. */
-export const LAP_READINGS = 100_000;
+const LAP_READINGS = 100_000;
 const BATCH = 10_000;
 
 const { readings: total, stream, whole } = argument<StagesTask>();

@@ -73,7 +73,7 @@ export function markdown({ machine, sections, picture }: Report): string {
 }
 
 /** What shows a row alone. */
-export function commandOf(row: string): string {
+function commandOf(row: string): string {
   return `npm run bench -- --only ${row}`;
 }
 

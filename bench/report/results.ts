@@ -90,7 +90,7 @@ export function distance({ toAim }: Goal): string {
 }
 
 /** How many times better `ours` is than `theirs`; below 1: worse. */
-export function ratio(table: Table, ours: Line, theirs: Line): number {
+function ratio(table: Table, ours: Line, theirs: Line): number {
   const a = median(ours.laps);
   const b = median(theirs.laps);
   return table.better === "more" ? a / b : b / a;

@@ -10,7 +10,7 @@ import { median } from "../harness/statistics.ts";
 import type { KafkaTask } from "../ours/kafka.ts";
 import { figure, type Line, ratioTo, type Table } from "../report/results.ts";
 
-export const OURS_KAFKA = join(import.meta.dirname, "..", "ours", "kafka.ts");
+const OURS_KAFKA = join(import.meta.dirname, "..", "ours", "kafka.ts");
 const SECONDS_MAX = 300;
 const LIBRDKAFKA = "librdkafka (kcat)";
 const KAFKAJS = "kafkajs eachBatch";

@@ -16,7 +16,7 @@ import { idlestSlots } from "./idlest.ts";
 import type { SeenStore } from "./seen-store.ts";
 
 /** Sequences in an edge: disorder and resends of half of it cost no look-up, at 256 bytes a device. */
-export const EDGE_SEQUENCES = 2048;
+const EDGE_SEQUENCES = 2048;
 export const EDGE_WORDS = EDGE_SEQUENCES / 32;
 
 /** Where a device has what in its cells. */

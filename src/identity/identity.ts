@@ -20,7 +20,7 @@ import type { ValueMemory } from "./value-memory.ts";
 
 /** What `judge` found. */
 export const NEW = 0;
-export const DUPLICATE = 1;
+const DUPLICATE = 1;
 export const CONFLICT = 2;
 
 /** In the place of a sensor: what was held back of implicit boots, by device, sequence and time. */

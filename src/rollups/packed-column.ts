@@ -3,7 +3,7 @@ import type { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "../metrics/decimals.ts";
 
 /** Bytes a value: 0 to 4, unsigned above the smallest; or doubles as they are. */
-export const WIDTH_DOUBLE = 8;
+const WIDTH_DOUBLE = 8;
 /** Low bits of a column's kind; its decimal places are above. */
 const WIDTH_MASK = 15;
 const PLACES_SHIFT = 4;

@@ -8,7 +8,7 @@ import { EncodedSeconds } from "./seconds-codec.ts";
 import { SecondsPage } from "./seconds-page.ts";
 
 /** Bytes of pages kept for reading: about 13,000, so a month of three sensors at 1 Hz, or the minutes of half a year of them. */
-export const PAGE_CACHE_BYTES_MAX = 16 * 1024 * 1024;
+const PAGE_CACHE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** This part of the bound is let go of at a time: a Map is looked through past the places of all that were taken out of it lately. */
 const TRIM_SHARE = 32;

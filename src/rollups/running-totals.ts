@@ -8,7 +8,7 @@ import { BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
 import type { CachedPage } from "./page-cache.ts";
 
 /** Bytes of all totals: those of 140 pages of minutes or 350 of hours, some hot windows of a few hundred sensors. */
-export const TOTALS_BYTES_MAX = 2 * 1024 * 1024;
+const TOTALS_BYTES_MAX = 2 * 1024 * 1024;
 
 /** A page is asked for so often since it was last changed before its totals are made: making them costs as much as about 40 readings of it. */
 export const READS_MIN = 8;

@@ -16,7 +16,7 @@ import { COMPUTE_BODY_BYTES_MAX } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { PROBLEM_TYPE, problemHeaders } from "./problem.ts";
 
-export const COMPUTE_PATH = "/compute/metrics";
+const COMPUTE_PATH = "/compute/metrics";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 const CLOSE: readonly string[] = ["connection", "close"];

@@ -3,8 +3,8 @@ import type { FastifyInstance } from "fastify";
 import type { Engine } from "../engine/engine.ts";
 import { problem, sendProblem } from "./problem.ts";
 
-export const LIVEZ_PATH = "/livez";
-export const READYZ_PATH = "/readyz";
+const LIVEZ_PATH = "/livez";
+const READYZ_PATH = "/readyz";
 
 export function registerHealth(scope: FastifyInstance, engine: Engine, notice: () => string | null = () => null): void {
   // That it is answered at all says that the event loop runs.

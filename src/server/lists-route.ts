@@ -10,9 +10,9 @@ import { IDS_BODY_BYTES_MAX } from "./limits.ts";
 import { idsAsked, invalid, pageAsked, textOf } from "./list-request.ts";
 import { namesShown } from "./names-shown.ts";
 
-export const SENSORS_PATH = "/sensors";
-export const QUARANTINE_PATH = "/quarantine";
-export const REJECTIONS_PATH = "/rejections";
+const SENSORS_PATH = "/sensors";
+const QUARANTINE_PATH = "/quarantine";
+const REJECTIONS_PATH = "/rejections";
 
 /** What a list is asked for, and what can be done with its items. */
 interface Held<T> {

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { LiveFeed } from "./live-feed.ts";
 
-export const LIVE_PATH = "/live";
+const LIVE_PATH = "/live";
 
 const HEAD = {
   "content-type": "text/event-stream; charset=utf-8",

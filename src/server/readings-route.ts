@@ -7,10 +7,10 @@ import { type BodyBudget, takeBodies } from "./body-reader.ts";
 import { READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "./limits.ts";
 import { namesShown } from "./names-shown.ts";
 
-export const READINGS_PATH = "/readings/:sensor";
+const READINGS_PATH = "/readings/:sensor";
 
 /** Names the device of all readings of a request that do not name one themselves: it becomes the key of their records. */
-export const DEVICE_HEADER = "tidemark-device";
+const DEVICE_HEADER = "tidemark-device";
 
 const EMPTY = Buffer.alloc(0);
 

@@ -9,7 +9,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 import { messageOf, TidemarkError } from "../core/errors.ts";
 
 /** Raised when a table or a blob changes its meaning: files of other versions are refused. 2: buckets in columns. */
-export const HISTORY_VERSION = 2;
+const HISTORY_VERSION = 2;
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;

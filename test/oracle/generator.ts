@@ -28,7 +28,7 @@ import { DAY, HOUR, type Reading, type Sending, type Span, type Tally, TICK_MAX 
 import { createTimeline } from "./timeline.ts";
 import { type AskedWindow, createWindows } from "./windows.ts";
 
-export { type Batch, CASES, type GeneratorOptions, type History, type Mark } from "./history.ts";
+export type { Batch, GeneratorOptions, History } from "./history.ts";
 
 const AHEAD_MS = 300_000;
 const YEAR_2000 = 946_684_800_000;

@@ -36,7 +36,7 @@ export function wallClock(utcMs: number, zone: string): number {
 }
 
 /** Ms since 1970 of a date and time of day, as if in UTC; any year. */
-export function civil(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
+function civil(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second, 0);

@@ -5,8 +5,8 @@
 import { ExactMoments } from "./exact.ts";
 
 /** Up to so many distinct values quantiles are exact; past it they may be off by `QUANTILE_ERROR`. */
-export const DISTINCT_MAX = 1024;
-export const QUANTILE_ERROR = 0.01;
+const DISTINCT_MAX = 1024;
+const QUANTILE_ERROR = 0.01;
 /** What an implementation's own rounding may add to the bound, relative. */
 const ROUNDING_SLACK = 1e-9;
 

@@ -37,7 +37,7 @@ export interface Running {
 }
 
 /** The environment without settings of whoever runs the tests. */
-export function cleanEnvironment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+function cleanEnvironment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(TIDEMARK_|NO_COLOR|FORCE_COLOR|MAKE|MFLAGS)/.test(name),
   );

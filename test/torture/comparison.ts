@@ -7,7 +7,7 @@ import type { HttpClient, Status } from "./http-client.ts";
 import { latin1, type SentRecord } from "./requests.ts";
 
 /** Every named metric of the contract, and percentiles of all kinds. */
-export const METRIC_NAMES: readonly string[] = (
+const METRIC_NAMES: readonly string[] = (
   "count average mean min max sum range variance stddev populationVariance populationStddev median first last rate seconds " +
   "p0 p1 p25 p50 p90 p99 p99.9 p100"
 ).split(" ");

@@ -24,7 +24,7 @@ const TIGHT = {
   rowsAtOnce: 7,
 };
 
-export async function simulate({ seed, readings, log, windows }: SimulationOptions): Promise<string> {
+async function simulate({ seed, readings, log, windows }: SimulationOptions): Promise<string> {
   const history = createHistory({ seed, readings, nowMs: NOW_MS + (seed % STEPS) * STEP_MS, log, replays: true });
   return JSON.stringify(await new Simulation(withEpilogue(history), seed % 2 === 0 ? TIGHT : {}).run(windows));
 }

@@ -25,7 +25,7 @@ export const json: Format = {
  * Learning: each object that no shape takes but the scanner does is a miss; after `#learnAfter` misses the next one's shape is learned.
  * If the shapes known took fewer objects than were missed since the last time, the wait doubles, else it starts again from the least.
  */
-export class JsonDecoder implements FormatDecoder {
+class JsonDecoder implements FormatDecoder {
   readonly #batch: Batch;
   readonly #row: JsonRow;
   readonly #scanner: JsonScanner;

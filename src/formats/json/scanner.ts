@@ -158,7 +158,7 @@ export class JsonScanner {
 }
 
 /** Whether a payload's number may be its time: in the years 1 to 9999, and not looking like seconds. */
-export function isEpochMs(number: number, ms: number): boolean {
+function isEpochMs(number: number, ms: number): boolean {
   const magnitude = Math.abs(number);
   return ms >= TIME_MS_MIN && ms <= TIME_MS_MAX && !(magnitude >= SECONDS_MIN && magnitude < SECONDS_MAX);
 }

@@ -18,7 +18,7 @@ import type { WriterSettings } from "./writer-thread.ts";
 const QUEUE_BYTES_MAX = 67_108_864;
 
 /** The file's name in the data directory. */
-export const LOG_FILE = "log.db";
+const LOG_FILE = "log.db";
 
 export interface EmbeddedLogSettings {
   /** Made when it does not exist. */

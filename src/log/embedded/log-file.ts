@@ -41,7 +41,7 @@ export function writeError(path: string, error: unknown): unknown {
 }
 
 /** What an error while reading means. */
-export function readError(path: string, error: unknown): TidemarkError {
+function readError(path: string, error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
   return new TidemarkError("log-corrupt", `Cannot read ${path}: ${messageOf(error)}`, error);
 }

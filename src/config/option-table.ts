@@ -32,7 +32,7 @@ export const OPTIONS = [
     value: "A,B",
     fallback: "127.0.0.1,::1",
     kept: true,
-    text: "addresses to listen on; others need --token or --allow-anonymous",
+    text: "addresses to listen on; others than these need --token",
   },
   { id: "port", value: "N", fallback: "5000", kept: true, text: "port to listen on" },
   {

@@ -17,6 +17,7 @@ import { Identity, NEW } from "../../src/identity/identity.ts";
 import { ValueMemory } from "../../src/identity/value-memory.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
+import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { Database } from "../../src/store/database.ts";
 import { JsonStream } from "../data/json-stream.ts";
 import { Series, START_SECOND } from "../data/series.ts";
@@ -109,6 +110,7 @@ function stageByStage(): (lap: number) => void {
   const isNew = batches.map(() => new Uint8Array(BATCH));
   const late = batches.map(() => new Uint8Array(BATCH));
   const counted = batches.map(() => 0);
+  const run = new ReadingRun();
   const eachBatch = (run: (b: number) => void): void => {
     for (let b = 0; b < batches.length; b++) run(b);
   };
@@ -122,7 +124,7 @@ function stageByStage(): (lap: number) => void {
     );
     timed("fold", lap, LAP_READINGS, () =>
       eachBatch((b) => {
-        history.foldRows(sensor.id, decoded[b].time, decoded[b].value, late[b], counted[b]);
+        history.foldRun(sensor.id, run.set(decoded[b].time, decoded[b].value, late[b], counted[b]));
       }),
     );
   };

@@ -10,9 +10,8 @@ import { DEVICE_CELLS, HEARD_AT, NEWEST } from "../identity/devices.ts";
 import { CONFLICT, Identity, NEW } from "../identity/identity.ts";
 import { ValueMemory } from "../identity/value-memory.ts";
 import type { Fetched } from "../log/log.ts";
-import { ascendingRows } from "../rollups/by-second.ts";
+import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
-import { type Extent, measureExtent } from "./extent.ts";
 import type { PartitionState, SensorState, State } from "./state.ts";
 
 /** With so many devices their state is larger than the processor's caches: it is read ahead, for so many rows at a time. */
@@ -40,7 +39,7 @@ export class Ingest {
   #late = new Uint8Array(4096);
   #lateRows = 0;
   #counted = 0;
-  readonly #extent: Extent = { earliest: 0, latest: 0, latestValue: 0 };
+  readonly #run = new ReadingRun();
 
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
@@ -220,14 +219,11 @@ export class Ingest {
 
   /** Counts and folds the counted rows: the first ones of the columns by now. */
   #countAll(readings: Readings, sensor: SensorState, partition: { newest: number }): void {
-    const { time, value } = readings;
-    const late = this.#late;
     const n = this.#counted;
     if (n === 0) return;
     const { totals } = sensor;
-    const ascending = ascendingRows(time, 0, n) === n;
-    measureExtent(time, value, n, ascending, this.#extent);
-    const { earliest, latest, latestValue } = this.#extent;
+    const run = this.#run.set(readings.time, readings.value, this.#late, n);
+    const { earliest, latest, latestValue } = run;
     totals.counted += n;
     totals.late += this.#lateRows;
     if (earliest < totals.firstTime) totals.firstTime = earliest;
@@ -236,23 +232,8 @@ export class Ingest {
       totals.lastValue = latestValue;
     }
     if (latest > partition.newest) partition.newest = latest;
-    const kept = earliest < this.#state.keptSince * 1000 ? this.#dropExpired(readings, sensor) : n;
-    this.#state.history.foldRows(sensor.id, time, value, late, kept, ascending);
-  }
-
-  /** Leaves rows out that are older than the history is kept. @returns how many are left */
-  #dropExpired(readings: Readings, sensor: SensorState): number {
-    const { time, value } = readings;
-    const keptSinceMs = this.#state.keptSince * 1000;
-    let kept = 0;
-    for (let i = 0; i < this.#counted; i++) {
-      if (time[i] < keptSinceMs) continue;
-      time[kept] = time[i];
-      value[kept] = value[i];
-      this.#late[kept++] = this.#late[i];
-    }
-    sensor.totals.expired += this.#counted - kept;
-    return kept;
+    totals.expired += run.dropBefore(this.#state.keptSince * 1000);
+    this.#state.history.foldRun(sensor.id, run);
   }
 
   #hear(slot: number, sensor: SensorState, nowMs: number): void {

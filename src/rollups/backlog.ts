@@ -3,6 +3,7 @@
  * hundreds of megabytes or a commit a batch. They wait here, of one series at a time, until there are many, or somebody looks or commits.
  */
 import { SecondOrder } from "./by-second.ts";
+import { ReadingRun } from "./reading-run.ts";
 
 /** Rows that wait at most: with 2,000 pages, two weeks of seconds, each gets some 60 at a time. */
 const ROWS_MAX = 131_072;
@@ -15,22 +16,20 @@ const SLICE_ROWS = 2048;
 /** A reading's time, value and lateness, and the same again with what sorting needs. */
 const ROW_BYTES = 46;
 
-/** Takes rows [from, to) of columns. */
-type Fold = (time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number) => void;
+/** Takes rows [from, to) of a run. */
+type Fold = (run: ReadingRun, from: number, to: number) => void;
 
 export class Backlog {
-  #count = 0;
-  /** How many of them are folded already; once there are, the columns below say in which order. */
+  /** What waits, as it came. */
+  #waiting = new ReadingRun();
+  /** The same in the order in which it is folded, once that has begun; and how many rows are folded. */
+  #sorted: ReadingRun | null = null;
   #folded = 0;
-  #sorted: Pick<SecondOrder, "time" | "value" | "late"> | null = null;
-  #time = new Float64Array(0);
-  #value = new Float64Array(0);
-  #late = new Uint8Array(0);
   #order: SecondOrder | null = null;
 
   /** Bytes of memory, once it is used and until `release`. */
   get bytes(): number {
-    return this.#time.length * ROW_BYTES;
+    return this.#waiting.time.length * ROW_BYTES;
   }
 
   /** Another batch may not fit. */
@@ -40,50 +39,39 @@ export class Backlog {
 
   /** Whether so many rows can be added: not when folding has begun. */
   hasRoomFor(count: number): boolean {
-    return this.#sorted === null && this.#count + count <= ROWS_MAX;
+    return this.#sorted === null && this.#waiting.count + count <= ROWS_MAX;
   }
 
-  /** Appends the first `count` rows of the columns. */
-  add(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
-    if (this.#time.length === 0) {
-      this.#time = new Float64Array(ROWS_MAX);
-      this.#value = new Float64Array(ROWS_MAX);
-      this.#late = new Uint8Array(ROWS_MAX);
-    }
-    this.#time.set(time.subarray(0, count), this.#count);
-    this.#value.set(value.subarray(0, count), this.#count);
-    this.#late.set(late.subarray(0, count), this.#count);
-    this.#count += count;
+  /** Appends a run. */
+  add(run: ReadingRun): void {
+    if (this.#waiting.time.length === 0) this.#waiting = new ReadingRun(ROWS_MAX);
+    this.#waiting.append(run);
   }
 
   /** Hands a slice of the rows over, by second where they are out of order. @returns false when there is none left */
   foldSlice(fold: Fold): boolean {
-    if (this.#count === 0) return false;
-    this.#sorted ??= this.#sort();
-    const { time, value, late } = this.#sorted;
+    if (this.#waiting.count === 0) return false;
+    const run = (this.#sorted ??= this.#sort());
     const from = this.#folded;
-    const to = Math.min(this.#count, from + SLICE_ROWS);
+    const to = Math.min(run.count, from + SLICE_ROWS);
     this.#folded = to;
-    if (to === this.#count) {
-      this.#count = 0;
+    if (to === run.count) {
+      this.#waiting.clear();
       this.#folded = 0;
       this.#sorted = null;
     }
-    fold(time, value, late, from, to);
+    fold(run, from, to);
     return true;
   }
 
-  #sort(): Pick<SecondOrder, "time" | "value" | "late"> {
+  #sort(): ReadingRun {
     this.#order ??= new SecondOrder();
-    const isSorted = this.#order.sort(this.#time, this.#value, this.#late, this.#count);
-    return isSorted ? this.#order : { time: this.#time, value: this.#value, late: this.#late };
+    return this.#order.sort(this.#waiting) ? this.#order.run : this.#waiting;
   }
 
   /** Lets go of its memory; only while it is empty. */
   release(): void {
-    this.#time = new Float64Array(0);
-    this.#value = new Float64Array(0);
-    this.#late = new Uint8Array(0);
+    this.#waiting = new ReadingRun();
     this.#order = null;
   }
 }

@@ -1,5 +1,6 @@
 /** Puts a batch of readings that came out of order into the order of their seconds, so that folding turns to each page and second once. */
 import { SECONDS_PER_PAGE } from "./levels.ts";
+import { ReadingRun } from "./reading-run.ts";
 
 const PAGE_MS = SECONDS_PER_PAGE * 1000;
 
@@ -17,11 +18,10 @@ const SPAN_MAX = 2 ** 32;
 
 const places = new Uint32Array(2 ** PASS_BITS_MAX);
 
-/** Columns of one batch, reused for the next. */
+/** The run of one batch, reused for the next. */
 export class SecondOrder {
-  time = new Float64Array(0);
-  value = new Float64Array(0);
-  late = new Uint8Array(0);
+  /** What was sorted last. */
+  readonly run = new ReadingRun();
   /** Pages of level 0 that the rows sorted last belong to. */
   pages = 0;
   #key = new Uint32Array(0);
@@ -29,25 +29,20 @@ export class SecondOrder {
   #next = new Uint32Array(0);
 
   /**
-   * Fills the columns with the first `count` rows of others, by second, rows of one second as they came. O(count).
+   * Fills `run` with the rows of another, by second, rows of one second as they came. O(count).
    * @returns false when they are nearly in order, or span too much, and should be taken as they are
    */
-  sort(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): boolean {
-    if (!isDisordered(time, count)) return false;
-    let first = time[0];
-    let last = first;
-    for (let i = 1; i < count; i++) {
-      const t = time[i];
-      if (t < first) first = t;
-      else if (t > last) last = t;
-    }
-    const start = Math.floor(first / 1000);
-    const span = Math.floor(last / 1000) - start + 1;
+  sort(source: ReadingRun): boolean {
+    const { time, value, late, count } = source;
+    if (source.ascending || !isDisordered(time, count)) return false;
+    const start = Math.floor(source.earliest / 1000);
+    const span = Math.floor(source.latest / 1000) - start + 1;
     if (span > SPAN_MAX) return false;
     this.#reserve(count);
     const key = this.#key;
     for (let i = 0; i < count; i++) key[i] = Math.floor(time[i] / 1000) - start;
     const row = this.#sortRows(count, Math.max(1, 32 - Math.clz32(span - 1)));
+    const { run } = this;
     let pageEnd = Number.NEGATIVE_INFINITY;
     this.pages = 0;
     for (let i = 0; i < count; i++) {
@@ -57,18 +52,24 @@ export class SecondOrder {
         this.pages++;
         pageEnd = (Math.floor(t / PAGE_MS) + 1) * PAGE_MS;
       }
-      this.time[i] = t;
-      this.value[i] = value[from];
-      this.late[i] = late[from];
+      run.time[i] = t;
+      run.value[i] = value[from];
+      run.late[i] = late[from];
     }
+    run.count = count;
+    run.ascending = false;
+    run.earliest = source.earliest;
+    run.latest = source.latest;
+    run.latestValue = source.latestValue;
     return true;
   }
 
   #reserve(count: number): void {
-    if (this.time.length >= count) return;
-    this.time = new Float64Array(count);
-    this.value = new Float64Array(count);
-    this.late = new Uint8Array(count);
+    const { run } = this;
+    if (run.time.length >= count) return;
+    run.time = new Float64Array(count);
+    run.value = new Float64Array(count);
+    run.late = new Uint8Array(count);
     this.#key = new Uint32Array(count);
     this.#row = new Uint32Array(count);
     this.#next = new Uint32Array(count);
@@ -100,13 +101,6 @@ export class SecondOrder {
     }
     return row;
   }
-}
-
-/** The first row after `from` whose time is before the last one's; `count` where there is none. */
-export function ascendingRows(time: Float64Array, from: number, count: number): number {
-  let row = from + 1;
-  while (row < count && time[row] >= time[row - 1]) row++;
-  return row;
 }
 
 /** Whether folding the rows as they are would go back and forth. */

@@ -6,13 +6,12 @@ import type { Database } from "../store/database.ts";
 import { Backlog } from "./backlog.ts";
 import { BUCKETS_PER_PAGE, FIRST_PAGE, pageKey, pageOf, STEP_SECONDS, seriesOf, TOP_LEVEL } from "./levels.ts";
 import { type Cost, PageTable } from "./page-table.ts";
+import { ReadingRun } from "./reading-run.ts";
 import { SeriesChanges } from "./series-changes.ts";
 import { queryWindow } from "./window-query.ts";
 
-/** One reading as columns. */
-const oneTime = new Float64Array(1);
-const oneValue = new Float64Array(1);
-const oneLate = new Uint8Array(1);
+/** One reading. */
+const one = new ReadingRun(1);
 
 export class History {
   readonly #db: Database;
@@ -54,25 +53,15 @@ export class History {
    * @param time event time, ms (integer); @param late 1 when it came late, else 0
    */
   fold(series: number, time: number, value: number, late: number): void {
-    oneTime[0] = time;
-    oneValue[0] = value;
-    oneLate[0] = late;
-    this.foldRows(series, oneTime, oneValue, oneLate, 1, true);
+    this.foldRun(series, one.setOne(time, value, late));
   }
 
   /**
-   * Folds counted readings of one series, the first `count` rows of the columns. Amortised O(1) a reading: merging upwards is put off
-   * until somebody looks. Fast when neighbours in time are neighbours in the columns.
-   * @param time event times, ms (integers); @param late 1 when it came late, else 0; @param ascending the times are known to be (`ascendingRows`)
+   * Folds counted readings of one series. Amortised O(1) a reading: merging upwards is put off until somebody looks. Fast when
+   * neighbours in time are neighbours in the run.
    */
-  foldRows(
-    series: number,
-    time: Float64Array,
-    value: Float64Array,
-    late: Uint8Array,
-    count: number,
-    ascending = false,
-  ): void {
+  foldRun(series: number, run: ReadingRun): void {
+    if (run.count === 0) return;
     let changes = this.#changes.get(series);
     if (changes === undefined) {
       changes = new SeriesChanges(series, this.#pages, this.#backlog);
@@ -82,7 +71,7 @@ export class History {
       this.#backlogOf?.foldBacklog();
       this.#backlogOf = changes;
     }
-    changes.foldRows(time, value, late, count, ascending);
+    changes.foldRun(run);
   }
 
   /** Folds what was put off, unless a question does; yields now and then so that a caller can let others run in between. */

@@ -8,8 +8,9 @@
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
 import { BucketRows } from "./bucket-rows.ts";
-import { anyEnd, ascendingEnd, foldRun, RUN_ROWS_MAX } from "./fold-run.ts";
+import { anyEnd, ascendingEnd, foldSecond, SECOND_ROWS_MAX } from "./fold-second.ts";
 import { SECONDS_PER_PAGE } from "./levels.ts";
+import { ReadingRun } from "./reading-run.ts";
 
 /** Readings of one second that are kept one by one: about where a bucket row with counted values becomes smaller. */
 export const LISTED_READINGS_MAX = 32;
@@ -29,10 +30,8 @@ const NO_VALUES = new Float64Array(0);
 
 const PAGE_MS = SECONDS_PER_PAGE * 1000;
 
-/** One reading as columns. */
-const oneTime = new Float64Array(1);
-const oneValue = new Float64Array(1);
-const oneLate = new Uint8Array(1);
+/** One reading. */
+const one = new ReadingRun(1);
 
 /** Values of some seconds on their way into an aggregate. */
 const gathered = new Float64Array(SECONDS_PER_PAGE * LISTED_READINGS_MAX);
@@ -80,27 +79,20 @@ export class SecondsPage {
   }
 
   /**
-   * Folds rows of columns, beginning with `from`, while they belong to this page.
-   * @param time event times, ms (integers) @param late 1 or 0 @param ascending the times are known to be
+   * Folds rows of a run, beginning with `from`, while they belong to this page.
    * @returns the first row that does not
    */
-  foldRows(
-    time: Float64Array,
-    value: Float64Array,
-    late: Uint8Array,
-    from: number,
-    to: number,
-    ascending: boolean,
-  ): number {
+  foldRows(run: ReadingRun, from: number, to: number): number {
     let row = from;
-    if (this.value !== null) row = this.#foldSingles(time, value, late, row, to);
-    if (this.value === null) row = this.#foldLists(time, value, late, row, to, ascending);
+    if (this.value !== null) row = this.#foldSingles(run, row, to);
+    if (this.value === null) row = this.#foldLists(run, row, to);
     this.count += row - from;
     return row;
   }
 
   /** Single state: until a second gets its second reading, which ends that state. */
-  #foldSingles(time: Float64Array, value: Float64Array, late: Uint8Array, from: number, to: number): number {
+  #foldSingles(run: ReadingRun, from: number, to: number): number {
+    const { time, value, late } = run;
     const base = this.start * 1000;
     let row = from;
     while (row < to) {
@@ -117,7 +109,7 @@ export class SecondsPage {
       const ms = (offset | 0) - second * 1000;
       if (ms !== 0) this.#setMs(second, ms);
       if (late[row] !== 0) this.#setLate(second);
-      const next = this.#foldSteps(time, value, late, row + 1, to, at + 1, time[row] - ms + 1000);
+      const next = this.#foldSteps(run, row + 1, to, at + 1, time[row] - ms + 1000);
       const last = minuteOf(second + next - row - 1);
       for (let m = minuteOf(second); m <= last; m++) this.staleMinutes |= 1 << m;
       row = next;
@@ -129,15 +121,8 @@ export class SecondsPage {
    * Takes rows as long as each belongs to the second after the one before, as a sensor's do at one a second: nothing is divided or called.
    * @param at where in the columns the first of these seconds is @param startMs when it begins
    */
-  #foldSteps(
-    time: Float64Array,
-    value: Float64Array,
-    late: Uint8Array,
-    from: number,
-    to: number,
-    at: number,
-    startMs: number,
-  ): number {
+  #foldSteps(run: ReadingRun, from: number, to: number, at: number, startMs: number): number {
+    const { time, value, late } = run;
     const values = this.value as Float64Array;
     const ms = this.ms;
     const limit = Math.min(to, from + values.length - at);
@@ -156,14 +141,8 @@ export class SecondsPage {
   }
 
   /** Listed state: rows of one second in turn, at once where they are many. */
-  #foldLists(
-    time: Float64Array,
-    value: Float64Array,
-    late: Uint8Array,
-    from: number,
-    to: number,
-    ascending: boolean,
-  ): number {
+  #foldLists(run: ReadingRun, from: number, to: number): number {
+    const { time, value, late, ascending } = run;
     const base = this.start * 1000;
     let row = from;
     while (row < to) {
@@ -171,7 +150,7 @@ export class SecondsPage {
       if (!(offset >= 0 && offset < PAGE_MS)) break;
       const second = ((offset | 0) / 1000) | 0;
       const start = base + second * 1000;
-      const limit = Math.min(to, row + RUN_ROWS_MAX);
+      const limit = Math.min(to, row + SECOND_ROWS_MAX);
       const end = ascending
         ? ascendingEnd(time, row, limit, start + 1000)
         : anyEnd(time, row, limit, start, start + 1000);
@@ -182,7 +161,7 @@ export class SecondsPage {
         this.foldListed(second, time[row] - start, value[row], late[row]);
       if (row < end) {
         const bucket = this.heavyRow.get(second) ?? 0;
-        foldRun(this.heavy as BucketRows, bucket, time, value, late, row, end, ascending);
+        foldSecond(this.heavy as BucketRows, bucket, run, row, end);
       }
       row = end;
     }
@@ -313,10 +292,7 @@ export class SecondsPage {
   }
 
   #foldOneHeavy(row: number, time: number, value: number, late: number): void {
-    oneTime[0] = time;
-    oneValue[0] = value;
-    oneLate[0] = late;
-    foldRun(this.heavy as BucketRows, row, oneTime, oneValue, oneLate, 0, 1, true);
+    foldSecond(this.heavy as BucketRows, row, one.setOne(time, value, late), 0, 1);
   }
 
   /** Adds the seconds [from, to) to an aggregate, but for their values. */

@@ -21,6 +21,7 @@ import {
 } from "./levels.ts";
 import type { CachedPage } from "./page-cache.ts";
 import type { PageTable } from "./page-table.ts";
+import type { ReadingRun } from "./reading-run.ts";
 import { SecondRange } from "./second-range.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
 import type { SecondsPage } from "./seconds-page.ts";
@@ -86,27 +87,19 @@ export class SeriesChanges {
     this.#backlog = backlog;
   }
 
-  /** As `History.foldRows`. */
-  foldRows(time: Float64Array, value: Float64Array, late: Uint8Array, count: number, ascending: boolean): void {
-    if (ascending || !order.sort(time, value, late, count)) this.#foldOrdered(time, value, late, 0, count, ascending);
+  /** As `History.foldRun`. */
+  foldRun(run: ReadingRun): void {
+    const { count } = run;
+    if (!order.sort(run)) this.#foldOrdered(run, 0, count);
     else if (order.pages < this.#pagesAtOnce() || count >= PUT_OFF_READINGS * order.pages) {
-      this.#foldOrdered(order.time, order.value, order.late, 0, count);
-    } else if (this.#backlog.hasRoomFor(count)) this.#putOff(time, value, late, count);
-    else {
+      this.#foldOrdered(order.run, 0, count);
+    } else if (this.#backlog.hasRoomFor(count)) {
+      this.#backlog.add(run);
+      this.#changed(Math.floor(run.earliest / 1000), Math.floor(run.latest / 1000) + 1);
+    } else {
       this.foldBacklog();
-      this.#foldOrdered(order.time, order.value, order.late, 0, count);
+      this.#foldOrdered(order.run, 0, count);
     }
-  }
-
-  #putOff(time: Float64Array, value: Float64Array, late: Uint8Array, count: number): void {
-    this.#backlog.add(time, value, late, count);
-    let first = time[0];
-    let last = first;
-    for (let row = 1; row < count; row++) {
-      if (time[row] < first) first = time[row];
-      else if (time[row] > last) last = time[row];
-    }
-    this.#changed(Math.floor(first / 1000), Math.floor(last / 1000) + 1);
   }
 
   /** Readings of the seconds [start, end) came. */
@@ -137,26 +130,18 @@ export class SeriesChanges {
   /** Folds some of it. @returns false when there was nothing */
   foldBacklogSlice(): boolean {
     this.#isCatchingUp = true;
-    const wasSome = this.#backlog.foldSlice((time, value, late, from, to) =>
-      this.#foldOrdered(time, value, late, from, to),
-    );
+    const wasSome = this.#backlog.foldSlice((run, from, to) => this.#foldOrdered(run, from, to));
     this.#settleFold();
     this.#isCatchingUp = false;
     return wasSome;
   }
 
-  #foldOrdered(
-    time: Float64Array,
-    value: Float64Array,
-    late: Uint8Array,
-    from: number,
-    to: number,
-    ascending = false,
-  ): void {
+  #foldOrdered(run: ReadingRun, from: number, to: number): void {
+    const { time, value } = run;
     let seconds = this.#foldPage?.seconds ?? null;
     for (let row = from; row < to; ) {
       const first = row;
-      if (seconds !== null) row = seconds.foldRows(time, value, late, row, to, ascending);
+      if (seconds !== null) row = seconds.foldRows(run, row, to);
       if (row > first) this.#foldValues?.addColumn(value, first, row);
       else seconds = this.#turnTo(Math.floor(time[row] / 1000));
     }

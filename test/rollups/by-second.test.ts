@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../src/core/random.ts";
 import { SecondOrder } from "../../src/rollups/by-second.ts";
+import { ReadingRun } from "../../src/rollups/reading-run.ts";
 
 const order = new SecondOrder();
 
@@ -10,12 +11,13 @@ function sorted(times: readonly number[]): number[] | null {
   const { length } = times;
   const values = Float64Array.from({ length }, (_, i) => i);
   const late = Uint8Array.from({ length }, (_, i) => (i % 3) & 1);
-  if (!order.sort(Float64Array.from(times), values, late, length)) return null;
+  if (!order.sort(new ReadingRun().set(Float64Array.from(times), values, late, length))) return null;
+  const { run } = order;
   for (let i = 0; i < length; i++) {
-    assert.equal(order.time[i], times[order.value[i]]);
-    assert.equal(order.late[i], (order.value[i] % 3) & 1);
+    assert.equal(run.time[i], times[run.value[i]]);
+    assert.equal(run.late[i], (run.value[i] % 3) & 1);
   }
-  return [...order.value.subarray(0, length)];
+  return [...run.value.subarray(0, length)];
 }
 
 // Seconds that one, two and three passes tell apart, on both sides of the epoch.

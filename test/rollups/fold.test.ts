@@ -7,12 +7,17 @@ import { test } from "node:test";
 import { Random } from "../../src/core/random.ts";
 import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
 import { History } from "../../src/rollups/history.ts";
+import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { Database } from "../../src/store/database.ts";
 
 interface Columns {
   readonly time: Float64Array;
   readonly value: Float64Array;
   readonly late: Uint8Array;
+}
+
+function runOf({ time, value, late }: Columns): ReadingRun {
+  return new ReadingRun().set(time, value, late, time.length);
 }
 
 type Fold = (history: History, db: Database, series: number, columns: Columns) => void;
@@ -91,7 +96,7 @@ function inBatches(random: Random): Fold {
     for (let from = 0; from < length; ) {
       const to = Math.min(length, from + Math.ceil(2 ** (random.next() * 14)));
       const batch = cut(columns, from, to);
-      history.foldRows(series, batch.time, batch.value, batch.late, to - from);
+      history.foldRun(series, runOf(batch));
       if (random.chance(0.3)) {
         const second = Math.floor(random.pick([...batch.time.subarray(0, 50)]) / 1000);
         history.query(series, { start: second - random.integer(0, 4000), end: second + 1 }, ALL_NEEDS);
@@ -137,12 +142,13 @@ test("readings put off are in every answer and every commit, also while they are
     let behind = 0;
     for (let from = 0; from < count; from += 5000) {
       const rows = order.slice(from, from + 5000);
-      history.foldRows(
+      history.foldRun(
         series,
-        Float64Array.from(rows, (row) => inOrder.time[row]),
-        Float64Array.from(rows, (row) => inOrder.value[row]),
-        new Uint8Array(5000),
-        5000,
+        runOf({
+          time: Float64Array.from(rows, (row) => inOrder.time[row]),
+          value: Float64Array.from(rows, (row) => inOrder.value[row]),
+          late: new Uint8Array(5000),
+        }),
       );
       if (!history.isBehind) continue;
       behind++;
@@ -158,8 +164,7 @@ test("readings put off are in every answer and every commit, also while they are
     assert.equal(history.query(series, everything, needs).count, count);
     db.rollback();
   };
-  const straight: Fold = (history, _db, series, { time, value, late }) =>
-    history.foldRows(series, time, value, late, count);
+  const straight: Fold = (history, _db, series, columns) => history.foldRun(series, runOf(columns));
   assert.deepEqual(pagesOf([inOrder], scattered), pagesOf([inOrder], straight));
 });
 
@@ -171,7 +176,7 @@ test("two series in turn, and an old page that is opened again and again", () =>
     for (let from = 0; from < 9_000; from += 250) {
       for (const [index, other] of [columns, all[1]].entries()) {
         const batch = cut(other, from, from + 250);
-        history.foldRows(index + 1, batch.time, batch.value, batch.late, 250);
+        history.foldRun(index + 1, runOf(batch));
       }
       history.fold(1, 1_699_000_000_000 + from, from % 7, 0);
       if (from % 1000 === 0) commit(db, history);

@@ -9,6 +9,7 @@ import { Aggregate, ALL_NEEDS } from "../../src/metrics/aggregate.ts";
 import { squareError } from "../../src/metrics/exact-sum.ts";
 import { findMetric, METRICS } from "../../src/metrics/registry.ts";
 import { History } from "../../src/rollups/history.ts";
+import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { Database } from "../../src/store/database.ts";
 
 interface Reading {
@@ -146,7 +147,7 @@ for (const seed of [1, 2, 3]) {
           columns.value[i] = random.integer(0, 3000) / 8;
           readings[series].push({ time: columns.time[i], value: columns.value[i] });
         }
-        history.foldRows(series, columns.time, columns.value, columns.late, 1500);
+        history.foldRun(series, new ReadingRun().set(columns.time, columns.value, columns.late, 1500));
         const edges = [from, from + width].map((time) => Math.floor(time / 1000));
         for (let w = 0; w < 12; w++) {
           const length = Math.ceil(2 ** (random.next() * 22));

@@ -16,6 +16,7 @@ import { EncodedBuckets, encodeBuckets } from "../../src/rollups/buckets-codec.t
 import { History } from "../../src/rollups/history.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageKey, STEP_SECONDS } from "../../src/rollups/levels.ts";
 import { PackedColumn, packColumn } from "../../src/rollups/packed-column.ts";
+import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { RunningTotals } from "../../src/rollups/running-totals.ts";
 import { EncodedSeconds, encodeSeconds } from "../../src/rollups/seconds-codec.ts";
 import { SecondsPage } from "../../src/rollups/seconds-page.ts";
@@ -219,14 +220,8 @@ for (const [kind, value] of Object.entries(MAKE_VALUE)) {
           return (2_750_000 * 600 + second) * 1000 + (whole ? 250 : random.integer(0, 999));
         });
         const late = Uint8Array.from({ length: count }, () => (name === "full" ? 0 : random.integer(0, 1)));
-        page.foldRows(
-          time,
-          Float64Array.from({ length: count }, () => value(random)),
-          late,
-          0,
-          count,
-          false,
-        );
+        const values = Float64Array.from({ length: count }, () => value(random));
+        page.foldRows(new ReadingRun().set(time, values, late, count), 0, count);
       }
       const bytes = encodeSeconds(page).slice();
       const encoded = new EncodedSeconds().open(key, bytes);

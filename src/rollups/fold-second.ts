@@ -15,27 +15,20 @@ import {
   ROW_CELLS,
   SECONDS,
 } from "./bucket-rows.ts";
+import type { ReadingRun } from "./reading-run.ts";
 
 /** Rows that are folded at once. */
-export const RUN_ROWS_MAX = 16_384;
+export const SECOND_ROWS_MAX = 16_384;
 
-/** Up to this magnitude a run's integers and their squares add up exactly in plain doubles: 2^14 · 2^38 < 2^53. */
+/** Up to this magnitude so many integers and their squares add up exactly in plain doubles: 2^14 · 2^38 < 2^53. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
 /**
- * Folds rows [from, to) of columns, at most `RUN_ROWS_MAX`, all of one second, into its bucket.
- * @param row the bucket's @param ascending the times are known to be
+ * Folds rows [from, to) of a run, at most `SECOND_ROWS_MAX`, all of one second, into its bucket.
+ * @param row the bucket's
  */
-export function foldRun(
-  rows: BucketRows,
-  row: number,
-  time: Float64Array,
-  value: Float64Array,
-  late: Uint8Array,
-  from: number,
-  to: number,
-  ascending: boolean,
-): void {
+export function foldSecond(rows: BucketRows, row: number, run: ReadingRun, from: number, to: number): void {
+  const { time, value, late, ascending } = run;
   const { cells } = rows;
   const at = row * ROW_CELLS;
   if (cells[at + COUNT] === 0) {

@@ -10,6 +10,12 @@ export const REJECTIONS = [
   { code: "value-missing", text: 'the JSON object has no "value"' },
   { code: "time-unreadable", text: "the time is neither epoch milliseconds nor ISO 8601" },
   { code: "time-looks-like-seconds", text: "the time has ten digits and looks like seconds: send milliseconds" },
+  {
+    code: "time-looks-like-microseconds",
+    text: "the time has 16 digits and looks like microseconds: send milliseconds",
+  },
+  { code: "time-looks-like-nanoseconds", text: "the time has 19 digits and looks like nanoseconds: send milliseconds" },
+  { code: "time-looks-like-date", text: "the time's digits look like a date: send it as 2020-01-13T15:12:00Z" },
   { code: "time-out-of-range", text: "the time is outside the years 1 to 9999" },
   { code: "sequence-invalid", text: "the sequence is not an integer from 0 to 9007199254740991" },
   { code: "device-invalid", text: "the device is neither a text nor an integer up to 2^53, or is over 256 bytes" },

@@ -2,14 +2,45 @@
 import { TIME_MS_MAX, TIME_MS_MIN } from "./limits.ts";
 import type { Zone } from "./zone.ts";
 
-/** Numbers of ten digits are epoch seconds that somebody took for milliseconds (2001 to 2286; as milliseconds 12 to 116 days of 1970). */
-export const SECONDS_MIN = 1e9;
-export const SECONDS_MAX = 1e10;
+/** Epoch milliseconds from 2001 to 2286 have 13 digits: what is in between looks like nothing else. */
+const PLAIN_MS_MIN = 1e12;
+const PLAIN_MS_MAX = 1e13;
+
+/** What a number that should be epoch milliseconds looks like instead. */
+export type Lookalike = "seconds" | "microseconds" | "nanoseconds" | "date";
+
+/**
+ * What `number` was probably meant to be; null for epoch milliseconds. Ten digits are seconds from 2001 to 2286, 16 microseconds and 19
+ * nanoseconds. 12, 14 or 17 digits may spell a date of 1900 to 2199: YYYYMMDDhhmm, with seconds, with milliseconds.
+ */
+export function lookalikeOf(number: number): Lookalike | null {
+  const magnitude = Math.abs(number);
+  if (magnitude >= PLAIN_MS_MIN && magnitude < PLAIN_MS_MAX) return null;
+  if (magnitude >= 1e9 && magnitude < 1e10) return "seconds";
+  if (magnitude >= 1e15 && magnitude < 1e16) return "microseconds";
+  if (magnitude >= 1e18 && magnitude < 1e19) return "nanoseconds";
+  return spellsDate(number) ? "date" : null;
+}
+
+function spellsDate(number: number): boolean {
+  let digits = Math.floor(number);
+  if (digits >= 1e16) digits = Math.floor(digits / 1000); // milliseconds
+  let second = 0;
+  if (digits >= 1e13) {
+    second = digits % 100;
+    digits = Math.floor(digits / 100);
+  }
+  if (digits < 190_000_000_000 || digits >= 220_000_000_000) return false;
+  const month = Math.floor(digits / 1e6) % 100;
+  const day = Math.floor(digits / 1e4) % 100;
+  const hour = Math.floor(digits / 100) % 100;
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && digits % 100 < 60 && second < 60;
+}
 
 /** Longest text that is looked at, bytes: nanoseconds and an offset take 35. */
 const TEXT_BYTES_MAX = 64;
 
-/** Digits of a text that is a number of epoch milliseconds in a request; ten look like seconds, fewer and more are mistakes. */
+/** Digits of a text that is a number of epoch milliseconds in a request; fewer and more are mistakes. */
 const EPOCH_DIGITS_MIN = 11;
 const EPOCH_DIGITS_MAX = 16;
 
@@ -171,15 +202,27 @@ export interface ParsedTime {
 
 /** Why something is no time; `reason` is for people and may be empty. */
 export interface TimeFault {
-  readonly fault: "unreadable" | "looks-like-seconds" | "out-of-range";
+  readonly fault: "unreadable" | "out-of-range" | `looks-like-${Lookalike}`;
   readonly reason: string;
 }
 
 const UNREADABLE: TimeFault = { fault: "unreadable", reason: "" };
 const OUT_OF_RANGE: TimeFault = { fault: "out-of-range", reason: REASONS[TIME_OUT_OF_RANGE] };
-const LOOKS_LIKE_SECONDS: TimeFault = {
-  fault: "looks-like-seconds",
-  reason: "ten digits look like seconds, epoch times are milliseconds",
+
+const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
+  seconds: { fault: "looks-like-seconds", reason: "ten digits look like seconds, epoch times are milliseconds" },
+  microseconds: {
+    fault: "looks-like-microseconds",
+    reason: "16 digits look like microseconds, epoch times are milliseconds",
+  },
+  nanoseconds: {
+    fault: "looks-like-nanoseconds",
+    reason: "19 digits look like nanoseconds, epoch times are milliseconds",
+  },
+  date: {
+    fault: "looks-like-date",
+    reason: "the digits look like a date, write it with its separators: 2020-01-13T15:12:00Z",
+  },
 };
 
 /** Parses a time in a request: ISO 8601 as `TimeReader` has it, or epoch milliseconds as a number or a text of 11 to 16 digits. */
@@ -187,8 +230,9 @@ export function parseTime(input: string | number, zone: Zone): ParsedTime | Time
   if (typeof input === "number") return parseEpoch(input);
   const length = input.length;
   if (length > TEXT_BYTES_MAX) return UNREADABLE;
+  const lookalike = lookalikeOfText(input);
+  if (lookalike !== null) return LOOKALIKES[lookalike];
   if (isDigits(input)) {
-    if (length === EPOCH_DIGITS_MIN - 1) return LOOKS_LIKE_SECONDS;
     return length >= EPOCH_DIGITS_MIN && length <= EPOCH_DIGITS_MAX ? parseEpoch(Number(input)) : UNREADABLE;
   }
   const reader = new TimeReader(zone);
@@ -219,9 +263,17 @@ export function isDigits(text: string): boolean {
   return text.length > 0;
 }
 
+/** `lookalikeOf` a text of digits, with a fraction or without; null for other texts. */
+export function lookalikeOfText(text: string): Lookalike | null {
+  const point = text.indexOf(".");
+  if (point < 0) return isDigits(text) ? lookalikeOf(Number(text)) : null;
+  return isDigits(text.slice(0, point)) && isDigits(text.slice(point + 1)) ? lookalikeOf(Number(text)) : null;
+}
+
 function parseEpoch(number: number): ParsedTime | TimeFault {
   if (Number.isNaN(number)) return UNREADABLE;
-  if (Math.abs(number) >= SECONDS_MIN && Math.abs(number) < SECONDS_MAX) return LOOKS_LIKE_SECONDS;
+  const lookalike = lookalikeOf(number);
+  if (lookalike !== null) return LOOKALIKES[lookalike];
   const startMs = Math.floor(number) + 0; // + 0: no -0
   if (startMs < TIME_MS_MIN || startMs > TIME_MS_MAX) return OUT_OF_RANGE;
   return { startMs, endMs: startMs + 1 };

@@ -124,15 +124,19 @@ test("what is no time is unreadable; seconds and far-off years are named", () =>
   assert.equal(shown("1578928320"), "looks-like-seconds");
   for (const number of [1e9, 9_999_999_999, -1578928320, 1578928320.5])
     assert.equal(shown(number), "looks-like-seconds");
+  for (const text of ["1578928320.5", "1578928320.000"]) assert.equal(shown(text), "looks-like-seconds");
   for (const number of [999_999_999, 1e10, -1e10]) assert.match(shown(number), / 1$/);
+  for (const input of ["1578928320000000", 1578928320000000, 8.7e15, "9999999999999998", "1578928320000000.25"])
+    assert.equal(shown(input), "looks-like-microseconds", String(input));
+  for (const input of ["1578928320000000000", 1578928320000000000])
+    assert.equal(shown(input), "looks-like-nanoseconds");
+  const dates = ["202001131512", "20200113151200", "20200113151200123", 202001131512, 20200113151200, "219912312359"];
+  for (const input of dates) assert.equal(shown(input), "looks-like-date", String(input));
+  // Digits that spell no date of 1900 to 2199.
+  for (const number of [202013131512, 202001321512, 202001132412, 202001131560, 220001010000, 946684800000])
+    assert.match(shown(number), / 1$/, String(number));
   assert.equal(shown(Number.NaN), "unreadable");
-  for (const input of [
-    253_402_300_800_000,
-    -62_135_596_800_001,
-    8.7e15,
-    "9999999999999999",
-    Number.POSITIVE_INFINITY,
-  ]) {
+  for (const input of [253_402_300_800_000, -62_135_596_800_001, 8.7e16, Number.POSITIVE_INFINITY]) {
     assert.equal(shown(input), "out-of-range", String(input));
   }
   for (const text of ["0000-12-31", "0001-01-01T00:00+01:00", "9999-12-31T23:59-00:01"])

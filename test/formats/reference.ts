@@ -107,13 +107,34 @@ function timeOf(field: unknown, zone: string): number | null | string {
   let ms: number | null = null;
   if (typeof field === "number" || (typeof field === "string" && /^\d+$/.test(field))) {
     const number = Number(field);
-    if (Math.abs(number) >= 1e9 && Math.abs(number) < 1e10) return "time-looks-like-seconds";
+    const look = lookOf(number);
+    if (look !== null) return `time-looks-like-${look}`;
     ms = Math.floor(number) + 0;
   } else if (typeof field === "string") {
+    const look = /^\d+\.\d+$/.test(field) ? lookOf(Number(field)) : null;
+    if (look !== null) return `time-looks-like-${look}`;
     ms = isoTime(field, zone);
   }
   if (ms === null) return "time-unreadable";
   return ms < TIME_MIN || ms > TIME_MAX ? "time-out-of-range" : ms;
+}
+
+/** What a number that is no epoch in milliseconds looks like. */
+function lookOf(number: number): string | null {
+  const digits = BigInt(Math.floor(Math.abs(number) < 1e30 ? number : 0)).toString();
+  const length = digits.replace("-", "").length;
+  const byLength = new Map([
+    [10, "seconds"],
+    [16, "microseconds"],
+    [19, "nanoseconds"],
+  ]);
+  // The floor of a negative number may have a digit more than it.
+  if (number > 0 && byLength.has(length)) return byLength.get(length) ?? null;
+  if (number < 0) return byLength.get(String(BigInt(Math.ceil(Math.max(number, -1e30)))).length - 1) ?? null;
+  const date = /^(?:19|20|21)\d\d(\d\d)(\d\d)([01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\d{3})?)?$/.exec(digits);
+  if (date === null) return null;
+  const [month, day] = [Number(date[1]), Number(date[2])];
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31 ? "date" : null;
 }
 
 /** ms of an ISO 8601 text, or null. */

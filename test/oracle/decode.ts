@@ -123,13 +123,27 @@ function judgeTime(time: unknown, zone: string): number | null | string {
   else if (typeof time !== "string") return "time-unreadable";
   else if (/^\d+$/.test(time)) ms = Number(time);
   else {
+    const look = /^\d+\.\d+$/.test(time) ? lookOf(Number(time)) : null;
+    if (look !== null) return look;
     ms = parseIso(time, zone);
     if (ms === null) return "time-unreadable";
     return ms < TIME_MIN || ms > TIME_MAX ? "time-out-of-range" : ms;
   }
-  if (Math.abs(ms) >= 1e9 && Math.abs(ms) < 1e10) return "time-looks-like-seconds";
+  const look = lookOf(ms);
+  if (look !== null) return look;
   const floored = Math.floor(ms);
   return floored < TIME_MIN || floored > TIME_MAX ? "time-out-of-range" : floored + 0;
+}
+
+/** The code of a number that is no epoch in milliseconds but something else that is known; null for all others. */
+function lookOf(ms: number): string | null {
+  const size = Math.abs(ms);
+  if (size >= 1e9 && size < 1e10) return "time-looks-like-seconds";
+  if (size >= 1e15 && size < 1e16) return "time-looks-like-microseconds";
+  if (size >= 1e18 && size < 1e19) return "time-looks-like-nanoseconds";
+  const digits = size < 1e17 ? String(Math.floor(ms)) : "";
+  const date = /^(19|20|21)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])([0-5]\d)([0-5]\d(\d\d\d)?)?$/;
+  return date.test(digits) ? "time-looks-like-date" : null;
 }
 
 /** Bytes of a text or integer (up to 2^53, so that different ones stay different) as Latin-1; null when absent, undefined when invalid. */

@@ -99,11 +99,16 @@ export const GARBAGE: Readonly<Record<string, readonly (string | null)[]>> = {
   ],
   "time-looks-like-seconds": [
     ...withField("time", ["1579000000", '"1579000000"', "1579000000.25", "-1579000000", "9999999999", "1000000000"]),
-    ...withField("ts", ["1700000000"]),
+    ...withField("ts", ["1700000000", '"1578928320.5"']),
   ],
+  "time-looks-like-microseconds": withField("time", ["1578928320000000", '"1578928320000000"', "1e15"]),
+  "time-looks-like-nanoseconds": withField("ts", ["1578928320000000000", '"1578928320000000000"']),
+  "time-looks-like-date": withField("time", [
+    ...["20200113151200", "202001131512", "20200113151200123"].flatMap((digits) => [digits, `"${digits}"`]),
+  ]),
   "time-out-of-range": [
     ...withField("time", ["253402300800000", "-62135596800001", "1e17", '"99999999999999999"', "-1e300"]),
-    ...withField("ts", ["1e15"]),
+    ...withField("ts", ["1e16"]),
   ],
   "device-invalid": [...names("device"), '{"value":1,"device":[],"boot":[],"id":"","sequence":-1}'],
   "boot-invalid": [...names("boot"), '{"value":1,"boot":[],"id":"","sequence":-1}'],

@@ -3,9 +3,9 @@ import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../../co
 import type { RejectionCode } from "../../core/rejections.ts";
 import {
   isDigits,
+  lookalikeOf,
+  lookalikeOfText,
   readText,
-  SECONDS_MAX,
-  SECONDS_MIN,
   TIME_OUT_OF_RANGE,
   TIME_READ,
   TimeReader,
@@ -73,6 +73,8 @@ export class JsonParser {
     if (typeof time === "number") return this.#epoch(time);
     if (typeof time !== "string") return "time-unreadable";
     if (isDigits(time)) return this.#epoch(Number(time));
+    const lookalike = lookalikeOfText(time);
+    if (lookalike !== null) return `time-looks-like-${lookalike}`;
     const problem = readText(this.#times, time);
     if (problem !== TIME_READ) return problem === TIME_OUT_OF_RANGE ? "time-out-of-range" : "time-unreadable";
     this.#row.hasTime = true;
@@ -81,8 +83,8 @@ export class JsonParser {
   }
 
   #epoch(number: number): RejectionCode | null {
-    const magnitude = Math.abs(number);
-    if (magnitude >= SECONDS_MIN && magnitude < SECONDS_MAX) return "time-looks-like-seconds";
+    const lookalike = lookalikeOf(number);
+    if (lookalike !== null) return `time-looks-like-${lookalike}`;
     const ms = Math.floor(number) + 0;
     if (!(ms >= TIME_MS_MIN && ms <= TIME_MS_MAX)) return "time-out-of-range";
     this.#row.hasTime = true;

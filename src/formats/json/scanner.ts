@@ -1,6 +1,6 @@
 /** Flat scanner over the bytes of a JSON object: any key order, white space and unknown keys, no string and no object made. Between learned shapes and JSON.parse. */
 import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../../core/limits.ts";
-import { SECONDS_MAX, SECONDS_MIN, TIME_READ, TimeReader } from "../../core/time.ts";
+import { lookalikeOf, TIME_READ, TimeReader } from "../../core/time.ts";
 import type { Batch } from "../format.ts";
 import { isValue, NumberScanner } from "../numbers.ts";
 import { isWellFormedUtf8 } from "../utf8.ts";
@@ -157,10 +157,9 @@ export class JsonScanner {
   }
 }
 
-/** Whether a payload's number may be its time: in the years 1 to 9999, and not looking like seconds. */
+/** Whether a payload's number may be its time: in the years 1 to 9999, and not looking like something else. */
 function isEpochMs(number: number, ms: number): boolean {
-  const magnitude = Math.abs(number);
-  return ms >= TIME_MS_MIN && ms <= TIME_MS_MAX && !(magnitude >= SECONDS_MIN && magnitude < SECONDS_MAX);
+  return ms >= TIME_MS_MIN && ms <= TIME_MS_MAX && lookalikeOf(number) === null;
 }
 
 /** Whether a JSON number is an integer that `String()` prints as it stands. */

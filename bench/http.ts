@@ -28,6 +28,8 @@ const START_MS = Date.UTC(2020, 0, 13);
 const DAY_SECONDS = 86_400;
 const PATH = "/compute/metrics";
 
+const SENSORS = ["temperature", "humidity", "pressure"];
+
 const SERVERS = ["echo", "node", "tidemark"] as const;
 type ServerName = (typeof SERVERS)[number];
 
@@ -37,15 +39,15 @@ class HistoryEngine extends ScanEngine {
   readonly #history = new History(Database.open(this.#directory));
 
   constructor() {
-    super();
+    super(SENSORS);
     const random = new Random(1);
-    for (let series = 0; series < this.sensors.length; series++) {
+    for (let series = 0; series < this.sensors.size; series++) {
       for (let i = 0; i < DAY_SECONDS; i++) this.#history.fold(series, START_MS + i * 1000, random.integer(0, 100), 0);
     }
   }
 
   override query(sensor: string, window: Window, needs: Needs): Aggregate {
-    return this.#history.query(this.sensors.indexOf(sensor), window, needs);
+    return this.#history.query(SENSORS.indexOf(sensor), window, needs);
   }
 
   end(): void {

@@ -4,7 +4,9 @@ import { systemClock } from "../../src/core/clock.ts";
 import { Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
-import { type PartitionState, type SensorState, State } from "../../src/pipeline/state.ts";
+import type { Series } from "../../src/pipeline/sensors.ts";
+import type { Source } from "../../src/pipeline/sources.ts";
+import { State } from "../../src/pipeline/state.ts";
 import { Database } from "../../src/store/database.ts";
 
 export interface Written {
@@ -22,7 +24,7 @@ export class HistoryBuilder {
   readonly state: State;
   readonly #db: Database;
   readonly #ingest: Ingest;
-  readonly #partitions = new Map<string, PartitionState>();
+  readonly #sources = new Map<string, Source>();
   readonly #records = new Records(16_384);
   #payloadBytes = 0;
   #ms = 0;
@@ -34,22 +36,22 @@ export class HistoryBuilder {
     this.#ingest = new Ingest(this.state, { clock: systemClock, zone: openZone("UTC"), clockAheadMs: 300_000 });
   }
 
-  sensor(name: string): SensorState {
-    return this.state.openSensor(name);
+  sensor(name: string): Series {
+    return this.state.sensors.open(name);
   }
 
   /** Lets `fill` make a batch (not timed), takes it in and commits when it is time (timed). */
   async take(name: string, fill: (records: Records) => number): Promise<void> {
-    let partition = this.#partitions.get(name);
-    if (partition === undefined) {
-      [partition] = this.state.openTopic({ name, id: `bench-${name}`, partitions: [0] });
-      this.#partitions.set(name, partition);
+    let source = this.#sources.get(name);
+    if (source === undefined) {
+      source = this.state.openTopic({ name, id: `bench-${name}`, partitions: [0] });
+      this.#sources.set(name, source);
     }
+    const [partition] = source.partitions;
     this.#payloadBytes += fill(this.#records);
-    const sensor = this.sensor(name);
     const cpu = process.cpuUsage();
     const start = performance.now();
-    this.#ingest.take(this.#records, sensor, partition);
+    this.#ingest.take(this.#records, source, partition);
     partition.next = this.#records.nextOffset;
     if (this.state.isFull) await this.#commit();
     this.#ms += performance.now() - start;

@@ -29,7 +29,7 @@ const { identities, devices: deviceCount, kind } = argument<IdentitiesTask>();
 const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 const db = Database.open(directory);
 const state = new State(db);
-const sensor = state.openSensor("temperature");
+const sensor = state.sensors.open("temperature");
 const { devices, seen, boots, ids, bootNames } = state;
 const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames);
 const named = (text: string): Buffer => Buffer.from(text);

@@ -71,8 +71,9 @@ function fill(records: Records, from: number): void {
 const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 const db = Database.open(directory);
 const state = new State(db);
-const sensor = state.openSensor("temperature");
-const [partition] = state.openTopic({ name: "temperature", id: "bench", partitions: [0] });
+const source = state.openTopic({ name: "temperature", id: "bench", partitions: [0] });
+const sensor = source.own;
+const [partition] = source.partitions;
 const { devices, history } = state;
 const zone = openZone("UTC");
 const result: Record<string, number> = {};
@@ -193,7 +194,7 @@ function asThePipeline(): (lap: number) => void {
   const ingest = new Ingest(state, { clock: systemClock, zone, clockAheadMs: CLOCK_AHEAD_MS });
   return (lap) =>
     timed("whole", lap, LAP_READINGS, () => {
-      for (const records of batches) ingest.take(records, sensor, partition);
+      for (const records of batches) ingest.take(records, source, partition);
     });
 }
 

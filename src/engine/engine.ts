@@ -1,6 +1,7 @@
 /** What the server (and anything else in the process) may ask of the running system. Implemented by the pipeline. */
 import type { Window } from "../core/window.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import type { SensorDirectory } from "./directory.ts";
 
 /** Totals of a sensor since its history began. received = counted + duplicates + quarantined + rejected, always. */
 export interface SensorTotals {
@@ -29,6 +30,8 @@ export interface SensorTotals {
 
 export interface SensorStatus {
   readonly sensor: string;
+  /** Its topic is read; false: nothing is added to its history. */
+  readonly followed: boolean;
   readonly totals: SensorTotals;
   /** Event time before which no active device is expected to add anything, ms; null before the first reading. */
   readonly completeUntil: number | null;
@@ -86,7 +89,7 @@ export interface Page<T> {
 }
 
 export interface Engine {
-  readonly sensors: readonly string[];
+  readonly sensors: SensorDirectory;
   /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */
   query(sensor: string, window: Window, needs: Needs): Aggregate;
   /** Pages and buckets that the last `query` read: what the answer cost. */

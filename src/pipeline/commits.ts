@@ -102,14 +102,14 @@ export class Commits {
 
   async #tell(): Promise<void> {
     const { checkpointer, log } = this.#options;
-    const { commits, sensors } = this.#state;
-    const followed = [...sensors.values()].flatMap(({ partitions }) => partitions);
+    const { commits, sources } = this.#state;
+    const followed = [...sources.list()].flatMap(({ partitions }) => partitions);
     const committed = followed.map((partition) => ({ partition, offset: partition.committed }));
     if (followed.length === 0 || !(await checkpointer.sync())) return;
     const positions = committed
       // A topic that was recreated, or cut back, meanwhile: the offset is of another life.
       .filter(({ partition, offset }) => {
-        const isFollowed = sensors.get(partition.topic)?.partitions[partition.partition] === partition;
+        const isFollowed = sources.find(partition.topic)?.partitions[partition.partition] === partition;
         return isFollowed && offset > 0 && partition.committed >= offset;
       })
       .map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset }));

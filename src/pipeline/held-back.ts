@@ -3,13 +3,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { REJECTIONS } from "../core/rejections.ts";
 import type { Page, Quarantined, RejectedRecord } from "../engine/engine.ts";
 import type { Ingest } from "./ingest.ts";
-import type { SensorState, State } from "./state.ts";
+import type { Series } from "./sensors.ts";
+import type { State } from "./state.ts";
 
 /** Rows dealt with before others may run. */
 const ROWS_AT_ONCE = 100;
 
 interface ListQuery {
-  readonly sensor?: SensorState;
+  readonly sensor?: Series;
   readonly after?: number;
   readonly limit: number;
 }
@@ -21,7 +22,7 @@ type Row = { readonly id: number; readonly sensor: number };
 export interface Settled {
   readonly count: number;
   /** Sensors that have more readings by it. */
-  readonly changed: ReadonlySet<SensorState>;
+  readonly changed: ReadonlySet<Series>;
 }
 
 export class HeldBack {
@@ -47,8 +48,8 @@ export class HeldBack {
     }));
   }
 
-  #sensorOf(row: Row): SensorState {
-    return this.#state.sensorOf(row.sensor);
+  #sensorOf(row: Row): Series {
+    return this.#state.sensors.of(row.sensor);
   }
 
   /** These and the following: only while nothing is taken in, right after a commit (of stored rows only), and right before another. */
@@ -75,9 +76,9 @@ export class HeldBack {
   async #settle<T extends Row>(
     letters: Letters<T>,
     ids: readonly number[],
-    deal: (row: T, sensor: SensorState) => boolean,
+    deal: (row: T, sensor: Series) => boolean,
   ): Promise<Settled> {
-    const changed = new Set<SensorState>();
+    const changed = new Set<Series>();
     let count = 0;
     let seen = 0;
     for (const id of new Set(ids)) {

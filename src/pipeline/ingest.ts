@@ -12,7 +12,9 @@ import { ValueMemory } from "../identity/value-memory.ts";
 import type { Fetched } from "../log/log.ts";
 import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
-import type { PartitionState, SensorState, State } from "./state.ts";
+import type { Series } from "./sensors.ts";
+import type { PartitionState, Source } from "./sources.ts";
+import type { State } from "./state.ts";
 
 /** With so many devices their state is larger than the processor's caches: it is read ahead, for so many rows at a time. */
 const WARMED_DEVICES_MIN = 4096;
@@ -26,7 +28,7 @@ export interface IngestOptions {
 }
 
 /** Where records come from; `newest` is moved. */
-type Source = Pick<PartitionState, "partition" | "newest">;
+type Origin = Pick<PartitionState, "partition" | "newest">;
 
 export class Ingest {
   readonly #state: State;
@@ -59,29 +61,29 @@ export class Ingest {
    * @returns false when it is used up
    * @throws TidemarkError "log-corrupt"
    */
-  takeBatch(fetched: Fetched, sensor: SensorState, partition: PartitionState): boolean {
+  takeBatch(fetched: Fetched, source: Source, partition: PartitionState): boolean {
     const records = this.#records;
     if (!fetched.next(records)) return false;
-    if (records.count > 0) this.take(records, sensor, partition);
+    if (records.count > 0) this.take(records, source, partition);
     partition.next = records.nextOffset;
     return true;
   }
 
   /** Takes in a batch of records. */
-  take(records: Records, sensor: SensorState, partition: Source): void {
+  take(records: Records, { own }: Source, partition: Origin): void {
     const readings = this.#readings;
     readings.reserve(records.count);
-    this.#decoder(sensor).decode(records, readings);
+    this.#decoder(own).decode(records, readings);
     this.#state.db.startReading();
     try {
-      this.#takeReadings(records, readings, sensor, partition);
+      this.#takeReadings(records, readings, own, partition);
     } finally {
       this.#state.db.endReading();
     }
     this.#state.waitingReadings += records.count;
   }
 
-  #decoder(sensor: SensorState): Decoder {
+  #decoder(sensor: Series): Decoder {
     let decoder = this.#decoders.get(sensor.name);
     if (decoder === undefined) {
       decoder = createDecoder({
@@ -96,7 +98,7 @@ export class Ingest {
   }
 
   /** Judges all rows, then counts and folds those that are new and plausible. */
-  #takeReadings(records: Records, readings: Readings, sensor: SensorState, partition: Source): void {
+  #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin): void {
     const { devices } = this.#state;
     const { device, identity, rejection } = readings;
     const { count } = records;
@@ -125,7 +127,7 @@ export class Ingest {
   }
 
   /** Judges row i, whose device is resident: a duplicate, held back, or one of the counted rows. */
-  #judge(records: Records, readings: Readings, i: number, sensor: SensorState, nowMs: number): void {
+  #judge(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): void {
     const { devices } = this.#state;
     const { totals, watermark } = sensor;
     const slot = readings.device[i];
@@ -175,7 +177,7 @@ export class Ingest {
    * are not late, because they are not before all that the device sent or what other partitions still have to bring.
    * @returns the last of them, or i
    */
-  #skipOrderly(records: Records, readings: Readings, i: number, sensor: SensorState, nowMs: number): number {
+  #skipOrderly(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): number {
     const { devices } = this.#state;
     const { time, device, identity, rejection } = readings;
     const { count, timestamp, appendTime } = records;
@@ -218,7 +220,7 @@ export class Ingest {
   }
 
   /** Counts and folds the counted rows: the first ones of the columns by now. */
-  #countAll(readings: Readings, sensor: SensorState, partition: { newest: number }): void {
+  #countAll(readings: Readings, sensor: Series, partition: { newest: number }): void {
     const n = this.#counted;
     if (n === 0) return;
     const { totals } = sensor;
@@ -236,7 +238,7 @@ export class Ingest {
     this.#state.history.foldRun(sensor.id, run);
   }
 
-  #hear(slot: number, sensor: SensorState, nowMs: number): void {
+  #hear(slot: number, sensor: Series, nowMs: number): void {
     const { cells } = this.#state.devices;
     const at = slot * DEVICE_CELLS + HEARD_AT;
     const wasSilent = cells[at] < nowMs - ACTIVE_DEVICE_MS;
@@ -244,7 +246,7 @@ export class Ingest {
     if (wasSilent) sensor.watermark.joined(slot);
   }
 
-  #quarantine(readings: Readings, i: number, sensor: SensorState, reference: number): void {
+  #quarantine(readings: Readings, i: number, sensor: Series, reference: number): void {
     const { quarantine, deviceNames, bootNames } = this.#state;
     sensor.totals.quarantined++;
     if (quarantine.isFull) {
@@ -269,7 +271,7 @@ export class Ingest {
   }
 
   /** Counts a reading that was held back: its identity is marked already, its clock is not judged again. */
-  release(sensor: SensorState, time: number, value: number): void {
+  release(sensor: Series, time: number, value: number): void {
     sensor.totals.quarantined--;
     sensor.changed = true;
     this.#readings.time[0] = time;
@@ -285,7 +287,7 @@ export class Ingest {
    * Takes a refused record in after all, when today's decoders can read it.
    * @returns false when it is refused again; nothing has changed then
    */
-  retry(row: RejectionRow, sensor: SensorState): boolean {
+  retry(row: RejectionRow, sensor: Series): boolean {
     if (row.bytes.length < row.length) return false; // cut: the log has all of it
     const records = recordOf(row);
     this.#decoder(sensor).decode(records, this.#readings);
@@ -297,7 +299,7 @@ export class Ingest {
     return true;
   }
 
-  #reject(records: Records, i: number, code: number, sensor: SensorState, partition: Source, nowMs: number): void {
+  #reject(records: Records, i: number, code: number, sensor: Series, partition: Origin, nowMs: number): void {
     const { rejections } = this.#state;
     sensor.totals.rejected++;
     const start = records.valueStart[i];

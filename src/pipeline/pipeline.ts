@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
+import type { SensorDirectory } from "../engine/directory.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
 import type { Fetched, Gap, Log } from "../log/log.ts";
 import { Aggregate, type Needs } from "../metrics/aggregate.ts";
@@ -15,7 +16,9 @@ import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { HeldBack, type Settled } from "./held-back.ts";
 import { Ingest } from "./ingest.ts";
-import { NOT_COMMITTED, type PartitionState, type SensorState, type State } from "./state.ts";
+import type { Series } from "./sensors.ts";
+import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
+import type { State } from "./state.ts";
 import { Turns } from "./turns.ts";
 import { Unread } from "./unread.ts";
 
@@ -33,6 +36,7 @@ export interface PipelineOptions {
   readonly state: State;
   readonly log: Log;
   readonly checkpointer: Checkpointer;
+  /** Those to follow. */
   readonly sensors: readonly string[];
   readonly clock: Clock;
   readonly zone: Zone;
@@ -42,7 +46,7 @@ export interface PipelineOptions {
 }
 
 export class Pipeline implements Engine {
-  readonly sensors: readonly string[];
+  readonly sensors: SensorDirectory;
   readonly #options: PipelineOptions;
   readonly #state: State;
   readonly #ingest: Ingest;
@@ -66,11 +70,11 @@ export class Pipeline implements Engine {
     const { state, sensors } = options;
     this.#options = options;
     this.#state = state;
-    this.sensors = sensors;
+    this.sensors = state.sensors;
     this.#ingest = new Ingest(state, options);
     this.#heldBack = new HeldBack(state, this.#ingest);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
-    for (const name of sensors) state.openSensor(name);
+    for (const name of sensors) state.sensors.follow(state.sensors.open(name));
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
     });
@@ -148,10 +152,12 @@ export class Pipeline implements Engine {
 
   /** Opens the topics and reads them until closed or an error. @param onProgress called after each read */
   async #follow(onProgress: () => void): Promise<void> {
-    const topics = await this.#unlessStopped(this.#options.log.open(this.sensors));
+    const topics = await this.#unlessStopped(this.#options.log.open(this.#options.sensors));
     if (topics === null) return;
-    const partitions = await this.#turns.take(async () => topics.flatMap((topic) => this.#state.openTopic(topic)));
-    const positions = partitions.map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
+    const sources = await this.#turns.take(async () => topics.map((topic) => this.#state.openTopic(topic)));
+    const positions = sources
+      .flatMap(({ partitions }) => partitions)
+      .map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
     const reader = this.#options.log.reader(positions);
     this.#unread.reader = reader;
     this.#trouble = null;
@@ -171,18 +177,18 @@ export class Pipeline implements Engine {
 
   /** Takes in what was read, in slices. @returns the log's error when a batch is corrupt: what came before it is taken in */
   async #take(fetched: Fetched): Promise<TidemarkError | null> {
-    const sensor = this.#sensor(fetched.topic);
-    const partition = partitionOf(sensor, fetched.partition);
+    const source = this.#source(fetched.topic);
+    const partition = partitionOf(source, fetched.partition);
     try {
-      if (fetched.gap !== null) await this.#passOver(fetched.gap, sensor, partition);
+      if (fetched.gap !== null) await this.#passOver(fetched.gap, source, partition);
       let sliceEnd = performance.now() + INGEST_SLICE_MS;
       for (;;) {
-        sensor.watermark.unreadLimit = this.#unread.limit(sensor);
-        if (!this.#ingest.takeBatch(fetched, sensor, partition)) return null;
+        this.#limitMark(source);
+        if (!this.#ingest.takeBatch(fetched, source, partition)) return null;
         await this.#state.catchUp();
         if (this.#state.isFull) await this.#commit();
         if (performance.now() < sliceEnd) continue;
-        this.#notify([sensor]);
+        this.#notify([source.own]);
         await nextTurn();
         sliceEnd = performance.now() + INGEST_SLICE_MS;
       }
@@ -192,16 +198,21 @@ export class Pipeline implements Engine {
       this.#fail(error);
       throw error;
     } finally {
-      sensor.watermark.unreadLimit = this.#unread.limit(sensor);
-      this.#notify([sensor]);
+      this.#limitMark(source);
+      this.#notify([source.own]);
     }
   }
 
+  /** No mark goes past what its sources still have to bring. */
+  #limitMark({ own }: Source): void {
+    own.watermark.unreadLimit = this.#unread.limit(this.#state.sources.feeding(own));
+  }
+
   /** Counts what the log does not have (any more), and goes on behind it, so that it is counted once. */
-  async #passOver({ from, to, cutFrom }: Gap, sensor: SensorState, partition: PartitionState): Promise<void> {
-    sensor.totals.gapRecords += to - from;
-    sensor.totals.cutRecords += cutFrom === undefined ? 0 : cutFrom - to;
-    sensor.changed = true;
+  async #passOver({ from, to, cutFrom }: Gap, { own }: Source, partition: PartitionState): Promise<void> {
+    own.totals.gapRecords += to - from;
+    own.totals.cutRecords += cutFrom === undefined ? 0 : cutFrom - to;
+    own.changed = true;
     partition.next = to;
     if (cutFrom === undefined) return;
     // Offsets from `to` on mean other records by now: the history must say so before anything else happens.
@@ -232,7 +243,7 @@ export class Pipeline implements Engine {
     if (!this.#stop.signal.aborted) this.#commits.tell().catch((error: unknown) => this.#fail(error));
   }
 
-  #notify(sensors: Iterable<SensorState>): void {
+  #notify(sensors: Iterable<Series>): void {
     const changed = new Set<string>();
     for (const { name } of sensors) changed.add(name);
     try {
@@ -247,10 +258,16 @@ export class Pipeline implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  #sensor(name: string): SensorState {
-    const sensor = this.#state.sensors.get(name);
+  #sensor(name: string): Series {
+    const sensor = this.#state.sensors.find(name);
     if (sensor === undefined) throw new Error(`BUG: sensor "${name}" was never opened`);
     return sensor;
+  }
+
+  #source(topic: string): Source {
+    const source = this.#state.sources.find(topic);
+    if (source === undefined) throw new Error(`BUG: topic "${topic}" was read but never opened`);
+    return source;
   }
 
   get trouble(): string | null {
@@ -277,6 +294,7 @@ export class Pipeline implements Engine {
     const hasReadings = totals.counted > 0;
     return {
       sensor: name,
+      followed: sensor.followed,
       totals: totals.snapshot(),
       completeUntil: sensor.watermark.now(this.#options.clock.now()),
       firstTime: hasReadings ? totals.firstTime : null,
@@ -286,7 +304,7 @@ export class Pipeline implements Engine {
       devices: counts.get(sensor.id) ?? 0,
       stuckDevices: stuck.get(sensor.id) ?? 0,
       identities: totals.identities(),
-      lag: this.#unread.lag(sensor),
+      lag: this.#unread.lag(this.#state.sources.feeding(sensor)),
     };
   }
 
@@ -340,8 +358,8 @@ export class Pipeline implements Engine {
   }
 }
 
-function partitionOf(sensor: SensorState, number: number): PartitionState {
-  const partition = sensor.partitions[number];
-  if (partition?.partition !== number) throw new Error(`BUG: ${sensor.name}/${number} was read but never opened`);
+function partitionOf({ topic, partitions }: Source, number: number): PartitionState {
+  const partition = partitions[number];
+  if (partition?.partition !== number) throw new Error(`BUG: ${topic}/${number} was read but never opened`);
   return partition;
 }

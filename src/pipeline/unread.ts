@@ -1,6 +1,6 @@
 /** What the log holds that is not taken in yet, as last heard: lag, and how far a sensor's mark may go. */
 import type { LogReader } from "../log/log.ts";
-import type { PartitionState, SensorState } from "./state.ts";
+import type { PartitionState, Source } from "./sources.ts";
 
 export class Unread {
   /** The reader that follows the log; null while there is none: then what was last heard counts. */
@@ -11,18 +11,22 @@ export class Unread {
     return partition.next >= partition.end;
   }
 
-  /** Records of the sensor that are not taken in. */
-  lag({ partitions }: SensorState): number {
+  /** Records of the sources that are not taken in. */
+  lag(sources: readonly Source[]): number {
     let lag = 0;
-    for (const partition of partitions) if (!this.#isAtEnd(partition)) lag += partition.end - partition.next;
+    for (const { partitions } of sources) {
+      for (const partition of partitions) if (!this.#isAtEnd(partition)) lag += partition.end - partition.next;
+    }
     return lag;
   }
 
   /** The newest event time that partitions not yet read to their end have come to; Infinity when all are at their end. */
-  limit({ partitions }: SensorState): number {
+  limit(sources: readonly Source[]): number {
     let limit = Number.POSITIVE_INFINITY;
-    for (const partition of partitions) {
-      if (!this.#isAtEnd(partition) && partition.newest < limit) limit = partition.newest;
+    for (const { partitions } of sources) {
+      for (const partition of partitions) {
+        if (!this.#isAtEnd(partition) && partition.newest < limit) limit = partition.newest;
+      }
     }
     return limit;
   }

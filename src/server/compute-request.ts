@@ -1,6 +1,7 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
 import { type Bounds, parseBounds } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
+import type { SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
 import { depthOf, keysInOrder, parseLenient } from "./lenient-json.ts";
 import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
@@ -45,13 +46,12 @@ const NEEDS: readonly Needs[] = [
 
 /** Reads the bodies of questions about these sensors. */
 export class ComputeReader {
-  /** `"temperature":` by sensor. */
-  readonly #labels: ReadonlyMap<string, string>;
+  readonly #labels: Labels;
   readonly #zone: Zone;
   readonly #columns = new MetricColumns();
 
-  constructor(sensors: readonly string[], zone: Zone) {
-    this.#labels = new Map(sensors.map((sensor) => [sensor, `${JSON.stringify(sensor)}:`]));
+  constructor(sensors: SensorDirectory, zone: Zone) {
+    this.#labels = new Labels(sensors);
     this.#zone = zone;
   }
 
@@ -71,9 +71,28 @@ export class ComputeReader {
   }
 }
 
+/** `"temperature":` by sensor, made when it is first asked for. */
+class Labels {
+  readonly sensors: SensorDirectory;
+  readonly #made = new Map<string, string>();
+
+  constructor(sensors: SensorDirectory) {
+    this.sensors = sensors;
+  }
+
+  /** Undefined: there is no such sensor. */
+  find(sensor: string): string | undefined {
+    const made = this.#made.get(sensor);
+    if (made !== undefined || this.sensors.find(sensor) === undefined) return made;
+    const label = `${JSON.stringify(sensor)}:`;
+    this.#made.set(sensor, label);
+    return label;
+  }
+}
+
 /** One body on its way through its keys. */
 class BodyReading {
-  readonly #labels: ReadonlyMap<string, string>;
+  readonly #labels: Labels;
   readonly #columns: MetricColumns;
   readonly #zone: Zone;
   readonly #asks: Ask[] = [];
@@ -83,7 +102,7 @@ class BodyReading {
   readonly #places: { readonly name: "from" | "to"; readonly at: number }[] = [];
   #refused = false;
 
-  constructor(labels: ReadonlyMap<string, string>, columns: MetricColumns, zone: Zone) {
+  constructor(labels: Labels, columns: MetricColumns, zone: Zone) {
     this.#labels = labels;
     this.#columns = columns;
     this.#zone = zone;
@@ -107,7 +126,7 @@ class BodyReading {
   }
 
   #readSensor(sensor: string, list: unknown): void {
-    const label = this.#labels.get(sensor);
+    const label = this.#labels.find(sensor);
     if (label === undefined) {
       this.#errors.push(`Unexpected key ${sensor} in the request body`);
       return;
@@ -156,7 +175,7 @@ class BodyReading {
       return { asks: this.#asks, sensors: this.#sensors, bounds, boundsAt, errors: this.#errors };
     }
     if (this.#errors.length === 0) {
-      const known = namesShown([...this.#labels.keys()]);
+      const known = namesShown(this.#labels.sensors);
       this.#errors.push(`Nothing to compute: expected at least one sensor (${known}) with a list of metrics`);
     }
     return { refused: this.#errors };

@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { TidemarkError } from "../core/errors.ts";
 import { formatMs } from "../core/time.ts";
+import type { SensorDirectory } from "../engine/directory.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
 import { type BodyBudget, takeBodies } from "./body-reader.ts";
 import { parseLenient } from "./lenient-json.ts";
@@ -48,20 +49,24 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
   });
 }
 
-/** Sensors have no ids: `after` counts them in their configured order. */
+/** Sensors have no ids: `after` counts them in the order of the directory, to which sensors are added at the end. */
 function registerSensors(scope: FastifyInstance, engine: Engine): void {
   scope.get(SENSORS_PATH, (request, reply) => {
     const { after: start = 0, limit } = pageAsked(request.query);
     const end = start + limit;
-    const items = engine.sensors.slice(start, end).map((sensor) => shownStatus(engine.status(sensor)));
-    return sendFresh(reply, { items, next: end < engine.sensors.length ? end : null });
+    const { sensors } = engine;
+    const items = sensors.list().slice(start, end);
+    return sendFresh(reply, {
+      items: items.map(({ name }) => shownStatus(engine.status(name))),
+      next: end < sensors.size ? end : null,
+    });
   });
 }
 
-function registerHeld<T>(scope: FastifyInstance, path: string, sensors: readonly string[], held: Held<T>): void {
+function registerHeld<T>(scope: FastifyInstance, path: string, sensors: SensorDirectory, held: Held<T>): void {
   scope.get(path, (request, reply) => {
     const sensor = textOf(request.query, "sensor");
-    if (sensor !== undefined && !sensors.includes(sensor)) {
+    if (sensor !== undefined && sensors.find(sensor) === undefined) {
       const what = `Cannot list ${path.slice(1)} of "${sensor}"`;
       throw new TidemarkError("not-found", `${what}: expected one of ${namesShown(sensors)}`);
     }

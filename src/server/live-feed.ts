@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import type { Sensor } from "../engine/directory.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
   FRAME_COMPUTE_MS_MAX,
@@ -36,8 +37,8 @@ export class LiveFeed {
   readonly #onFailure: (error: unknown) => void;
   readonly #clients = new Set<Client>();
   readonly #pending = new Set<string>();
-  /** The sensors that are in the stream. */
-  readonly #shown: ReadonlySet<string>;
+  /** The sensors that are in the stream: followed ones, as many as there is room for. */
+  readonly #shown = new Set<string>();
   #unsubscribe: (() => void) | null = null;
   #frameTimer: NodeJS.Timeout | null = null;
   #tickTimer: NodeJS.Timeout | null = null;
@@ -51,7 +52,16 @@ export class LiveFeed {
     this.#engine = engine;
     this.#rows = new LiveRows(engine, clock);
     this.#onFailure = onFailure;
-    this.#shown = new Set(engine.sensors.slice(0, LIVE_SENSORS_MAX));
+    for (const sensor of engine.sensors.list()) this.#show(sensor);
+    engine.sensors.onChange((sensor) => this.#show(sensor));
+  }
+
+  #show({ name, followed }: Sensor): void {
+    if (!followed || this.#shown.size >= LIVE_SENSORS_MAX) return;
+    this.#shown.add(name);
+    if (this.#clients.size === 0) return;
+    this.#pending.add(name);
+    this.#schedule();
   }
 
   get clients(): number {

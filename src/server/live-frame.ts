@@ -95,7 +95,7 @@ export class LiveRows {
     const head = JSON.stringify({
       time: this.#clock.now(),
       trouble: this.#engine.trouble,
-      sensorsTotal: this.#engine.sensors.length,
+      sensorsTotal: this.#engine.sensors.list().reduce((total, { followed }) => total + Number(followed), 0),
     });
     return `${head.slice(0, -1)},"sensors":[${rows.join(",")}]}`;
   }

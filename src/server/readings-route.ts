@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { TidemarkError } from "../core/errors.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { type ReadingsLog, recordsOfBody } from "../doors/body.ts";
+import type { SensorDirectory } from "../engine/directory.ts";
 import { type BodyBudget, takeBodies } from "./body-reader.ts";
 import { READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "./limits.ts";
 import { namesShown } from "./names-shown.ts";
@@ -15,20 +16,19 @@ const DEVICE_HEADER = "tidemark-device";
 const EMPTY = Buffer.alloc(0);
 
 export interface ReadingsDoor {
-  readonly sensors: readonly string[];
+  readonly sensors: SensorDirectory;
   readonly log: ReadingsLog;
   readonly budget: BodyBudget;
 }
 
 /** One request is one append: all of it becomes durable, or the answer says that it did not. */
 export function registerReadings(scope: FastifyInstance, door: ReadingsDoor): void {
-  const sensors = new Set(door.sensors);
   takeBodies(scope, READINGS_BODY_BYTES_MAX, door.budget);
   scope.post(READINGS_PATH, async (request: FastifyRequest<{ Params: { sensor: string } }>) => {
     const body = Buffer.isBuffer(request.body) ? request.body : EMPTY;
     try {
       const { sensor } = request.params;
-      if (!sensors.has(sensor)) {
+      if (door.sensors.find(sensor) === undefined) {
         const known = namesShown(door.sensors);
         throw new TidemarkError("not-found", `Cannot append to "${sensor}": expected one of ${known}`);
       }

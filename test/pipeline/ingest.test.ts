@@ -62,8 +62,8 @@ function takeIn(runs: readonly Sent[][], appendTime: boolean, unread: boolean, c
   try {
     const state = new State(db);
     const ingest = new Ingest(state, { clock: new ManualClock(NOW), zone: openZone("UTC"), clockAheadMs: 300_000 });
-    const sensor = state.openSensor("temperature");
-    const partitions = state.openTopic({ name: "temperature", id: "t", partitions: [0, 1, 2] });
+    const source = state.openTopic({ name: "temperature", id: "t", partitions: [0, 1, 2] });
+    const { own: sensor, partitions } = source;
     const records = new Records();
     for (const run of runs) {
       const { partition } = run[0];
@@ -81,7 +81,7 @@ function takeIn(runs: readonly Sent[][], appendTime: boolean, unread: boolean, c
           records.timestamp[i] = time;
         });
         records.appendTime = appendTime;
-        ingest.take(records, sensor, partitions[partition]);
+        ingest.take(records, source, partitions[partition]);
         partitions[partition].next = records.nextOffset;
         from = to;
       }

@@ -30,14 +30,15 @@ class Fed {
   }
 
   totals(sensor: string) {
-    return this.state.openSensor(sensor).totals.snapshot();
+    return this.state.sensors.open(sensor).totals.snapshot();
   }
 
   take(name: string, ...payloads: unknown[]): void {
     const values = payloads.map((payload) =>
       Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload)),
     );
-    const [partition] = this.state.openTopic({ name, id: `id-${name}`, partitions: [0] });
+    const source = this.state.openTopic({ name, id: `id-${name}`, partitions: [0] });
+    const [partition] = source.partitions;
     const records = new Records(values.length);
     records.data = Buffer.concat(values);
     records.count = values.length;
@@ -50,7 +51,7 @@ class Fed {
       at += value.length;
       records.valueEnd[i] = at;
     }
-    this.#ingest.take(records, this.state.openSensor(name), partition);
+    this.#ingest.take(records, source, partition);
     partition.next += values.length;
   }
 
@@ -283,17 +284,17 @@ test("names that only refused records used are let go at a commit, the others st
 test("a recreated topic is stored as a whole: no partition of it keeps the position of its former life", () =>
   withDirectory(async (directory) => {
     const fed = new Fed(directory);
-    const [a, b] = fed.state.openTopic({ name: "temperature", id: "first", partitions: [0, 1] });
+    const [a, b] = fed.state.openTopic({ name: "temperature", id: "first", partitions: [0, 1] }).partitions;
     [a.next, b.next] = [7, 8];
     await fed.state.commit();
-    fed.state.openTopic({ name: "temperature", id: "second", partitions: [0, 1] })[0].next = 3;
+    fed.state.openTopic({ name: "temperature", id: "second", partitions: [0, 1] }).partitions[0].next = 3;
     assert.equal(fed.state.hasChanged, true);
     await fed.state.commit();
     assert.equal(fed.state.hasChanged, false);
     fed.db.close();
     const again = new Fed(directory);
     assert.deepEqual(
-      [...again.state.partitions.values()].map(({ topicId, next }) => [topicId, next]),
+      [...again.state.sources.partitions()].map(({ topicId, next }) => [topicId, next]),
       [
         ["second", 3],
         ["second", 0],

@@ -248,7 +248,7 @@ test("a body over the limit is a 413 in the same shape, at the limit it is read"
 
 test("sensors named like integers or like things of every object", async () => {
   const engine = new ScanEngine(["constructor", "10", "2"]);
-  for (const sensor of engine.sensors) engine.add(sensor, [START, sensor.length]);
+  for (const { name } of engine.sensors.list()) engine.add(name, [START, name.length]);
   const { app: other } = await openFixture({}, engine);
   const payload = '{"10":["max"],"constructor":["max"],"2":["max"],}';
   const response = await other.inject({ method: "POST", url: "/compute/metrics?receipt=true", payload });

@@ -93,6 +93,18 @@ test("first everything, then what changes, each in full", async (context) => {
   await until(() => engine.listeners === 0);
 });
 
+test("a sensor that is added joins the stream at once, and the lists with it", async (context) => {
+  const { engine, port } = await open(context);
+  const stream = await EventStream.open(port);
+  assert.equal((await stream.next()).data.sensorsTotal, 3);
+  engine.appear("vibration");
+  const { data, rows } = await nextWith(stream, ({ sensor }) => sensor === "vibration");
+  assert.equal(data.sensorsTotal, 4);
+  assert.equal(rows[0].count, 0);
+  assert.match(await (await fetch(`http://127.0.0.1:${port}/sensors`)).text(), /"sensor":"vibration","followed":true/);
+  stream.close();
+});
+
 test("any number of changes at one time are one event, for all clients", async (context) => {
   const { engine, port, clock } = await open(context);
   clock.set(NOON + 3_600_000); // the last minute is empty: nothing moves by itself

@@ -1,5 +1,6 @@
 /** An engine for the server's tests: the raw readings, scanned for each question; status and dead letters as a test sets them. */
 import type { Window } from "../../src/core/window.ts";
+import { Directory, type Sensor } from "../../src/engine/directory.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus, SensorTotals } from "../../src/engine/engine.ts";
 import { Aggregate, type Needs } from "../../src/metrics/aggregate.ts";
 import { squareError } from "../../src/metrics/exact-sum.ts";
@@ -28,7 +29,7 @@ const NO_TOTALS: SensorTotals = {
 };
 
 export class ScanEngine implements Engine {
-  readonly sensors: readonly string[];
+  readonly sensors = new Directory<Sensor>();
   readonly lastCost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
   trouble: string | null = null;
   /** Overrides of what `status` says. */
@@ -41,8 +42,12 @@ export class ScanEngine implements Engine {
   readonly #listeners = new Set<(sensors: ReadonlySet<string>) => void>();
 
   constructor(sensors: readonly string[] = ["temperature", "humidity", "pressure"]) {
-    this.sensors = sensors;
-    for (const sensor of sensors) this.#readings.set(sensor, []);
+    for (const sensor of sensors) this.appear(sensor);
+  }
+
+  appear(name: string): void {
+    this.#readings.set(name, []);
+    this.sensors.add({ name, followed: true });
   }
 
   add(sensor: string, ...readings: readonly (readonly [time: number, value: number, late?: boolean])[]): void {
@@ -91,6 +96,7 @@ export class ScanEngine implements Engine {
     const newest = readings.filter((reading) => reading.time === lastTime).map((reading) => reading.value);
     return {
       sensor,
+      followed: true,
       totals: { ...totals, received },
       completeUntil: lastTime,
       firstTime: readings.length === 0 ? null : Math.min(...times),

@@ -75,7 +75,7 @@ export class Simulation {
     for (const batch of this.#history.batches) {
       if (!this.#topicIds.has(batch.sensor)) this.#topicIds.set(batch.sensor, batch.topicId);
     }
-    for (const { topic, topicId } of state.partitions.values()) this.#topicIds.set(topic, topicId);
+    for (const { topic, topicId } of state.sources.partitions()) this.#topicIds.set(topic, topicId);
     const partitions = Array.from({ length: this.#history.options.partitions }, (_, i) => i);
     const topics = [...this.#topicIds].map(([name, id]) => ({ name, id, partitions }));
     const log = new ReplayLog(topics, this.#options.rowsAtOnce);
@@ -135,7 +135,7 @@ export class Simulation {
       log: this.#log,
       pipeline: this.#pipeline,
     } = this.#open());
-    const committed = [...this.#state.partitions.values()].map((partition) => ({ ...partition }));
+    const committed = [...this.#state.sources.partitions()].map((partition) => ({ ...partition }));
     for (const batch of this.#history.batches.slice(0, upTo)) {
       const at = committed.find((p) => p.topic === batch.sensor && p.partition === batch.partition);
       const isSafe =

@@ -35,8 +35,8 @@ const BUGS: readonly Planted[] = [
     file: "src/pipeline/pipeline.ts",
     changes: [
       [
-        "const sensor = this.#sensor(fetched.topic);",
-        "const sensor = this.#sensor(fetched.topic);\n    if (fetched.partition === 1) return null;",
+        "const source = this.#source(fetched.topic);",
+        "const source = this.#source(fetched.topic);\n    if (fetched.partition === 1) return null;",
       ],
     ],
   },
@@ -110,7 +110,7 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "a recreated topic is taken for a replay",
-    file: "src/pipeline/state.ts",
+    file: "src/pipeline/sources.ts",
     changes: [["known !== undefined && known.topicId === topic.id", "known !== undefined"]],
   },
   {

@@ -1,0 +1,129 @@
+/** The topics that are read: how far each partition is, and which sensors its readings go to. */
+import type { StatementSync } from "node:sqlite";
+import type { Topic } from "../log/log.ts";
+import type { Database } from "../store/database.ts";
+import type { Series } from "./sensors.ts";
+
+/** `committed` of a partition whose stored position means nothing any more. */
+export const NOT_COMMITTED = -1;
+
+/** How far a topic partition is read. */
+export interface PartitionState {
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string;
+  /** What to read next: all before it is taken in. */
+  next: number;
+  /** What `next` was at the last commit: only what is before it may be forgotten by the log. */
+  committed: number;
+  /** Where the log ended when that was last heard of. */
+  end: number;
+  /** Newest counted event time from it, ms. */
+  newest: number;
+}
+
+/** A topic as it was last opened. It is made at its first opening and stays the same object. */
+export interface Source {
+  readonly topic: string;
+  /** The sensor of the topic's name: readings that name no other count there, and so do refused and lost records, which name none. */
+  readonly own: Series;
+  /** By their numbers. */
+  partitions: readonly PartitionState[];
+}
+
+/** Every source that was opened, and every position that is known. */
+export class Sources {
+  readonly #db: Database;
+  readonly #byTopic = new Map<string, Source>();
+  /** By the number of the sensor. */
+  readonly #feeding = new Map<number, Source[]>();
+  /** Also of topics that are not read at the time. */
+  readonly #partitions = new Map<string, PartitionState>();
+  readonly #insert: StatementSync;
+  /** What the commit that is being written says, in the order of `#moved`. */
+  #moved: PartitionState[] = [];
+  #movedTo: number[] = [];
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#insert = db.prepare("INSERT OR REPLACE INTO position VALUES(?, ?, ?, ?, ?)");
+    for (const row of db.prepare("SELECT * FROM position").all()) {
+      const next = Number(row.next);
+      this.#partitions.set(`${row.topic}/${row.partition}`, {
+        topic: String(row.topic),
+        partition: Number(row.partition),
+        topicId: String(row.topic_id),
+        next,
+        committed: next,
+        end: next,
+        newest: row.newest === null ? Number.NEGATIVE_INFINITY : Number(row.newest),
+      });
+    }
+  }
+
+  find(topic: string): Source | undefined {
+    return this.#byTopic.get(topic);
+  }
+
+  /** Those that were opened. */
+  list(): Iterable<Source> {
+    return this.#byTopic.values();
+  }
+
+  /** The sources whose readings go to the sensor. */
+  feeding(series: Series): readonly Source[] {
+    return this.#feeding.get(series.id) ?? [];
+  }
+
+  /** Every partition whose position is known, read at the time or not. */
+  partitions(): Iterable<PartitionState> {
+    return this.#partitions.values();
+  }
+
+  /** Says where to read a topic's partitions on from: a recreated topic starts anew. @param own the sensor of its name */
+  open(topic: Topic, own: Series): Source {
+    let source = this.#byTopic.get(topic.name);
+    if (source === undefined) {
+      source = { topic: topic.name, own, partitions: [] };
+      this.#byTopic.set(topic.name, source);
+      this.#feeding.set(own.id, [...this.feeding(own), source]);
+    }
+    source.partitions = topic.partitions.map((partition) => this.#openPartition(topic, partition));
+    return source;
+  }
+
+  #openPartition(topic: Topic, partition: number): PartitionState {
+    const key = `${topic.name}/${partition}`;
+    const known = this.#partitions.get(key);
+    if (known !== undefined && known.topicId === topic.id) return known;
+    // One that takes another's place is stored with the next commit, so that all partitions of a topic are of one life of it.
+    const committed = known === undefined ? 0 : NOT_COMMITTED;
+    const start = { next: 0, committed, end: 0, newest: Number.NEGATIVE_INFINITY };
+    const fresh = { topic: topic.name, partition, topicId: topic.id, ...start };
+    this.#partitions.set(key, fresh);
+    return fresh;
+  }
+
+  /** A partition was read on since the last commit. O(partitions). */
+  get hasMoved(): boolean {
+    for (const { next, committed } of this.#partitions.values()) if (next !== committed) return true;
+    return false;
+  }
+
+  /** Writes how far the partitions are that were read on, inside a transaction; yields about the bytes of each. */
+  *write(): Generator<number> {
+    this.#moved = [...this.#partitions.values()].filter(({ next, committed }) => next !== committed);
+    this.#movedTo = this.#moved.map(({ next }) => next);
+    for (const [i, { topic, partition, topicId, newest }] of this.#moved.entries()) {
+      const newestTime = Number.isFinite(newest) ? newest : null;
+      this.#db.guarded(() => this.#insert.run(topic, partition, topicId, this.#movedTo[i], newestTime));
+      yield topic.length + topicId.length;
+    }
+  }
+
+  /** The transaction of `write` is committed. */
+  committed(): void {
+    for (const [i, partition] of this.#moved.entries()) partition.committed = this.#movedTo[i];
+    this.#moved = [];
+  }
+}

@@ -14,10 +14,10 @@ FLAGS = --data "$(DATA)" \
   $(if $(TIMEZONE),--timezone "$(TIMEZONE)")
 
 .DEFAULT_GOAL = usage
-.PHONY: usage run stop watch test check install build clean reset
+.PHONY: usage run stop watch test check lint install build clean reset
 
 usage:
-	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile; echo "Also: watch, check, install, build, clean, reset. Command line: scripts/tidemark --help"
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile; echo "Also: watch, check, lint, install, build, clean, reset. Command line: scripts/tidemark --help"
 
 # exec: no shell stays between make and the table, which reads Ctrl-C as a key and ends with 0.
 run: install
@@ -34,6 +34,10 @@ test: install
 
 check: install
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm run --silent check
+
+# Style and types: seconds.
+lint: install
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" sh -c 'biome check . && tsc --noEmit'
 
 install:
 	@scripts/install.sh

@@ -5,29 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { circlesOf } from "./architecture/circles.ts";
 import { ROOT, readModules } from "./architecture/modules.ts";
+import { ABOVE, ROOMS } from "./architecture/rooms.ts";
 import { UNDOCUMENTED } from "./architecture/undocumented.ts";
-
-/** main, app and index: only the bodies of the commands may import them. */
-const ABOVE = "the files above the rooms";
-
-/** A room may import itself and these; the files above the rooms may import all. */
-const ROOMS: Record<string, readonly string[]> = {
-  core: [],
-  runtime: [],
-  metrics: ["core"],
-  formats: ["core"],
-  store: ["core", "runtime"],
-  log: ["core", "store"],
-  doors: ["core", "log"],
-  rollups: ["core", "metrics", "store"],
-  identity: ["core", "store"],
-  engine: ["core", "metrics"],
-  pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
-  server: ["core", "doors", "engine", "metrics"],
-  ui: ["core"],
-  config: ["core", "metrics"],
-  commands: ["core", "config", "doors", "log", "runtime", "ui", ABOVE],
-};
 
 /** What circles of imports there are, for now; the one who opens one deletes its line. */
 const CIRCLES: readonly string[] = [

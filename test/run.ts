@@ -1,8 +1,12 @@
-/** The test runner: `node test/run.ts quick | all | PATH …`. A process per file, never longer than its time; every failure in full; the last line counts. */
+/**
+ * The test runner: `node test/run.ts [quick | all | PATH …] [--name PATTERN]`, `quick` when nothing is named.
+ * A process per file, as many at once as there are cores, none longer than its time; every failure in full; the last line counts.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { startBroker } from "./kafka/broker.ts";
 import { jarsAvailable } from "./kafka/jars.ts";
 
@@ -12,6 +16,9 @@ const REPORTER = join(import.meta.dirname, "run-reporter.ts");
 /** Time of one file. Past it the file and what it started are killed, which is a failure. */
 const QUICK_MS_MAX = 120_000;
 const SYSTEM_MS_MAX = 900_000;
+
+/** The system tests that take longest, in that order. */
+const LONGEST: readonly string[] = [];
 
 /** What a file wrote itself is shown from its end when it fails, characters. */
 const OUTPUT_SHOWN = 6000;
@@ -47,22 +54,31 @@ function isSystem(file: string): boolean {
   return file.includes(`${join("test", "system")}`);
 }
 
-function filesOf(args: readonly string[]): string[] {
+function filesOf(args: readonly string[]): { files: string[]; missing: string[] } {
   const every = globSync("test/**/*.test.ts", { cwd: ROOT })
     .sort()
     .map((file) => join(ROOT, file));
   const found = new Set<string>();
+  const missing: string[] = [];
   for (const arg of args) {
     if (arg === "all") for (const file of every) found.add(file);
     else if (arg === "quick") for (const file of every.filter((file) => !isSystem(file))) found.add(file);
     else {
       const path = resolve(arg);
       const below = every.filter((file) => file === path || file.startsWith(`${path}/`));
-      for (const file of below.length > 0 ? below : existsSync(path) ? [path] : []) found.add(file);
+      if (below.length > 0) for (const file of below) found.add(file);
+      else if (path.endsWith(".ts") && existsSync(path)) found.add(path);
+      else missing.push(arg);
     }
   }
-  // The long ones last, so that what is quick to know is known early.
-  return [...found].sort((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
+  return { files: [...found].sort((a, b) => rankOf(a) - rankOf(b)), missing };
+}
+
+/** What is quick to know comes early; then the longest first, so that no core waits for the last of them. */
+function rankOf(file: string): number {
+  if (!isSystem(file)) return -1;
+  const rank = LONGEST.findIndex((name) => file.endsWith(join("system", `${name}.test.ts`)));
+  return rank === -1 ? LONGEST.length : rank;
 }
 
 /** Kills the file's process and all that it started and did not let go of. */
@@ -75,12 +91,13 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-async function runFile(file: string, environment: NodeJS.ProcessEnv): Promise<FileResult> {
+async function runFile(file: string, name: string | undefined, environment: NodeJS.ProcessEnv): Promise<FileResult> {
   const directory = mkdtempSync(join(tmpdir(), "tidemark-run-"));
   const report = join(directory, "report.jsonl");
   const startedAt = performance.now();
   const limitMs = Number(environment["TIDEMARK_TEST_FILE_MS"]) || (isSystem(file) ? SYSTEM_MS_MAX : QUICK_MS_MAX);
-  const args = [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, file];
+  const only = name === undefined ? [] : [`--test-name-pattern=${name}`];
+  const args = [...only, `--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, file];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     env: environment,
@@ -108,13 +125,10 @@ async function runFile(file: string, environment: NodeJS.ProcessEnv): Promise<Fi
   children.delete(child);
   const entries = readReport(report);
   rmSync(directory, { recursive: true });
-  return resultOf(
-    file,
-    entries,
-    late ? `still ran after ${limitMs / 1000} s` : end,
-    output,
-    performance.now() - startedAt,
-  );
+  const fault = late
+    ? `still ran after ${limitMs / 1000} s`
+    : (end ?? (entries.length > 0 || name !== undefined ? null : "has no test"));
+  return resultOf(file, entries, fault, output, performance.now() - startedAt);
 }
 
 function readReport(path: string): Entry[] {
@@ -147,7 +161,6 @@ function resultOf(file: string, entries: readonly Entry[], end: string | null, o
     const during = open.length === 0 ? "" : `, in ${open.map((test) => `"${test}"`).join(" > ")}`;
     failures.push(`${name}: ${end}${during}`);
   }
-  if (passed + skipped.length + failures.length === 0) failures.push(`${name}: has no test`);
   if (STRICT) for (const skip of skipped) failures.push(`${skip}: skipped, which CI does not allow`);
   if (failures.length > 0 && output.trim() !== "") failures.push(`${name} wrote:\n${indented(output.trimEnd())}`);
   return { file, passed, skipped, failures, ms };
@@ -173,24 +186,39 @@ function printed(result: FileResult): string {
   return `${failed > 0 ? "✖" : "✔"} ${name.padEnd(46)} ${counts.join(", ").padEnd(28)} ${(result.ms / 1000).toFixed(1)} s`;
 }
 
-async function runAll(files: readonly string[], environment: NodeJS.ProcessEnv): Promise<FileResult[]> {
+async function runAll(
+  files: readonly string[],
+  name: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<FileResult[]> {
   const results: FileResult[] = [];
   const waiting = [...files];
   const lane = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile(file, environment);
+      const result = await runFile(file, name, environment);
+      results.push(result);
+      if (result.passed + result.skipped.length + result.failures.length === 0) continue; // no test of that name
       console.log(printed(result));
       for (const failure of result.failures) console.log(`\n${failure}\n`);
-      results.push(result);
     }
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), files.length) }, lane));
   return results;
 }
 
+function readArguments(): { name: string | undefined; paths: readonly string[] } {
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { name: { type: "string" } } });
+    return { name: values.name, paths: positionals };
+  } catch (error) {
+    console.error(`${(error as Error).message}\nusage: node test/run.ts [quick | all | PATH …] [--name PATTERN]`);
+    process.exit(2);
+  }
+}
+
 async function main(): Promise<number> {
-  const args = process.argv.slice(2);
-  const files = filesOf(args.length === 0 ? ["quick"] : args);
+  const { name, paths } = readArguments();
+  const { files, missing } = filesOf(paths.length === 0 ? ["quick"] : paths);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       for (const child of children) killGroup(child);
@@ -201,16 +229,17 @@ async function main(): Promise<number> {
   const broker = wantsBroker ? await startBroker() : null;
   const environment = broker === null ? process.env : { ...process.env, [KAFKA_VARIABLE]: broker.bootstrap };
   const startedAt = performance.now();
-  const results = await runAll(files, environment).finally(() => broker?.stop());
+  const results = await runAll(files, name, environment).finally(() => broker?.stop());
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const failed = results.reduce((sum, result) => sum + failedOf(result), 0);
   const skipped = results.flatMap((result) => result.skipped);
   if (!STRICT) for (const skip of skipped) console.log(`skipped ${skip}`);
   const broken = results.filter((result) => failedOf(result) > 0).map(({ file }) => relative(ROOT, file));
+  for (const path of missing) console.log(`no test file: ${path}`);
   if (broken.length > 0) console.log(`failed in: ${broken.join(", ")}`);
   console.log(`${results.length} files in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`);
-  return passed > 0 && failed === 0 ? 0 : 1;
+  return passed > 0 && failed + missing.length === 0 ? 0 : 1;
 }
 
 process.exit(await main());

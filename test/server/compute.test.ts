@@ -25,7 +25,7 @@ before(async () => {
   }
 });
 
-after(() => app.close());
+after(() => app?.close()); // none when no test of the file was asked for
 
 function ask(body: unknown, query = "", headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
   const payload = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);

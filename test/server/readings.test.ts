@@ -16,7 +16,7 @@ before(async () => {
   ({ app, log, bugs } = await openFixture());
 });
 
-after(() => app.close());
+after(() => app?.close()); // none when no test of the file was asked for
 
 function post(payload: string | Buffer, headers: Record<string, string> = {}, sensor = "temperature") {
   return app.inject({ method: "POST", url: `/readings/${sensor}`, payload, headers });

@@ -9,14 +9,18 @@ import { launch, ROOT } from "./cli.ts";
 const directory = mkdtempSync(join(tmpdir(), "tidemark-runner-"));
 after(() => rmSync(directory, { recursive: true }));
 
-async function run(files: Readonly<Record<string, string>>, env: Readonly<Record<string, string>> = {}) {
+async function run(
+  files: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
+) {
   const paths = Object.entries(files).map(([name, content]) => {
     const path = join(directory, `${name}.test.ts`);
     writeFileSync(path, `import { describe, test } from "node:test";\n${content}`);
     return path;
   });
   // NODE_TEST_CONTEXT would make the inner tests report to this one.
-  const { code, stdout } = await launch(process.execPath, ["test/run.ts", ...paths], {
+  const { code, stdout } = await launch(process.execPath, ["test/run.ts", ...paths, ...args], {
     cwd: ROOT,
     env: { CI: "false", NODE_TEST_CONTEXT: "", ...env },
   }).ended;
@@ -68,8 +72,32 @@ test("a skipped test is told, and is a failure in CI", async () => {
   assert.match(ci.stdout, /skips\.test\.ts: b \(no such thing here\): skipped, which CI does not allow/);
 });
 
+test("only the tests of a name, and only of the files named", async () => {
+  const files = {
+    named: 'test("a", () => {}); describe("b", () => { test("a c", () => {}); test("d", () => {}); });',
+    other: 'test("e", () => { throw new Error("not asked for"); });',
+  };
+  const { code, stdout, last } = await run(files, { CI: "true" }, ["--name", "^b a"]);
+  assert.equal(last, "1 passed, 0 failed");
+  assert.equal(code, 0);
+  assert.doesNotMatch(stdout, /other/);
+});
+
 test("no test at all is no success", async () => {
   const nowhere = await launch(process.execPath, ["test/run.ts", join(directory, "nowhere")], { cwd: ROOT }).ended;
   assert.equal(nowhere.code, 1);
+  assert.match(nowhere.stdout, /^no test file: .*nowhere$/m);
   assert.match(nowhere.stdout, /^0 passed, 0 failed$/m);
+  const unnamed = await run({ good: 'test("a", () => {});' }, {}, ["--name", "z"]);
+  assert.equal(unnamed.last, "0 passed, 0 failed");
+  assert.equal(unnamed.code, 1);
+});
+
+test("npm test -- FILE runs that file only", async () => {
+  const { code, stdout } = await launch("npm", ["test", "--", "test/core/zone.test.ts"], {
+    cwd: ROOT,
+    env: { NODE_TEST_CONTEXT: "" },
+  }).ended;
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^1 files in/m);
 });

@@ -18,7 +18,18 @@ const QUICK_MS_MAX = 120_000;
 const SYSTEM_MS_MAX = 900_000;
 
 /** The system tests that take longest, in that order. */
-const LONGEST: readonly string[] = [];
+const LONGEST: readonly string[] = [
+  "kafka-crash",
+  "kafka-differential",
+  "kafka-foreign-producers",
+  "crash-embedded",
+  "bad-input",
+  "runner",
+  "cli-start",
+  "make-run",
+  "cli-sensor",
+  "planted-bugs",
+];
 
 /** What a file wrote itself is shown from its end when it fails, characters. */
 const OUTPUT_SHOWN = 6000;

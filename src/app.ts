@@ -39,6 +39,14 @@ export type OnNotice = (notice: string) => void;
 /**
  * Opens the data directory and follows the log.
  * @throws TidemarkError "data-dir-owned", "data-dir-unusable", "history-corrupt", "log-unreachable" and others of opening
+ * @example
+ * ```ts
+ * const { invocation } = loadConfig(["serve", "--sensors", "temperature"], {}, "/");
+ * if (invocation.command !== "serve") throw new Error("not serve");
+ * const core = await openCore({ ...invocation.config, data: directory });
+ * await core.log.append("temperature", [{ value: new TextEncoder().encode("21.5") }]);
+ * await core.close();
+ * ```
  */
 export async function openCore(
   settings: CoreSettings,
@@ -99,6 +107,14 @@ export interface App {
 /**
  * Opens everything and listens.
  * @throws TidemarkError of opening the core, "port-in-use", "address-unusable", "bind-refused"
+ * @example
+ * ```ts
+ * const { invocation } = loadConfig(["serve", "--sensors", "temperature"], {}, "/");
+ * if (invocation.command !== "serve") throw new Error("not serve");
+ * const app = await openApp({ ...invocation.config, data: directory, port: 0 });
+ * assert.equal((await fetch(`http://127.0.0.1:${app.port}/livez`)).status, 200);
+ * await app.close();
+ * ```
  */
 export async function openApp(config: Config, clock: Clock = systemClock, onNotice?: OnNotice): Promise<App> {
   const core = await openCore(config, clock, onNotice);

@@ -99,6 +99,11 @@ const LOG_RETENTION_BYTES_MIN = 16_000_000;
  * The one invocation that flags, environment, configuration file of `cwd` and defaults make, in this order of precedence.
  * @param argv without node and script
  * @throws TidemarkError "config-invalid" that says what was expected, "bind-refused" for an open address without a token
+ * @example
+ * ```ts
+ * const { invocation } = loadConfig(["serve", "--port", "5001"], { TIDEMARK_PORT: "5002" }, "/");
+ * assert.equal(invocation.command === "serve" && invocation.config.port, 5001);
+ * ```
  */
 export function loadConfig(argv: readonly string[], environment: Environment, cwd: string): Loaded {
   const name = argv[0];

@@ -3,7 +3,14 @@
 /** Edits up to which a word is taken for a slip of another: one in three of its letters. */
 const LETTERS_PER_EDIT = 3;
 
-/** @returns the candidate with the fewest edits when these are few enough, else undefined */
+/**
+ * @returns the candidate with the fewest edits when these are few enough, else undefined
+ * @example
+ * ```ts
+ * assert.equal(nearest("tmezone", ["timezone", "token"]), "timezone");
+ * assert.equal(nearest("volume", ["timezone", "token"]), undefined);
+ * ```
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(word.length / LETTERS_PER_EDIT)) + 1;

@@ -2,6 +2,16 @@
 
 const scratch = new DataView(new ArrayBuffer(8));
 
+/**
+ * Bytes that grow at their end.
+ * @example
+ * ```ts
+ * const writer = new ByteWriter();
+ * writer.varint(300);
+ * const reader = new ByteReader(writer.view());
+ * assert.equal(reader.varint(), 300);
+ * ```
+ */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
@@ -109,6 +119,7 @@ export class ByteWriter {
   }
 }
 
+/** A cursor over bytes that a ByteWriter wrote. */
 export class ByteReader {
   readonly bytes: Uint8Array;
   position: number;

@@ -6,7 +6,15 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() };
 
-/** A clock that moves only when it is told to: simulation and tests. */
+/**
+ * A clock that moves only when it is told to: simulation and tests.
+ * @example
+ * ```ts
+ * const clock = new ManualClock(Date.UTC(2020, 0, 13, 12));
+ * clock.advance(1500);
+ * assert.equal(clock.now(), Date.UTC(2020, 0, 13, 12, 0, 1, 500));
+ * ```
+ */
 export class ManualClock implements Clock {
   #nowMs: number;
 

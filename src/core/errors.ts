@@ -35,7 +35,14 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** An operating error: the environment or a caller did something that tidemark names and survives, or ends on with one clear line. */
+/**
+ * An operating error: the environment or a caller did something that tidemark names and survives, or ends on with one clear line.
+ * @example
+ * ```ts
+ * const error = new TidemarkError("record-too-large", 'Cannot append to "t": payload must be <= 1048576 bytes, was 2097152');
+ * assert.deepEqual([error.status, error.retryable], [413, false]);
+ * ```
+ */
 export class TidemarkError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;

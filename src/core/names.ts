@@ -23,6 +23,14 @@ const LARGE_TABLE = 8192;
  * The namespace keeps sensors apart: device "a" of temperature is not device "a" of humidity.
  * The bytes of all names lie in one pool as little-endian words, the last one overlapping the one before it (or padded with zeros, in
  * names under four bytes): no object per name, hashed and compared four bytes at a time.
+ * @example
+ * ```ts
+ * const names = new Names();
+ * const bytes = new TextEncoder().encode("kitchen,attic,kitchen");
+ * const slots = [names.intern(0, bytes, 0, 7), names.intern(0, bytes, 8, 13), names.intern(0, bytes, 14, 21)];
+ * assert.deepEqual(slots, [0, 1, 0]);
+ * assert.equal(names.text(1), "attic");
+ * ```
  */
 export class Names {
   #slotAt = new Int32Array(FIRST_CAPACITY * 2).fill(EMPTY);

@@ -1,4 +1,11 @@
-/** A seeded random source (mulberry32, public domain, Tommy Ettinger 2017): the same seed gives the same run. */
+/**
+ * A seeded random source (mulberry32, public domain, Tommy Ettinger 2017): the same seed gives the same run.
+ * @example
+ * ```ts
+ * const [one, other] = [new Random(7), new Random(7)];
+ * assert.equal(one.integer(1, 6), other.integer(1, 6));
+ * ```
+ */
 export class Random {
   #state: number;
 

@@ -225,7 +225,14 @@ const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
   },
 };
 
-/** Parses a time in a request: ISO 8601 as `TimeReader` has it, or epoch milliseconds as a number or a text of 11 to 16 digits. */
+/**
+ * Parses a time in a request: ISO 8601 as `TimeReader` has it, or epoch milliseconds as a number or a text of 11 to 16 digits.
+ * @example
+ * ```ts
+ * const minute = parseTime("2020-01-13 15:12", new Zone("Europe/Berlin"));
+ * assert.deepEqual(minute, { startMs: Date.UTC(2020, 0, 13, 14, 12), endMs: Date.UTC(2020, 0, 13, 14, 13) });
+ * ```
+ */
 export function parseTime(input: string | number, zone: Zone): ParsedTime | TimeFault {
   if (typeof input === "number") return parseEpoch(input);
   const length = input.length;
@@ -279,7 +286,13 @@ function parseEpoch(number: number): ParsedTime | TimeFault {
   return { startMs, endMs: startMs + 1 };
 }
 
-/** `2020-01-13T15:12:00Z` of whole seconds since the epoch. */
+/**
+ * `2020-01-13T15:12:00Z` of whole seconds since the epoch.
+ * @example
+ * ```ts
+ * assert.equal(formatSecond(1578928320), "2020-01-13T15:12:00Z");
+ * ```
+ */
 export function formatSecond(second: number): string {
   return new Date(second * 1000).toISOString().replace(".000Z", "Z");
 }

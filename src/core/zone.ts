@@ -26,6 +26,12 @@ interface Stretch {
 /**
  * One time zone. Offsets are local − UTC in ms (historical ones have seconds). "Local" milliseconds are a wall time
  * written as if it were UTC: 2020-01-13 15:12 is `Date.UTC(2020, 0, 13, 15, 12)` wherever the zone is.
+ * @example
+ * ```ts
+ * const berlin = new Zone("Europe/Berlin");
+ * const twice = Date.UTC(2020, 9, 25, 2, 30); // 02:30 of the night in which summer time ends
+ * assert.equal(berlin.later(twice) - berlin.earlier(twice), 3_600_000);
+ * ```
  */
 export class Zone {
   /** The IANA name, in its canonical spelling. */

@@ -16,6 +16,12 @@ const OPEN_OBJECT = 123;
  * @param key of every record: the device's name where the values do not have one
  * @param recordsMax a body of more is refused whole
  * @throws TidemarkError "request-invalid" (nothing in it), "request-too-large" (too many), "record-too-large", naming the line
+ * @example
+ * ```ts
+ * const body = new TextEncoder().encode('{"value": 1}\n{"value": 2}\n');
+ * const records = recordsOfBody("temperature", body, undefined, 100);
+ * assert.deepEqual(records.map(({ value }) => new TextDecoder().decode(value)), ['{"value": 1}', '{"value": 2}']);
+ * ```
  */
 export function recordsOfBody(
   sensor: string,

@@ -157,7 +157,17 @@ export interface NewBatch {
   readonly producer?: BatchProducer;
 }
 
-/** The batch's bytes; `records` is not empty. */
+/**
+ * The batch's bytes; `records` is not empty.
+ * @example
+ * ```ts
+ * const value = new TextEncoder().encode("21.5");
+ * const bytes = encodeBatch({ baseOffset: 10, records: [{ value }, { value }], timestamp: Date.UTC(2020, 0, 13) });
+ * const records = new Records();
+ * assert.equal(decodeBatch(bytes, 0, bytes.length, 0, records), bytes.length);
+ * assert.deepEqual([...records.offset.subarray(0, records.count)], [10, 11]);
+ * ```
+ */
 export function encodeBatch(batch: NewBatch): Uint8Array {
   const times = typeof batch.timestamp === "number" ? [batch.timestamp] : batch.timestamp;
   const baseTimestamp = times[0];

@@ -147,6 +147,16 @@ const ownHeader = new BatchHeader();
  * @param where names the log in an error, e.g. `"temperature" partition 0`
  * @returns the position after the batch, or -1 when it is not complete (then `into` is as it was)
  * @throws TidemarkError "log-corrupt", naming the base offset, when the checksum fails or a length is malformed
+ * @example
+ * ```ts
+ * const value = new TextEncoder().encode("21.5");
+ * const bytes = encodeBatch({ baseOffset: 10, records: [{ value }, { value }], timestamp: 0 });
+ * const records = new Records();
+ * decodeBatch(bytes, 0, bytes.length, 11, records); // from offset 11 on
+ * const [start, end] = [records.valueStart[0], records.valueEnd[0]];
+ * assert.equal(new TextDecoder().decode(records.data.subarray(start, end)), "21.5");
+ * assert.deepEqual([records.count, records.nextOffset], [1, 12]);
+ * ```
  */
 export function decodeBatch(
   bytes: Uint8Array,

@@ -23,7 +23,17 @@ const fractions = new Float64Array(CHUNK);
 const squared = new Float64Array(CHUNK);
 const errors = new Float64Array(CHUNK);
 
-/** Merging is associative and commutative to the bit: any grouping of the same readings gives the same aggregate. */
+/**
+ * Merging is associative and commutative to the bit: any grouping of the same readings gives the same aggregate.
+ * @example
+ * ```ts
+ * const [even, odd] = [new Aggregate(ALL_NEEDS), new Aggregate(ALL_NEEDS)];
+ * even.addValues(Float64Array.of(2, 4), 2, true);
+ * odd.addValues(Float64Array.of(0.1, 0.2), 2, true);
+ * even.merge(odd);
+ * assert.equal(even.sum(), 6.3);
+ * ```
+ */
 export class Aggregate {
   count = 0;
   /** Seconds that hold a reading. */

@@ -1,6 +1,7 @@
 /** The named metrics, read from aggregates: names, validation and documentation of the API derive from this list. */
 import type { Aggregate, Needs } from "./aggregate.ts";
 
+/** A number that is read from an aggregate, and never stored. */
 export interface Metric {
   readonly name: string;
   readonly text: string;
@@ -20,6 +21,13 @@ const unlessEmpty =
 
 const rootOf = (variance: number | null): number | null => (variance === null ? null : Math.sqrt(variance));
 
+/**
+ * Every metric but the percentiles.
+ * @example
+ * ```ts
+ * assert.ok(METRICS.some(({ name }) => name === "stddev"));
+ * ```
+ */
 export const METRICS = [
   { name: "count", text: "readings", needs: PLAIN, read: (a) => a.count },
   { name: "average", text: "arithmetic mean (the older name)", needs: SUMS, read: (a) => a.mean() },
@@ -54,6 +62,7 @@ export const METRICS = [
   { name: "seconds", text: "seconds that hold a reading", needs: PLAIN, read: (a) => a.seconds },
 ] as const satisfies readonly Metric[];
 
+/** The names of METRICS. */
 export type MetricName = (typeof METRICS)[number]["name"];
 
 /** `p` and a percentage, decimals allowed: p90, p99.9; p0 is the minimum, p100 the maximum. */
@@ -61,7 +70,16 @@ const PERCENTILE_PATTERN = /^p(100|[0-9]{1,2}(?:\.[0-9]{1,12})?)$/;
 
 const byName = new Map<string, Metric>(METRICS.map((metric) => [metric.name, metric]));
 
-/** The metric of that name, percentiles included; undefined when there is none. */
+/**
+ * The metric of that name, percentiles included; undefined when there is none.
+ * @example
+ * ```ts
+ * const aggregate = new Aggregate(ALL_NEEDS);
+ * aggregate.addValues(Float64Array.of(1, 2, 3, 4, 5), 5, true);
+ * assert.equal(findMetric("sum")?.read(aggregate, 60), 15);
+ * assert.equal(findMetric("wrong"), undefined);
+ * ```
+ */
 export function findMetric(name: string): Metric | undefined {
   const known = byName.get(name);
   if (known !== undefined) return known;

@@ -46,6 +46,12 @@ export function pageOf(key: number): number {
 /**
  * Visits the fewest buckets that cover the seconds [start, end): runs [from, to) of one level, at most two a level.
  * O(levels).
+ * @example
+ * ```ts
+ * const buckets: string[] = [];
+ * plan(59, 3601, (level, from, to) => buckets.push(`${to - from} of ${STEP_SECONDS[level]} s from ${from * STEP_SECONDS[level]}`));
+ * assert.deepEqual(buckets.sort(), ["1 of 1 s from 3600", "1 of 1 s from 59", "59 of 60 s from 60"]);
+ * ```
  */
 export function plan(start: number, end: number, visit: (level: number, from: number, to: number) => void): void {
   let from = start;

@@ -14,7 +14,14 @@ export interface UnreadableBody {
 
 const BYTE_ORDER_MARK = 0xfeff;
 
-/** Parses a body. O(n), for any text. */
+/**
+ * Parses a body. O(n), for any text.
+ * @example
+ * ```ts
+ * const body = parseLenient('{"temperature": ["count",],}');
+ * assert.deepEqual("value" in body && body.value, { temperature: ["count"] });
+ * ```
+ */
 export function parseLenient(text: string): ParsedBody | UnreadableBody {
   if (!endsInTrailingComma(text)) {
     try {

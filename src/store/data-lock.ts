@@ -22,6 +22,13 @@ export interface DataLock {
 /**
  * Takes the data directory, creating it. Held until `release` or the end of the process.
  * @throws TidemarkError "data-dir-owned", with the owner's process id where it can be told, or "data-dir-unusable"
+ * @example
+ * ```ts
+ * const lock = lockDataDirectory(directory);
+ * assert.throws(() => lockDataDirectory(directory), { code: "data-dir-owned" });
+ * lock.release();
+ * lockDataDirectory(directory).release();
+ * ```
  */
 export function lockDataDirectory(directory: string): DataLock {
   const ownerPath = join(directory, OWNER_FILE);

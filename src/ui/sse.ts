@@ -19,7 +19,15 @@ const SILENCE_MS_MAX = 35_000;
 /** What is read of an answer that is no stream. */
 const REFUSAL_CHARACTERS_MAX = 2000;
 
-/** Lines → events. Text may be cut anywhere between two calls. */
+/**
+ * Lines → events. Text may be cut anywhere between two calls.
+ * @example
+ * ```ts
+ * const parser = new EventParser();
+ * assert.deepEqual(parser.push("event: tick\nda"), []);
+ * assert.equal(parser.push("ta: 1\n\n")[0].data, "1");
+ * ```
+ */
 export class EventParser {
   #rest = "";
   #name = "";

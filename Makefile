@@ -1,6 +1,7 @@
 # tidemark: `make run` shows it working, `make stop` ends it, `make test` proves it. GNU make 3.81 or later.
 #
-#   make run [LOG=kafka://localhost:9092] [PORT=5001] [DATA=/elsewhere] [SENSORS=a,b] [TIMEZONE=Europe/Berlin]
+#   make run [PORT=5001] [DATA=/elsewhere] [SENSORS=a,b] [TIMEZONE=Europe/Berlin] [SIMULATE=0]
+#   make run LOG=kafka://localhost:9092 [SENSORS=a,b | TOPICS='plant-.*'] [SIMULATE=1]
 #   make stop [DATA=/elsewhere]
 
 DATA ?= ./data
@@ -11,7 +12,11 @@ FLAGS = --data "$(DATA)" \
   $(if $(LOG),--log "$(LOG)") \
   $(if $(PORT),--port "$(PORT)") \
   $(if $(SENSORS),--sensors "$(SENSORS)") \
+  $(if $(TOPICS),--topics "$(TOPICS)") \
   $(if $(TIMEZONE),--timezone "$(TIMEZONE)")
+
+# Simulated sensors: on a local log unless SIMULATE=0, on a Kafka only with SIMULATE=1; or those that it names.
+SIMULATED = $(if $(SIMULATE),$(if $(filter-out 0 1,$(SIMULATE)),--simulate="$(SIMULATE)",$(if $(filter 1,$(SIMULATE)),--simulate)),--demo)
 
 .DEFAULT_GOAL = usage
 .PHONY: usage run stop watch test check lint install build clean reset
@@ -21,7 +26,7 @@ usage:
 
 # exec: no shell stays between make and the table, which reads Ctrl-C as a key and ends with 0.
 run: install
-	@exec $(TIDEMARK) start --watch $(FLAGS)
+	@exec $(TIDEMARK) start --watch $(FLAGS) $(SIMULATED)
 
 stop:
 	@if [ -d "$(DATA)" ]; then exec $(TIDEMARK) stop --data "$(DATA)"; else echo "nothing runs on $(DATA)"; fi

@@ -49,8 +49,7 @@ async function perform(invocation: Invocation): Promise<number> {
     case "run":
       return await (await import("./commands/run.ts")).run(invocation, terminal);
     case "start":
-      await (await import("./commands/run.ts")).startCommand(invocation, terminal);
-      return 0;
+      return await (await import("./commands/run.ts")).startCommand(invocation, terminal);
     case "stop":
       return await (await import("./commands/background.ts")).stop(invocation.data, terminal);
     case "sensor":

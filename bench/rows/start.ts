@@ -34,7 +34,11 @@ async function lap(data: string): Promise<number> {
   const port = await freePort();
   const flags = ["--data", data, "--port", String(port), "--host", "127.0.0.1"];
   const start = performance.now();
-  const started = runProgram({ command: process.execPath, args: [PROGRAM, "start", ...flags], secondsMax: 90 });
+  const started = runProgram({
+    command: process.execPath,
+    args: [PROGRAM, "start", "--demo", ...flags],
+    secondsMax: 90,
+  });
   started.catch(() => {});
   try {
     for (;;) {

@@ -1,14 +1,12 @@
-/** `tidemark start` and `stop`: a server and its sensors as processes of their own, each with a log file, on one data directory. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+/** `tidemark start` and `stop`: a server and simulated sensors as processes of their own, each with a log file, on one data directory. */
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { childEnvironment, type ServerInvocation } from "../config/config.ts";
-import { OPEN_SENSORS, shownSettings } from "../config/settings-shown.ts";
-import { DEFAULT_SENSORS } from "../config/values.ts";
+import { variableOf } from "../config/option-table.ts";
+import { shownSettings } from "../config/settings-shown.ts";
 import { TidemarkError } from "../core/errors.ts";
-import { SERVER_FLAGS } from "../runtime/server-flags.ts";
-import { rotate } from "./bounded-log.ts";
 import type { Console } from "./console.ts";
+import { launch } from "./launch.ts";
 import {
   isRunning,
   logFileOf,
@@ -21,6 +19,7 @@ import {
   withRunLock,
   writeRecord,
 } from "./run-files.ts";
+import { Simulators } from "./simulators.ts";
 
 /** A server that replays a long log answers before it is through; a Kafka that just starts takes half a minute. */
 const READY_MS_MAX = 90_000;
@@ -33,13 +32,14 @@ const SERVER_END_MS_MAX = 60_000;
 /** Of a log, what is shown when its process ended. */
 const LOG_CHARACTERS_SHOWN = 2000;
 
-const PROGRAM = fileURLToPath(new URL("../../bin/tidemark.js", import.meta.url));
-
 /** What runs now, and what of it was started by this call. */
 export interface Started {
   readonly server: ProcessRecord & { readonly url: string };
-  readonly sensors: readonly string[];
   readonly joined: boolean;
+  /** Sensors whose simulators were started. */
+  readonly simulated: readonly string[];
+  /** Sensors that were to be simulated and hold readings of others, each with what was said of it. */
+  readonly refused: readonly TidemarkError[];
 }
 
 /**
@@ -47,17 +47,17 @@ export interface Started {
  * @throws TidemarkError when it does not become ready, or when what runs has other settings than were asked for
  */
 export async function start(invocation: ServerInvocation, { err }: Console, signal: AbortSignal): Promise<Started> {
-  const { data } = invocation.config;
+  const { config } = invocation;
+  const { data } = config;
   return await withRunLock(data, err, async () => {
     const running = runningServer(data);
     if (running !== null) requireSame(running, invocation);
+    const simulators = new Simulators(invocation, running?.settings ?? shownSettings(config), running !== null);
+    await simulators.prepareTopics(signal);
     const server = running === null ? await startServer(invocation, signal) : await ready(data, running, null, signal);
-    const listed = server.settings["sensors"] ?? OPEN_SENSORS;
-    const wanted = listed === OPEN_SENSORS ? DEFAULT_SENSORS : listed.split(",");
-    const there = new Set(runningProcesses(data).map(({ name }) => name));
-    const missing = wanted.filter((sensor) => !there.has(SENSOR_PREFIX + sensor));
-    for (const sensor of missing) startSensor(invocation, server, sensor);
-    return { server, sensors: missing, joined: running !== null };
+    const { simulated, refused } = await simulators.start(server.url, signal);
+    for (const { message } of refused) err(message);
+    return { server, joined: running !== null, simulated, refused };
   });
 }
 
@@ -81,7 +81,12 @@ async function startServer(invocation: ServerInvocation, signal: AbortSignal) {
     config.data,
     SERVER,
     ["serve", "--data", config.data],
-    childEnvironment(given, {}, logFileOf(config.data, SERVER)),
+    // What is followed may come of what is simulated.
+    childEnvironment(
+      given,
+      config.sensors === null ? {} : { [variableOf("sensors")]: config.sensors.join(",") },
+      logFileOf(config.data, SERVER),
+    ),
   );
   const record = recordOf(SERVER, child.pid ?? 0, null, shownSettings(config));
   // Until it listens and says so itself, it can be stopped by this record.
@@ -91,50 +96,6 @@ async function startServer(invocation: ServerInvocation, signal: AbortSignal) {
   } catch (error) {
     child.kill("SIGTERM");
     throw error;
-  }
-}
-
-function startSensor(
-  { config, given }: ServerInvocation,
-  server: ProcessRecord & { url: string },
-  sensor: string,
-): void {
-  const { data } = config;
-  const name = SENSOR_PREFIX + sensor;
-  const log = server.settings["log"] ?? "local";
-  // Who joins need not say again which Kafka it is.
-  const to: Record<string, string> =
-    log === "local"
-      ? { TIDEMARK_URL: server.url, TIDEMARK_LOG: "local" }
-      : given.has("log")
-        ? {}
-        : { TIDEMARK_LOG: log };
-  const child = launch(
-    data,
-    name,
-    ["sensor", sensor, "--data", data],
-    childEnvironment(given, to, logFileOf(data, name)),
-  );
-  const record = recordOf(name, child.pid ?? 0, null, {});
-  if (record !== null) writeRecord(data, record);
-}
-
-/** A process that outlives this one: a session of its own, no input, its log file for output. */
-function launch(data: string, name: string, args: readonly string[], environment: NodeJS.ProcessEnv): ChildProcess {
-  const logFile = logFileOf(data, name);
-  rotate(logFile);
-  const descriptor = openSync(logFile, "a", 0o600);
-  try {
-    const child = spawn(process.execPath, [...(name === SERVER ? SERVER_FLAGS : []), PROGRAM, ...args], {
-      detached: true,
-      stdio: ["ignore", descriptor, descriptor],
-      env: environment,
-    });
-    child.on("error", () => {}); // told by its end
-    child.unref();
-    return child;
-  } finally {
-    closeSync(descriptor);
   }
 }
 

@@ -18,14 +18,14 @@ export interface Terminal extends Console {
   readonly color: boolean;
 }
 
-/** `start`, and with --watch the table after it. */
-export async function startCommand(invocation: ServerInvocation, terminal: Terminal): Promise<void> {
+/** `start`, and with --watch the table after it. @returns the exit code: 1 when a sensor of --simulate holds readings of others */
+export async function startCommand(invocation: ServerInvocation, terminal: Terminal): Promise<number> {
   const ending = endOnSignals(() => terminal.err("still waiting for the server to become ready"));
   try {
     const started = await start(invocation, terminal, ending.signal);
-    const { server } = started;
-    terminal.out(`${shownStart(started)} ${server.url} (log files in ${runDirectory(invocation.config.data)})`);
-    if (!invocation.watch) return;
+    const { server, refused } = started;
+    terminal.out(`${shownStart(started)} (log files in ${runDirectory(invocation.config.data)})`);
+    if (!invocation.watch) return refused.length > 0 && invocation.simulate?.isDemonstration === false ? 1 : 0;
     const footer = "q or Ctrl-C ends this table; tidemark goes on";
     await show(new URL(server.url), invocation.config.token, footer, terminal, ending.signal);
     terminal.out(
@@ -33,14 +33,17 @@ export async function startCommand(invocation: ServerInvocation, terminal: Termi
         ? `tidemark goes on in the background at ${server.url}; make stop (or tidemark stop) ends it`
         : `tidemark does not run any more: see ${logFileOf(invocation.config.data, SERVER)}`,
     );
+    return 0;
   } finally {
     ending.release();
   }
 }
 
-function shownStart({ joined, sensors }: Started): string {
-  if (!joined) return "started:";
-  return sensors.length === 0 ? "runs already:" : `runs already, started ${sensors.join(", ")}:`;
+function shownStart({ joined, simulated, server }: Started): string {
+  const { length } = simulated;
+  const what = `${length} simulated ${length === 1 ? "sensor" : "sensors"}`;
+  if (joined) return length === 0 ? `runs already: ${server.url}` : `runs already, started ${what}: ${server.url}`;
+  return length === 0 ? `started: ${server.url}` : `started: ${server.url} with ${what}`;
 }
 
 /** Everything in the foreground: whatever ends the table ends all. */

@@ -5,9 +5,11 @@ import type { SensorConfig } from "../config/client-config.ts";
 import { type KafkaAddress, shownTarget } from "../config/values.ts";
 import { systemClock } from "../core/clock.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
+import { simulatorName } from "../core/simulator-name.ts";
 import { HttpTarget } from "../doors/simulator/http-target.ts";
 import { LogTarget } from "../doors/simulator/log-target.ts";
-import type { Target } from "../doors/simulator/outbox.ts";
+import { GuardedTarget, requireFreeTopic as requireFree, requireFreeSensor } from "../doors/simulator/others.ts";
+import type { Target } from "../doors/simulator/send-queue.ts";
 import { runSensor } from "../doors/simulator/sensor.ts";
 import { serverUrl } from "./client.ts";
 import type { Console } from "./console.ts";
@@ -19,10 +21,9 @@ const BOOT_BYTES = 8;
 /** @returns the exit code: 1 when a reading could not be delivered */
 export async function sensor(config: SensorConfig, { out, err }: Console): Promise<number> {
   const ending = endOnSignals(() => err("still delivering what waits, for 5 s at most"));
-  const device = config.device ?? `${config.sensor}-${hostname()}`.slice(0, NAME_BYTES_MAX);
   const options = {
     sensor: config.sensor,
-    device,
+    device: config.device ?? deviceName(config.sensor),
     boot: randomBytes(BOOT_BYTES).toString("hex"),
     rate: config.rate,
     count: config.count,
@@ -32,17 +33,37 @@ export async function sensor(config: SensorConfig, { out, err }: Console): Promi
     fromMs: config.fromMs,
   };
   try {
-    const result = await runSensor(options, targetOf(config, device), systemClock, ending.signal, out);
+    const result = await runSensor(options, targetOf(config, options.device), systemClock, ending.signal, out);
     return result.undelivered === 0 ? 0 : 1;
   } finally {
     ending.release();
   }
 }
 
+/** The sensor's and the machine's name. */
+function deviceName(sensor: string): string {
+  return simulatorName(`${sensor}-${hostname()}`).slice(0, NAME_BYTES_MAX);
+}
+
 function targetOf({ target, client, sensor }: SensorConfig, device: string): Target {
-  if (target === null) return new HttpTarget(serverUrl(client), sensor, client.token);
-  if (target.kind === "http") return new HttpTarget(target.url, sensor, client.token);
-  return new LogTarget(shownTarget(target), sensor, device, () => openKafka(target));
+  if (target !== null && target.kind === "kafka") {
+    const name = shownTarget(target);
+    const toLog = new LogTarget(name, sensor, device, () => openKafka(target));
+    return new GuardedTarget(toLog, (signal) => requireFreeTopic(target, sensor, signal));
+  }
+  const url = target?.url ?? serverUrl(client);
+  const toServer = new HttpTarget(url, sensor, client.token);
+  return new GuardedTarget(toServer, (signal) => requireFreeSensor(url, sensor, client.token, signal));
+}
+
+/** @throws TidemarkError "sensor-taken", and those of the Kafka */
+export async function requireFreeTopic(address: KafkaAddress, sensor: string, signal: AbortSignal): Promise<void> {
+  const log = await openKafka(address);
+  try {
+    await requireFree(log, sensor, shownTarget({ kind: "kafka", ...address }), signal);
+  } finally {
+    await log.close();
+  }
 }
 
 async function openKafka({ brokers, tls, sasl, reader }: KafkaAddress) {

@@ -1,6 +1,7 @@
 /** What the commands that talk to a server, and the simulated sensor, are asked to do. Under src/config/config.ts. */
 import { resolve } from "node:path";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
+import { SIMULATOR_PREFIX, simulatorName } from "../core/simulator-name.ts";
 import { parseTime } from "../core/time.ts";
 import { openZone } from "../core/zone.ts";
 import { nearest } from "./nearest.ts";
@@ -106,11 +107,12 @@ function parseRate(text: string): Parsed<number> {
   return "value" in parsed && parsed.value >= 1e-8 ? parsed : { expected: "a number from 0.00000001 to 10000" };
 }
 
+/** → the name as a simulator's. */
 function parseDevice(text: string): Parsed<string> {
-  const bytes = Buffer.byteLength(text);
-  return bytes >= 1 && bytes <= NAME_BYTES_MAX
-    ? { value: text }
-    : { expected: `a name of 1 to ${NAME_BYTES_MAX} bytes` };
+  const name = simulatorName(text);
+  return text !== "" && Buffer.byteLength(name) <= NAME_BYTES_MAX
+    ? { value: name }
+    : { expected: `a name of 1 to ${NAME_BYTES_MAX - SIMULATOR_PREFIX.length} bytes` };
 }
 
 const parseFrom =

@@ -31,6 +31,7 @@ import {
   DEFAULT_SENSORS,
   isLoopback,
   type LogTarget,
+  type Parsed,
   parseDuration,
   parseHosts,
   parseInteger,
@@ -68,10 +69,20 @@ export interface Config {
   readonly allowAnonymous: boolean;
 }
 
+/** What shall be simulated. */
+export interface Simulate {
+  /** null: the sensors of the server, those of the demonstration where it has no list. */
+  readonly sensors: readonly string[] | null;
+  /** Only with a server that is started for it. */
+  readonly isDemonstration: boolean;
+}
+
 export interface ServerInvocation {
   readonly command: "run" | "start" | "serve";
   readonly config: Config;
   readonly given: ReadonlyMap<OptionId, Given>;
+  /** null: nothing. */
+  readonly simulate: Simulate | null;
   /** Of `start`: go on with the live table. */
   readonly watch: boolean;
 }
@@ -137,14 +148,17 @@ function invoke(name: CommandName, settings: Settings, operands: readonly string
   switch (name) {
     case "run":
     case "start":
-    case "serve":
+    case "serve": {
       refuseOperands(name, operands);
+      const config = serverConfig(settings, cwd);
       return {
         command: name,
-        config: serverConfig(settings, cwd),
+        config,
         given: givenOf(name, settings, cwd),
+        simulate: simulated(settings, config),
         watch: name === "start" && settings.flag("start:watch"),
       };
+    }
     case "stop":
       refuseOperands(name, operands);
       return { command: name, data: dataDirectory(settings, cwd) };
@@ -219,7 +233,26 @@ function followed(settings: Settings, log: LogTarget): Pick<Config, "sensors" | 
   }
   if (include !== null) return { sensors: null, topics: { include, exclude }, createTopics };
   // Not every topic there is: they are somebody's, and most of them may be no readings at all.
-  return { sensors: sensors ?? DEFAULT_SENSORS, topics: null, createTopics };
+  return {
+    sensors: sensors ?? settings.optional("simulate", parseSimulated) ?? DEFAULT_SENSORS,
+    topics: null,
+    createTopics,
+  };
+}
+
+function simulated(settings: Settings, { log, sensors }: Config): Simulate | null {
+  if (settings.given("simulate") !== undefined) {
+    return { sensors: settings.optional("simulate", parseSimulated), isDemonstration: false };
+  }
+  // Sensors that a file or the environment names are real ones.
+  const areReal = settings.given("sensors")?.isFlag === false;
+  if (!settings.flag("demo") || log.kind !== "local" || areReal) return null;
+  return { sensors, isDemonstration: true };
+}
+
+/** Nothing: null. */
+function parseSimulated(text: string): Parsed<readonly string[] | null> {
+  return text === "" ? { value: null } : parseSensors(text);
 }
 
 function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {

@@ -4,7 +4,7 @@ import { METRICS, type MetricName } from "../metrics/registry.ts";
 export interface Option {
   /** Unique; the flag is its last part after a colon (two commands may mean different things by one flag). */
   readonly id: string;
-  /** What stands for the value in the help; absent: a flag that is there or not. */
+  /** What stands for the value in the help; absent: a flag that is there or not; in brackets: it may be left out. */
   readonly value?: string;
   readonly fallback?: string;
   readonly text: string;
@@ -78,6 +78,15 @@ export const OPTIONS = [
     text: "bearer token of clients (better as TIDEMARK_TOKEN: other users can see flags)",
   },
   { id: "allow-anonymous", kept: true, text: "listen beyond this machine without a token" },
+  {
+    id: "simulate",
+    value: "[A,B,C]",
+    text: "simulate these sensors, or all of --sensors: random numbers of devices named simulator-…",
+  },
+  {
+    id: "demo",
+    text: "as make run: --simulate where this starts a server on a local log of no other sensors",
+  },
   { id: "start:watch", text: "then show the live table; Ctrl-C ends the table only" },
   {
     id: "url",
@@ -92,7 +101,11 @@ export const OPTIONS = [
   },
   { id: "rate", value: "N", fallback: "1", text: "readings a second, evenly from each whole second on" },
   { id: "count", value: "N", text: "end after this many readings (default: go on)" },
-  { id: "device", value: "NAME", text: "name of the device (default: the sensor's and the machine's)" },
+  {
+    id: "device",
+    value: "NAME",
+    text: "name of the device after `simulator-` (default: the sensor's and the machine's)",
+  },
   { id: "seed", value: "N", text: "the same seed gives the same values (default: drawn at random)" },
   { id: "duplicates", value: "SHARE", fallback: "0", text: "share of readings sent twice, 0 to 1" },
   { id: "late", value: "SHARE", fallback: "0", text: "share of readings held back for up to a minute, 0 to 1" },
@@ -162,16 +175,16 @@ export const COMMANDS = [
   {
     name: "run",
     operands: "",
-    text: "server, sensors and live table in the foreground; Ctrl-C ends all",
+    text: "server and live table in the foreground; Ctrl-C ends all",
     more: [],
-    options: SERVER,
+    options: ["simulate", "demo", ...SERVER],
   },
   {
     name: "start",
     operands: "",
-    text: "server and sensors in the background; joins what runs already",
+    text: "the server in the background; joins one that runs already",
     more: ["Each process writes to a log file of its own under DIR/run. Returns once the server is ready."],
-    options: ["start:watch", ...SERVER],
+    options: ["start:watch", "simulate", "demo", ...SERVER],
   },
   { name: "stop", operands: "", text: "ends what runs in the background, cleanly", more: [], options: ["data"] },
   {

@@ -13,6 +13,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Given {
   readonly text: string;
   readonly by: string;
+  readonly isFlag: boolean;
 }
 
 export const CONFIG_FILE = "tidemark.config.json";
@@ -44,7 +45,7 @@ export function readArguments(
   const known = new Map(command.options.map((id) => [flagOf(id), id]));
   const types = [...known].map(([flag, id]) => [flag, { type: optionOf(id).value ? "string" : "boolean" }] as const);
   const { tokens } = parseArgs({
-    args: [...args],
+    args: args.map((arg, i) => (isLeftOut(known, arg, args[i + 1]) ? `${arg}=` : arg)),
     strict: false,
     tokens: true,
     allowPositionals: true,
@@ -61,6 +62,13 @@ export function readArguments(
     flags.set(id, flagValue(id, token.value, token.inlineValue));
   }
   return { flags, operands };
+}
+
+/** Whether the value of a flag that needs none does not follow. */
+function isLeftOut(known: ReadonlyMap<string, OptionId>, arg: string, next: string | undefined): boolean {
+  const id = known.get(arg.slice(2));
+  if (!arg.startsWith("--") || id === undefined || optionOf(id).value?.startsWith("[") !== true) return false;
+  return next === undefined || next.startsWith("-");
 }
 
 function unknownFlag(command: Command, flag: string): TidemarkError {
@@ -126,13 +134,14 @@ export class Settings {
 
   given(id: OptionId): Given | undefined {
     const flag = this.#flags.get(id);
-    if (flag !== undefined) return { text: flag, by: `--${flagOf(id)}` };
+    if (flag !== undefined) return { text: flag, by: `--${flagOf(id)}`, isFlag: true };
     if (optionOf(id).kept !== true) return undefined;
     const variable = this.#environment[variableOf(id)];
     // Compose hands over an unset variable as an empty one.
-    if (variable !== undefined && variable !== "") return { text: variable, by: variableOf(id) };
+    if (variable !== undefined && variable !== "") return { text: variable, by: variableOf(id), isFlag: false };
     const filed = this.#file.get(flagOf(id));
-    return filed === undefined ? undefined : { text: filed, by: `"${flagOf(id)}" in ${CONFIG_FILE}` };
+    if (filed === undefined) return undefined;
+    return { text: filed, by: `"${flagOf(id)}" in ${CONFIG_FILE}`, isFlag: false };
   }
 
   /** null when it was not given. @throws TidemarkError "config-invalid" */

@@ -17,6 +17,7 @@ export const ERRORS = {
   "log-sync-failed": { retryable: false, status: 503 },
   "log-corrupt": { retryable: false, status: 500 },
   "log-closed": { retryable: true, status: 503 },
+  "sensor-taken": { retryable: false, status: 409 },
   "topic-missing": { retryable: true, status: 503 },
   "topic-recreated": { retryable: true, status: 503 },
   "record-too-large": { retryable: false, status: 413 },

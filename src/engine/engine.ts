@@ -43,6 +43,8 @@ export interface SensorStatus {
   /** When the newest reading was taken in, ms; null when none was since the start of the process. */
   readonly lastArrival: number | null;
   readonly devices: number;
+  /** Devices that are simulators by their name. */
+  readonly simulatedDevices: number;
   /** Devices with 100 duplicates in a row and nothing new. */
   readonly stuckDevices: number;
   /** Counted readings by identity. */

@@ -9,6 +9,7 @@ import type { StatementSync } from "node:sqlite";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Names } from "../core/names.ts";
 import type { Readings } from "../core/readings.ts";
+import { isSimulatorName, SIMULATOR_PREFIX } from "../core/simulator-name.ts";
 import { BulkInsert } from "../store/bulk-insert.ts";
 import type { Database } from "../store/database.ts";
 import { readState, writeState } from "./device-state.ts";
@@ -83,8 +84,9 @@ export class Devices {
   readonly dirtySlots: number[] = [];
   /** Slots of each sensor's resident devices. */
   readonly slotsOf = new Map<number, number[]>();
-  /** Devices ever heard of, and flagged ones among them, by sensor. */
+  /** Devices ever heard of, and simulators and flagged ones among them, by sensor. */
   readonly counts = new Map<number, number>();
+  readonly simulated = new Map<number, number>();
   readonly stuck = new Map<number, number>();
 
   constructor(db: Database, seen: SeenStore, names: Names, residentMax: number) {
@@ -98,8 +100,12 @@ export class Devices {
     this.#update = db.prepare("UPDATE device SET state=? WHERE id=?");
     this.#byId = db.prepare("SELECT sensor, name FROM device WHERE id=?");
     this.#nextId = Number(db.prepare("SELECT max(id) AS id FROM device").get()?.id ?? 0) + 1;
-    for (const row of db.prepare("SELECT sensor, count(*) AS n FROM device GROUP BY sensor").all()) {
+    const counted = db.prepare(
+      "SELECT sensor, count(*) AS n, total(substr(name, 1, ?) = ?) AS simulated FROM device GROUP BY sensor",
+    );
+    for (const row of counted.all(SIMULATOR_PREFIX.length, Buffer.from(SIMULATOR_PREFIX))) {
       this.counts.set(Number(row.sensor), Number(row.n));
+      this.simulated.set(Number(row.sensor), Number(row.simulated));
     }
   }
 
@@ -135,6 +141,9 @@ export class Devices {
       this.#isNew[slot] = 1;
       this.#newCount++;
       this.counts.set(sensor, count + 1);
+      if (isSimulatorName(this.names.bytes(slot))) {
+        this.simulated.set(sensor, (this.simulated.get(sensor) ?? 0) + 1);
+      }
       this.touch(slot);
     } else {
       this.cells[slot * DEVICE_CELLS + ID] = Number(row.id);

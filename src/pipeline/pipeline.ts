@@ -290,7 +290,7 @@ export class Pipeline implements Engine {
   status(name: string): SensorStatus {
     const sensor = this.#sensor(name);
     const { totals } = sensor;
-    const { counts, stuck } = this.#state.devices;
+    const { counts, simulated, stuck } = this.#state.devices;
     const hasReadings = totals.counted > 0;
     return {
       sensor: name,
@@ -302,6 +302,7 @@ export class Pipeline implements Engine {
       lastValue: hasReadings ? totals.lastValue : null,
       lastArrival: sensor.lastArrival,
       devices: counts.get(sensor.id) ?? 0,
+      simulatedDevices: simulated.get(sensor.id) ?? 0,
       stuckDevices: stuck.get(sensor.id) ?? 0,
       identities: totals.identities(),
       lag: this.#unread.lag(this.#state.sources.feeding(sensor)),

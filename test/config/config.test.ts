@@ -169,6 +169,30 @@ describe("values", () => {
     );
   });
 
+  test("what is simulated: what was asked for; the demonstration only where nothing real is named", () => {
+    const simulated = (line: string, environment: Environment = {}) => {
+      const invocation = load(`start ${line}`.trim(), environment);
+      assert.ok(invocation.command === "start");
+      return invocation.simulate;
+    };
+    const asked = (sensors: readonly string[] | null) => ({ sensors, isDemonstration: false });
+    assert.equal(simulated(""), null);
+    assert.equal(simulated("--sensors a"), null);
+    assert.deepEqual(simulated("--simulate"), asked(null));
+    assert.deepEqual(simulated("--simulate --port 1"), asked(null));
+    assert.deepEqual(simulated("--simulate a,b --demo"), asked(["a", "b"]));
+    assert.deepEqual(simulated("--simulate=a"), asked(["a"]));
+    assert.deepEqual(simulated("--demo"), { sensors: null, isDemonstration: true });
+    assert.deepEqual(simulated("--demo --sensors a"), { sensors: ["a"], isDemonstration: true });
+    assert.equal(simulated("--demo", { TIDEMARK_SENSORS: "a" }), null);
+    assert.equal(simulated("--demo --log kafka://a:1"), null);
+    assert.equal(simulated("--demo", { TIDEMARK_LOG: "kafka://a:1" }), null);
+    assert.deepEqual(simulated("--log kafka://a:1 --simulate x"), asked(["x"]));
+    const alone = load("start --log kafka://a:1 --simulate x,y");
+    assert.ok(alone.command === "start");
+    assert.deepEqual(alone.config.sensors, ["x", "y"]);
+  });
+
   test("a sensor's own options", () => {
     const invocation = load(
       "sensor temperature --to http://127.0.0.1:9/t --rate 0.5 --count 7 --seed 3 --late 0.05 --from 2020-01-13T15:12Z",
@@ -181,6 +205,9 @@ describe("values", () => {
       [sensor.rate, sensor.count, sensor.seed, sensor.late, sensor.duplicates, sensor.fromMs],
       [0.5, 7, 3, 0.05, 0, Date.UTC(2020, 0, 13, 15, 12)],
     );
+    const named = load("sensor t --device d");
+    assert.ok(named.command === "sensor");
+    assert.equal(named.sensor.device, "simulator-d");
     const berlin = load("sensor t --from 2020-07-13 --timezone Europe/Berlin");
     assert.ok(berlin.command === "sensor");
     assert.equal(berlin.sensor.fromMs, Date.UTC(2020, 6, 12, 22));
@@ -273,6 +300,9 @@ describe("refusals say what was expected", () => {
     ["sensor a b", /expected one name, were 2/],
     ["sensor from", /sensor name other than/],
     ["sensor a --to ftp://x", /http:\/\/host:port, https/],
+    ["start --simulate a,,b", /^Cannot use --simulate: must be names separated by commas/],
+    ["serve --simulate", /^Cannot use --simulate: serve has no such option/],
+    [`sensor a --device ${"x".repeat(247)}`, /must be a name of 1 to 246 bytes/],
     ["sensor a --rate 0", /from 0.00000001 to 10000/],
     ["sensor a --duplicates 1.5", /a number from 0 to 1/],
     ["sensor a --from yesterday", /"YYYY-MM-DD"/],

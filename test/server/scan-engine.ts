@@ -104,6 +104,7 @@ export class ScanEngine implements Engine {
       lastValue: newest.length === 0 ? null : Math.max(...newest),
       lastArrival: null,
       devices: readings.length === 0 ? 0 : 1,
+      simulatedDevices: 0,
       stuckDevices: 0,
       identities: { explicit: 0, sequence: readings.length, offset: 0 },
       lag: 0,

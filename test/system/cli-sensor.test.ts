@@ -86,7 +86,7 @@ describe("start on Kafka", { skip: skipWithoutKafka(), timeout: 300_000 }, () =>
     const sensor = `start-${randomBytes(4).toString("hex")}`;
     const log = `kafka://${broker.bootstrap}`;
     const port = await freePort();
-    const args = ["start", "--data", data.path, "--port", String(port), "--sensors", sensor, "--log", log];
+    const args = ["start", "--data", data.path, "--port", String(port), "--simulate", sensor, "--log", log];
     assert.match(await succeeded(args), /^started: /);
     const logFile = join(data.path, "run", `sensor-${sensor}.log`);
     await eventually(() => assert.match(readFileSync(logFile, "utf8"), new RegExp(`sending to ${log} as`)));
@@ -94,7 +94,10 @@ describe("start on Kafka", { skip: skipWithoutKafka(), timeout: 300_000 }, () =>
     const { pid } = JSON.parse(readFileSync(join(data.path, "run", `sensor-${sensor}.json`), "utf8"));
     process.kill(pid, "SIGKILL");
     await eventually(() => assert.equal(birthOf(pid), null));
-    assert.match(await succeeded(["start", "--data", data.path]), new RegExp(`^runs already, started ${sensor}: `));
+    assert.match(
+      await succeeded(["start", "--data", data.path, "--simulate"]),
+      /^runs already, started 1 simulated sensor: /,
+    );
     await eventually(() => assert.equal(readFileSync(logFile, "utf8").match(/sending to kafka:/g)?.length, 2));
     await eventually(async () => {
       const { counted, duplicates } = await totalsOf(port, sensor);

@@ -31,8 +31,11 @@ describe("start and stop", () => {
   test("start, join, go on after a crash, stop", async () => {
     const data = dataDirectory();
     const port = await freePort();
-    const args = ["start", "--data", data.path, "--port", String(port), "--sensors", "a,b.c"];
-    assert.match(await succeeded(args), new RegExp(`^started: http://127\\.0\\.0\\.1:${port} `));
+    const args = ["start", "--data", data.path, "--port", String(port), "--sensors", "a,b.c", "--simulate"];
+    assert.match(
+      await succeeded(args),
+      new RegExp(`^started: http://127\\.0\\.0\\.1:${port} with 2 simulated sensors \\(log files in `),
+    );
     assert.deepEqual(recordsOf(data.path), ["sensor-a.json", "sensor-b.c.json", "server.json"]);
     const server = recordOf(data.path, "server");
     await eventually(async () => assert.ok((await countOf(data.path, "b.c")) > 1));
@@ -54,7 +57,11 @@ describe("start and stop", () => {
     // A sensor that died is started again, a server too, with all that was acknowledged.
     process.kill(recordOf(data.path, "sensor-a").pid, "SIGKILL");
     await eventually(() => assert.equal(birthOf(recordOf(data.path, "sensor-a").pid), null));
-    assert.match(await succeeded(["start", "--data", data.path]), /^runs already, started a: /);
+    assert.match(await succeeded(["start", "--data", data.path]), /^runs already: http/);
+    assert.match(
+      await succeeded(["start", "--data", data.path, "--simulate"]),
+      /^runs already, started 1 simulated sensor: http/,
+    );
     const before = await countOf(data.path, "b.c");
     process.kill(server.pid, "SIGKILL");
     await eventually(() => assert.equal(birthOf(server.pid), null));
@@ -86,7 +93,7 @@ describe("start and stop", () => {
 
   test("a record of a process that is no more never reaches whoever has its id now", async () => {
     const data = dataDirectory();
-    await done(["start", "--data", data.path, "--port", String(await freePort()), "--sensors", "a"]);
+    await done(["start", "--data", data.path, "--port", String(await freePort()), "--sensors", "a", "--simulate"]);
     const record = recordOf(data.path, "sensor-a");
     await succeeded(["stop", "--data", data.path]);
     const stranger = launch("sleep", ["600"]);
@@ -133,7 +140,7 @@ describe("start and stop", () => {
 describe("watch", () => {
   test("plain lines without a terminal; SIGINT ends it with 0, a closed pipe too", async () => {
     const data = dataDirectory();
-    await succeeded(["start", "--data", data.path, "--port", String(await freePort()), "--sensors", "a"]);
+    await succeeded(["start", "--data", data.path, "--port", String(await freePort()), "--sensors", "a", "--simulate"]);
     const watching = tidemark(["watch", "--data", data.path]);
     await watching.until(/^\S+Z a count=[1-9]\d* mean=\d.* duplicates=0 quarantined=0 rejected=0\n/m);
     watching.kill("SIGINT");
@@ -151,7 +158,7 @@ describe("run", { skip: skipWithoutTerminal() }, () => {
     const data = dataDirectory();
     const port = await freePort();
     const terminal = inTerminal(
-      `${process.execPath} bin/tidemark.js run --data ${data.path} --port ${port}; echo "exit=$?"`,
+      `${process.execPath} bin/tidemark.js run --simulate --data ${data.path} --port ${port}; echo "exit=$?"`,
       ROOT,
     );
     await terminal.until(/temperature +[1-9]\d* +\d+\.\d{3} /);

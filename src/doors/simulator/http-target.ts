@@ -1,29 +1,15 @@
 /** Readings → `POST /readings/{sensor}` of a tidemark, as NDJSON over one kept-alive connection. */
 
-import type { ClientRequest, IncomingMessage } from "node:http";
-import { Agent as TlsAgent, request as tlsRequest } from "node:https";
-import { type ErrorCode, messageOf, TidemarkError } from "../../core/errors.ts";
-import { Agent, request } from "../../core/node-http.ts";
-import type { Sent, Target } from "./outbox.ts";
-
-/** A server that says nothing for this long is gone: an fsync takes milliseconds, a busy disk seconds. */
-const SILENCE_MS_MAX = 10_000;
-
-/** An answer is a line, or a problem description (RFC 9457). */
-const ANSWER_BYTES_MAX = 65_536;
-
-interface Answer {
-  readonly status: number;
-  readonly retryAfter: string | undefined;
-  readonly body: string;
-}
+import { type ErrorCode, TidemarkError } from "../../core/errors.ts";
+import { type Agent, type Answer, agentFor, bearer, exchange, reasonOf } from "./exchange.ts";
+import type { Sent, Target } from "./send-queue.ts";
 
 export class HttpTarget implements Target {
   readonly name: string;
   readonly #url: URL;
   readonly #sensor: string;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: InstanceType<typeof Agent>;
+  readonly #agent: Agent;
 
   /** @param url of the server, ending in a slash */
   constructor(url: URL, sensor: string, token: string | null) {
@@ -32,17 +18,16 @@ export class HttpTarget implements Target {
     this.#sensor = sensor;
     this.#headers = {
       "content-type": "application/x-ndjson",
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...bearer(token),
     };
-    const options = { keepAlive: true, maxSockets: 1 };
-    this.#agent = url.protocol === "https:" ? new TlsAgent(options) : new Agent(options);
+    this.#agent = agentFor(url);
   }
 
   async send(payloads: readonly Uint8Array[], signal: AbortSignal): Promise<Sent> {
     const body = Buffer.concat(payloads.flatMap((payload) => [payload, NEWLINE]));
     let answer: Answer;
     try {
-      answer = await this.#post(body, signal);
+      answer = await exchange(this.#url, { method: "POST", agent: this.#agent, headers: this.#headers, signal }, body);
     } catch (cause) {
       return this.#refused("server-unreachable", reasonOf(cause), cause);
     }
@@ -67,24 +52,6 @@ export class HttpTarget implements Target {
     return { acknowledged: false, error };
   }
 
-  #post(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const send = this.#url.protocol === "https:" ? tlsRequest : request;
-      const headers = { ...this.#headers, "content-length": body.length };
-      const outgoing: ClientRequest = send(this.#url, { method: "POST", agent: this.#agent, headers, signal });
-      outgoing.setTimeout(SILENCE_MS_MAX, () => {
-        outgoing.destroy(new Error(`no answer within ${SILENCE_MS_MAX / 1000} s`));
-      });
-      outgoing.on("error", reject);
-      outgoing.on("response", (response) => {
-        readBody(response).then((text) => {
-          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"], body: text });
-        }, reject);
-      });
-      outgoing.end(body);
-    });
-  }
-
   async close(): Promise<void> {
     this.#agent.destroy();
   }
@@ -98,23 +65,6 @@ const CODES = new Map<number, ErrorCode>([
   [404, "not-found"],
   [413, "request-too-large"],
 ]);
-
-async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX) throw new Error(`the answer is over ${ANSWER_BYTES_MAX} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** `localhost` with two addresses fails as an AggregateError without a message of its own. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
-  return messageOf(error);
-}
 
 /** Field of a JSON object; undefined when it is none. */
 function fieldOf(body: string, name: string): unknown {

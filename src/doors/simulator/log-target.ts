@@ -1,7 +1,7 @@
 /** Readings → a log that this process appends to itself (a Kafka), keyed by device. */
 import { messageOf, TidemarkError } from "../../core/errors.ts";
 import type { Log } from "../../log/log.ts";
-import type { Sent, Target } from "./outbox.ts";
+import type { Sent, Target } from "./send-queue.ts";
 
 export class LogTarget implements Target {
   readonly name: string;

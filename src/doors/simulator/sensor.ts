@@ -1,9 +1,9 @@
-/** A simulated sensor: measures on the clock's grid (or as fast as it goes since a past time) and delivers through an outbox. */
+/** A simulated sensor: measures on the clock's grid (or as fast as it goes since a past time) and delivers through a queue. */
 import type { Clock } from "../../core/clock.ts";
 import { TidemarkError } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import { formatMs } from "../../core/time.ts";
-import { Outbox, pause, type Target } from "./outbox.ts";
+import { pause, SendQueue, type Target } from "./send-queue.ts";
 import { Simulation, type SimulationOptions } from "./simulation.ts";
 
 /** A tick this late was slept through (a suspended machine): nothing was measured then. */
@@ -19,7 +19,7 @@ const TIMER_MS_MAX = 1000;
 const REPORT_MS = 60_000;
 const PROGRESS_MS = 2000;
 
-/** A backfill that filled the outbox goes on once so few wait: enough to keep the other side busy. */
+/** A backfill that filled the queue goes on once so few wait: enough to keep the other side busy. */
 const BACKFILL_WAITING = 50_000;
 
 /** On the way out, what waits is delivered for this long. */
@@ -68,7 +68,7 @@ class Sensor {
   readonly #signal: AbortSignal;
   readonly #print: (line: string) => void;
   readonly #simulation: Simulation;
-  readonly #outbox: Outbox;
+  readonly #queue: SendQueue;
   readonly #targetName: string;
   #skipped = 0;
   #tick = 0;
@@ -90,7 +90,7 @@ class Sensor {
     this.#simulation = new Simulation(options);
     this.#targetName = target.name;
     this.#reported = clock.now();
-    this.#outbox = new Outbox(
+    this.#queue = new SendQueue(
       target,
       new Random(options.seed ^ JITTER_SEED),
       (error, tries) => this.#trouble(error, tries),
@@ -106,14 +106,14 @@ class Sensor {
       await this.#live();
       await this.#drain();
     } finally {
-      await this.#outbox.close();
+      await this.#queue.close();
     }
-    if (this.#outbox.failure !== null) throw this.#outbox.failure;
+    if (this.#queue.failure !== null) throw this.#queue.failure;
     this.#print(this.#summary());
     return {
       measured: this.#simulation.measured,
-      acknowledged: this.#outbox.acknowledged,
-      undelivered: this.#outbox.waiting,
+      acknowledged: this.#queue.acknowledged,
+      undelivered: this.#queue.waiting,
       skipped: this.#skipped,
     };
   }
@@ -121,7 +121,7 @@ class Sensor {
   get #done(): boolean {
     const { count } = this.#options;
     return (
-      this.#signal.aborted || this.#outbox.failure !== null || (count !== null && this.#simulation.measured >= count)
+      this.#signal.aborted || this.#queue.failure !== null || (count !== null && this.#simulation.measured >= count)
     );
   }
 
@@ -140,13 +140,13 @@ class Sensor {
       const nowMs = this.#clock.now();
       if (this.#simulation.timeOf(this.#tick) > nowMs) break;
       this.#measure();
-      if (this.#outbox.full) await this.#outbox.until(BACKFILL_WAITING, this.#signal);
+      if (this.#queue.full) await this.#queue.until(BACKFILL_WAITING, this.#signal);
       if (nowMs - printedMs >= PROGRESS_MS) {
         printedMs = nowMs;
         this.#progress(fromMs, startedMs, nowMs);
       }
     }
-    await this.#outbox.until(0, this.#signal);
+    await this.#queue.until(0, this.#signal);
     this.#progress(fromMs, startedMs, this.#clock.now());
   }
 
@@ -155,10 +155,10 @@ class Sensor {
     const inTime = nowMs > fromMs ? (reachedMs - fromMs) / (nowMs - fromMs) : 1;
     const { count } = this.#options;
     const share = count === null || count === 0 ? inTime : Math.max(inTime, this.#simulation.measured / count);
-    const rate = (this.#outbox.acknowledged * 1000) / Math.max(1, nowMs - startedMs);
+    const rate = (this.#queue.acknowledged * 1000) / Math.max(1, nowMs - startedMs);
     const reached = formatMs(reachedMs).slice(0, 19);
     this.#print(
-      `backfill at ${reached}Z, ${Math.floor(share * 100)}%: ${grouped(this.#outbox.acknowledged)} acknowledged, ${grouped(Math.round(rate))} a second`,
+      `backfill at ${reached}Z, ${Math.floor(share * 100)}%: ${grouped(this.#queue.acknowledged)} acknowledged, ${grouped(Math.round(rate))} a second`,
     );
   }
 
@@ -174,7 +174,7 @@ class Sensor {
         else await pause(Math.min(dueMs - nowMs, TIMER_MS_MAX), this.#signal);
       } else {
         this.#measureDue(nowMs);
-        await pause(0, this.#signal); // whatever the clock does, the outbox gets its turn
+        await pause(0, this.#signal); // whatever the clock does, the queue gets its turn
       }
       this.#report(nowMs);
     }
@@ -187,13 +187,13 @@ class Sensor {
       this.#tick = Math.max(this.#tick, oldest);
     }
     while (!this.#done && this.#simulation.timeOf(this.#tick) <= nowMs) {
-      if (this.#outbox.full) this.#skip();
+      if (this.#queue.full) this.#skip();
       else this.#measure();
     }
   }
 
   #measure(): void {
-    this.#outbox.offer(this.#simulation.measure(this.#tick++));
+    this.#queue.offer(this.#simulation.measure(this.#tick++));
     if (this.#fullSince === null) return;
     this.#fullSince = null;
     this.#print(`measuring again; ${grouped(this.#skipped)} ticks were skipped so far`);
@@ -205,7 +205,7 @@ class Sensor {
     if (this.#fullSince !== null) return;
     this.#fullSince = this.#clock.now();
     this.#print(
-      `${grouped(this.#outbox.waiting)} readings wait for ${this.#targetName}: measuring nothing until they are taken`,
+      `${grouped(this.#queue.waiting)} readings wait for ${this.#targetName}: measuring nothing until they are taken`,
     );
   }
 
@@ -213,14 +213,14 @@ class Sensor {
   #trouble(error: TidemarkError, tries: number): void {
     if (tries < 2 || this.#troubleSince !== null) return;
     this.#troubleSince = this.#clock.now();
-    this.#print(`${error.message}; ${grouped(this.#outbox.waiting)} wait, trying again`);
+    this.#print(`${error.message}; ${grouped(this.#queue.waiting)} wait, trying again`);
   }
 
   #relief(): void {
     if (this.#troubleSince === null) return;
     const seconds = Math.round((this.#clock.now() - this.#troubleSince) / 1000);
     this.#troubleSince = null;
-    this.#print(`${this.#targetName} takes readings again after ${seconds} s; ${grouped(this.#outbox.waiting)} wait`);
+    this.#print(`${this.#targetName} takes readings again after ${seconds} s; ${grouped(this.#queue.waiting)} wait`);
   }
 
   #report(nowMs: number): void {
@@ -231,16 +231,16 @@ class Sensor {
 
   #summary(): string {
     const skipped = this.#skipped === 0 ? "" : `, ${grouped(this.#skipped)} ticks skipped`;
-    return `${grouped(this.#simulation.measured)} measured, ${grouped(this.#outbox.acknowledged)} acknowledged, ${grouped(this.#outbox.waiting)} waiting${skipped}`;
+    return `${grouped(this.#simulation.measured)} measured, ${grouped(this.#queue.acknowledged)} acknowledged, ${grouped(this.#queue.waiting)} waiting${skipped}`;
   }
 
   /** Delivers what waits: to the end when all was measured, for a bounded time on the way out. */
   async #drain(): Promise<void> {
-    this.#outbox.offer(this.#simulation.flush());
-    await this.#outbox.until(0, this.#signal);
-    if (this.#outbox.waiting === 0) return;
-    await this.#outbox.until(0, AbortSignal.timeout(DRAIN_MS));
-    if (this.#outbox.waiting > 0) this.#print(`${grouped(this.#outbox.waiting)} readings were not delivered`);
+    this.#queue.offer(this.#simulation.flush());
+    await this.#queue.until(0, this.#signal);
+    if (this.#queue.waiting === 0) return;
+    await this.#queue.until(0, AbortSignal.timeout(DRAIN_MS));
+    if (this.#queue.waiting > 0) this.#print(`${grouped(this.#queue.waiting)} readings were not delivered`);
   }
 }
 

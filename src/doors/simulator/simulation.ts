@@ -4,14 +4,14 @@ import { Random } from "../../core/random.ts";
 /** Values are whole numbers from 0 to this. */
 const VALUE_MAX = 100;
 
-/** Longest time a late reading is held back, s. */
+/** Longest time a late reading is delayed, s. */
 const LATE_SECONDS_MAX = 60;
 
 /** Longest time after which a reading comes again, s; 0 is at once. */
 const DUPLICATE_SECONDS_MAX = 10;
 
-/** Payloads held back: a minute of the fastest sensor in full. Past it they go out at once. */
-const HELD_MAX = 600_000;
+/** Payloads delayed: a minute of the fastest sensor in full. Past it they go out at once. */
+const DELAYED_MAX = 600_000;
 
 export interface SimulationOptions {
   readonly device: string;
@@ -33,8 +33,8 @@ export class Simulation {
   readonly #random: Random;
   readonly #options: SimulationOptions;
   /** By the second in which they are due. */
-  readonly #held = new Map<number, Uint8Array[]>();
-  #heldCount = 0;
+  readonly #delayed = new Map<number, Uint8Array[]>();
+  #delayedCount = 0;
   #second = Number.NEGATIVE_INFINITY;
   /** Readings measured, which is the next sequence. */
   measured = 0;
@@ -57,7 +57,7 @@ export class Simulation {
     return Math.floor((tick * 1000) / this.#options.rate);
   }
 
-  /** Measures at `tick`. @returns what is to be sent then: what was held back until now, and this reading unless it is held back */
+  /** Measures at `tick`. @returns what is to be sent then: what was delayed until now, and this reading unless it is delayed */
   measure(tick: number): Uint8Array[] {
     const time = this.timeOf(tick);
     const due = this.#release(Math.floor(time / 1000));
@@ -66,41 +66,41 @@ export class Simulation {
       JSON.stringify({ device: this.#options.device, boot: this.#options.boot, sequence: this.measured, value, time }),
     );
     this.measured++;
-    if (this.#random.chance(this.#options.late)) this.#hold(payload, this.#random.integer(1, LATE_SECONDS_MAX), due);
+    if (this.#random.chance(this.#options.late)) this.#delay(payload, this.#random.integer(1, LATE_SECONDS_MAX), due);
     else due.push(payload);
     if (this.#random.chance(this.#options.duplicates)) {
-      this.#hold(payload, this.#random.integer(0, DUPLICATE_SECONDS_MAX), due);
+      this.#delay(payload, this.#random.integer(0, DUPLICATE_SECONDS_MAX), due);
     }
     return due;
   }
 
-  /** Everything that is still held back. */
+  /** Everything that is still delayed. */
   flush(): Uint8Array[] {
     return this.#release(Number.POSITIVE_INFINITY);
   }
 
-  #hold(payload: Uint8Array, seconds: number, due: Uint8Array[]): void {
-    if (seconds === 0 || this.#heldCount >= HELD_MAX) {
+  #delay(payload: Uint8Array, seconds: number, due: Uint8Array[]): void {
+    if (seconds === 0 || this.#delayedCount >= DELAYED_MAX) {
       due.push(payload);
       return;
     }
     const second = this.#second + seconds;
-    const held = this.#held.get(second);
-    if (held === undefined) this.#held.set(second, [payload]);
-    else held.push(payload);
-    this.#heldCount++;
+    const delayed = this.#delayed.get(second);
+    if (delayed === undefined) this.#delayed.set(second, [payload]);
+    else delayed.push(payload);
+    this.#delayedCount++;
   }
 
   #release(second: number): Uint8Array[] {
     if (second === this.#second) return [];
     this.#second = second;
     const due: Uint8Array[] = [];
-    for (const [dueSecond, held] of this.#held) {
+    for (const [dueSecond, delayed] of this.#delayed) {
       if (dueSecond > second) continue;
-      for (const payload of held) due.push(payload);
-      this.#held.delete(dueSecond);
+      for (const payload of delayed) due.push(payload);
+      this.#delayed.delete(dueSecond);
     }
-    this.#heldCount -= due.length;
+    this.#delayedCount -= due.length;
     return due;
   }
 }

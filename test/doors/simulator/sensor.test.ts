@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ManualClock, systemClock } from "../../../src/core/clock.ts";
 import { TidemarkError } from "../../../src/core/errors.ts";
 import { HttpTarget } from "../../../src/doors/simulator/http-target.ts";
-import type { Sent, Target } from "../../../src/doors/simulator/outbox.ts";
+import type { Sent, Target } from "../../../src/doors/simulator/send-queue.ts";
 import { runSensor, type SensorOptions } from "../../../src/doors/simulator/sensor.ts";
 import { startReceiver } from "./receiver.ts";
 

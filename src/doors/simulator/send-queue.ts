@@ -30,7 +30,7 @@ const PAUSE_MS_MAX = 5000;
 const RETRY_AFTER_MS_MAX = 30_000;
 
 /** Waiting for someone to offer → sending (→ pausing → sending the same again)* → … ; failed is final: the other side will never take it. */
-export class Outbox {
+export class SendQueue {
   readonly #target: Target;
   readonly #random: Random;
   readonly #onTrouble: (error: TidemarkError, tries: number) => void;

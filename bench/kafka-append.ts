@@ -22,7 +22,7 @@ const broker = await startBroker({ jvm: ["-Xmx1g"] });
 
 async function lap(options: (typeof ways)[number]["options"], topic: string): Promise<readonly [number, number]> {
   const log = await openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemClock, ...options });
-  await log.open([topic]);
+  await log.create([topic]);
   const start = performance.now();
   const cpu = process.cpuUsage();
   let left = Math.ceil(READINGS / AT_ONCE);

@@ -60,7 +60,7 @@ async function timed(run: () => Promise<number>): Promise<Lap> {
 /** Ours: offsets, times and byte positions of every record, checksums verified; the digits are summed to show that they were touched. */
 async function ours(bootstrap: string, way: { readonly reader?: "library" } = {}): Promise<number> {
   const log = await openKafkaLog({ bootstrap: [bootstrap], clock: systemClock, ...way });
-  await log.open([TOPIC]);
+  await log.create([TOPIC]);
   const reader = log.reader([{ topic: TOPIC, partition: 0, offset: 0 }]);
   const into = new Records();
   let rows = 0;

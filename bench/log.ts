@@ -100,7 +100,7 @@ async function appends(): Promise<void> {
     retentionBytes: 1e10,
     clock: systemClock,
   });
-  await log.open(["single", "together", "thousands", "deep"]);
+  await log.create(["single", "together", "thousands", "deep"]);
   const random = new Random(2);
   const [one] = integers(random, 1);
   const thousand = integers(random, 1000);

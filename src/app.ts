@@ -68,7 +68,7 @@ export async function openCore(
     const log = await openLog(settings.log, settings, clock, thread, note);
     undo.push(() => log.close());
     // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.
-    await log.open(sensors);
+    await log.create(sensors);
     const db = Database.open(settings.data);
     undo.push(() => db.close());
     const checkpointer = new Checkpointer(db.file, thread);

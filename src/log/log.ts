@@ -65,19 +65,54 @@ export interface LogReader {
    * @throws TidemarkError "topic-recreated", "topic-missing" (open the topics anew), "log-unreachable" (retried inside first)
    */
   read(signal?: AbortSignal): Promise<Fetched | null>;
+  /**
+   * Reads these as well from now on, also while a read waits; their topics must be open. A partition that is read already goes on from the new offset,
+   * and nothing of what was fetched of it before is handed out any more.
+   */
+  add(positions: readonly Position[]): void;
   /** The offset after the newest readable record of a partition that it reads, as last seen; no I/O. O(1): asked for at every batch. */
   end(topic: string, partition: number): number;
   close(): Promise<void>;
 }
 
+/** What opening found. */
+export interface Opened {
+  /** In the order of the names. */
+  readonly topics: readonly Topic[];
+  /** The names that no topic has. */
+  readonly missing: readonly string[];
+}
+
+/** Which topics: those of these names, or all whose name passes. */
+export type Wanted = readonly string[] | ((name: string) => boolean);
+
+/** Only `create` makes topics: nothing else does, neither asking for one nor appending to it. */
 export interface Log {
   /** "embedded" or "kafka". */
   readonly kind: string;
   /**
-   * Finds the topics, creating the missing ones.
+   * The names of all topics that exist, ascending; those of the log's own (`__…`) are left out.
    * @throws TidemarkError "log-unreachable" | "log-refused"
    */
-  open(topics: readonly string[]): Promise<Topic[]>;
+  topics(): Promise<string[]>;
+  /**
+   * Finds topics: only open ones are read and appended to. Creates nothing.
+   * @throws TidemarkError "log-unreachable" | "log-refused"
+   */
+  open(names: readonly string[]): Promise<Opened>;
+  /**
+   * Creates those that are missing, and opens all; in the order of the names.
+   * @throws TidemarkError "log-unreachable" | "log-refused" | "disk-full"
+   */
+  create(names: readonly string[]): Promise<Topic[]>;
+  /**
+   * Opens each wanted topic and tells of it: soon after the call of those that exist, then of each that appears, is made anew (another id), or has more
+   * partitions, once each time. Embedded: before the `create` that makes it resolves. Kafka: within 5 s. What keeps Kafka from being asked is tried
+   * again without a word: readers tell of it.
+   * @param onTopics called with at least one; may add them to a reader
+   * @returns stops telling
+   */
+  watch(wanted: Wanted, onTopics: (topics: readonly Topic[]) => void): () => void;
   /**
    * Appends in order; resolves once durable (embedded: fsync; Kafka: acks=all).
    * @throws TidemarkError "log-full" (queue bound reached: slow down), "record-too-large", "disk-full", "log-sync-failed", "log-unreachable"

@@ -10,7 +10,7 @@ import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
-import type { Fetched, Gap, Log } from "../log/log.ts";
+import type { Fetched, Gap, Log, Position, Topic } from "../log/log.ts";
 import { Aggregate, type Needs } from "../metrics/aggregate.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
@@ -152,13 +152,22 @@ export class Pipeline implements Engine {
 
   /** Opens the topics and reads them until closed or an error. @param onProgress called after each read */
   async #follow(onProgress: () => void): Promise<void> {
-    const topics = await this.#unlessStopped(this.#options.log.open(this.#options.sensors));
+    const { log, sensors } = this.#options;
+    const topics = await this.#unlessStopped(log.create(sensors));
     if (topics === null) return;
-    const sources = await this.#turns.take(async () => topics.map((topic) => this.#state.openTopic(topic)));
-    const positions = sources
-      .flatMap(({ partitions }) => partitions)
-      .map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
-    const reader = this.#options.log.reader(positions);
+    const opened = new Map(topics.map((topic) => [topic.name, topic]));
+    const positions = await this.#turns.take(async () => topics.flatMap((topic) => this.#positions(topic)));
+    const reader = log.reader(positions);
+    const stopWatching = log.watch(sensors, (changed) => {
+      for (const topic of changed) {
+        const before = opened.get(topic.name);
+        if (before?.id !== topic.id || before.partitions.length === topic.partitions.length) continue;
+        opened.set(topic.name, topic);
+        this.#turns
+          .take(async () => reader.add(this.#positions(topic).slice(before.partitions.length)))
+          .catch((error: unknown) => this.#fail(error));
+      }
+    });
     this.#unread.reader = reader;
     this.#trouble = null;
     try {
@@ -170,9 +179,17 @@ export class Pipeline implements Engine {
         onProgress();
       }
     } finally {
+      stopWatching();
       this.#unread.reader = null;
       await reader.close();
     }
+  }
+
+  /** Where to read a topic's partitions on from. Only inside a turn. */
+  #positions(topic: Topic): Position[] {
+    return this.#state
+      .openTopic(topic)
+      .partitions.map(({ topic: name, partition, next }) => ({ topic: name, partition, offset: next }));
   }
 
   /** Takes in what was read, in slices. @returns the log's error when a batch is corrupt: what came before it is taken in */

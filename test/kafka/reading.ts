@@ -9,10 +9,7 @@ import { type BatchHeader, BatchHeader as Header, readBatchHeader } from "../../
 import { type Seen, seen } from "../suites/log-suite.ts";
 
 /** The two ways to read a Kafka, as options of `openKafkaLog`. */
-export const READERS = [
-  { name: "our own Fetch", reader: {} },
-  { name: "the library's consumer", reader: { reader: "library" } },
-] as const;
+export const READERS = [{ name: "our own Fetch", reader: {} }] as const;
 
 /** What a reader brought, by partition. */
 export interface Read {

@@ -24,7 +24,7 @@ function openLog(directory: string): Promise<Log> {
 async function written(name: string, count: number): Promise<{ directory: string; file: string }> {
   const directory = join(root, name);
   const log = await openLog(directory);
-  await log.open(["temperature"]);
+  await log.create(["temperature"]);
   for (let i = 0; i < count; i++) await log.append("temperature", [record(`${i}`)]);
   await log.close();
   return { directory, file: join(directory, "log.db") };
@@ -35,7 +35,7 @@ async function readUntilDamage(directory: string): Promise<{ offsets: number[]; 
   const log = await openLog(directory);
   const offsets: number[] = [];
   try {
-    await log.open(["temperature"]);
+    await log.create(["temperature"]);
     const reader = log.reader([{ topic: "temperature", partition: 0, offset: 0 }]);
     const records = new Records();
     for (;;) {
@@ -102,7 +102,7 @@ describe("a damaged log", () => {
       flipped[at] ^= 4;
       db.prepare("UPDATE batch SET bytes = ? WHERE base = 50").run(flipped);
       const log = await openLog(directory);
-      await log.open(["temperature"]);
+      await log.create(["temperature"]);
       const wide = (count: number, width: number) => Array.from({ length: count }, () => record("y".repeat(width)));
       // Enough for a run with the damaged batch, which stays, and for one behind it, which is packed.
       for (let i = 0; i < 3; i++) await log.append("temperature", wide(500, 100));

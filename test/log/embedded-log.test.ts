@@ -17,7 +17,7 @@ const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), Buffer.alloc(16
 async function trim(log: Log, topic: string, end: number): Promise<void> {
   await log.committed([{ topic, partition: 0, offset: Math.floor(end / 2) }]);
   const filler = `filler-${randomUUID()}`;
-  await log.open([filler]);
+  await log.create([filler]);
   while ((await log.bounds(topic, 0)).start === 0) {
     await log.append(filler, [{ value: noise.update(Buffer.alloc(1_000_000)) }]);
   }

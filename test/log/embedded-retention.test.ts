@@ -33,7 +33,7 @@ const MEGABYTE = 1_048_576;
 describe("retention", () => {
   test("deletes the oldest batches of any topic, never past what is committed, and keeps the file at its bound", async () => {
     const [log, directory] = await openLog(MEGABYTE);
-    await log.open(["a", "b"]);
+    await log.create(["a", "b"]);
     let appended = 0;
     const starts = { a: 0, b: 0 };
     for (let round = 0; round < 60; round++) {
@@ -60,7 +60,7 @@ describe("retention", () => {
     assert.ok(statSync(join(directory, "log.db")).size < 2 * MEGABYTE);
     // Deleted records stay deleted, offsets go on.
     const [again] = await openLog(MEGABYTE, directory);
-    await again.open(["a"]);
+    await again.create(["a"]);
     const bounds = await again.bounds("a", 0);
     assert.deepEqual(bounds, { start: starts.a, end: 60 * 80 - 20 * 80 });
     const reader = again.reader([{ topic: "a", partition: 0, offset: 5 }]);
@@ -71,7 +71,7 @@ describe("retention", () => {
 
   test("everything of a topic may go; its offsets go on after reopening", async () => {
     const [log, directory] = await openLog(MEGABYTE);
-    await log.open(["old", "new"]);
+    await log.create(["old", "new"]);
     await log.append("old", [record("1"), record("2")]);
     await log.committed([{ topic: "old", partition: 0, offset: 2 }]);
     clock.advance(1000);
@@ -79,7 +79,7 @@ describe("retention", () => {
     assert.deepEqual(await log.bounds("old", 0), { start: 2, end: 2 });
     await log.close();
     const [again] = await openLog(4 * MEGABYTE, directory);
-    await again.open(["old"]);
+    await again.create(["old"]);
     assert.deepEqual(await again.bounds("old", 0), { start: 2, end: 2 });
     const reader = again.reader([{ topic: "old", partition: 0, offset: 0 }]);
     await again.append("old", [record("3")]);
@@ -92,7 +92,7 @@ describe("retention", () => {
 
   test("with nothing committed the log refuses above its slack, and takes more once something is", async () => {
     const [log] = await openLog(MEGABYTE);
-    await log.open(["a"]);
+    await log.create(["a"]);
     let appended = 0;
     let error: unknown = null;
     while (error === null && appended < 40) {
@@ -120,13 +120,13 @@ describe("retention", () => {
 
   test("a lower bound gives the space back to the system", async () => {
     const [log, directory] = await openLog(100 * MEGABYTE);
-    await log.open(["a"]);
+    await log.create(["a"]);
     for (let i = 0; i < 30; i++) await log.append("a", incompressible(1000));
     await log.close();
     const before = statSync(join(directory, "log.db")).size;
     assert.ok(before > 25 * MEGABYTE);
     const [smaller] = await openLog(MEGABYTE, directory);
-    await smaller.open(["a"]);
+    await smaller.create(["a"]);
     const { end } = await smaller.bounds("a", 0);
     await smaller.committed([{ topic: "a", partition: 0, offset: end }]);
     const file = join(directory, "log.db");
@@ -137,7 +137,7 @@ describe("retention", () => {
 
   test("commits of unknown topics, or past the end, delete nothing that is wanted", async () => {
     const [log] = await openLog(MEGABYTE);
-    await log.open(["a"]);
+    await log.create(["a"]);
     await log.append("a", incompressible(900));
     await log.committed([
       { topic: "nobody", partition: 0, offset: 5 },
@@ -153,7 +153,7 @@ describe("retention", () => {
 describe("the queue before the disk", () => {
   test("is bounded: what does not fit is refused at once, the rest becomes durable", async () => {
     const [log] = await openLog(1e9);
-    await log.open(["a"]);
+    await log.create(["a"]);
     const megabyte = [{ value: new Uint8Array(MEGABYTE) }];
     const appends = Array.from({ length: 100 }, () => log.append("a", megabyte));
     const outcomes = await Promise.allSettled(appends);
@@ -167,7 +167,7 @@ describe("the queue before the disk", () => {
 
   test("one append larger than the bound is taken when nothing waits", async () => {
     const [log] = await openLog(1e9);
-    await log.open(["a"]);
+    await log.create(["a"]);
     const shared = { value: new Uint8Array(MEGABYTE) };
     await log.append(
       "a",
@@ -181,7 +181,7 @@ describe("the queue before the disk", () => {
 describe("append time", () => {
   test("is the log's clock, for every record, packed or not", async () => {
     const [log] = await openLog(1e9);
-    await log.open(["a"]);
+    await log.create(["a"]);
     clock.set(1_768_317_120_000);
     for (let i = 0; i < 2000; i++) {
       const durable = log.append("a", [record(`${i}`.padStart(50, "x"))]);
@@ -193,7 +193,7 @@ describe("append time", () => {
     const [again] = [
       await openEmbeddedLog({ directory: join(root, `${directories - 1}`), retentionBytes: 1e9, clock }),
     ];
-    await again.open(["a"]);
+    await again.create(["a"]);
     const rows = await readRecords(again.reader([{ topic: "a", partition: 0, offset: 0 }]), 2000);
     for (const [i, row] of rows.entries()) {
       assert.equal(row.time, Math.floor(clock.now()), `record ${i}`);

@@ -1,6 +1,6 @@
 /** A log that makes its records up as they are read, in columns: as fast as the pipeline takes them, and nothing of it is kept. */
 import type { Records } from "../../src/core/records.ts";
-import type { Fetched, Log, LogReader, Position, Topic } from "../../src/log/log.ts";
+import type { Fetched, Log, LogReader, Opened, Position, Topic } from "../../src/log/log.ts";
 
 /** Rows of one batch, and batches of one read: a fetch of about a megabyte. */
 export const BATCH_ROWS = 4096;
@@ -38,8 +38,21 @@ export class ColumnLog implements Log {
     });
   }
 
-  async open(names: readonly string[]): Promise<Topic[]> {
-    return this.#topics.filter(({ name }) => names.includes(name));
+  async topics(): Promise<string[]> {
+    return this.#topics.map(({ name }) => name).sort();
+  }
+
+  async open(names: readonly string[]): Promise<Opened> {
+    const topics = this.#topics.filter(({ name }) => names.includes(name));
+    return { topics, missing: names.filter((name) => !topics.some((topic) => topic.name === name)) };
+  }
+
+  async create(names: readonly string[]): Promise<Topic[]> {
+    return [...(await this.open(names)).topics];
+  }
+
+  watch(): () => void {
+    return () => {};
   }
 
   reader(positions: readonly Position[]): LogReader {
@@ -66,6 +79,9 @@ export class ColumnLog implements Log {
             signal?.addEventListener("abort", () => resolve(), { once: true });
           });
         }
+      },
+      add: () => {
+        throw new Error("its topics do not change");
       },
       end: (topic) => endOf(this.#sources.findIndex((source) => source.topic === topic)),
       close: async () => {

@@ -1,7 +1,7 @@
 /** A log for simulations: the arrivals of a generated history, read in their order, with batch splits and stops where the test wants them. */
 import { TidemarkError } from "../../src/core/errors.ts";
 import { ABSENT, type Records } from "../../src/core/records.ts";
-import type { Fetched, Gap, Log, LogReader, NewRecord, Position, Topic } from "../../src/log/log.ts";
+import type { Fetched, Gap, Log, LogReader, NewRecord, Opened, Position, Topic } from "../../src/log/log.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 
 /** How a delivery comes. */
@@ -52,8 +52,21 @@ export class ReplayLog implements Log {
     });
   }
 
-  async open(names: readonly string[]): Promise<Topic[]> {
-    return this.#topics.filter((topic) => names.includes(topic.name));
+  async topics(): Promise<string[]> {
+    return this.#topics.map(({ name }) => name).sort();
+  }
+
+  async open(names: readonly string[]): Promise<Opened> {
+    const topics = this.#topics.filter((topic) => names.includes(topic.name));
+    return { topics, missing: names.filter((name) => !topics.some((topic) => topic.name === name)) };
+  }
+
+  async create(names: readonly string[]): Promise<Topic[]> {
+    return [...(await this.open(names)).topics];
+  }
+
+  watch(): () => void {
+    return () => {};
   }
 
   reader(positions: readonly Position[]): LogReader {
@@ -86,6 +99,9 @@ export class ReplayLog implements Log {
             signal?.addEventListener("abort", () => resolve(), { once: true });
           });
         }
+      },
+      add: (added) => {
+        for (const { topic, partition, offset } of added) positionOf.set(`${topic}/${partition}`, offset);
       },
       end: () => 0,
       close: async () => {},

@@ -77,6 +77,28 @@ export function refused(code: string): (error: unknown) => boolean {
   return (error) => error instanceof TidemarkError && error.code === code;
 }
 
+/** What a watcher was told, in order. */
+class Told {
+  readonly topics: Topic[] = [];
+  #wake = (): void => {};
+
+  readonly take = (topics: readonly Topic[]): void => {
+    assert.ok(topics.length > 0, "told of nothing");
+    this.topics.push(...topics);
+    this.#wake();
+  };
+
+  /** What it was told, in the order of names, once that are so many. */
+  async until(count: number): Promise<Topic[]> {
+    while (this.topics.length < count) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+    return this.topics.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
 /** @param make new, empty storage for the whole suite */
 export function logSuite(name: string, make: () => Promise<LogBench>): void {
   describe(`log contract: ${name}`, () => {
@@ -100,7 +122,7 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
     }
 
     async function newTopics(count: number): Promise<Topic[]> {
-      const topics = await log.open(Array.from({ length: count }, () => `suite-${randomUUID()}`));
+      const topics = await log.create(Array.from({ length: count }, () => `suite-${randomUUID()}`));
       for (const topic of topics) assert.deepEqual(topic.partitions, [0], "the suite needs topics of one partition");
       return topics;
     }
@@ -113,19 +135,89 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
       return { topic, partition: 0, offset };
     }
 
-    test("open creates topics, finds them again, and keeps their ids", async () => {
+    test("create makes topics, finds them again, and keeps their ids", async () => {
       const names = [`suite-${randomUUID()}`, `suite-${randomUUID()}`];
-      const made = await log.open(names);
+      const made = await log.create(names);
       assert.deepEqual(
         made.map((topic) => topic.name),
         names,
       );
       assert.notEqual(made[0].id, made[1].id);
-      assert.deepEqual(await log.open(names), made);
-      assert.deepEqual(await log.open([names[1]]), [made[1]]);
+      assert.deepEqual(await log.create(names), made);
+      assert.deepEqual(await log.create([names[1]]), [made[1]]);
       await log.append(names[0], [record("1")]);
       await reopen();
-      assert.deepEqual(await log.open([names[1], names[0]]), [made[1], made[0]]);
+      assert.deepEqual(await log.open([names[1], names[0]]), { topics: [made[1], made[0]], missing: [] });
+    });
+
+    test("open makes nothing and names what is missing", async () => {
+      const there = await newTopic();
+      const missing = [`suite-${randomUUID()}`, `suite-${randomUUID()}`];
+      for (let time = 0; time < 2; time++) {
+        const opened = await log.open([missing[0], there, missing[1]]);
+        assert.deepEqual(
+          opened.topics.map(({ name }) => name),
+          [there],
+        );
+        assert.deepEqual(opened.missing, missing);
+      }
+      await assert.rejects(log.append(missing[0], [record("1")]), refused("topic-missing"));
+      const names = await log.topics();
+      for (const name of missing) assert.ok(!names.includes(name), `${name} was made`);
+    });
+
+    test("topics are listed by name, without the log's own", async () => {
+      const own = `__suite-${randomUUID()}`;
+      const [topic] = await log.create([`suite-${randomUUID()}`, own]);
+      const names = await log.topics();
+      assert.ok(names.includes(topic.name));
+      assert.deepEqual(
+        names.filter((name) => name.startsWith("__")),
+        [],
+      );
+      assert.deepEqual(names, [...names].sort());
+      await reopen();
+      assert.ok((await log.topics()).includes(topic.name));
+    });
+
+    test("a watcher is told of what exists and of what appears, each once, in time, until it is stopped", async () => {
+      const prefix = `suite-${randomUUID()}`;
+      const [first] = await log.create([`${prefix}-1`, `other-${prefix}`]);
+      const tolds = [new Told(), new Told()];
+      const stops = [
+        log.watch((name) => name.startsWith(prefix), tolds[0].take),
+        log.watch([`${prefix}-2`, first.name], tolds[1].take),
+      ];
+      for (const told of tolds) assert.deepEqual(await told.until(1), [first]);
+      const from = performance.now();
+      const [second, third] = await log.create([`${prefix}-2`, `${prefix}-3`]);
+      assert.deepEqual(await tolds[0].until(3), [first, second, third]);
+      assert.deepEqual(await tolds[1].until(2), [first, second]);
+      assert.ok(performance.now() - from < 5000, `told after ${performance.now() - from} ms`);
+      stops[1]();
+      const [fourth] = await log.create([`${prefix}-4`, `__${prefix}`]);
+      assert.deepEqual(await tolds[0].until(4), [first, second, third, fourth]);
+      await log.append(fourth.name, [record("told of, so open")]);
+      stops[0]();
+      assert.equal(tolds[1].topics.length, 2);
+    });
+
+    test("a partition is added to a reader that waits, and read from the offset that it is given anew", async () => {
+      const [first, second] = (await newTopics(2)).map(({ name }) => name);
+      await log.append(second, [record("0"), record("1"), record("2")]);
+      const reader = log.reader([]);
+      const waiting = readRecords(reader, 2);
+      reader.add([from(first), from(second, 1)]);
+      assert.deepEqual(values(await waiting), ["1", "2"]);
+      assert.equal(reader.end(second, 0), 3);
+      await log.append(first, [record("a")]);
+      assert.deepEqual(values(await readRecords(reader, 1)), ["a"]);
+      reader.add([from(second, 2)]);
+      assert.deepEqual(values(await readRecords(reader, 1)), ["2"]);
+      await log.append(second, [record("3")]);
+      await log.append(first, [record("b")]);
+      assert.deepEqual(values(await readRecords(reader, 2)).sort(), ["3", "b"]);
+      await reader.close();
     });
 
     test("records come back in the order and under the offsets of their appends, with a time", async () => {
@@ -200,7 +292,7 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
           all.slice(i, i + 50).map((value) => record(value)),
         );
       await reopen();
-      await log.open([topic]);
+      await log.create([topic]);
       for (const offset of [0, 1, 49, 50, 51, 250, 333, 498, 499]) {
         const reader = log.reader([from(topic, offset)]);
         const rows = await readRecords(reader, 500 - offset);
@@ -227,7 +319,7 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
       await log.append(topic, [record("1"), record("2"), record("3")]);
       assert.deepEqual(await log.bounds(topic, 0), { start: 0, end: 3 });
       await reopen();
-      await log.open([topic]);
+      await log.create([topic]);
       assert.deepEqual(await log.bounds(topic, 0), { start: 0, end: 3 });
     });
 
@@ -362,7 +454,7 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
       assert.equal(await waiting, null);
       await assert.rejects(log.append(other, [record("3")]), refused("log-closed"));
       await reopen();
-      await log.open([other]);
+      await log.create([other]);
       assert.deepEqual(await log.bounds(other, 0), { start: 0, end: 2 });
     });
 

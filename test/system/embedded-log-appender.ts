@@ -7,7 +7,7 @@ const [directory, first] = process.argv.slice(2);
 const names = ["temperature", "humidity"];
 /** Small enough that retention, packing and checkpoints are at work while the process is killed. */
 const log = await openEmbeddedLog({ directory, retentionBytes: 262_144, clock: systemClock });
-await log.open(names);
+await log.create(names);
 
 /** Appends the values from `next` on, one call after the other, of every size; each line printed is durable. */
 async function appendTo(topic: string, next: number): Promise<void> {

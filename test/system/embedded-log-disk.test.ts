@@ -33,7 +33,7 @@ test("after a write error nothing more is acknowledged, and what was is there", 
   assert.equal(lines.at(-1), "again log-sync-failed");
   const acknowledged = new Map(lines.slice(0, -2).map((line) => [line.split(" ")[0], Number(line.split(" ")[1])]));
   const log = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });
-  await log.open([...acknowledged.keys()]);
+  await log.create([...acknowledged.keys()]);
   for (const [topic, end] of acknowledged) {
     const bounds = await log.bounds(topic, 0);
     const reader = log.reader([{ topic, partition: 0, offset: bounds.start }]);
@@ -54,7 +54,7 @@ test("on a full disk appends are refused, and taken again once there is room", {
     const ballast = join(directory, "ballast");
     assert.equal(spawnSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=1024", "count=1500"]).status, 0);
     const log = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });
-    await log.open(["temperature"]);
+    await log.create(["temperature"]);
     const acknowledged: string[] = [];
     const append = async (value: string) => {
       await log.append("temperature", [record(value)]);
@@ -74,7 +74,7 @@ test("on a full disk appends are refused, and taken again once there is room", {
     await append("there is room again");
     await log.close();
     const again = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });
-    await again.open(["temperature"]);
+    await again.create(["temperature"]);
     const reader = again.reader([{ topic: "temperature", partition: 0, offset: 0 }]);
     const { end } = await again.bounds("temperature", 0);
     assert.equal(end, acknowledged.length);

@@ -41,7 +41,7 @@ test("every acknowledged append survives, in order, under its offset", { timeout
   for (let round = 0; round < 8; round++) {
     const acknowledged = await killedAfter(random.integer(1, 1200), first);
     const log = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });
-    await log.open(["temperature", "humidity"]);
+    await log.create(["temperature", "humidity"]);
     for (const [topic, end] of acknowledged) {
       const bounds = await log.bounds(topic, 0);
       trimmed = Math.max(trimmed, bounds.start);

@@ -29,7 +29,7 @@ for (const { name: way, reader: options } of READERS) {
     });
 
     async function newTopic(): Promise<string> {
-      const [{ name }] = await log.open([`appends-${randomUUID()}`]);
+      const [{ name }] = await log.create([`appends-${randomUUID()}`]);
       return name;
     }
 

@@ -44,7 +44,7 @@ for (const { name: way, reader: options } of READERS) {
         onTold();
       };
       const own = await openKafkaLog({ bootstrap: [broker.bootstrap], clock, ...options, onTrouble, partitions: 2 });
-      const [topic] = await own.open(["killed"]);
+      const [topic] = await own.create(["killed"]);
       const producer = await RawProducer.connect(broker.bootstrap);
       const timestamp = systemClock.now();
       const perBatch = 2000;
@@ -96,7 +96,7 @@ for (const { name: way, reader: options } of READERS) {
     test("without a listener, a lasting fault is thrown, and reading goes on afterwards", async () => {
       const clock = new ManualClock(0);
       const own = await openKafkaLog({ bootstrap: [broker.bootstrap], clock, ...options });
-      const [{ name }] = await own.open(["thrown"]);
+      const [{ name }] = await own.create(["thrown"]);
       const reader = own.reader([{ topic: name, partition: 0, offset: 0 }]);
       await own.append(name, numbers(1));
       await readRecords(reader, 1);
@@ -112,7 +112,7 @@ for (const { name: way, reader: options } of READERS) {
     });
 
     test("a log that was cut back and has grown again: read on from the cut, and told so", async () => {
-      const [{ name }] = await log.open(["cut-back"]);
+      const [{ name }] = await log.create(["cut-back"]);
       await log.append(name, numbers(60));
       await broker.stop();
       const copy = `${broker.dataDir}/copy`;
@@ -150,7 +150,7 @@ for (const { name: way, reader: options } of READERS) {
     // The library's consumer verifies no checksum: it reads the rotten record as it is (docs/decisions/0003-kafka-client.md).
     if (!("reader" in options)) {
       test("a batch that rotted on the broker's disk is refused by name, again and again, after what came before it", async () => {
-        const [{ name }] = await log.open(["rotten"]);
+        const [{ name }] = await log.create(["rotten"]);
         for (let i = 0; i < 5; i++) await log.append(name, [record(`reading-${i}`)]);
         await broker.stop();
         const segments = join(broker.dataDir, "log", `${name}-0`);
@@ -199,7 +199,7 @@ for (const { name: way, reader: options } of READERS) {
       return topics.get("led")?.partitions[0].leader;
     };
     const log = await openKafkaLog({ bootstrap: [first.bootstrap, second.bootstrap], clock: systemClock, ...options });
-    const [topic] = await log.open(["led"]);
+    const [topic] = await log.create(["led"]);
     const reader = log.reader(topic.partitions.map((partition) => ({ topic: "led", partition, offset: 0 })));
     const counts = [0, 0];
     const appendAndRead = async (): Promise<void> => {
@@ -244,7 +244,7 @@ test("a broker that asks for a password", { skip: skipWithoutOwnKafka(), timeout
     },
   });
   const log = await openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemClock, sasl });
-  const [{ name }] = await log.open(["guarded"]);
+  const [{ name }] = await log.create(["guarded"]);
   await log.append(name, numbers(3));
   const reader = log.reader([{ topic: name, partition: 0, offset: 0 }]);
   assert.deepEqual(values(await readRecords(reader, 3)), texts(3));

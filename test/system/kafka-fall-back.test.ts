@@ -20,7 +20,7 @@ describe("a broker that our own Fetch cannot read", { skip: skipWithoutKafka(), 
   before(async () => {
     broker = await sharedBroker();
     direct = await openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemClock, partitions: 2 });
-    topics = await direct.open([`fall-back-${randomUUID()}`, `fall-back-${randomUUID()}`]);
+    topics = await direct.create([`fall-back-${randomUUID()}`, `fall-back-${randomUUID()}`]);
     for (const { name } of topics) {
       for (let i = 0; i < 6; i++) {
         await direct.append(
@@ -43,7 +43,7 @@ describe("a broker that our own Fetch cannot read", { skip: skipWithoutKafka(), 
     const onFallBack = (notice: string): number => notices.push(notice);
     const log = await openKafkaLog({ bootstrap: [proxy.bootstrap], clock: systemClock, onFallBack });
     try {
-      const opened = await log.open(topics.map(({ name }) => name));
+      const opened = await log.create(topics.map(({ name }) => name));
       assert.deepEqual(
         opened.map(({ partitions }) => partitions),
         [

@@ -71,7 +71,7 @@ for (const { name: way, reader: options } of READERS) {
         test(`${client}, ${codec}: values, keys, times, offsets`, async (t) => {
           const python = await findPython();
           if ("missing" in python) return t.skip(python.missing);
-          const [topic] = await log.open([`foreign-${randomUUID()}`]);
+          const [topic] = await log.create([`foreign-${randomUUID()}`]);
           const sent = records(CODECS.indexOf(codec) + 1);
           const producer = new PythonProducer(python.path, broker.bootstrap, client, codec);
           const places = await producer.send(topic.name, sent);
@@ -115,7 +115,7 @@ for (const { name: way, reader: options } of READERS) {
       test(`kcat, ${codec}: bare integers and keys in their order`, async (t) => {
         const kcat = findKcat();
         if ("missing" in kcat) return t.skip(kcat.missing);
-        const [topic] = await log.open([`foreign-${randomUUID()}`]);
+        const [topic] = await log.create([`foreign-${randomUUID()}`]);
         const random = new Random(7);
         const lines = Array.from(
           { length: RECORDS },
@@ -156,7 +156,7 @@ for (const { name: way, reader: options } of READERS) {
 
     for (const codec of ["snappy", "lz4", "zstd"] as const) {
       test(`Kafka's console producer, ${codec}: keys go where ours would go`, async () => {
-        const [topic] = await log.open([`foreign-${randomUUID()}`]);
+        const [topic] = await log.create([`foreign-${randomUUID()}`]);
         const random = new Random(8);
         const lines = Array.from({ length: 500 }, () => `device-${random.integer(0, 99)}:${random.integer(-100, 100)}`);
         const properties = ["parse.key=true", "key.separator=:"].flatMap((property) => ["--property", property]);
@@ -190,7 +190,7 @@ for (const { name: way, reader: options } of READERS) {
       const configs = [{ name: "message.timestamp.type", value: "LogAppendTime" }];
       await admin.createTopics({ topics: [name], partitions: 1, replicas: 1, configs });
       await admin.close();
-      const [topic] = await log.open([name]);
+      const [topic] = await log.create([name]);
       for (const codec of ["none", "zstd"]) {
         const start = systemClock.now();
         const producer = new PythonProducer(python.path, broker.bootstrap, "confluent", codec);

@@ -25,7 +25,7 @@ test("an export that is gone", { skip: skipWithoutKafka() }, async (t) => {
   assert.equal(notices.length, 1);
   assert.match(notices[0], /not the one it was made for \(.*createAPIofThePast/);
   assert.equal(log.notice, notices[0]);
-  const [{ name }] = await log.open([`changed-${randomUUID()}`]);
+  const [{ name }] = await log.create([`changed-${randomUUID()}`]);
   await log.append(name, [record("1"), record("2")]);
   const reader = log.reader([{ topic: name, partition: 0, offset: 0 }]);
   assert.deepEqual(values(await readRecords(reader, 2)), ["1", "2"]);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { Admin } from "@platformatic/kafka";
 import { systemClock } from "../../src/core/clock.ts";
 import { messageOf } from "../../src/core/errors.ts";
@@ -9,9 +10,8 @@ import { Records } from "../../src/core/records.ts";
 import { encodeBatch } from "../../src/log/batch-writer.ts";
 import { FETCH_BYTES_MAX } from "../../src/log/kafka/cluster.ts";
 import { type KafkaLog, openKafkaLog } from "../../src/log/kafka/kafka-log.ts";
-import { type Pause, systemPause } from "../../src/log/kafka/pause.ts";
-import type { NewRecord } from "../../src/log/log.ts";
-import { sharedBroker, skipWithoutKafka } from "../kafka/broker.ts";
+import type { NewRecord, Topic } from "../../src/log/log.ts";
+import { sharedBroker, skipWithoutKafka, startBroker } from "../kafka/broker.ts";
 import { javaTool } from "../kafka/foreign.ts";
 import { RawProducer } from "../kafka/raw-producer.ts";
 import { READERS, readerOf, readPartitions } from "../kafka/reading.ts";
@@ -40,7 +40,7 @@ for (const { name: way, reader: options } of READERS) {
     });
 
     async function newTopic(): Promise<string> {
-      const [{ name }] = await log.open([`topics-${randomUUID()}`]);
+      const [{ name }] = await log.create([`topics-${randomUUID()}`]);
       return name;
     }
 
@@ -82,7 +82,7 @@ for (const { name: way, reader: options } of READERS) {
         { name: "file.delete.delay.ms", value: "100" },
       ];
       await admin.createTopics({ topics: [name], partitions: 1, replicas: 1, configs });
-      await log.open([name]);
+      await log.create([name]);
       for (let i = 0; i < 80; i++) await log.append(name, [record(`${i}:${"x".repeat(100_000)}`)]);
       let start = 0;
       while (start === 0) ({ start } = await log.bounds(name, 0)); // until retention has run
@@ -97,7 +97,7 @@ for (const { name: way, reader: options } of READERS) {
     });
 
     test("a deleted topic is missing; opened anew it has another id and begins at 0", async () => {
-      const [first] = await log.open([`topics-${randomUUID()}`]);
+      const [first] = await log.create([`topics-${randomUUID()}`]);
       const { name } = first;
       await log.append(name, numbers(3));
       const reader = log.reader([{ topic: name, partition: 0, offset: 0 }]);
@@ -107,7 +107,7 @@ for (const { name: way, reader: options } of READERS) {
       await assert.rejects(reader.read(), refused("topic-missing"));
       await assert.rejects(log.bounds(name, 0), refused("topic-missing"));
       await reader.close();
-      const [second] = await log.open([name]);
+      const [second] = await log.create([name]);
       assert.notEqual(second.id, first.id);
       await log.append(name, numbers(2, 100));
       const anew = readerOf(log, second);
@@ -126,33 +126,74 @@ for (const { name: way, reader: options } of READERS) {
       await reader.close();
     });
 
-    test("a partition added while it is read is not missed", async () => {
-      const due = Promise.withResolvers<void>();
-      const pause: Pause = (ms, signal) => (ms < 10_000 ? systemPause(ms, signal) : due.promise);
-      const other = await openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemClock, ...options, pause });
-      const [topic] = await other.open([`topics-${randomUUID()}`]);
-      await other.append(topic.name, numbers(1));
-      const reader = readerOf(other, topic);
+    test("partitions added to a topic are told of in time, and read beside the others by the same reader", async () => {
+      const topic = await log.create([`topics-${randomUUID()}`]).then(([made]) => made);
+      await log.append(topic.name, numbers(1));
+      const reader = readerOf(log, topic);
       await readRecords(reader, 1);
+      const grown = Promise.withResolvers<Topic>();
+      const stop = log.watch([topic.name], ([told]) => {
+        if (told.partitions.length > 1) grown.resolve(told);
+      });
+      const start = performance.now();
       await admin.createPartitions({
         topics: [{ name: topic.name, count: 3, assignments: [{ brokerIds: [1] }, { brokerIds: [1] }] }],
       });
-      due.resolve();
-      await assert.rejects(
-        reader.read(),
-        (error) => refused("topic-recreated")(error) && /had 1 partitions, has 3/.test(messageOf(error)),
-      );
+      assert.deepEqual(await grown.promise, { ...topic, partitions: [0, 1, 2] });
+      assert.ok(performance.now() - start < 5000, `told after ${performance.now() - start} ms`);
+      stop();
+      reader.add([1, 2].map((partition) => ({ topic: topic.name, partition, offset: 0 })));
+      for (let i = 0; i < 3; i++) await log.append(topic.name, numbers(1)); // each to another partition
+      await readPartitions(reader, [1, 1, 1]);
       await reader.close();
-      const [grown] = await other.open([topic.name]);
-      assert.deepEqual({ id: grown.id, partitions: grown.partitions }, { id: topic.id, partitions: [0, 1, 2] });
+    });
+
+    test("a topic made anew under its name is told of with its new id", async () => {
+      const [first] = await log.create([`topics-${randomUUID()}`]);
+      const told: Topic[] = [];
+      const again = Promise.withResolvers<void>();
+      const stop = log.watch([first.name], (topics) => {
+        told.push(...topics);
+        if (told.length === 2) again.resolve();
+      });
+      while (told.length === 0) await delay(10);
+      await admin.deleteTopics({ topics: [first.name] });
+      const [second] = await log.create([first.name]);
+      await again.promise;
+      assert.deepEqual(told, [first, second]);
+      assert.notEqual(first.id, second.id);
+      stop();
+    });
+
+    test("asking for a topic, watching for it and reading others make none, also where brokers make topics by themselves", async () => {
+      const own = await startBroker({ config: { "auto.create.topics.enable": "true" } });
+      const other = await openKafkaLog({ bootstrap: [own.bootstrap], clock: systemClock, ...options });
+      const elsewhere = new Admin({ clientId: "tests", bootstrapBrokers: [own.bootstrap] });
+      const name = `unmade-${randomUUID()}`;
+      const before = await elsewhere.listTopics();
+      assert.deepEqual((await other.open([name])).missing, [name]);
+      const stop = other.watch([name], () => assert.fail("it was made"));
+      await assert.rejects(other.append(name, [record("1")]), refused("topic-missing"));
+      await assert.rejects(other.bounds(name, 0), refused("topic-missing"));
+      const [gone] = await other.create([`gone-${randomUUID()}`]);
+      await elsewhere.deleteTopics({ topics: [gone.name] });
+      const reader = other.reader([{ topic: gone.name, partition: 0, offset: 0 }]);
+      await assert.rejects(reader.read(), refused("topic-missing"));
+      await assert.rejects(other.append(gone.name, [record("1")]));
+      await other.committed([{ topic: gone.name, partition: 0, offset: 1 }]);
+      await delay(3500); // a watcher asks again
+      stop();
       await other.close();
+      assert.deepEqual((await elsewhere.listTopics()).sort(), before.sort());
+      await elsewhere.close();
+      await own.stop();
     });
 
     test("a batch larger than a fetch comes whole, beside small ones of other partitions", async () => {
       const name = `topics-${randomUUID()}`;
       const configs = [{ name: "max.message.bytes", value: "10000000" }];
       await admin.createTopics({ topics: [name], partitions: 3, replicas: 1, configs });
-      const [topic] = await log.open([name]);
+      const [topic] = await log.create([name]);
       const producer = await RawProducer.connect(broker.bootstrap);
       const timestamp = systemClock.now();
       const large = Array.from({ length: 40 }, (_, i) => record(`${i}`.padEnd(FETCH_BYTES_MAX / 20, "x")));
@@ -187,7 +228,7 @@ for (const { name: way, reader: options } of READERS) {
         ...options,
         partitions: 4,
       });
-      const [topic] = await spread.open([`topics-${randomUUID()}`]);
+      const [topic] = await spread.create([`topics-${randomUUID()}`]);
       assert.deepEqual(topic.partitions, [0, 1, 2, 3]);
       for (let i = 0; i < 8; i++) await spread.append(topic.name, numbers(3, i * 3));
       const keyed = Array.from({ length: 100 }, (_, i) => record(String(i), `device-${i % 20}`));
@@ -213,7 +254,7 @@ for (const { name: way, reader: options } of READERS) {
       const name = `topics-${randomUUID()}`;
       const configs = [{ name: "max.message.bytes", value: "20000" }];
       await admin.createTopics({ topics: [name], partitions: 1, replicas: 1, configs });
-      await log.open([name]);
+      await log.create([name]);
       const small = Array.from({ length: 500 }, (_, i) => record(`${i}:${"x".repeat(300)}`));
       const appends = [
         log.append(name, small),
@@ -248,7 +289,7 @@ for (const { name: way, reader: options } of READERS) {
     test("Kafka's own tool shows the lag of what was committed", async () => {
       const groupId = `group-${randomUUID()}`;
       const other = await openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemClock, ...options, groupId });
-      const [topic] = await other.open([`topics-${randomUUID()}`]);
+      const [topic] = await other.create([`topics-${randomUUID()}`]);
       await other.append(topic.name, numbers(10));
       await other.committed([{ topic: topic.name, partition: 0, offset: 2 }]);
       await other.committed([{ topic: topic.name, partition: 0, offset: 7 }]);
@@ -261,7 +302,7 @@ for (const { name: way, reader: options } of READERS) {
     });
 
     test("a name that Kafka does not take is refused", async () => {
-      await assert.rejects(log.open(["no spaces, please"]), refused("log-refused"));
+      await assert.rejects(log.create(["no spaces, please"]), refused("log-refused"));
     });
   });
 }

@@ -36,7 +36,7 @@ for (const { name: way, reader: options } of READERS) {
     test("aborted ones are left out, from wherever reading begins, and offsets move past them", async (t) => {
       const python = await findPython();
       if ("missing" in python) return t.skip(python.missing);
-      const [topic] = await log.open([`transactions-${randomUUID()}`]);
+      const [topic] = await log.create([`transactions-${randomUUID()}`]);
       const random = new Random(3);
       const writers = (["confluent", "kafka-python", "confluent"] as const).map((client, i) => ({
         producer: new PythonProducer(
@@ -125,7 +125,7 @@ for (const { name: way, reader: options } of READERS) {
     test("an open transaction holds back what is behind it until it ends", async (t) => {
       const python = await findPython();
       if ("missing" in python) return t.skip(python.missing);
-      const [topic] = await log.open([`transactions-${randomUUID()}`]);
+      const [topic] = await log.create([`transactions-${randomUUID()}`]);
       const to = (value: string) => ({ value, partition: 0 });
       const writer = new PythonProducer(python.path, broker.bootstrap, "confluent", "none", `tx-${randomUUID()}`);
       const plain = new PythonProducer(python.path, broker.bootstrap, "confluent", "none");

@@ -17,7 +17,7 @@ export async function embeddedContents(
   const log = await openEmbeddedLog({ directory, retentionBytes: 2e9, clock: new ManualClock(nowMs) });
   try {
     const arrivals: Arrival[] = [];
-    const topics = await log.open(sensors);
+    const topics = await log.create(sensors);
     for (const topic of topics) {
       const { start, end } = await log.bounds(topic.name, 0);
       if (start !== 0) throw new Error(`the log of "${topic.name}" was trimmed up to offset ${start}`);

@@ -36,7 +36,7 @@ export class LogTarget implements Target {
   async #opened(): Promise<Log> {
     const log = await this.#open();
     try {
-      await log.open([this.#sensor]);
+      await log.create([this.#sensor]);
     } catch (error) {
       await log.close();
       throw error;

@@ -7,7 +7,8 @@ import type { Clock } from "../../core/clock.ts";
 import { assert, messageOf, TidemarkError } from "../../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { DiskThread } from "../../store/disk-thread.ts";
-import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
+import type { Log, LogReader, NewRecord, Opened, Position, Topic, Wanted } from "../log.ts";
+import { isInternal, isWanted } from "../watching.ts";
 import { AppendGroup, queuedBytesOf } from "./append-queue.ts";
 import { EmbeddedReader, type ReaderSource, type TopicTail } from "./embedded-reader.ts";
 import { ReadConnection } from "./log-file.ts";
@@ -67,6 +68,17 @@ class LiveTopic implements TopicTail {
     this.id = stored.id;
     this.end = stored.end;
   }
+
+  /** As the contract has it. */
+  get topic(): Topic {
+    return { name: this.name, id: this.id, partitions: [0] };
+  }
+}
+
+/** Who is told of topics. */
+interface Watcher {
+  readonly wanted: Wanted;
+  readonly onTopics: (topics: readonly Topic[]) => void;
 }
 
 /**
@@ -82,6 +94,7 @@ class EmbeddedLog implements Log, ReaderSource {
   readonly #topics = new Map<string, LiveTopic>();
   readonly #byNumber = new Map<number, LiveTopic>();
   readonly #readers = new Set<EmbeddedReader>();
+  readonly #watchers = new Set<Watcher>();
   #connection: ReadConnection | null = null;
   #held: Held = { bytes: 0, stuck: false };
   #next = new AppendGroup();
@@ -132,17 +145,46 @@ class EmbeddedLog implements Log, ReaderSource {
     this.#readers.delete(reader);
   }
 
-  async open(names: readonly string[]): Promise<Topic[]> {
+  async topics(): Promise<string[]> {
+    this.#requireOpen("list the topics");
+    return [...this.#topics.keys()].filter((name) => !isInternal(name)).sort();
+  }
+
+  async open(names: readonly string[]): Promise<Opened> {
+    this.#requireOpen("open topics");
+    const found = names.map((name) => this.#topics.get(name)?.topic);
+    return {
+      topics: found.filter((topic) => topic !== undefined),
+      missing: names.filter((_, i) => found[i] === undefined),
+    };
+  }
+
+  async create(names: readonly string[]): Promise<Topic[]> {
     const missing = [...new Set(names)].filter((name) => !this.#topics.has(name));
     if (missing.length > 0) {
-      this.#requireOpen(`open "${missing[0]}"`);
+      this.#requireOpen(`create "${missing[0]}"`);
       await this.#ask({ kind: "topics", topics: missing.map((name) => ({ name, id: randomUUID() })) });
     }
     return names.map((name) => {
-      const topic = this.#topics.get(name);
-      assert(topic !== undefined, () => `topic ${name} was not made`);
-      return { name, id: topic.id, partitions: [0] };
+      const live = this.#topics.get(name);
+      assert(live !== undefined, () => `topic ${name} was not made`);
+      return live.topic;
     });
+  }
+
+  /** Topics of this log neither go nor grow: news are those that come. */
+  watch(wanted: Wanted, onTopics: (topics: readonly Topic[]) => void): () => void {
+    const watcher: Watcher = { wanted, onTopics };
+    const existing = [...this.#topics.values()];
+    // After the caller has what it needs to deal with them; what is made until then is told by itself.
+    queueMicrotask(() => this.#tell(watcher, existing));
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  #tell(watcher: Watcher, topics: readonly LiveTopic[]): void {
+    const news = topics.filter(({ name }) => isWanted(watcher.wanted, name)).map(({ topic }) => topic);
+    if (news.length > 0 && this.#watchers.has(watcher)) watcher.onTopics(news);
   }
 
   async append(name: string, records: readonly NewRecord[]): Promise<void> {
@@ -233,7 +275,7 @@ class EmbeddedLog implements Log, ReaderSource {
         break;
       case "topics":
         this.#held = answer.held;
-        for (const stored of answer.topics) this.#addTopic(stored);
+        this.#addTopics(answer.topics);
         this.#call?.resolve();
         this.#call = null;
         break;
@@ -257,11 +299,13 @@ class EmbeddedLog implements Log, ReaderSource {
     for (const reader of this.#readers) reader.wake();
   }
 
-  #addTopic(stored: StoredTopic): void {
-    if (this.#topics.has(stored.name)) return;
-    const topic = new LiveTopic(stored);
-    this.#topics.set(topic.name, topic);
-    this.#byNumber.set(topic.number, topic);
+  #addTopics(stored: readonly StoredTopic[]): void {
+    const added = stored.filter(({ name }) => !this.#topics.has(name)).map((one) => new LiveTopic(one));
+    for (const topic of added) {
+      this.#topics.set(topic.name, topic);
+      this.#byNumber.set(topic.number, topic);
+    }
+    for (const watcher of this.#watchers) this.#tell(watcher, added);
   }
 
   #numbered(number: number): LiveTopic {
@@ -336,6 +380,7 @@ class EmbeddedLog implements Log, ReaderSource {
     this.#connection = null;
     for (const reader of this.#readers) reader.wake();
     this.#readers.clear();
+    this.#watchers.clear();
     const request: Request = { kind: "close" };
     this.#writer.postMessage(request);
     await this.#writerClosed;

@@ -31,12 +31,16 @@ interface Track {
   /** Found by the first read, reported by the first that brings records. */
   gap: Gap | null;
   tail: TopicTail | null;
+  /** Another track has taken its place. */
+  isDropped: boolean;
 }
 
 /** States: idle → reading (waiting for a record, or not) → idle; closed for good from either. */
 export class EmbeddedReader implements LogReader {
   readonly #source: ReaderSource;
-  readonly #tracks: Track[];
+  readonly #tracks: Track[] = [];
+  /** Of `#tracks`, by topic and partition. */
+  readonly #indexOf = new Map<string, number>();
   /** Where the next read begins to look: the track after the one that was read last. */
   #turn = 0;
   #closed = false;
@@ -45,13 +49,18 @@ export class EmbeddedReader implements LogReader {
 
   constructor(source: ReaderSource, positions: readonly Position[]) {
     this.#source = source;
-    this.#tracks = positions.map(({ topic, partition, offset }) => ({
-      topic,
-      partition,
-      offset,
-      gap: null,
-      tail: null,
-    }));
+    this.add(positions);
+  }
+
+  add(positions: readonly Position[]): void {
+    for (const position of positions) {
+      const key = `${position.topic}/${position.partition}`;
+      const at = this.#indexOf.get(key) ?? this.#tracks.length;
+      this.#indexOf.set(key, at);
+      if (at < this.#tracks.length) this.#tracks[at].isDropped = true;
+      this.#tracks[at] = trackAt(position);
+    }
+    this.wake();
   }
 
   /** A transaction is durable, or the log is closing. */
@@ -67,11 +76,12 @@ export class EmbeddedReader implements LogReader {
       while (!this.#closed && signal?.aborted !== true) {
         const connection = this.#source.connection;
         if (connection === null) return null;
-        const fetched = this.#fetch(connection);
-        if (fetched !== null) {
+        const read = this.#fetch(connection);
+        if (read !== null) {
           // Reading what is there already must not keep everything else in the process waiting.
           if (!waited) await new Promise<void>((resolve) => setImmediate(resolve));
-          return this.#closed ? null : fetched;
+          if (read.track.isDropped) continue;
+          return this.#closed ? null : read.fetched;
         }
         await this.#wait(signal);
         waited = true;
@@ -94,7 +104,7 @@ export class EmbeddedReader implements LogReader {
     });
   }
 
-  #fetch(connection: ReadConnection): Fetched | null {
+  #fetch(connection: ReadConnection): { track: Track; fetched: Fetched } | null {
     for (let i = 0; i < this.#tracks.length; i++) {
       const at = (this.#turn + i) % this.#tracks.length;
       const track = this.#tracks[at];
@@ -108,7 +118,8 @@ export class EmbeddedReader implements LogReader {
       track.gap = null;
       track.offset = rows[rows.length - 1].next;
       const logEnd = Math.max(tail.end, track.offset);
-      return new EmbeddedFetched(track.topic, track.partition, logEnd, gap, rows, from, where);
+      const fetched = new EmbeddedFetched(track.topic, track.partition, logEnd, gap, rows, from, where);
+      return { track, fetched };
     }
     return null;
   }
@@ -135,6 +146,10 @@ export class EmbeddedReader implements LogReader {
     this.#source.release(this);
     this.wake();
   }
+}
+
+function trackAt({ topic, partition, offset }: Position): Track {
+  return { topic, partition, offset, gap: null, tail: null, isDropped: false };
 }
 
 /** Where in `rows` reading goes on; notes the gap when the first records wanted are gone. @throws TidemarkError "log-corrupt" when others are missing */

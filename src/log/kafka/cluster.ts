@@ -113,6 +113,8 @@ export interface Cluster {
   reach(): Promise<void>;
   /** Where the topics are now; asked anew, creates nothing. In the order of `names`. */
   locate(names: readonly string[]): Promise<LocatedTopic[]>;
+  /** All topics that there are, but Kafka's own. */
+  list(): Promise<LocatedTopic[]>;
   /** The first offset and the one after the last that "read committed" may read, from the partitions' leader; in the order of `partitions`. */
   offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]>;
   fetcher(): Fetcher;

@@ -16,10 +16,10 @@ import {
   fetchV16,
   fetchV17,
   listOffsetsV7,
-  metadataV12,
   ResponseError,
 } from "@platformatic/kafka";
 import type { Clock } from "../../core/clock.ts";
+import { isInternal } from "../watching.ts";
 import {
   type Cluster,
   connectionOptions,
@@ -41,6 +41,7 @@ import {
 import { DirectProducing, PRODUCING_APIS } from "./direct-producing.ts";
 import { NONE } from "./faults.ts";
 import { type FetchResponse, parseFetchResponse } from "./fetch-response.ts";
+import { type BrokerAddress, type KnownTopic, METADATA_API } from "./metadata.ts";
 import type { Pause } from "./pause.ts";
 import { NOWHERE } from "./track.ts";
 
@@ -60,19 +61,14 @@ const FETCH_APIS: ReadonlyMap<number, FetchApi> = new Map(
   ]),
 );
 
-interface Broker {
-  readonly host: string;
-  readonly port: number;
-}
-
 export class DirectCluster implements Cluster {
   readonly #clientId: string;
   readonly #options: ConnectionOptions;
-  readonly #bootstrap: readonly Broker[];
+  readonly #bootstrap: readonly BrokerAddress[];
   readonly #connections: ConnectionPool;
   readonly #clock: Clock;
   readonly #pause: Pause;
-  #nodes = new Map<number, Broker>();
+  #nodes: ReadonlyMap<number, BrokerAddress> = new Map();
   /** Which bootstrap broker is asked first: moves on after a failure. */
   #first = 0;
 
@@ -98,30 +94,29 @@ export class DirectCluster implements Cluster {
   }
 
   /** The address that the cluster gives for a node. */
-  #addressOf(node: number): Broker {
+  #addressOf(node: number): BrokerAddress {
     const address = this.#nodes.get(node);
     if (address === undefined) throw new Error(`node ${node} is not in the cluster's metadata`);
     return address;
   }
 
   async locate(names: readonly string[]): Promise<LocatedTopic[]> {
-    const response = await this.#metadata(names);
-    this.#nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
-    const byName = new Map(response.topics.map((topic) => [topic.name, topic]));
-    return names.map((name) => {
-      const topic = byName.get(name);
-      const leaders: number[] = [];
-      for (const { partitionIndex, leaderId } of topic?.partitions ?? []) leaders[partitionIndex] = leaderId;
-      return { name, id: topic?.topicId ?? "", errorCode: topic?.errorCode ?? -1, leaders: [...leaders] };
-    });
+    const topics = await this.#metadata(names);
+    const byName = new Map(topics.map((topic) => [topic.name, topic]));
+    return names.map((name) => byName.get(name) ?? { name, id: "", errorCode: -1, leaders: [] });
   }
 
-  /** The library throws when any topic or partition has an error; the others' answers are in the error. */
-  async #metadata(names: readonly string[]): Promise<metadataV12.MetadataResponse> {
+  async list(): Promise<LocatedTopic[]> {
+    const topics = await this.#metadata(null);
+    return topics.filter((topic) => !topic.isInternal && !isInternal(topic.name));
+  }
+
+  async #metadata(names: readonly string[] | null): Promise<readonly KnownTopic[]> {
     try {
-      return await metadataV12.api.async(await this.#connection(), [...names], false, false);
+      const { nodes, topics } = await METADATA_API.async(await this.#connection(), names);
+      this.#nodes = nodes;
+      return topics;
     } catch (error) {
-      if (error instanceof ResponseError) return error.response;
       this.#first = (this.#first + 1) % this.#bootstrap.length;
       throw error;
     }
@@ -150,16 +145,16 @@ export class DirectCluster implements Cluster {
   }
 
   producing(): Producing {
-    const findLeader = (topic: string, partition: number): Promise<Broker> => this.#leaderOf(topic, partition);
+    const findLeader = (topic: string, partition: number): Promise<BrokerAddress> => this.#leaderOf(topic, partition);
     return new DirectProducing(this.#clientId, this.#options, findLeader, this.#clock, this.#pause);
   }
 
-  async #leaderOf(topic: string, partition: number): Promise<Broker> {
+  async #leaderOf(topic: string, partition: number): Promise<BrokerAddress> {
     const [{ errorCode, leaders }] = await this.locate([topic]);
     const leader = leaders[partition] ?? NOWHERE;
     if (leader !== NOWHERE) return this.#addressOf(leader);
     if (errorCode !== NONE)
-      throw new ResponseError(metadataV12.api.key, metadataV12.api.version, { [topic]: [errorCode, null] }, null);
+      throw new ResponseError(METADATA_API.key, METADATA_API.version, { [topic]: [errorCode, null] }, null);
     throw new Error(`no broker leads "${topic}" partition ${partition}`);
   }
 
@@ -175,11 +170,11 @@ interface FetchLink {
 }
 
 class DirectFetcher implements Fetcher {
-  readonly #addressOf: (node: number) => Broker;
+  readonly #addressOf: (node: number) => BrokerAddress;
   readonly #pool: ConnectionPool;
   readonly #links = new Map<number, FetchLink>();
 
-  constructor(clientId: string, options: ConnectionOptions, addressOf: (node: number) => Broker) {
+  constructor(clientId: string, options: ConnectionOptions, addressOf: (node: number) => BrokerAddress) {
     this.#addressOf = addressOf;
     this.#pool = new ConnectionPool(clientId, options);
   }
@@ -241,7 +236,7 @@ async function fetchApi(connection: Connection): Promise<FetchApi> {
     const wanted = "Fetch 13 to 17 (Kafka 3.1 or later)";
     throw new Unreadable(`${at} must speak ${wanted}, speaks ${range?.minVersion} to ${range?.maxVersion}`);
   }
-  for (const { key, version } of [metadataV12.api, listOffsetsV7.api, ...PRODUCING_APIS]) {
+  for (const { key, version } of [METADATA_API, listOffsetsV7.api, ...PRODUCING_APIS]) {
     const spoken = apiKeys.find(({ apiKey }) => apiKey === key);
     if (spoken === undefined || version < spoken.minVersion || version > spoken.maxVersion)
       throw new Unreadable(`${at} must speak version ${version} of the protocol's call ${key}`);
@@ -249,7 +244,7 @@ async function fetchApi(connection: Connection): Promise<FetchApi> {
   return api;
 }
 
-function parseAddress(text: string): Broker {
+function parseAddress(text: string): BrokerAddress {
   const match = /^\[?(.+?)\]?:(\d+)$/.exec(text);
   return match === null ? { host: text, port: 9092 } : { host: match[1], port: Number(match[2]) };
 }

@@ -1,7 +1,7 @@
 /** The log contract over a Kafka cluster: partitions are assigned by hand, and how far they were read is kept by the history, not by a consumer group. */
 import type { Clock } from "../../core/clock.ts";
 import { messageOf, TidemarkError } from "../../core/errors.ts";
-import type { Log, LogReader, NewRecord, Position, Topic } from "../log.ts";
+import type { Log, LogReader, NewRecord, Opened, Position, Topic, Wanted } from "../log.ts";
 import { Appender } from "./appender.ts";
 import { KafkaClient } from "./client.ts";
 import { type Cluster, type KafkaAddress, type LocatedTopic, type Producing, Unreadable } from "./cluster.ts";
@@ -16,6 +16,7 @@ import { GroupOffsets } from "./group-offsets.ts";
 import { LibraryCluster } from "./library-cluster.ts";
 import { type Pause, retryMs, systemPause } from "./pause.ts";
 import { KafkaReader } from "./reader.ts";
+import { TopicWatch } from "./topic-watch.ts";
 import { MISSING_TRIES, NOWHERE, partitionKey } from "./track.ts";
 import type { OnTrouble } from "./trouble.ts";
 
@@ -101,6 +102,7 @@ export class KafkaLog implements Log {
   /** Where partitions ended when that was last heard of, by topic id and partition. */
   readonly #ends = new Map<string, number>();
   readonly #readers = new Set<KafkaReader>();
+  readonly #watches = new Set<TopicWatch>();
   readonly #stop = new AbortController();
   readonly #pause: Pause;
   readonly #at: string;
@@ -179,9 +181,25 @@ export class KafkaLog implements Log {
     if (this.#closed !== null) throw new TidemarkError("log-closed", `Cannot ${doing}: the log is closed`);
   }
 
-  async open(names: readonly string[]): Promise<Topic[]> {
-    if (names.length === 0) return [];
+  async topics(): Promise<string[]> {
+    const found = await this.#persist(`list the topics of ${this.#at}`, () => this.#cluster.list());
+    return found.map(({ name }) => name).sort();
+  }
+
+  async open(names: readonly string[]): Promise<Opened> {
+    if (names.length === 0) return { topics: [], missing: [] };
     return this.#persist(`open topics on ${this.#at}`, async () => {
+      const located = await this.#cluster.locate(names);
+      const isMissing = ({ errorCode }: LocatedTopic): boolean => errorCode === UNKNOWN_TOPIC_OR_PARTITION;
+      const found = located.filter((topic) => !isMissing(topic));
+      requireReady(found);
+      return { topics: await this.#remember(found), missing: located.filter(isMissing).map(({ name }) => name) };
+    });
+  }
+
+  async create(names: readonly string[]): Promise<Topic[]> {
+    if (names.length === 0) return [];
+    return this.#persist(`create topics on ${this.#at}`, async () => {
       const found = await this.#cluster.locate(names);
       const missing = found.filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC_OR_PARTITION).map(({ name }) => name);
       if (missing.length > 0) await this.#create(missing);
@@ -191,13 +209,25 @@ export class KafkaLog implements Log {
     });
   }
 
+  watch(wanted: Wanted, onTopics: (topics: readonly Topic[]) => void): () => void {
+    this.#requireOpen("watch topics");
+    const find = (names: readonly string[] | null): Promise<readonly LocatedTopic[]> =>
+      names === null ? this.#cluster.list() : this.#cluster.locate(names);
+    const open = (found: readonly LocatedTopic[]): Promise<Topic[]> => this.#remember(found);
+    const watch = new TopicWatch({ wanted, onTopics, pause: this.#pause, find, open });
+    this.#watches.add(watch);
+    watch.ended.then(() => this.#watches.delete(watch));
+    return () => watch.stop();
+  }
+
   async #remember(located: readonly LocatedTopic[]): Promise<Topic[]> {
     const topics = located.map(({ name, id, leaders }) => ({ name, id, partitions: leaders.map((_, i) => i) }));
     const byName = new Map(topics.map((topic) => [topic.name, topic]));
     const partitions = located.flatMap(({ name, leaders }) =>
       leaders.map((leader, partition) => ({ topic: name, partition, leader })),
     );
-    for (const [leader, own] of Map.groupBy(partitions, (partition) => partition.leader)) {
+    const led = partitions.filter(({ leader }) => leader !== NOWHERE);
+    for (const [leader, own] of Map.groupBy(led, (partition) => partition.leader)) {
       const bounds = await this.#cluster.offsets(leader, own);
       for (const [i, { end }] of bounds.entries()) {
         const topic = byName.get(own[i].topic);
@@ -273,26 +303,26 @@ export class KafkaLog implements Log {
   }
 
   async #close(): Promise<void> {
+    for (const watch of this.#watches) watch.stop();
     await Promise.all([...this.#readers].map((reader) => reader.close()));
     const waited = new AbortController();
     const limit = this.#pause(CLOSE_MS_MAX, waited.signal);
     await Promise.race([Promise.all([this.#appender.drain(), this.#groupOffsets.settled()]), limit]);
     waited.abort();
     this.#stop.abort();
+    await Promise.all([...this.#watches].map((watch) => watch.ended));
     const doors = [this.#client, this.#producing, this.#cluster, this.#formerCluster];
     await Promise.allSettled(doors.map((door) => door?.close()));
   }
 }
 
-/** @throws Error when a topic cannot be read yet, TidemarkError "log-refused" when it never will */
+/** A partition without a leader has none yet, or waits for one: its reader does, too. @throws Error when a topic cannot be opened yet, TidemarkError "log-refused" when it never will */
 function requireReady(located: readonly LocatedTopic[]): void {
   for (const { name, errorCode, leaders } of located) {
     if (errorCode === TOPIC_AUTHORIZATION_FAILED || errorCode === INVALID_TOPIC) {
       const why = errorCode === INVALID_TOPIC ? "Kafka takes no topic of this name" : "Kafka does not allow it";
       throw new TidemarkError("log-refused", `Cannot open "${name}": ${why}`);
     }
-    if (errorCode !== NONE || leaders.length === 0 || leaders.includes(NOWHERE)) {
-      throw new Error(`"${name}" has no leader yet (error ${errorCode})`);
-    }
+    if (errorCode !== NONE || leaders.length === 0) throw new Error(`"${name}" is not ready (error ${errorCode})`);
   }
 }

@@ -2,7 +2,7 @@
  * The fall-back way to read a cluster: the client library's own consumer, with manual positions and without a group, in whatever versions it and the brokers agree on.
  * About twenty times slower than direct-cluster.ts, and it verifies no checksums.
  */
-import { Consumer, type ConsumerOptions, type FetchOptions, ResponseError } from "@platformatic/kafka";
+import { Admin, Consumer, type ConsumerOptions, type FetchOptions, ResponseError } from "@platformatic/kafka";
 import { messageOf } from "../../core/errors.ts";
 import {
   type Cluster,
@@ -50,10 +50,13 @@ function createConsumer(address: KafkaAddress): BytesConsumer {
 export class LibraryCluster implements Cluster {
   readonly #address: KafkaAddress;
   readonly #consumer: BytesConsumer;
+  readonly #admin: Admin;
 
   constructor(address: KafkaAddress) {
     this.#address = address;
     this.#consumer = createConsumer(address);
+    const { clientId, bootstrap } = address;
+    this.#admin = new Admin({ ...connectionOptions(address), retries: 0, clientId, bootstrapBrokers: [...bootstrap] });
   }
 
   async reach(): Promise<void> {
@@ -65,6 +68,10 @@ export class LibraryCluster implements Cluster {
     const located: LocatedTopic[] = [];
     for (const name of names) located.push(await this.#locate(name));
     return located;
+  }
+
+  async list(): Promise<LocatedTopic[]> {
+    return this.locate(await this.#admin.listTopics());
   }
 
   async #locate(name: string): Promise<LocatedTopic> {
@@ -106,7 +113,7 @@ export class LibraryCluster implements Cluster {
   }
 
   async close(): Promise<void> {
-    await this.#consumer.close();
+    await Promise.all([this.#consumer.close(), this.#admin.close()]);
   }
 }
 

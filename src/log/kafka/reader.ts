@@ -1,7 +1,7 @@
 /** Reads partitions that were assigned by hand from their leaders: one fetch per leader is under way while what the last one brought is decoded. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../core/clock.ts";
-import { assert, TidemarkError } from "../../core/errors.ts";
+import { TidemarkError } from "../../core/errors.ts";
 import type { Fetched, LogReader, Position, Topic } from "../log.ts";
 import { type Cluster, type FetchedPartition, type Fetcher, type LocatedTopic, Unreadable } from "./cluster.ts";
 import { operatingError } from "./faults.ts";
@@ -13,6 +13,9 @@ import { type OnTrouble, Trouble } from "./trouble.ts";
 
 /** Metadata is asked for again this often without a reason, ms: a partition that somebody added is noticed. */
 const METADATA_INTERVAL_MS = 30_000;
+
+/** Where a fault is that keeps leaders from being found, while nothing is read. */
+const CLUSTER = "the cluster";
 
 export interface ReaderOptions {
   readonly clock: Clock;
@@ -40,17 +43,19 @@ export class KafkaReader implements LogReader {
   readonly #pause: Pause;
   readonly #onClosed: () => void;
   readonly #stop = new AbortController();
-  readonly #tracks: readonly Track[];
+  readonly #tracks: Track[] = [];
   /** In the order of the next request: partitions that brought records go to the end, so that each has its turn. */
-  #turns: Track[];
+  #turns: Track[] = [];
   /** Leaders that are being asked. */
   readonly #feeds = new Set<number>();
   /** What runs: the supervisor and a feed per leader. A bug in one of them is nobody's to catch, and ends the process. */
   readonly #tasks = new Set<Promise<void>>();
   #started = false;
-  readonly #ready: FetchedCursor[] = [];
+  #ready: { readonly track: Track; readonly fetched: FetchedCursor }[] = [];
   /** By topic and partition. */
   readonly #trackOf = new Map<string, Map<number, Track>>();
+  readonly #topics: ReadonlyMap<string, Topic>;
+  readonly #endOf: (topic: Topic, partition: number) => number;
   #failure: TidemarkError | null = null;
   /** Thrown once: reading goes on when it is called again. */
   #interruption: TidemarkError | null = null;
@@ -69,28 +74,50 @@ export class KafkaReader implements LogReader {
     this.#pause = options.pause;
     this.#onClosed = options.onClosed;
     this.#trouble = new Trouble(options.clock, options.onTrouble ?? ((why) => this.#interrupt(why)));
-    this.#tracks = positions.flatMap(({ topic: name, partition, offset }) => {
-      const topic = topics.get(name);
-      if (topic !== undefined) return [new Track(topic, partition, offset, options.endOf(topic, partition))];
-      this.#failure = new TidemarkError("topic-missing", `Cannot read "${name}": it was not opened`);
-      return [];
-    });
-    for (const track of this.#tracks) {
-      const ofTopic = this.#trackOf.get(track.topic.name) ?? new Map<number, Track>();
-      this.#trackOf.set(track.topic.name, ofTopic.set(track.partition, track));
+    this.#topics = topics;
+    this.#endOf = options.endOf;
+    this.add(positions);
+  }
+
+  add(positions: readonly Position[]): void {
+    for (const { topic: name, partition, offset } of positions) {
+      const topic = this.#topics.get(name);
+      if (topic === undefined) {
+        this.#fail(new TidemarkError("topic-missing", `Cannot read "${name}": it was not opened`));
+        return;
+      }
+      const ofTopic = this.#trackOf.get(name) ?? new Map<number, Track>();
+      const former = ofTopic.get(partition);
+      if (former !== undefined) this.#drop(former);
+      const track = new Track(topic, partition, offset, this.#endOf(topic, partition));
+      this.#tracks.push(track);
+      this.#turns.push(track);
+      this.#trackOf.set(name, ofTopic.set(partition, track));
     }
-    this.#turns = [...this.#tracks];
+    this.#wakeSupervisor();
+  }
+
+  /** Another track takes its place; what is under way of it is ignored. */
+  #drop(track: Track): void {
+    track.leader = NOWHERE;
+    track.isDropped = true;
+    this.#trouble.good(track.where);
+    this.#tracks.splice(this.#tracks.indexOf(track), 1);
+    this.#turns = this.#turns.filter((other) => other !== track);
+    for (const { fetched } of this.#ready.filter((ready) => ready.track === track)) fetched.onTaken();
+    this.#ready = this.#ready.filter((ready) => ready.track !== track);
   }
 
   async read(signal?: AbortSignal): Promise<Fetched | null> {
     if (!this.#started) this.#run(this.#supervise());
     this.#started = true;
     while (!this.#stop.signal.aborted && signal?.aborted !== true) {
-      const fetched = this.#ready.shift();
-      if (fetched !== undefined) {
-        fetched.onTaken();
+      const ready = this.#ready.shift();
+      if (ready !== undefined) {
+        ready.fetched.onTaken();
         await turn(); // lets the next request leave before the caller decodes, which holds the thread
-        return this.#stop.signal.aborted ? null : fetched;
+        if (ready.track.isDropped) continue;
+        return this.#stop.signal.aborted ? null : ready.fetched;
       }
       if (this.#failure !== null) throw this.#failure;
       this.#throwInterruption();
@@ -114,7 +141,7 @@ export class KafkaReader implements LogReader {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    for (const fetched of this.#ready.splice(0)) fetched.onTaken();
+    for (const { fetched } of this.#ready.splice(0)) fetched.onTaken();
     this.#wakeReader();
     for (const track of this.#tracks) this.#trouble.good(track.where);
     await Promise.all([this.#fetcher.close(), this.#formerFetcher?.close()]);
@@ -150,10 +177,10 @@ export class KafkaReader implements LogReader {
 
   /** Finds leaders, again and again while there are partitions without one, else now and then. */
   async #supervise(): Promise<void> {
-    const names = [...new Set(this.#tracks.map(({ topic }) => topic.name))];
     while (!this.#over) {
       try {
-        this.#place(await this.#cluster.locate(names));
+        this.#place(await this.#cluster.locate([...new Set(this.#tracks.map(({ topic }) => topic.name))]));
+        this.#trouble.good(CLUSTER);
       } catch (error) {
         this.#couldNotLocate(error);
       }
@@ -179,14 +206,14 @@ export class KafkaReader implements LogReader {
     const fault = operatingError("find the leaders in Kafka", error);
     if (!fault.retryable) this.#fail(fault);
     for (const track of this.#lost) this.#lose(track, fault.message);
+    if (this.#tracks.length === 0) this.#trouble.fault(CLUSTER, fault.message);
   }
 
   #place(located: readonly LocatedTopic[]): void {
     const byName = new Map(located.map((topic) => [topic.name, topic]));
     for (const track of this.#tracks) {
       const found = byName.get(track.topic.name);
-      assert(found !== undefined, () => `locate left out "${track.topic.name}"`);
-      this.#follow(track, track.place(found));
+      if (found !== undefined) this.#follow(track, track.place(found)); // else it was added since it was asked
     }
     for (const leader of new Set(this.#tracks.map((track) => track.leader))) {
       if (leader === NOWHERE || this.#feeds.has(leader) || this.#over) continue;
@@ -216,7 +243,7 @@ export class KafkaReader implements LogReader {
       if (tracks.length === 0) break;
       const asked = new Map(tracks.map((track) => [track.key, { track, from: track.next }]));
       const answers = await this.#ask(node, tracks);
-      const brought: Brought[] = [];
+      const brought = new Map<Track, Brought>();
       let incomplete: Track | null = null;
       for (const answer of answers) {
         const request = asked.get(partitionKey(answer.topicId, answer.partition));
@@ -225,32 +252,39 @@ export class KafkaReader implements LogReader {
         const { track } = request;
         const first = track.accept(answer);
         const verdict = first.kind === "out-of-range" ? await this.#relocate(node, track) : first;
+        if (track.isDropped) continue;
         this.#follow(track, verdict);
         if (verdict.kind === "incomplete") incomplete = track;
-        if (verdict.kind === "brought") brought.push(verdict.content);
-        if (verdict.kind === "brought" || verdict.kind === "nothing") this.#good(track, verdict.kind === "brought");
+        if (verdict.kind === "brought") brought.set(track, verdict.content);
+        if (verdict.kind === "brought" || verdict.kind === "nothing") this.#good(track);
       }
       // Another partition may have filled the answer; if none did, this one's next batch never comes.
-      if (brought.length === 0 && incomplete !== null)
+      if (brought.size === 0 && incomplete !== null && !incomplete.isDropped)
         this.#lose(incomplete, `Cannot read ${incomplete.where}: no whole batch comes`);
+      if (brought.size > 0 && this.#turns.length > 1)
+        this.#turns = [...this.#turns.filter((track) => !brought.has(track)), ...brought.keys()];
       await this.#handOut(brought);
     }
     this.#feeds.delete(node);
   }
 
-  #good(track: Track, brought: boolean): void {
+  #good(track: Track): void {
     track.failures = 0;
     this.#trouble.good(track.where);
-    if (brought && this.#turns.length > 1) this.#turns = [...this.#turns.filter((other) => other !== track), track];
   }
 
   /** Resolves when the reader takes the first of it, or at once when there is none. */
-  async #handOut(brought: readonly Brought[]): Promise<void> {
-    if (brought.length === 0 || this.#stop.signal.aborted) return;
+  async #handOut(brought: ReadonlyMap<Track, Brought>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // Reading goes on the other way when it begins anew, as it must after a batch that was refused.
     const onUnreadable = (why: string): void => void this.#fallBack(why);
-    for (const content of brought) this.#ready.push(openFetched({ ...content, onTaken: resolve, onUnreadable }));
+    let count = 0;
+    for (const [track, content] of brought) {
+      if (track.isDropped) continue;
+      this.#ready.push({ track, fetched: openFetched({ ...content, onTaken: resolve, onUnreadable }) });
+      count++;
+    }
+    if (count === 0 || this.#stop.signal.aborted) return;
     this.#wakeReader();
     await promise;
   }

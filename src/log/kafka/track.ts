@@ -44,6 +44,8 @@ export class Track {
   end: number;
   /** The node it is fetched from, or `NOWHERE`. */
   leader = NOWHERE;
+  /** Another track has taken its place: what still comes of it is ignored. */
+  isDropped = false;
   /** Faults since the last good answer. */
   failures = 0;
   /** How often in a row the topic was missing. */
@@ -63,7 +65,7 @@ export class Track {
 
   /** Its leader by the cluster's metadata. */
   place(found: LocatedTopic): Verdict {
-    const { name, id, partitions } = this.topic;
+    const { name, id } = this.topic;
     const gone = found.errorCode === UNKNOWN_TOPIC_OR_PARTITION;
     this.#missing = gone ? this.#missing + 1 : 0;
     if (this.#missing >= MISSING_TRIES)
@@ -71,11 +73,6 @@ export class Track {
     if (found.errorCode === TOPIC_AUTHORIZATION_FAILED) return refused(this.where);
     if (found.errorCode === NONE && found.id !== id) {
       const why = `its topic id must be ${id}, was ${found.id}: it was deleted and made anew`;
-      return failed("topic-recreated", `Cannot go on reading "${name}": ${why}`);
-    }
-    if (found.leaders.length > partitions.length) {
-      // Records of a partition that nobody reads would be missed silently: opening the topic anew finds it.
-      const why = `it had ${partitions.length} partitions, has ${found.leaders.length}: open it anew`;
       return failed("topic-recreated", `Cannot go on reading "${name}": ${why}`);
     }
     const leader = found.leaders[this.partition] ?? NOWHERE;

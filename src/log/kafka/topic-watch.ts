@@ -1,0 +1,71 @@
+/** Tells of topics that appear, are made anew, or have more partitions, by asking Kafka again and again. */
+import type { Topic, Wanted } from "../log.ts";
+import { isWanted } from "../watching.ts";
+import type { LocatedTopic } from "./cluster.ts";
+import { NONE } from "./faults.ts";
+import type { Pause } from "./pause.ts";
+
+/** How often it is asked, ms: a new topic is noticed within 5 s, and an answer of ten thousand topics takes some tens of ms. */
+const WATCH_INTERVAL_MS = 3000;
+
+/** Who is told of what, and how it is found out. */
+export interface TopicWatchOptions {
+  readonly wanted: Wanted;
+  readonly onTopics: (topics: readonly Topic[]) => void;
+  readonly pause: Pause;
+  /** All topics, or those of these names. */
+  readonly find: (names: readonly string[] | null) => Promise<readonly LocatedTopic[]>;
+  /** Makes them known to the log. */
+  readonly open: (found: readonly LocatedTopic[]) => Promise<Topic[]>;
+}
+
+/** States: watching → stopped. */
+export class TopicWatch {
+  readonly #options: TopicWatchOptions;
+  readonly #stop = new AbortController();
+  /** What was told of each topic, by name. */
+  readonly #told = new Map<string, { readonly id: string; readonly partitions: number }>();
+  /** Settles when it has stopped. A bug in who is told is nobody's to catch, and ends the process. */
+  readonly ended: Promise<void>;
+
+  constructor(options: TopicWatchOptions) {
+    this.#options = options;
+    this.ended = this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { pause, onTopics } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const topics = await this.#news();
+      if (signal.aborted) return;
+      if (topics.length > 0) onTopics(topics);
+      await pause(WATCH_INTERVAL_MS, signal);
+    }
+  }
+
+  /** What is new since it was last told of, opened; nothing when Kafka cannot be asked. */
+  async #news(): Promise<Topic[]> {
+    const { wanted, find, open } = this.#options;
+    let topics: Topic[];
+    try {
+      const found = await find(typeof wanted === "function" ? null : wanted);
+      const fresh = found.filter((topic) => isWanted(wanted, topic.name) && this.#isNews(topic));
+      topics = fresh.length > 0 ? await open(fresh) : [];
+    } catch {
+      return []; // it is asked again soon; a reader that cannot read says why
+    }
+    for (const { name, id, partitions } of topics) this.#told.set(name, { id, partitions: partitions.length });
+    return topics;
+  }
+
+  #isNews({ name, id, errorCode, leaders }: LocatedTopic): boolean {
+    if (errorCode !== NONE || leaders.length === 0) return false;
+    const told = this.#told.get(name);
+    return told === undefined || told.id !== id || told.partitions < leaders.length;
+  }
+}

@@ -148,7 +148,7 @@ const PAYLOAD_START: Uint8Array = Buffer.from(`{"device":"${SIMULATOR_PREFIX}`);
  * @throws TidemarkError "sensor-taken", and those of the log
  */
 export async function requireFreeTopic(log: Log, sensor: string, where: string, signal: AbortSignal): Promise<void> {
-  const [topic] = await log.open([sensor]);
+  const [topic] = await log.create([sensor]);
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS_MAX)]);
   for (const partition of topic.partitions) {
     const { start, end } = await log.bounds(sensor, partition);

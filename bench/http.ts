@@ -17,7 +17,7 @@ import type { Window } from "../src/core/window.ts";
 import { openZone } from "../src/core/zone.ts";
 import type { Aggregate, Needs } from "../src/metrics/aggregate.ts";
 import { History } from "../src/rollups/history.ts";
-import { createServer, listen } from "../src/server/server.ts";
+import { createServer } from "../src/server/server.ts";
 import { Database } from "../src/store/database.ts";
 import { ScanEngine } from "../test/server/scan-engine.ts";
 
@@ -77,7 +77,7 @@ async function start(name: ServerName): Promise<number> {
         throw error;
       },
     });
-    const addresses = await listen(server, { hosts: ["127.0.0.1"], port: 0 });
+    const addresses = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
     return addresses[0].port;
   }
   process.once("disconnect", () => process.exit());

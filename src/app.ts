@@ -10,7 +10,7 @@ import type { Log } from "./log/log.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { State } from "./pipeline/state.ts";
 import { growHeapForKafka } from "./runtime/server-flags.ts";
-import { createServer, listen } from "./server/server.ts";
+import { createServer } from "./server/server.ts";
 import { Checkpointer } from "./store/checkpointer.ts";
 import { lockDataDirectory } from "./store/data-lock.ts";
 import { Database } from "./store/database.ts";
@@ -134,7 +134,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       notice: core.notice,
       onBug: bug,
     });
-    const addresses = await listen(server, {
+    const addresses = await server.listen({
       hosts: config.hosts.length === 0 ? undefined : config.hosts,
       port: config.port,
     });

@@ -1,63 +1,64 @@
 /** Takes in request bodies as bytes, whatever their Content-Type says: bounded each, and all together. */
 import type { IncomingMessage } from "node:http";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { messageOf, TidemarkError } from "../core/errors.ts";
-import { BODIES_BYTES_MAX, DROPPED_BODY_BYTES_MAX } from "./limits.ts";
+import type { FastifyInstance } from "fastify";
+import { messageOf } from "../core/errors.ts";
+import { type BodyBudget, tooBusy, tooLarge } from "./body-budget.ts";
+import { codingFault, type Done, decodeBody } from "./body-coding.ts";
+import { DROPPED_BODY_BYTES_MAX } from "./limits.ts";
 import { RequestError } from "./problem.ts";
 
 const NONE: Uint8Array[] = [];
 
-/** Bytes that bodies may hold in memory at one time: taken chunk by chunk, given back when the request is done. */
-export class BodyBudget {
-  #free: number;
+/** What Fastify takes every body for: what is in it is said by the route, whatever the request's Content-Type says. */
+const BYTES = "application/octet-stream";
 
-  constructor(bytesMax: number = BODIES_BYTES_MAX) {
-    this.#free = bytesMax;
-  }
-
-  take(bytes: number): boolean {
-    if (bytes > this.#free) return false;
-    this.#free -= bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    this.#free += bytes;
-  }
-
-  get free(): number {
-    return this.#free;
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Bytes of the budget that the body holds until there is an answer. */
+    bodyBytes: number;
   }
 }
 
-export type Done = (error: Error | null, body?: Buffer) => void;
-
 /**
- * Makes the bodies of a scope's routes `Buffer`s in `request.body` (undefined when there is none).
- * Their bytes were taken from `budget`: whoever handles the request gives them back.
- * A body over `limit` bytes fails with "request-too-large", but only after it was read to its end where that is not too far:
- * most clients read no answer before they have sent everything.
+ * Makes the bodies of a scope's routes `Buffer`s in `request.body`, also when they are empty. Their bytes are taken from `budget`
+ * until there is an answer. A body over `limit` bytes fails with "request-too-large", but only after it was read to its end
+ * where that is not too far: most clients read no answer before they have sent everything.
  */
 export function takeBodies(scope: FastifyInstance, limit: number, budget: BodyBudget): void {
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("*", (request, _payload, done) => {
-    readBody(request.raw, limit, budget, done);
+  scope.decorateRequest("bodyBytes", 0);
+  scope.addHook("onRequest", (request, _reply, done) => {
+    request.headers = { "content-type": BYTES };
+    done();
   });
-  scope.addHook("onRequest", ignoreContentType);
+  scope.addContentTypeParser(BYTES, (request, _payload, done) => {
+    const fault = headersFault(request.raw);
+    if (fault !== null) {
+      done(fault);
+      return;
+    }
+    readBody(request.raw, limit, budget, (error, sent) => {
+      if (sent === undefined) return done(error);
+      decodeBody(request.raw.headers["content-encoding"], sent, limit, budget, (error, body) => {
+        request.bodyBytes = body?.length ?? 0;
+        done(error, body);
+      });
+    });
+  });
+  scope.addHook("onSend", (request, _reply, payload, done) => {
+    budget.give(request.bodyBytes);
+    request.bodyBytes = 0;
+    done(null, payload);
+  });
 }
 
 /** What of the headers makes the body unreadable; null: nothing. */
-export function codingFault(request: IncomingMessage): RequestError | null {
-  const coding = request.headers["content-encoding"];
-  if (coding === undefined || coding === "identity") return null;
-  return new RequestError(415, `Cannot read the request body: expected no Content-Encoding, was ${coding}`);
-}
-
-/** The framework answers an ill-formed Content-Type with 415 before any parser sees the body: here it means nothing. */
-function ignoreContentType(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  const { headers } = request.raw;
-  if (headers["content-type"] !== undefined) headers["content-type"] = undefined;
-  done(codingFault(request.raw) ?? undefined);
+function headersFault(request: IncomingMessage): RequestError | null {
+  const { "content-length": length, "transfer-encoding": transfer, "content-encoding": coding } = request.headers;
+  if (length === undefined && transfer === undefined) {
+    return new RequestError(411, "Cannot read the request body: expected a Content-Length, there was none");
+  }
+  return codingFault(coding);
 }
 
 /** Reads one body under the terms of `takeBodies`. An error leaves the connection in the middle of it: close it after the answer. */
@@ -105,7 +106,7 @@ export function readBody(request: IncomingMessage, limit: number, budget: BodyBu
   function onEnd(): void {
     if (over) return;
     if (length > limit) finish(tooLarge(limit, length));
-    else if (busy) finish(new TidemarkError("too-busy", "Cannot read the request body: too many others are in memory"));
+    else if (busy) finish(tooBusy());
     else if (first === null) finish(null, Buffer.alloc(0));
     else finish(null, more === NONE ? first : Buffer.concat([first, ...more], length));
   }
@@ -120,11 +121,4 @@ export function readBody(request: IncomingMessage, limit: number, budget: BodyBu
     over = true;
     done(error, body);
   }
-}
-
-function tooLarge(limit: number, bytes: number): TidemarkError {
-  return new TidemarkError(
-    "request-too-large",
-    `Cannot read the request body: expected <= ${limit} bytes, was ${bytes}`,
-  );
 }

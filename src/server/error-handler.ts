@@ -6,13 +6,14 @@ import { type Problem, problemOf, sendProblem } from "./problem.ts";
 export type OnBug = (error: unknown) => void;
 
 /** @returns the problem that the error is, after a bug was reported */
-export function judge(error: unknown, onBug: OnBug): Problem {
+export function reported(error: unknown, onBug: OnBug): Problem {
   const answer = problemOf(error);
   if (answer.code === "internal") onBug(error);
   return answer;
 }
 
+/** Fastify's handler of errors: a problem for each. */
 export const errorHandler =
   (onBug: OnBug) =>
   (error: unknown, _request: unknown, reply: FastifyReply): FastifyReply =>
-    sendProblem(reply, judge(error, onBug));
+    sendProblem(reply, reported(error, onBug));

@@ -12,24 +12,29 @@ export const PERCENTILES_KEPT = 256;
 /** Nesting of a body that is looked at any closer than JSON.parse does: nothing asked for needs more than 2. Past it 400. */
 export const JSON_DEPTH_MAX = 32;
 
-/** Answers that are written together, and how long the first may wait for the last, ms: it waits less than all of them win. */
-export const OUTBOX_ANSWERS_MAX = 32;
-export const OUTBOX_MS_MAX = 1;
+/** Answers of one turn of the event loop that are written together: enough for all connections of most clients. */
+export const TURN_ANSWERS_MAX = 32;
+
+/** How long the first of them may wait for the last, ms: it waits less than all of them win. */
+export const TURN_MS_MAX = 1;
 
 /** A turn of the event loop that ends so long after its newest answer did other work, ms (a slice of ingest or of a commit). */
-export const OUTBOX_LATE_MS = 1;
+export const TURN_LATE_MS = 1;
 
 /** Turns in a row, late or with one answer each, after which nothing is expected to be won. A single late one may be the system's doing. */
-export const OUTBOX_VAIN_TURNS_MAX = 4;
+export const TURN_VAIN_TURNS_MAX = 4;
 
 /** After them so many answers are written at once; then it is tried again. */
-export const OUTBOX_SKIPS = 64;
+export const TURN_SKIPS = 64;
 
 /** Body of readings, bytes: four records of the largest size. Past it 413. */
 export const READINGS_BODY_BYTES_MAX = 4_194_304;
 
 /** Readings in one body: what a batch takes while an array of small records is still small. Past it 413. */
 export const READINGS_PER_BODY_MAX = 65_536;
+
+/** Of the records of a body that are no readings so many are told to the sender; the rest is counted, and listed under /rejections. */
+export const PROBLEMS_SHOWN_MAX = 10;
 
 /** Body of a list of ids, bytes: `IDS_MAX` of 16 digits. Past it 413. */
 export const IDS_BODY_BYTES_MAX = 32_768;

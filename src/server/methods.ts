@@ -4,6 +4,9 @@ import { problem, sendProblem } from "./problem.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
+/** What the routes say of themselves that only refuse. */
+export const OTHER_METHODS = { summary: "Refuses the methods that its path does not have" };
+
 /** Remembers the routes of a scope (and of those in it) from now on. @returns their methods by path */
 export function rememberMethods(scope: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> {
   const methods = new Map<string, Set<string>>();
@@ -23,6 +26,7 @@ export function refuseOtherMethods(scope: FastifyInstance, methods: ReadonlyMap<
     scope.route({
       method: METHODS.filter((method) => !known.has(method)),
       url,
+      schema: OTHER_METHODS,
       onRequest: (request, reply, _done) => {
         reply.header("allow", allow);
         if (request.method === "OPTIONS") reply.code(204).send();

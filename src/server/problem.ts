@@ -10,6 +10,7 @@ export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 /** Where the server itself shows docs/ERRORS.md; every code is a heading in it. */
 export const ERROR_DOCS_PATH = "/docs/ERRORS.md";
 
+/** An error as clients get it. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -72,7 +73,7 @@ export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply 
 /** The headers that go with a problem whatever form its body has: names and values in turn. */
 export function problemHeaders(answer: Problem): readonly string[] {
   if (answer.retryable && (answer.status === 429 || answer.status === 503)) {
-    return ["retry-after", String(RETRY_AFTER_SECONDS)];
+    return ["Retry-After", String(RETRY_AFTER_SECONDS)];
   }
-  return answer.status === 401 ? ["www-authenticate", 'Bearer realm="tidemark"'] : [];
+  return answer.status === 401 ? ["WWW-Authenticate", 'Bearer realm="tidemark"'] : [];
 }

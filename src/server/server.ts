@@ -1,25 +1,27 @@
 /** The HTTP doors: every route, who may pass, and how they close. */
 
 import type { AddressInfo } from "node:net";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import { assert, TidemarkError } from "../core/errors.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "../doors/body.ts";
+import type { LookInto } from "../doors/records-found.ts";
 import type { Engine } from "../engine/engine.ts";
-import { BodyBudget } from "./body-reader.ts";
-import { ComputeDoor } from "./compute-route.ts";
-import { registerErrorDocs } from "./error-docs-route.ts";
+import { BodyBudget } from "./body-budget.ts";
 import { errorHandler, type OnBug } from "./error-handler.ts";
 import { siteGuard, tokenGuard } from "./guard.ts";
-import { registerHealth } from "./health-route.ts";
-import { Doors, type Place } from "./listen.ts";
-import { registerLists } from "./lists-route.ts";
 import { LiveFeed } from "./live-feed.ts";
-import { registerLive } from "./live-route.ts";
-import { refuseOtherMethods, rememberMethods } from "./methods.ts";
+import { OTHER_METHODS, refuseOtherMethods, rememberMethods } from "./methods.ts";
+import { type Place, Ports } from "./ports.ts";
 import { problem, sendProblem } from "./problem.ts";
-import { registerReadings } from "./readings-route.ts";
+import { ComputeRoute } from "./routes/compute.ts";
+import { registerErrorDocs } from "./routes/error-docs.ts";
+import { registerHealth } from "./routes/health.ts";
+import { registerLists } from "./routes/lists.ts";
+import { registerLive } from "./routes/live.ts";
+import { registerReadings } from "./routes/readings.ts";
+import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
 
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
 const PARAMETER_LENGTH_MAX = 256;
@@ -27,6 +29,8 @@ const PARAMETER_LENGTH_MAX = 256;
 export interface ServerOptions {
   readonly engine: Engine;
   readonly log: ReadingsLog;
+  /** Tells readings from other records at the door; absent: all are appended unseen. */
+  readonly lookInto?: LookInto;
   readonly clock: Clock;
   /** Of times that name none. */
   readonly zone: Zone;
@@ -40,20 +44,29 @@ export interface ServerOptions {
   readonly onBug: OnBug;
 }
 
-const doorsOf = new WeakMap<FastifyInstance, Doors>();
-
-/** No route has a schema, so their compilers (6 MB, 80 ms) stay unloaded. */
-function noSchemas(): never {
-  throw new Error("BUG: a route has a schema");
+/** The server: made by `createServer`, ready, and listening nowhere before `listen`. */
+export interface HttpServer {
+  readonly app: FastifyInstance;
+  /** Every route with its schema: what the description of the API is made of. */
+  readonly routes: readonly RouteOptions[];
+  /**
+   * Opens its ports: of both loopbacks when no address is named.
+   * @returns the addresses that it listens on
+   * @throws TidemarkError "port-in-use" | "address-unusable" | "bind-refused" (beyond this machine without token or `allowAnonymous`)
+   */
+  listen(place: Place): Promise<readonly AddressInfo[]>;
+  /** Ends streams, answers what it has begun, then resolves. */
+  close(): Promise<void>;
 }
 
-/** Makes the server; it is ready, but listens nowhere yet (`listen`). Its `close` ends streams, answers what it has begun, then resolves. */
-export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+/** Makes the server with all its routes. */
+export async function createServer(options: ServerOptions): Promise<HttpServer> {
   const { engine, clock, token, onBug } = options;
   const app = fastify({
     return503OnClosing: false, // a request that made it in is answered; new connections are refused
-    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
-    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, ignoreTrailingSlash: true },
+    ajv: AJV_OPTIONS,
+    schemaErrorFormatter: requestFault,
     frameworkErrors: (error, _request, reply) => {
       errorHandler(onBug)(error, _request, reply);
     },
@@ -64,9 +77,17 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   const anyHost = options.allowAnonymous === true;
   const guard = token === null ? siteGuard(anyHost) : tokenGuard(token);
-  const compute = new ComputeDoor({ ...options, budget, guard });
+  const compute = new ComputeRoute({ ...options, budget, guard });
 
+  const routes: RouteOptions[] = [];
+  app.addHook("onRoute", (route) => {
+    assert(route.schema?.summary !== undefined, () => `${route.method} ${route.url} does not say what it is`);
+    if (route.schema !== OTHER_METHODS) routes.push(route);
+  });
   app.setErrorHandler(errorHandler(onBug));
+  // A serializer made from a schema drops the fields that the schema lacks, in silence; that none is missing is a test's business.
+  app.setSerializerCompiler(() => JSON.stringify);
+  readNumbers(app);
   app.register(async (open) => {
     const methods = rememberMethods(open);
     registerHealth(open, engine, options.notice);
@@ -82,34 +103,22 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     registerErrorDocs(guarded);
     registerLive(guarded, feed);
     guarded.register(async (scope) => compute.register(scope));
-    guarded.register(async (scope) => registerReadings(scope, { sensors: engine.sensors, log: options.log, budget }));
+    guarded.register(async (scope) => registerReadings(scope, { ...options, sensors: engine.sensors, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.after(() => refuseOtherMethods(guarded, methods));
   });
 
-  const doors = new Doors(
+  const ports = new Ports(
     (request, response) => {
       if (!compute.take(request, response)) app.routing(request, response);
     },
     token !== null || anyHost,
   );
-  doorsOf.set(app, doors);
   app.addHook("preClose", async () => {
     feed.close();
     compute.close();
-    await doors.close();
+    await ports.close();
   });
   await app.ready();
-  return app;
-}
-
-/**
- * Opens the server's ports: of both loopbacks when no address is named.
- * @returns the addresses that it listens on
- * @throws TidemarkError "port-in-use" | "address-unusable" | "bind-refused" (beyond this machine without token or `allowAnonymous`)
- */
-export async function listen(server: FastifyInstance, place: Place): Promise<readonly AddressInfo[]> {
-  const doors = doorsOf.get(server);
-  assert(doors !== undefined, () => "listen needs a server that createServer made");
-  return doors.open(place);
+  return { app, routes, listen: (place) => ports.open(place), close: () => app.close() };
 }

@@ -12,7 +12,7 @@ import { openZone } from "../../src/core/zone.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { State } from "../../src/pipeline/state.ts";
-import { createServer, listen } from "../../src/server/server.ts";
+import { createServer } from "../../src/server/server.ts";
 import { Checkpointer } from "../../src/store/checkpointer.ts";
 import { Database } from "../../src/store/database.ts";
 import { ColumnLog, type ColumnSource } from "./column-log.ts";
@@ -116,7 +116,7 @@ export class MeasuredRun {
         onBug: reject,
       }).then(async (server) => {
         run.#close = () => server.close();
-        const [{ port }] = await listen(server, { hosts: ["127.0.0.1"], port: 0 });
+        const [{ port }] = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
         const script = join(import.meta.dirname, "prober.ts");
         run.#prober = fork(script, [String(port), String(options.probeEveryMs), JSON.stringify(options.question)]);
         started();

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import fastify from "fastify";
-import { BodyBudget, takeBodies } from "../../src/server/body-reader.ts";
+import { BodyBudget } from "../../src/server/body-budget.ts";
+import { takeBodies } from "../../src/server/body-reader.ts";
 import { errorHandler } from "../../src/server/error-handler.ts";
-import { Doors } from "../../src/server/listen.ts";
+import { Ports } from "../../src/server/ports.ts";
 
 const LIMIT = 1000;
 
@@ -20,17 +21,15 @@ async function open(context: TestContext, budget: BodyBudget) {
     scope.post("/now", (request, reply) => {
       const body = request.body as Buffer;
       seen.push(body);
-      budget.give(body.length);
       return reply.send(String(body.length));
     });
-    scope.post("/hold", async (request) => {
+    scope.post("/hold", async () => {
       await new Promise<void>((resolve) => held.push(resolve));
-      budget.give((request.body as Buffer).length);
       return "held";
     });
   });
   await app.ready();
-  const doors = new Doors((request, response) => app.routing(request, response), false);
+  const doors = new Ports((request, response) => app.routing(request, response), false);
   const [{ port }] = await doors.open({ hosts: ["127.0.0.1"], port: 0 });
   const release = (): void => {
     for (const resolve of held) resolve();
@@ -111,7 +110,7 @@ test("bodies together are bounded: the next is told to come back", async (contex
   const answer = read(next);
   next.write(head("/now", "Content-Length: 300") + "y".repeat(300));
   const text = await answer;
-  assert.match(text, /^HTTP\/1.1 503[\s\S]*retry-after: 1\r\n[\s\S]*"too-busy"/);
+  assert.match(text, /^HTTP\/1.1 503[\s\S]*Retry-After: 1\r\n[\s\S]*"too-busy"/);
   assert.equal(budget.free, 200);
   release();
   for (const answer of await Promise.all(held)) assert.match(answer, /^HTTP\/1.1 200/);

@@ -29,7 +29,9 @@ after(() => app?.close()); // none when no test of the file was asked for
 
 function ask(body: unknown, query = "", headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
   const payload = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  return app.inject({ method: "POST", url: `/compute/metrics${query}`, payload, headers });
+  // What is injected has no length of its own when it is empty.
+  const length = payload.length === 0 ? { "content-length": "0" } : {};
+  return app.inject({ method: "POST", url: `/compute/metrics${query}`, payload, headers: { ...length, ...headers } });
 }
 
 async function answers(body: unknown, status: number, expected: unknown): Promise<void> {
@@ -230,7 +232,10 @@ test("the receipt says what the answer rests on", async () => {
   for (const query of ["?receipt=yes", "?receipt", "?receipt=true&receipt=true"]) {
     const refused = await ask(body, query);
     assert.equal(refused.statusCode, 400);
-    assert.match(refused.json().errors[0], /^Unexpected receipt .* in the query: expected true or false$/);
+    assert.match(
+      refused.json().errors[0],
+      /^Cannot read the request: receipt must be true or false, was ("yes"|""|\["true","true"\])$/,
+    );
   }
 });
 
@@ -241,9 +246,9 @@ test("a body over the limit is a 413 in the same shape, at the limit it is read"
   assert.equal(response.statusCode, 413);
   const error = "Cannot read the request body: expected <= 65536 bytes, was 65537";
   assert.deepEqual(response.json(), { result: {}, errors: [error] });
-  const zipped = await ask(CONTRACT, "", { "content-encoding": "gzip" });
-  assert.equal(zipped.statusCode, 415);
-  assert.match(zipped.json().errors[0], /expected no Content-Encoding, was gzip$/);
+  const coded = await ask(CONTRACT, "", { "content-encoding": "br" });
+  assert.equal(coded.statusCode, 415);
+  assert.match(coded.json().errors[0], /expected the Content-Encoding gzip or deflate, was br$/);
 });
 
 test("sensors named like integers or like things of every object", async () => {

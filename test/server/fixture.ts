@@ -4,7 +4,7 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { openZone } from "../../src/core/zone.ts";
 import type { ReadingsLog } from "../../src/doors/body.ts";
 import type { NewRecord } from "../../src/log/log.ts";
-import { createServer, type ServerOptions } from "../../src/server/server.ts";
+import { createServer, type HttpServer, type ServerOptions } from "../../src/server/server.ts";
 import { ScanEngine } from "./scan-engine.ts";
 
 export const NOON = Date.UTC(2020, 0, 13, 12);
@@ -28,6 +28,8 @@ export class MemoryLog implements ReadingsLog {
 }
 
 export interface Fixture {
+  readonly server: HttpServer;
+  /** The server's. */
   readonly app: FastifyInstance;
   readonly engine: ScanEngine;
   readonly log: MemoryLog;
@@ -40,7 +42,7 @@ export async function openFixture(options: Partial<ServerOptions> = {}, engine =
   const log = new MemoryLog();
   const clock = new ManualClock(NOON);
   const bugs: unknown[] = [];
-  const app = await createServer({
+  const server = await createServer({
     engine,
     log,
     clock,
@@ -49,5 +51,5 @@ export async function openFixture(options: Partial<ServerOptions> = {}, engine =
     onBug: (error) => bugs.push(error),
     ...options,
   });
-  return { app, engine, log, clock, bugs };
+  return { server, app: server.app, engine, log, clock, bugs };
 }

@@ -13,9 +13,8 @@ import {
   LIVE_TICK_MS,
   STUCK_CLIENT_MS_MAX,
 } from "../../src/server/limits.ts";
-import { Doors } from "../../src/server/listen.ts";
 import { LiveFeed } from "../../src/server/live-feed.ts";
-import { listen } from "../../src/server/server.ts";
+import { Ports } from "../../src/server/ports.ts";
 import { EventStream, type LiveEvent, type LiveRow } from "./event-stream.ts";
 import { NOON, openFixture } from "./fixture.ts";
 import { ScanEngine } from "./scan-engine.ts";
@@ -23,7 +22,7 @@ import { ScanEngine } from "./scan-engine.ts";
 async function open(context: TestContext) {
   const fixture = await openFixture();
   context.after(() => fixture.app.close());
-  const [{ port }] = await listen(fixture.app, { hosts: ["127.0.0.1"], port: 0 });
+  const [{ port }] = await fixture.server.listen({ hosts: ["127.0.0.1"], port: 0 });
   return { ...fixture, port };
 }
 
@@ -199,7 +198,7 @@ async function openFeed(context: TestContext, engine: ScanEngine) {
     throw error;
   });
   const responses: ServerResponse[] = [];
-  const doors = new Doors((_request, response) => {
+  const doors = new Ports((_request, response) => {
     responses.push(response);
     response.writeHead(200);
     response.write(feed.greeting());

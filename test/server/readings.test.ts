@@ -107,7 +107,10 @@ test("Tidemark-Device is the key of the records", async () => {
 });
 
 test("what cannot be appended is a problem that says why", async () => {
-  const empty = await post("");
+  const unsized = await post("");
+  assert.equal(unsized.statusCode, 411);
+  assert.equal(unsized.json().detail, "Cannot read the request body: expected a Content-Length, there was none");
+  const empty = await post("", { "content-length": "0" });
   assert.equal(empty.statusCode, 400);
   assert.equal(empty.json().detail, 'Cannot append to "temperature": expected a reading, was an empty body');
 

@@ -6,7 +6,6 @@ import { type TestContext, test } from "node:test";
 import type { FastifyInstance } from "fastify";
 import { COMPUTE_BODY_BYTES_MAX, HEADERS_BYTES_MAX } from "../../src/server/limits.ts";
 import type { ServerOptions } from "../../src/server/server.ts";
-import { listen } from "../../src/server/server.ts";
 import { type Fixture, openFixture } from "./fixture.ts";
 
 const TOKEN = "0123456789abcdef";
@@ -62,7 +61,7 @@ test("with a token every route asks for it, except the probes", async (context) 
 });
 
 test("without a token no other site's page gets in, programs do", async (context) => {
-  const { app, log } = await open(context);
+  const { app, server, log } = await open(context);
   const post = (headers: Record<string, string>) =>
     app.inject({ method: "POST", url: "/readings/temperature", payload: "42", headers });
   for (const host of ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "127.1.2.3", "LOCALHOST"]) {
@@ -81,13 +80,13 @@ test("without a token no other site's page gets in, programs do", async (context
     assert.equal(problemOf(response).code, "origin-refused");
   }
   assert.equal(log.appends.length, appends);
-  const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
+  const [{ port }] = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
   for (const host of ["evil.example", "localhost.evil.example:5000", "127.0.0.1.evil.example", "192.168.1.7"]) {
     assert.equal(await statusAs(port, host), 403, host);
   }
   assert.equal(await statusAs(port, `localhost:${port}`), 200);
-  const { app: anonymous } = await open(context, { allowAnonymous: true });
-  const [address] = await listen(anonymous, { hosts: ["127.0.0.1"], port: 0 });
+  const { server: anonymous } = await open(context, { allowAnonymous: true });
+  const [address] = await anonymous.listen({ hosts: ["127.0.0.1"], port: 0 });
   assert.equal(await statusAs(address.port, "tidemark.example"), 200);
 });
 
@@ -128,7 +127,17 @@ test("probes", async (context) => {
 
 test("paths and methods that there are not", async (context) => {
   const { app, bugs } = await open(context);
-  for (const url of ["/nowhere", "/", "/compute", "/compute/metrics/", "/readings", "/readings/a/b", "/..%2f", "//"]) {
+  for (const url of [
+    "/nowhere",
+    "/",
+    "/compute",
+    "/compute/metrics/x",
+    "/readings",
+    "/readings/",
+    "/readings/a/b",
+    "/..%2f",
+    "//",
+  ]) {
     for (const method of ["GET", "POST", "DELETE"] as const) {
       const payload = method === "GET" ? undefined : "{not json";
       const response = await app.inject({
@@ -144,6 +153,7 @@ test("paths and methods that there are not", async (context) => {
   const allowed: [string, string][] = [
     ["/compute/metrics", "POST, OPTIONS"],
     ["/readings/temperature", "POST, OPTIONS"],
+    ["/compute/metrics/", "POST, OPTIONS"],
     ["/live", "GET, HEAD, OPTIONS"],
     ["/sensors", "GET, HEAD, OPTIONS"],
     ["/rejections", "GET, HEAD, OPTIONS"],
@@ -190,8 +200,8 @@ function exchange(port: number, bytes: string): Promise<string> {
 }
 
 test("what is no HTTP is told so", async (context) => {
-  const { app } = await open(context);
-  const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
+  const { server } = await open(context);
+  const [{ port }] = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
   const cases: [string, number, string][] = [
     ["nonsense\r\n\r\n", 400, "request-invalid"],
     [`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(HEADERS_BYTES_MAX)}\r\n\r\n`, 431, "request-too-large"],
@@ -210,8 +220,8 @@ test("what is no HTTP is told so", async (context) => {
 });
 
 test("closing answers what has begun, closes idle connections, takes in nothing new", async (context) => {
-  const { app, log } = await open(context);
-  const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
+  const { app, server, log } = await open(context);
+  const [{ port }] = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
   let durable = (): void => {};
   log.hold = new Promise((resolve) => {
     durable = resolve;
@@ -243,8 +253,8 @@ test("closing answers what has begun, closes idle connections, takes in nothing 
 });
 
 test("a client that waits with its whole body reads the answer to one that is too large", async (context) => {
-  const { app } = await open(context);
-  const [{ port }] = await listen(app, { hosts: ["127.0.0.1"], port: 0 });
+  const { server } = await open(context);
+  const [{ port }] = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
   const body = "x".repeat(4 * 1024 * 1024);
   for (let i = 0; i < 5; i++) {
     const response = await fetch(`http://127.0.0.1:${port}/compute/metrics`, { method: "POST", body });

@@ -1,5 +1,5 @@
 /** Answers that were made in one turn of the event loop, written together at its end. */
-import { OUTBOX_ANSWERS_MAX, OUTBOX_LATE_MS, OUTBOX_MS_MAX, OUTBOX_SKIPS, OUTBOX_VAIN_TURNS_MAX } from "./limits.ts";
+import { TURN_ANSWERS_MAX, TURN_LATE_MS, TURN_MS_MAX, TURN_SKIPS, TURN_VAIN_TURNS_MAX } from "./limits.ts";
 
 /** What of a response it needs: its head is written. */
 export interface Ending {
@@ -11,7 +11,7 @@ export interface Ending {
  * awake. So what is ready waits for the other requests that the same poll of the sockets brought. Where that wins nothing (one client
  * that asks one thing at a time) or costs something (slices of ingest come before the turns' ends), the next answers go at once.
  */
-export class Outbox {
+export class AnswerQueue {
   readonly #nowMs: () => number;
   #responses: Ending[] = [];
   #texts: string[] = [];
@@ -41,7 +41,7 @@ export class Outbox {
     if (this.#responses.length === 0) this.#firstMs = now;
     this.#responses.push(response);
     this.#texts.push(text);
-    if (this.#responses.length === OUTBOX_ANSWERS_MAX || now - this.#firstMs > OUTBOX_MS_MAX) this.#write();
+    if (this.#responses.length === TURN_ANSWERS_MAX || now - this.#firstMs > TURN_MS_MAX) this.#write();
     else if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(this.#endTurn);
@@ -50,9 +50,9 @@ export class Outbox {
 
   readonly #endTurn = (): void => {
     this.#scheduled = false;
-    const late = this.#nowMs() - this.#newestMs > OUTBOX_LATE_MS;
+    const late = this.#nowMs() - this.#newestMs > TURN_LATE_MS;
     this.#vainTurns = late || this.#inTurn === 1 ? this.#vainTurns + 1 : 0;
-    if (this.#vainTurns >= OUTBOX_VAIN_TURNS_MAX) this.#skips = OUTBOX_SKIPS;
+    if (this.#vainTurns >= TURN_VAIN_TURNS_MAX) this.#skips = TURN_SKIPS;
     this.#inTurn = 0;
     this.#write();
   };

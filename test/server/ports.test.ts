@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { createServer as createNetServer, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
-import { Doors, portInUseText } from "../../src/server/listen.ts";
+import { Ports, portInUseText } from "../../src/server/ports.ts";
 
-function doors(context: TestContext, openToOthers = false): Doors {
-  const made = new Doors(
+function doors(context: TestContext, openToOthers = false): Ports {
+  const made = new Ports(
     (request, response) => response.end(`${request.method} ${request.socket.localAddress}`),
     openToOthers,
   );

@@ -18,6 +18,7 @@ import {
 } from "./limits.ts";
 import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
 import { PROBLEM_TYPE, problem } from "./problem.ts";
+import { UsualResponse } from "./usual-headers.ts";
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -35,7 +36,7 @@ const CLOSE_CHECK_MS = 20;
 const MISSING = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 
 /** The open ports of one handler. */
-export class Doors {
+export class Ports {
   readonly #handler: Handler;
   readonly #openToOthers: boolean;
   /** Connections without a request so far, as browsers open them in advance: Node does not take them for idle. */
@@ -75,7 +76,7 @@ export class Doors {
   async #openAll(hosts: readonly string[], port: number): Promise<AddressInfo[]> {
     const addresses: AddressInfo[] = [];
     for (const host of hosts) {
-      const server = createDoor(this.#handler);
+      const server = createPort(this.#handler);
       server.on("connection", (socket: Socket) => {
         this.#unused.add(socket);
         socket.once("close", () => this.#unused.delete(socket));
@@ -113,9 +114,10 @@ export class Doors {
   }
 }
 
-function createDoor(handler: Handler): Server {
+function createPort(handler: Handler): Server {
   const server = createHttpServer(
     {
+      ServerResponse: UsualResponse,
       maxHeaderSize: HEADERS_BYTES_MAX,
       headersTimeout: HEADERS_MS_MAX,
       requestTimeout: REQUEST_MS_MAX,

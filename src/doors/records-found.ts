@@ -1,0 +1,23 @@
+/** What a door can tell a sender about records before they are in the log, where they will be read in the same way. */
+import type { NewRecord } from "../log/log.ts";
+
+/** A record that will be rejected when it is read from the log. */
+export interface RecordFault {
+  /** Its index among the records of the body. */
+  readonly record: number;
+  /** As in the list of rejections. */
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** What the records of a body are: readings, and others. */
+export interface RecordsFound {
+  /** A record may hold many. */
+  readonly readings: number;
+  readonly rejected: number;
+  /** Of what is rejected, the first ones; in the order of the body. */
+  readonly faults: readonly RecordFault[];
+}
+
+/** Tells what will become of records, before they are appended. @param faultsMax how many faults are of interest */
+export type LookInto = (records: readonly NewRecord[], faultsMax: number) => RecordsFound;

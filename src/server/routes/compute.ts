@@ -1,0 +1,156 @@
+/**
+ * `POST /compute/metrics`: the question that tidemark is there for. As it is asked nearly always it is answered in front of the
+ * framework, which costs as much as all the rest of an answer (docs/PERFORMANCE.md, row `http`). Whatever is not plain goes
+ * through the framework, and is answered in the same bytes.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Clock } from "../../core/clock.ts";
+import type { Zone } from "../../core/zone.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { AnswerQueue } from "../answer-queue.ts";
+import type { BodyBudget } from "../body-budget.ts";
+import { readBody, takeBodies } from "../body-reader.ts";
+import { answerText, answerTextWithReceipt, refusalText, windowOf } from "../compute-answer.ts";
+import { ComputeReader } from "../compute-request.ts";
+import { type OnBug, reported } from "../error-handler.ts";
+import type { Guard } from "../guard.ts";
+import { COMPUTE_BODY_BYTES_MAX } from "../limits.ts";
+import { PROBLEM_TYPE, problemHeaders } from "../problem.ts";
+import { describe, objectOf, queryOf, TEXT } from "../route-schema.ts";
+
+const COMPUTE_PATH = "/compute/metrics";
+
+const JSON_TYPE = "application/json; charset=utf-8";
+const CLOSE: readonly string[] = ["Connection", "close"];
+const NO_HEADERS: readonly string[] = [];
+
+const ERRORS_LIST = { type: "array", items: TEXT, description: "what of the body is not computed, in its order" };
+const NUMBERS = { type: "object", additionalProperties: { type: ["number", "null"] } };
+const REFUSAL = objectOf({ result: objectOf({}), errors: ERRORS_LIST });
+
+const SCHEMA = describe({
+  summary: "Computes metrics of sensors over a window of time",
+  query: queryOf({ receipt: { enum: ["true", "false"], description: "adds what the answer rests on" } }),
+  bytes: {
+    "application/json": {
+      type: "object",
+      description: "a list of metrics for each sensor; trailing commas are allowed",
+      properties: { from: { type: ["string", "number", "null"] }, to: { type: ["string", "number", "null"] } },
+      additionalProperties: { type: "array", items: TEXT },
+    },
+  },
+  answer: objectOf(
+    { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: { type: "object" } },
+    ["receipt"],
+  ),
+  answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL },
+  errors: ["request-too-large", "too-busy"],
+});
+
+/** What the route needs. */
+export interface ComputeOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly zone: Zone;
+  readonly budget: BodyBudget;
+  readonly guard: Guard;
+  readonly onBug: OnBug;
+}
+
+/** An answer before it is on its way. */
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+  /** Further ones: names and values in turn. */
+  readonly headers: readonly string[];
+}
+
+/** Every 4xx has the form of the answers: `{"result":{},"errors":["…"]}`. A 5xx is a problem as elsewhere. */
+export class ComputeRoute {
+  readonly #options: ComputeOptions;
+  readonly #reader: ComputeReader;
+  readonly #queue = new AnswerQueue();
+  #closing = false;
+
+  constructor(options: ComputeOptions) {
+    this.#options = options;
+    this.#reader = new ComputeReader(options.engine.sensors, options.zone);
+  }
+
+  /** Answers a plain request of exactly this path. @returns false for every other request, which it leaves alone */
+  take(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.url !== COMPUTE_PATH || request.method !== "POST") return false;
+    const { headers } = request;
+    // No length is no plain body; a page of a browser is told what it may read; the rest is rare.
+    if (!(Number(headers["content-length"]) <= COMPUTE_BODY_BYTES_MAX)) return false;
+    if (headers["content-encoding"] !== undefined || headers.origin !== undefined) return false;
+    const { budget, guard } = this.#options;
+    if (guard(request) !== null) return false;
+    readBody(request, COMPUTE_BODY_BYTES_MAX, budget, (error, body) => {
+      if (body === undefined) this.#send(response, this.#failure(error), CLOSE);
+      else {
+        budget.give(body.length);
+        this.#send(response, this.#answer(body, false), NO_HEADERS);
+      }
+    });
+    return true;
+  }
+
+  /** The same for what the framework routes here. */
+  register(scope: FastifyInstance): void {
+    takeBodies(scope, COMPUTE_BODY_BYTES_MAX, this.#options.budget);
+    scope.setErrorHandler((error: unknown, _request, reply) => {
+      const { status, type, text, headers } = this.#failure(error);
+      for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
+      return reply.code(status).type(type).send(text);
+    });
+    type Asked = FastifyRequest<{ Querystring: { receipt?: "true" | "false" }; Body: Buffer }>;
+    scope.post(COMPUTE_PATH, { schema: SCHEMA }, (request: Asked, reply) => {
+      const { status, type, text } = this.#answer(request.body, request.query.receipt === "true");
+      return reply.code(status).type(type).send(text);
+    });
+  }
+
+  /** Connections end with the answers that are still to come. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  #answer(body: Buffer, receipt: boolean): Answer {
+    try {
+      const answer = this.#compute(body, receipt);
+      if (typeof answer === "string") return { status: 200, type: JSON_TYPE, text: answer, headers: NO_HEADERS };
+      return { status: 400, type: JSON_TYPE, text: refusalText(answer), headers: NO_HEADERS };
+    } catch (error) {
+      return this.#failure(error);
+    }
+  }
+
+  /** @returns the text of the answer, or the errors of a request of which nothing is computed */
+  #compute(body: Buffer, receipt: boolean): string | readonly string[] {
+    const { engine, clock } = this.#options;
+    const asked = this.#reader.read(body);
+    if ("refused" in asked) return asked.refused;
+    const window = windowOf(asked, engine, clock);
+    if ("refused" in window) return window.refused;
+    return receipt ? answerTextWithReceipt(asked, window, engine, clock) : answerText(asked, window, engine);
+  }
+
+  #failure(error: unknown): Answer {
+    const problem = reported(error, this.#options.onBug);
+    const { status, detail } = problem;
+    const headers = problemHeaders(problem);
+    if (status >= 500) return { status, type: PROBLEM_TYPE, text: JSON.stringify(problem), headers };
+    return { status, type: JSON_TYPE, text: refusalText([detail]), headers };
+  }
+
+  /** The headers in the order in which the framework writes them. */
+  #send(response: ServerResponse, { status, type, text, headers }: Answer, first: readonly string[]): void {
+    const own = ["Content-Type", type, "Content-Length", String(Buffer.byteLength(text))];
+    const before = this.#closing ? CLOSE : first;
+    response.writeHead(status, before.length + headers.length === 0 ? own : [...before, ...headers, ...own]);
+    this.#queue.end(response, text);
+  }
+}

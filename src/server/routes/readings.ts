@@ -1,0 +1,116 @@
+/** `POST /readings/{sensor}`: a body of readings → the log. Answered when they are durable. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { TidemarkError } from "../../core/errors.ts";
+import { NAME_BYTES_MAX } from "../../core/limits.ts";
+import { type ReadingsLog, recordsOfBody } from "../../doors/body.ts";
+import type { LookInto } from "../../doors/records-found.ts";
+import type { SensorDirectory } from "../../engine/directory.ts";
+import type { BodyBudget } from "../body-budget.ts";
+import { takeBodies } from "../body-reader.ts";
+import { PROBLEMS_SHOWN_MAX, READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../limits.ts";
+import { namesShown } from "../names-shown.ts";
+import { RequestError } from "../problem.ts";
+import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
+
+const READINGS_PATH = "/readings/:sensor";
+
+/** Names the device of all readings of a request that do not name one themselves: it becomes the key of their records. */
+const DEVICE_HEADER = "tidemark-device";
+
+/** What the route needs. */
+export interface ReadingsOptions {
+  readonly sensors: SensorDirectory;
+  readonly log: ReadingsLog;
+  readonly budget: BodyBudget;
+  /** Absent: bodies are appended unseen. */
+  readonly lookInto?: LookInto | undefined;
+}
+
+const SCHEMA = describe({
+  summary: "Appends readings to the log; answered when they are durable",
+  params: objectOf({ sensor: { ...TEXT, description: "whose readings they are" } }),
+  bytes: {
+    "application/json": { description: "one reading: a number, or an object with `value`" },
+    "application/x-ndjson": { ...TEXT, description: "one reading a line" },
+    "text/plain": { ...TEXT, description: "a number, or one a line" },
+  },
+  answer: objectOf(
+    {
+      appended: { ...NATURAL, description: "readings that are in the log" },
+      rejected: { ...NATURAL, description: "what is no reading: also in the log, and listed under /rejections" },
+      problems: {
+        type: "array",
+        maxItems: PROBLEMS_SHOWN_MAX,
+        items: objectOf({ line: NATURAL, code: TEXT, reason: TEXT }),
+      },
+    },
+    ["rejected", "problems"],
+  ),
+  errors: [
+    "not-found",
+    "request-too-large",
+    "record-too-large",
+    "log-full",
+    "log-unreachable",
+    "log-refused",
+    "log-sync-failed",
+    "log-closed",
+    "disk-full",
+    "too-busy",
+  ],
+});
+
+/** Bodies whose media type says that they are a form: their fields would be taken for readings. */
+const FORM = /^multipart\//i;
+
+/** One request is one append: all of it becomes durable, or the answer says that it did not. */
+export function registerReadings(scope: FastifyInstance, { sensors, log, budget, lookInto }: ReadingsOptions): void {
+  takeBodies(scope, READINGS_BODY_BYTES_MAX, budget);
+  type Asked = FastifyRequest<{ Params: { sensor: string }; Body: Buffer }>;
+  scope.post(READINGS_PATH, { schema: SCHEMA }, async (request: Asked) => {
+    const { sensor } = request.params;
+    const what = `Cannot append to "${sensor}"`;
+    if (sensors.find(sensor) === undefined) {
+      throw new TidemarkError("not-found", `${what}: expected one of ${namesShown(sensors)}`);
+    }
+    const { [DEVICE_HEADER]: device, "content-type": type } = request.raw.headers;
+    if (type !== undefined && FORM.test(type)) {
+      throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was ${type}`);
+    }
+    const { body } = request;
+    const records = recordsOfBody(sensor, body, deviceKey(what, device), READINGS_PER_BODY_MAX);
+    const found = lookInto?.(records, PROBLEMS_SHOWN_MAX);
+    const problems = found?.faults.map(({ record, code, reason }) => {
+      return { line: lineOf(body, records[record].value), code, reason };
+    });
+    if (found?.readings === 0 && problems !== undefined) {
+      const [{ line, code, reason }] = problems;
+      throw new TidemarkError(
+        "request-invalid",
+        `${what}: expected a reading, line ${line} is none (${code}): ${reason}`,
+      );
+    }
+    await log.append(sensor, records);
+    const appended = found?.readings ?? records.length;
+    return found === undefined || found.rejected === 0
+      ? { appended }
+      : { appended, rejected: found.rejected, problems };
+  });
+}
+
+/** The line of a body in which a view of it begins, from 1 on. */
+function lineOf(body: Buffer, view: Uint8Array): number {
+  let line = 1;
+  const start = view.byteOffset - body.byteOffset;
+  for (let at = body.indexOf("\n"); at >= 0 && at < start; at = body.indexOf("\n", at + 1)) line++;
+  return line;
+}
+
+/** The bytes that the client sent: Node gives them as Latin-1. */
+function deviceKey(what: string, header: string | string[] | undefined): Buffer | undefined {
+  if (header === undefined) return undefined;
+  const key = Buffer.from(String(header), "latin1");
+  if (key.length >= 1 && key.length <= NAME_BYTES_MAX) return key;
+  const wanted = `Tidemark-Device must be 1 to ${NAME_BYTES_MAX} bytes, was ${key.length}`;
+  throw new TidemarkError("request-invalid", `${what}: ${wanted}`);
+}

@@ -1,0 +1,108 @@
+/** Routes against what they say of themselves: every one says it, and no answer has a field more or less than its schema. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fastify, { type FastifyInstance, type InjectOptions, type RouteOptions } from "fastify";
+import type { Quarantined, RejectedRecord } from "../../src/engine/engine.ts";
+import { AJV_OPTIONS } from "../../src/server/validation.ts";
+import { NOON, openFixture } from "./fixture.ts";
+
+/** A server whose routes have the schemas of answers for bodies: it says what of an answer does not fit. */
+async function checker(routes: readonly RouteOptions[]): Promise<FastifyInstance> {
+  const app = fastify({ ajv: AJV_OPTIONS });
+  for (const { method, url, schema } of routes) {
+    for (const [status, body] of Object.entries((schema?.response ?? {}) as Record<string, object>)) {
+      app.post(`/${method}/${status}${url}`, { schema: { body } }, () => "fits");
+    }
+  }
+  await app.ready();
+  return app;
+}
+
+test("every route says what it does and what it answers", async () => {
+  const { app, server } = await openFixture();
+  for (const { method, url, schema } of server.routes) {
+    assert.match(schema?.summary ?? "", /^[A-Z].*[^.]$/, `${method} ${url}`);
+    assert.ok(Object.keys(schema?.response ?? {}).includes("200"), `${method} ${url}`);
+  }
+  await app.close();
+});
+
+const QUARANTINED: Quarantined = {
+  id: 1,
+  sensor: "humidity",
+  device: "d",
+  boot: null,
+  sequence: null,
+  value: 1.5,
+  time: NOON * 2,
+  judgedAgainst: NOON,
+  reason: "ahead",
+};
+
+const REJECTED: RejectedRecord = {
+  id: 2,
+  sensor: "humidity",
+  partition: 0,
+  offset: 7,
+  code: "not-a-number",
+  reason: "the value is not a number",
+  bytes: Buffer.from("x"),
+  length: 1,
+  arrival: NOON,
+};
+
+const post = (url: string, payload: string | object): InjectOptions => ({ method: "POST", url, payload });
+
+const REQUESTS: [status: number, route: string, asked: InjectOptions][] = [
+  [200, "/compute/metrics", post("/compute/metrics", { temperature: ["count", "p50"], pressure: ["mean"], more: 1 })],
+  [200, "/compute/metrics", post("/compute/metrics?receipt=true", { temperature: ["median"], from: NOON })],
+  [400, "/compute/metrics", post("/compute/metrics", { nothing: [] })],
+  [413, "/compute/metrics", post("/compute/metrics", "x".repeat(70_000))],
+  [200, "/readings/:sensor", post("/readings/temperature", "1\n2")],
+  [200, "/readings/:sensor", post("/readings/temperature", "1\nx\n2\n")],
+  [400, "/readings/:sensor", post("/readings/temperature", "x")],
+  [404, "/readings/:sensor", post("/readings/nowhere", "1")],
+  [413, "/readings/:sensor", post("/readings/temperature", "1".repeat(1_100_000))],
+  [200, "/sensors", { url: "/sensors" }],
+  [400, "/sensors", { url: "/sensors?limit=0" }],
+  [200, "/quarantine", { url: "/quarantine" }],
+  [200, "/rejections", { url: "/rejections?sensor=humidity&limit=1" }],
+  [404, "/rejections", { url: "/rejections?sensor=x" }],
+  [200, "/quarantine/release", post("/quarantine/release", { ids: [1] })],
+  [400, "/quarantine/release", post("/quarantine/release", { ids: [-1] })],
+  [200, "/rejections/discard", post("/rejections/discard", { ids: [1] })],
+  [200, "/livez", { url: "/livez" }],
+  [200, "/readyz", { url: "/readyz" }],
+];
+
+test("answers have the fields of their schemas, all of them and no others", async () => {
+  const { app, server, engine } = await openFixture({
+    lookInto: (records) => {
+      const faults = records.flatMap(({ value }, record) =>
+        Buffer.from(value).toString() === "x" ? [{ record, code: "not-a-number", reason: "it is x" }] : [],
+      );
+      return { readings: records.length - faults.length, rejected: faults.length, faults };
+    },
+    notice: () => "slow",
+  });
+  engine.add("temperature", [NOON, 1.5], [NOON + 1000, 2]);
+  const check = await checker(server.routes);
+  for (const [status, route, asked] of REQUESTS) {
+    engine.quarantine = [QUARANTINED];
+    engine.rejections = [REJECTED];
+    const response = await app.inject(asked);
+    const { method = "GET" } = asked;
+    assert.equal(response.statusCode, status, `${method} ${route}: ${response.body}`);
+    const headers = { "content-type": "application/json" };
+    const url = `/${method}/${status}${route}`;
+    const checked = await check.inject({ method: "POST", url, headers, payload: response.body });
+    assert.equal(checked.body, "fits", `${method} ${route} ${status}: ${response.body}`);
+  }
+  const extra = { ...REJECTED, hidden: 1 };
+  const payload = JSON.stringify({ items: [extra], next: null });
+  const headers = { "content-type": "application/json" };
+  const refused = await check.inject({ method: "POST", url: "/GET/200/rejections", headers, payload });
+  assert.equal(refused.statusCode, 400); // the checker can fail
+  await check.close();
+  await app.close();
+});

@@ -15,6 +15,7 @@ import { Checkpointer } from "./store/checkpointer.ts";
 import { lockDataDirectory } from "./store/data-lock.ts";
 import { Database } from "./store/database.ts";
 import { DiskThread } from "./store/disk-thread.ts";
+import { HISTORY_VERSION } from "./store/migrations.ts";
 
 /** The part of tidemark below the HTTP server: a log followed into a history. */
 export interface Core {
@@ -71,6 +72,11 @@ export async function openCore(
     await log.create(sensors);
     const db = Database.open(settings.data);
     undo.push(() => db.close());
+    if (db.migratedFrom !== null) {
+      onNotice(
+        `the history was of version ${db.migratedFrom} and is migrated to version ${HISTORY_VERSION}: an older tidemark opens it no more`,
+      );
+    }
     const checkpointer = new Checkpointer(db.file, thread);
     undo.push(() => checkpointer.close());
     const pipeline = new Pipeline({

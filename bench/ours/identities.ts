@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { COMMIT_READINGS } from "../../src/core/limits.ts";
 import { Random } from "../../src/core/random.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, Readings } from "../../src/core/readings.ts";
-import { Identity, NEW } from "../../src/identity/identity.ts";
-import { ValueMemory } from "../../src/identity/value-memory.ts";
+import { NEW } from "../../src/identity/identities.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { Database } from "../../src/store/database.ts";
 import { START_SECOND } from "../data/series.ts";
@@ -30,8 +29,8 @@ const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 const db = Database.open(directory);
 const state = new State(db);
 const sensor = state.sensors.open("temperature");
-const { devices, seen, boots, ids, bootNames } = state;
-const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames);
+const known = state.identities;
+const { devices, bootNames } = known;
 const named = (text: string): Buffer => Buffer.from(text);
 const deviceNames = Array.from({ length: deviceCount }, (_, i) => named(`device-${i}`));
 const bootName = named("b7f3a2");
@@ -55,7 +54,7 @@ function fill(from: number, to: number): void {
     const row = i - from;
     const sequence = Math.floor(reading / deviceCount);
     const name = deviceNames[reading % deviceCount];
-    readings.device[row] = state.deviceNames.intern(sensor.id, name, 0, name.length);
+    readings.device[row] = known.deviceNames.intern(sensor.id, name, 0, name.length);
     readings.boot[row] = boot;
     readings.sequence[row] = sequence;
     readings.time[row] = (START_SECOND + sequence) * 1000;
@@ -86,7 +85,7 @@ async function take(from: number, to: number): Promise<void> {
   for (let row = 0; row < to - from; row++) {
     const slot = readings.device[row];
     if (!devices.isLoaded(slot)) devices.load(slot);
-    if (identity.judge(readings, row, sensor.id, false) !== NEW) throw new Error("BUG: the bench sends nothing twice");
+    if (known.judge(readings, row, sensor.id, false) !== NEW) throw new Error("BUG: the bench sends nothing twice");
     devices.touch(slot);
   }
   uncommitted += to - from;

@@ -12,9 +12,7 @@ import { IDENTITY_OFFSET, Readings } from "../../src/core/readings.ts";
 import { ABSENT, Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
-import { DEVICE_CELLS, HEARD_AT, NEWEST } from "../../src/identity/devices.ts";
-import { Identity, NEW } from "../../src/identity/identity.ts";
-import { ValueMemory } from "../../src/identity/value-memory.ts";
+import { DEVICE_CELLS, HEARD_AT, NEW, NEWEST } from "../../src/identity/identities.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { ReadingRun } from "../../src/rollups/reading-run.ts";
@@ -74,7 +72,8 @@ const state = new State(db);
 const source = state.openTopic({ name: "temperature", id: "bench", partitions: [0] });
 const sensor = source.own;
 const [partition] = source.partitions;
-const { devices, history } = state;
+const { history, identities } = state;
+const { devices } = identities;
 const zone = openZone("UTC");
 const result: Record<string, number> = {};
 const batches = Array.from({ length: LAP_READINGS / BATCH }, () => new Records(BATCH));
@@ -103,10 +102,8 @@ async function commit(): Promise<void> {
 /** The loop of src/pipeline/ingest.ts, taken apart. @returns what takes a lap through it */
 function stageByStage(): (lap: number) => void {
   const decoder = createDecoder({
-    ...{ namespace: sensor.id, devices: state.deviceNames, boots: state.bootNames, zone },
+    ...{ namespace: sensor.id, devices: identities.deviceNames, boots: identities.bootNames, zone },
   });
-  const { seen, boots, ids, bootNames } = state;
-  const identity = new Identity(devices, boots, seen, ids, new ValueMemory(), bootNames);
   const decoded = batches.map(() => new Readings(BATCH));
   const isNew = batches.map(() => new Uint8Array(BATCH));
   const late = batches.map(() => new Uint8Array(BATCH));
@@ -117,7 +114,7 @@ function stageByStage(): (lap: number) => void {
   };
   return (lap) => {
     timed("decode", lap, LAP_READINGS, () => eachBatch((b) => decoder.decode(batches[b], decoded[b])));
-    timed("de-duplicate", lap, LAP_READINGS, () => eachBatch((b) => deduplicate(identity, decoded[b], isNew[b])));
+    timed("de-duplicate", lap, LAP_READINGS, () => eachBatch((b) => deduplicate(decoded[b], isNew[b])));
     timed("judge clocks", lap, LAP_READINGS, () =>
       eachBatch((b) => {
         counted[b] = json === null ? judgeOrderly(decoded[b], late[b]) : judgeClocks(decoded[b], isNew[b], late[b]);
@@ -131,14 +128,14 @@ function stageByStage(): (lap: number) => void {
   };
 }
 
-function deduplicate(identity: Identity, readings: Readings, isNew: Uint8Array): void {
+function deduplicate(readings: Readings, isNew: Uint8Array): void {
   const { device } = readings;
   for (let i = 0; i < BATCH; i++) {
     const slot = device[i];
     if (!devices.isLoaded(slot)) devices.load(slot);
     isNew[i] = 1;
     if (readings.identity[i] === IDENTITY_OFFSET) continue;
-    if (identity.judge(readings, i, sensor.id, false) !== NEW) isNew[i] = 0;
+    if (identities.judge(readings, i, sensor.id, false) !== NEW) isNew[i] = 0;
     else devices.touch(slot);
   }
 }

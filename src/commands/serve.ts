@@ -17,7 +17,7 @@ const LOOPBACK_OF = new Map([
 /** @throws TidemarkError of opening; Error "BUG: …" when our own code ended it, without a commit of what was in memory */
 export async function serve(config: Config, { out, err }: Console): Promise<void> {
   const ending = endOnSignals(() => err("still closing: answers under way get 5 s, then the history is committed"));
-  const app = await openApp(config, undefined, (notice) => err(`warning: ${notice}`));
+  const app = await openApp(config, undefined, (notice) => err(`notice: ${notice}`));
   const url = urlOf(app.address, app.port);
   openRunDirectory(config.data);
   const record = recordOf(SERVER, process.pid, url, shownSettings(config));

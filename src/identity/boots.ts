@@ -13,6 +13,12 @@ const NAMED_CACHED_MAX = 65_536;
 /** Older implicit boots kept at hand, all devices together. */
 const OLD_CACHED_MAX = 65_536;
 
+const TABLES = `
+CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name BLOB, ordinal INTEGER NOT NULL,
+  first_time REAL NOT NULL, last_time REAL NOT NULL, highest REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS boot_of_device ON boot(device, name, ordinal);
+`;
+
 /** Bytes of a row without its name. */
 const ROW_BYTES = 48;
 
@@ -60,6 +66,7 @@ export class Boots {
   constructor(db: Database, names: Names) {
     this.#db = db;
     this.#names = names;
+    db.declare(TABLES);
     this.#findNamed = db.prepare("SELECT id FROM boot WHERE device=? AND name=?");
     this.#nameOf = db.prepare("SELECT name FROM boot WHERE id=?");
     this.#implicitOf = db.prepare(

@@ -6,8 +6,11 @@ import type { StatementSync } from "node:sqlite";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { assert } from "../core/errors.ts";
 import type { Database } from "../store/database.ts";
+import { CHANGED_WORD, DEVICE_CELLS, ID } from "./device-columns.ts";
 import { writeState } from "./device-state.ts";
-import { CHANGED_WORD, DEVICE_CELLS, type Devices, ID } from "./devices.ts";
+import type { Devices } from "./devices.ts";
+
+const TABLES = "CREATE TABLE IF NOT EXISTS delta(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
 
 /** Commits that a sweep of all devices takes: recovery applies the deltas of twice as many at most. */
 const SWEEP_COMMITS = 32;
@@ -37,6 +40,7 @@ export class Deltas {
   constructor(db: Database, devices: Devices) {
     this.#db = db;
     this.#devices = devices;
+    db.declare(TABLES);
     this.#insert = db.prepare("INSERT INTO delta VALUES(?, ?)");
     this.#drop = db.prepare("DELETE FROM delta WHERE id<?");
     this.#next = this.#recover();

@@ -2,7 +2,7 @@
 import type { ByteReader, ByteWriter } from "../core/bytes.ts";
 import {
   DEVICE_CELLS,
-  type Devices,
+  type DeviceColumns,
   DUPLICATE_RUN,
   EDGE_BASE,
   EDGE_BOOT,
@@ -12,7 +12,7 @@ import {
   EDGE_UNRESOLVED,
   EDGE_WORDS,
   NEWEST,
-} from "./devices.ts";
+} from "./device-columns.ts";
 
 /** Bits 0 and 1 of the flags say whose the edge is. */
 const EDGE_BITS = 3;
@@ -23,7 +23,7 @@ const IS_NAMED = 2;
 const HAS_IMPLICIT = 4;
 
 /** State and the edge's words from `firstWord` on. */
-export function writeState(devices: Devices, to: ByteWriter, slot: number, firstWord: number): void {
+export function writeState(devices: DeviceColumns, to: ByteWriter, slot: number, firstWord: number): void {
   const name = devices.cells[slot * DEVICE_CELLS + EDGE_NAME];
   const edge = name === EDGE_NONE ? IS_NONE : name === EDGE_IMPLICIT ? IS_IMPLICIT : IS_NAMED;
   const hasImplicit = devices.implicitBoot[slot] !== 0;
@@ -49,7 +49,7 @@ export function writeState(devices: Devices, to: ByteWriter, slot: number, first
 }
 
 /** Applies what `writeState` wrote: bits are added, everything else replaced. */
-export function readState(devices: Devices, from: ByteReader, slot: number): void {
+export function readState(devices: DeviceColumns, from: ByteReader, slot: number): void {
   const flags = from.u8();
   devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = from.varint();
   devices.cells[slot * DEVICE_CELLS + NEWEST] = from.f64();

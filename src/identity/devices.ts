@@ -1,10 +1,4 @@
-/**
- * Devices in columns by slot (the slot of their name): each one's edge, newest time and latest boots. docs/formats/identity.md
- *
- * The *edge* is a window of 2,048 sequences of one boot, kept as bits: in it a sequence is judged without looking anywhere else. What
- * slides out of it is marked in the seen blocks. A device that was heard of is resident until it has been idle and room is needed;
- * its state is then a row, and between rows changes are deltas (device-state.ts).
- */
+/** Which devices are resident, what is known of each, and what of it is stored. docs/formats/identity.md */
 import type { StatementSync } from "node:sqlite";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Names } from "../core/names.ts";
@@ -12,44 +6,49 @@ import type { Readings } from "../core/readings.ts";
 import { isSimulatorName, SIMULATOR_PREFIX } from "../core/simulator-name.ts";
 import { BulkInsert } from "../store/bulk-insert.ts";
 import type { Database } from "../store/database.ts";
+import {
+  CHANGED_WORD,
+  DEVICE_CELLS,
+  DeviceColumns,
+  DUPLICATE_RUN,
+  EDGE_BASE,
+  EDGE_BOOT,
+  EDGE_NAME,
+  EDGE_NONE,
+  EDGE_SEQUENCES,
+  EDGE_UNRESOLVED,
+  EDGE_WORDS,
+  ID,
+  wider,
+} from "./device-columns.ts";
 import { readState, writeState } from "./device-state.ts";
 import { idlestSlots } from "./idlest.ts";
 import type { SeenStore } from "./seen-store.ts";
 
-/** Sequences in an edge: disorder and resends of half of it cost no look-up, at 256 bytes a device. */
-const EDGE_SEQUENCES = 2048;
-export const EDGE_WORDS = EDGE_SEQUENCES / 32;
-
-/** Where a device has what in its cells. */
-export const DEVICE_CELLS = 8;
-/** Number of the device's row; 0: the slot is not loaded. */
-export const ID = 0;
-/** The boot that the edge belongs to, and its name's slot (or an EDGE_ constant). */
-export const EDGE_BOOT = 1;
-export const EDGE_NAME = 2;
-/** First sequence of the edge, a multiple of 32. */
-export const EDGE_BASE = 3;
-/** First edge word changed since the last commit; EDGE_WORDS: none. */
-export const CHANGED_WORD = 4;
-/** Newest counted event time of any boot, ms; -Infinity before the first. */
-export const NEWEST = 5;
-/** When it was last heard from, ms (ingestion time); not stored. */
-export const HEARD_AT = 6;
-/** Duplicates in a row. */
-export const DUPLICATE_RUN = 7;
-
-/** EDGE_NAME of an edge whose boot is implicit, not yet looked up, or missing. */
-export const EDGE_IMPLICIT = -1;
-export const EDGE_UNRESOLVED = -2;
-export const EDGE_NONE = -3;
-
 /** Duplicates in a row, nothing new between them, after which a device is flagged: it may have lost its sequence. */
 export const STUCK_DUPLICATES = 100;
 
-const FIRST_CAPACITY = 1024;
+const TABLES = `
+CREATE TABLE IF NOT EXISTS device(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL,
+  UNIQUE(sensor, name))
+`;
+
 const out = new ByteWriter(512);
 
-export class Devices {
+/**
+ * States of a device, by the slot of its name:
+ *
+ *     unknown ─load─▶ new ─committed─▶ stored ⇄ dirty        (touch →, committed ←)
+ *     evicted ─load─▶ stored              └──evict──▶ evicted
+ *
+ * *unknown* or *evicted*: not resident (ID 0), the columns mean nothing. *new*: it has a number and no row; always dirty. *dirty*: it differs
+ * from what was committed; in `dirtySlots`. A stored device's row may be *stale*: deltas have what came since (deltas.ts). Only a stored
+ * device whose row the commit has just written may be evicted.
+ *
+ * The *edge* is a window of 2,048 sequences of one boot, kept as bits: in it a sequence is judged without looking anywhere else. What
+ * slides out of it is marked in the seen blocks. `turnEdge` gives it to another boot; no device has two.
+ */
+export class Devices extends DeviceColumns {
   readonly names: Names;
   readonly #db: Database;
   readonly #seen: SeenStore;
@@ -59,23 +58,12 @@ export class Devices {
   readonly #byId: StatementSync;
   readonly #residentMax: number;
   #nextId: number;
-  /** Slots that the columns have room for. */
-  #capacity = FIRST_CAPACITY;
-  /** DEVICE_CELLS numbers a device: what judging a reading asks for, side by side. */
-  cells = new Float64Array(FIRST_CAPACITY * DEVICE_CELLS);
-  edge = new Uint32Array(FIRST_CAPACITY * EDGE_WORDS);
-  /** The latest implicit boot (0: none), its ordinal, the range of its counted readings and its highest sequence. */
-  implicitBoot = new Float64Array(FIRST_CAPACITY);
-  implicitOrdinal = new Float64Array(FIRST_CAPACITY);
-  implicitFirst = new Float64Array(FIRST_CAPACITY);
-  implicitLast = new Float64Array(FIRST_CAPACITY);
-  implicitHighest = new Float64Array(FIRST_CAPACITY);
-  #dirty = new Uint8Array(FIRST_CAPACITY);
-  #isNew = new Uint8Array(FIRST_CAPACITY);
+  #dirty = new Uint8Array(this.capacity);
+  #isNew = new Uint8Array(this.capacity);
   /** 1: the row does not hold all that was committed or changed since. */
-  #rowStale = new Uint8Array(FIRST_CAPACITY);
+  #rowStale = new Uint8Array(this.capacity);
   /** 1: the commit that is being written has the slot's whole row. */
-  #isWritten = new Uint8Array(FIRST_CAPACITY);
+  #isWritten = new Uint8Array(this.capacity);
   readonly #rowsWritten: number[] = [];
   #newCount = 0;
   /** Resident devices. */
@@ -90,10 +78,12 @@ export class Devices {
   readonly stuck = new Map<number, number>();
 
   constructor(db: Database, seen: SeenStore, names: Names, residentMax: number) {
+    super();
     this.#residentMax = residentMax;
     this.#db = db;
     this.#seen = seen;
     this.names = names;
+    db.declare(TABLES);
     this.#find = db.prepare("SELECT id, state FROM device WHERE sensor=? AND name=?");
     // Not INSERT OR REPLACE, which looks into both indexes for what it might replace: 3.5 µs a device.
     this.#insert = new BulkInsert(db, "device", 4);
@@ -109,10 +99,6 @@ export class Devices {
     }
   }
 
-  isLoaded(slot: number): boolean {
-    return slot < this.#capacity && this.cells[slot * DEVICE_CELLS + ID] !== 0;
-  }
-
   /** The number that the next new device gets: devices from it on have no row. */
   get nextId(): number {
     return this.#nextId;
@@ -125,7 +111,7 @@ export class Devices {
 
   /** Makes the slot's device resident: from its row, or new. */
   load(slot: number): void {
-    if (slot >= this.#capacity) this.#grow(slot + 1);
+    if (slot >= this.capacity) this.grow(slot + 1);
     const sensor = this.names.namespace(slot);
     let slots = this.slotsOf.get(sensor);
     if (slots === undefined) {
@@ -133,7 +119,7 @@ export class Devices {
       this.slotsOf.set(sensor, slots);
     }
     const count = this.counts.get(sensor) ?? 0;
-    this.#clear(slot);
+    this.clear(slot);
     // While all of a sensor's devices are resident, one that is not is new.
     const row = count > slots.length ? this.#db.lookUp(this.#find, sensor, this.names.bytes(slot)) : undefined;
     if (row === undefined) {
@@ -162,38 +148,17 @@ export class Devices {
     return slot;
   }
 
-  #clear(slot: number): void {
-    const { cells } = this;
-    const at = slot * DEVICE_CELLS;
-    cells[at + EDGE_BOOT] = 0;
-    cells[at + EDGE_NAME] = EDGE_NONE;
-    cells[at + EDGE_BASE] = 0;
-    cells[at + CHANGED_WORD] = EDGE_WORDS;
-    cells[at + NEWEST] = Number.NEGATIVE_INFINITY;
-    cells[at + HEARD_AT] = Number.NEGATIVE_INFINITY;
-    cells[at + DUPLICATE_RUN] = 0;
-    this.edge.fill(0, slot * EDGE_WORDS, (slot + 1) * EDGE_WORDS);
-    this.implicitBoot[slot] = 0;
-    this.implicitOrdinal[slot] = -1;
-    this.implicitFirst[slot] = Number.POSITIVE_INFINITY;
-    this.implicitLast[slot] = Number.NEGATIVE_INFINITY;
-    this.implicitHighest[slot] = -1;
+  override clear(slot: number): void {
+    super.clear(slot);
     this.#dirty[slot] = 0;
     this.#isNew[slot] = 0;
     this.#rowStale[slot] = 0;
     this.#isWritten[slot] = 0;
   }
 
-  #grow(length: number): void {
-    const capacity = Math.max(this.#capacity * 2, length);
-    this.#capacity = capacity;
-    this.cells = wider(this.cells, new Float64Array(capacity * DEVICE_CELLS));
-    this.edge = wider(this.edge, new Uint32Array(capacity * EDGE_WORDS));
-    this.implicitBoot = wider(this.implicitBoot, new Float64Array(capacity));
-    this.implicitOrdinal = wider(this.implicitOrdinal, new Float64Array(capacity));
-    this.implicitFirst = wider(this.implicitFirst, new Float64Array(capacity));
-    this.implicitLast = wider(this.implicitLast, new Float64Array(capacity));
-    this.implicitHighest = wider(this.implicitHighest, new Float64Array(capacity));
+  override grow(length: number): void {
+    super.grow(length);
+    const { capacity } = this;
     this.#dirty = wider(this.#dirty, new Uint8Array(capacity));
     this.#isNew = wider(this.#isNew, new Uint8Array(capacity));
     this.#rowStale = wider(this.#rowStale, new Uint8Array(capacity));
@@ -298,7 +263,7 @@ export class Devices {
 
   /** Forgets which boot names are interned where (their table is about to be emptied). */
   unresolveEdges(): void {
-    for (let slot = 0; slot < this.#capacity; slot++) {
+    for (let slot = 0; slot < this.capacity; slot++) {
       if (this.cells[slot * DEVICE_CELLS + EDGE_NAME] >= 0)
         this.cells[slot * DEVICE_CELLS + EDGE_NAME] = EDGE_UNRESOLVED;
     }
@@ -415,9 +380,4 @@ export class Devices {
       yield 0;
     }
   }
-}
-
-function wider<T extends Float64Array | Int32Array | Uint32Array | Uint8Array>(column: T, into: T): T {
-  into.set(column);
-  return into;
 }

@@ -4,6 +4,9 @@ import type { StatementSync } from "node:sqlite";
 import { BulkInsert } from "../store/bulk-insert.ts";
 import type { Database } from "../store/database.ts";
 
+const TABLES =
+  "CREATE TABLE IF NOT EXISTS seen_id(sensor INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(sensor, hash)) WITHOUT ROWID";
+
 /** Committed ids kept at hand, so that resends within seconds cost no look-up. */
 const RECENT_IDS_MAX = 50_000;
 
@@ -28,6 +31,7 @@ export class ExplicitIds {
 
   constructor(db: Database) {
     this.#db = db;
+    db.declare(TABLES);
     this.#find = db.prepare("SELECT 1 FROM seen_id WHERE sensor=? AND hash=?");
     this.#insert = new BulkInsert(db, "seen_id", 2);
   }

@@ -4,7 +4,6 @@ import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT, type Readings } from "..
 import type { Boots, OldBoot } from "./boots.ts";
 import {
   DEVICE_CELLS,
-  type Devices,
   DUPLICATE_RUN,
   EDGE_BOOT,
   EDGE_IMPLICIT,
@@ -12,8 +11,8 @@ import {
   EDGE_UNRESOLVED,
   ID,
   NEWEST,
-  STUCK_DUPLICATES,
-} from "./devices.ts";
+} from "./device-columns.ts";
+import { type Devices, STUCK_DUPLICATES } from "./devices.ts";
 import { type ExplicitIds, identityOf } from "./explicit-ids.ts";
 import type { SeenStore } from "./seen-store.ts";
 import type { ValueMemory } from "./value-memory.ts";
@@ -26,6 +25,15 @@ export const CONFLICT = 2;
 /** In the place of a sensor: what was held back of implicit boots, by device, sequence and time. */
 const HELD = 0;
 
+/**
+ * States of a boot, as judging moves it. At any time one boot of a device has its edge (devices.ts), the others' sequences are in the seen blocks.
+ *
+ *     named:     (unknown) ─first reading─▶ at the edge ⇄ behind it    (to the edge with a reading that is newer than all)
+ *     implicit:  (none) ─first reading─▶ latest ─a sequence begins anew─▶ old, for good
+ *
+ * The latest implicit boot has the edge unless a named boot took it. Only judging marks sequences; only `counted` moves an implicit boot's range,
+ * right after the `judge` that it is about: readings that are held back mark, and move nothing.
+ */
 export class Identity {
   readonly #devices: Devices;
   readonly #boots: Boots;

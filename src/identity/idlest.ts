@@ -1,5 +1,5 @@
 /** Which devices are let go of when there are too many: those that were heard from longest ago, as a sample of all tells. */
-import { DEVICE_CELLS, HEARD_AT } from "./devices.ts";
+import { DEVICE_CELLS, HEARD_AT } from "./device-columns.ts";
 
 /** Devices that are looked at. */
 const SAMPLED_DEVICES_MAX = 4096;

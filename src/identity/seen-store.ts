@@ -4,6 +4,9 @@ import { dropUnused } from "../core/second-chance.ts";
 import type { Database } from "../store/database.ts";
 import { BLOCK_SEQUENCES, BLOCK_WORDS, SeenBlock } from "./seen-block.ts";
 
+const TABLES =
+  "CREATE TABLE IF NOT EXISTS seen(boot INTEGER NOT NULL, block INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(boot, block)) WITHOUT ROWID";
+
 class Entry {
   readonly boot: number;
   readonly number: number;
@@ -41,6 +44,7 @@ export class SeenStore {
   constructor(db: Database, bytesMax: number) {
     this.#db = db;
     this.#bytesMax = bytesMax;
+    db.declare(TABLES);
     this.#select = db.prepare("SELECT bytes FROM seen WHERE boot=? AND block=?");
     this.#insert = db.prepare("INSERT OR REPLACE INTO seen VALUES(?, ?, ?)");
   }

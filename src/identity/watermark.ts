@@ -1,6 +1,7 @@
 /** `completeUntil` of a sensor: the smallest newest event time over the devices heard from in the last minute. It informs, and discards nothing. */
 import { ACTIVE_DEVICE_MS } from "../core/limits.ts";
-import { DEVICE_CELLS, type Devices, HEARD_AT, ID, NEWEST } from "./devices.ts";
+import { DEVICE_CELLS, HEARD_AT, ID, NEWEST } from "./device-columns.ts";
+import type { Devices } from "./devices.ts";
 
 /** With more resident devices than this, active or not, the mark is looked up every so many readings instead of whenever it may have moved. */
 const EXACT_DEVICES_MAX = 1000;

@@ -1,5 +1,6 @@
 /** Readings held back because of their clock, and records that were refused: listed with what is needed to take them in after all. */
 import type { StatementSync } from "node:sqlite";
+import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 
 /** Bytes kept of a rejected record: all of anything that could be a reading. A cut one cannot be released; the log has all of it. */
@@ -28,6 +29,8 @@ export interface RejectionRow {
   readonly sensor: number;
   readonly partition: number;
   readonly offset: number;
+  /** Which of the record's readings it is, from 0. */
+  readonly reading: number;
   readonly code: string;
   readonly key: Uint8Array | null;
   readonly bytes: Uint8Array;
@@ -37,6 +40,19 @@ export interface RejectionRow {
   readonly arrival: number;
 }
 
+const QUARANTINE_TABLES = `
+CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, device TEXT NOT NULL, boot TEXT, sequence REAL,
+  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
+`;
+
+const REJECTION_TABLES = `
+CREATE TABLE IF NOT EXISTS rejection(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
+  code TEXT NOT NULL, key BLOB, bytes BLOB NOT NULL, length INTEGER NOT NULL, timestamp REAL NOT NULL, append_time INTEGER NOT NULL,
+  arrival REAL NOT NULL, reading INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS rejection_of_sensor ON rejection(sensor, id);
+`;
+
 type Letter = { readonly id: number; readonly sensor: number };
 type Columns = (string | number | Uint8Array | null)[];
 
@@ -44,8 +60,10 @@ type Columns = (string | number | Uint8Array | null)[];
  * Rows in memory until the commit that also holds their identities, then in the history. Numbers ascend and are never used again.
  * Nothing but `committed` counts rows as stored or deleted, so a commit that fails leaves all as it was.
  */
-abstract class DeadLetters<T extends Letter> {
+abstract class DeadLetters<T extends Letter> implements CommitPart {
   readonly #db: Database;
+  /** The setting that has the last number given. */
+  readonly #lastIdSetting: string;
   /** Not stored yet; oldest first. */
   readonly #pending = new Map<number, T>();
   #pendingBytes = 0;
@@ -60,8 +78,11 @@ abstract class DeadLetters<T extends Letter> {
   #nextId: number;
   #stored: number;
 
-  protected constructor(db: Database, table: string, columns: number) {
+  /** @param tables makes the table of that name and its indexes */
+  protected constructor(db: Database, table: string, columns: number, tables: string) {
     this.#db = db;
+    this.#lastIdSetting = `${table}-last-id`;
+    db.declare(tables);
     this.#list = db.prepare(`SELECT * FROM ${table} WHERE id>? ORDER BY id LIMIT ?`);
     this.#listOf = db.prepare(`SELECT * FROM ${table} WHERE sensor=? AND id>? ORDER BY id LIMIT ?`);
     this.#get = db.prepare(`SELECT * FROM ${table} WHERE id=?`);
@@ -69,7 +90,7 @@ abstract class DeadLetters<T extends Letter> {
     this.#insert = db.prepare(`INSERT INTO ${table} VALUES(${Array(columns).fill("?").join(", ")})`);
     this.#delete = db.prepare(`DELETE FROM ${table} WHERE id=?`);
     const last = db.prepare(`SELECT max(id) AS id FROM ${table}`).get();
-    this.#nextId = Math.max(Number(last?.id ?? 0), Number(db.setting(`${table}-last-id`) ?? 0)) + 1;
+    this.#nextId = Math.max(Number(last?.id ?? 0), Number(db.setting(this.#lastIdSetting) ?? 0)) + 1;
     this.#stored = Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0);
   }
 
@@ -83,17 +104,12 @@ abstract class DeadLetters<T extends Letter> {
     return this.#stored - this.#removed.size + this.#pending.size;
   }
 
-  /** Rows in memory that wait for a commit, and about how many bytes they take. */
-  get waiting(): number {
+  get waitingRows(): number {
     return this.#pending.size;
   }
 
   get waitingBytes(): number {
     return this.#pendingBytes;
-  }
-
-  get lastId(): number {
-    return this.#nextId - 1;
   }
 
   takeId(): number {
@@ -153,7 +169,7 @@ abstract class DeadLetters<T extends Letter> {
     }
   }
 
-  /** Writes pending rows and deletes removed ones, inside a transaction; yields about the bytes of each. */
+  /** Writes pending rows and deletes removed ones. */
   *write(): Generator<number> {
     for (const row of this.#pending.values()) {
       this.#db.guarded(() => this.#insert.run(...this.toRow(row)));
@@ -163,9 +179,9 @@ abstract class DeadLetters<T extends Letter> {
       this.#db.guarded(() => this.#delete.run(id));
       yield 0;
     }
+    this.#db.guarded(() => this.#db.setSetting(this.#lastIdSetting, this.#nextId - 1));
   }
 
-  /** The transaction of `write` is committed. */
   committed(): void {
     this.#stored += this.#pending.size - this.#removed.size;
     this.#removed.clear();
@@ -178,7 +194,7 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   readonly #rowsMax: number;
 
   constructor(db: Database, rowsMax: number) {
-    super(db, "quarantine", 9);
+    super(db, "quarantine", 9, QUARANTINE_TABLES);
     this.#rowsMax = rowsMax;
   }
 
@@ -212,15 +228,22 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
 
 export class Rejections extends DeadLetters<RejectionRow> {
   readonly #rowsMax: number;
+  readonly #onDropped: (sensor: number) => void;
 
-  constructor(db: Database, rowsMax: number) {
-    super(db, "rejection", 11);
+  /** @param onDropped told of each row that is dropped as there are too many, with its sensor's number */
+  constructor(db: Database, rowsMax: number, onDropped: (sensor: number) => void) {
+    super(db, "rejection", 12, REJECTION_TABLES);
     this.#rowsMax = rowsMax;
+    this.#onDropped = onDropped;
   }
 
-  /** Drops the oldest beyond the bound, before a commit; yields the sensor of each. */
-  makeRoom(): Generator<number> {
-    return this.dropOldest(this.#rowsMax);
+  /** Drops the oldest beyond the bound, then writes. */
+  override *write(): Generator<number> {
+    for (const sensor of this.dropOldest(this.#rowsMax)) {
+      this.#onDropped(sensor);
+      yield 0;
+    }
+    yield* super.write();
   }
 
   protected override bytesOf({ key, bytes }: RejectionRow): number {
@@ -228,8 +251,8 @@ export class Rejections extends DeadLetters<RejectionRow> {
   }
 
   protected override toRow(row: RejectionRow): Columns {
-    const { id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime, arrival } = row;
-    return [id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime ? 1 : 0, arrival];
+    const { id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime, arrival, reading } = row;
+    return [id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime ? 1 : 0, arrival, reading];
   }
 
   protected override fromRow(row: Record<string, unknown>): RejectionRow {
@@ -238,6 +261,7 @@ export class Rejections extends DeadLetters<RejectionRow> {
       sensor: Number(row.sensor),
       partition: Number(row.partition),
       offset: Number(row.offset),
+      reading: Number(row.reading),
       code: String(row.code),
       key: bytesOrNull(row.key),
       bytes: bytesOrNull(row.bytes) ?? new Uint8Array(0),

@@ -6,9 +6,7 @@ import { ABSENT, Records } from "../core/records.ts";
 import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
-import { DEVICE_CELLS, HEARD_AT, NEWEST } from "../identity/devices.ts";
-import { CONFLICT, Identity, NEW } from "../identity/identity.ts";
-import { ValueMemory } from "../identity/value-memory.ts";
+import { CONFLICT, DEVICE_CELLS, HEARD_AT, type Identities, NEW, NEWEST } from "../identity/identities.ts";
 import type { Fetched } from "../log/log.ts";
 import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
@@ -33,7 +31,7 @@ type Origin = Pick<PartitionState, "partition" | "newest">;
 export class Ingest {
   readonly #state: State;
   readonly #options: IngestOptions;
-  readonly #identity: Identity;
+  readonly #identities: Identities;
   readonly #records = new Records(4096);
   readonly #readings = new Readings(4096);
   readonly #decoders = new Map<string, Decoder>();
@@ -46,14 +44,7 @@ export class Ingest {
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
     this.#options = options;
-    this.#identity = new Identity(
-      state.devices,
-      state.boots,
-      state.seen,
-      state.ids,
-      new ValueMemory(),
-      state.bootNames,
-    );
+    this.#identities = state.identities;
   }
 
   /**
@@ -88,8 +79,8 @@ export class Ingest {
     if (decoder === undefined) {
       decoder = createDecoder({
         namespace: sensor.id,
-        devices: this.#state.deviceNames,
-        boots: this.#state.bootNames,
+        devices: this.#identities.deviceNames,
+        boots: this.#identities.bootNames,
         zone: this.#options.zone,
       });
       this.#decoders.set(sensor.name, decoder);
@@ -99,7 +90,7 @@ export class Ingest {
 
   /** Judges all rows, then counts and folds those that are new and plausible. */
   #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin): void {
-    const { devices } = this.#state;
+    const { devices } = this.#identities;
     const { device, identity, rejection } = readings;
     const { count } = records;
     const nowMs = this.#options.clock.now();
@@ -128,7 +119,7 @@ export class Ingest {
 
   /** Judges row i, whose device is resident: a duplicate, held back, or one of the counted rows. */
   #judge(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): void {
-    const { devices } = this.#state;
+    const { devices } = this.#identities;
     const { totals, watermark } = sensor;
     const slot = readings.device[i];
     const t = readings.time[i];
@@ -140,13 +131,13 @@ export class Ingest {
     const impossible = t > reference + this.#options.clockAheadMs || t < CLOCK_BEHIND_MS;
     const kind = readings.identity[i];
     if (kind !== IDENTITY_OFFSET) {
-      const verdict = this.#identity.judge(readings, i, sensor.id, impossible);
+      const verdict = this.#identities.judge(readings, i, sensor.id, impossible);
       if (verdict !== NEW) {
         totals.duplicates++;
         if (verdict === CONFLICT) totals.conflicts++;
         return;
       }
-      totals.implicitBoots += this.#identity.startedBoots;
+      totals.implicitBoots += this.#identities.startedBoots;
       devices.touch(slot);
     }
     if (impossible) {
@@ -156,7 +147,7 @@ export class Ingest {
     const late = isHeard ? watermark.isLate(t, nowMs) : wasLate;
     if (kind === IDENTITY_SEQUENCE) {
       totals.sequence++;
-      if (readings.boot[i] === NO_BOOT) this.#identity.counted(slot, readings.sequence[i], t);
+      if (readings.boot[i] === NO_BOOT) this.#identities.counted(slot, readings.sequence[i], t);
     } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
     else totals.offset++;
     const newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
@@ -178,7 +169,7 @@ export class Ingest {
    * @returns the last of them, or i
    */
   #skipOrderly(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): number {
-    const { devices } = this.#state;
+    const { devices } = this.#identities;
     const { time, device, identity, rejection } = readings;
     const { count, timestamp, appendTime } = records;
     const { uniform } = readings;
@@ -234,12 +225,12 @@ export class Ingest {
       totals.lastValue = latestValue;
     }
     if (latest > partition.newest) partition.newest = latest;
-    totals.expired += run.dropBefore(this.#state.keptSince * 1000);
+    totals.expired += run.dropBefore(this.#state.horizon.since * 1000);
     this.#state.history.foldRun(sensor.id, run);
   }
 
   #hear(slot: number, sensor: Series, nowMs: number): void {
-    const { cells } = this.#state.devices;
+    const { cells } = this.#identities.devices;
     const at = slot * DEVICE_CELLS + HEARD_AT;
     const wasSilent = cells[at] < nowMs - ACTIVE_DEVICE_MS;
     cells[at] = nowMs;
@@ -247,7 +238,8 @@ export class Ingest {
   }
 
   #quarantine(readings: Readings, i: number, sensor: Series, reference: number): void {
-    const { quarantine, deviceNames, bootNames } = this.#state;
+    const { quarantine } = this.#state;
+    const { deviceNames, bootNames } = this.#identities;
     sensor.totals.quarantined++;
     if (quarantine.isFull) {
       sensor.totals.quarantineDropped++;
@@ -291,7 +283,7 @@ export class Ingest {
     if (row.bytes.length < row.length) return false; // cut: the log has all of it
     const records = recordOf(row);
     this.#decoder(sensor).decode(records, this.#readings);
-    if (this.#readings.rejection[0] !== ACCEPTED) return false;
+    if (this.#readings.rejection[row.reading] !== ACCEPTED) return false;
     sensor.totals.received--;
     sensor.totals.rejected--;
     this.#takeReadings(records, this.#readings, sensor, { partition: row.partition, newest: 0 });
@@ -310,6 +302,7 @@ export class Ingest {
       sensor: sensor.id,
       partition: partition.partition,
       offset: records.offset[i],
+      reading: 0,
       code: rejectionAt(code).code,
       key: records.keyStart[i] === ABSENT ? null : records.data.slice(records.keyStart[i], records.keyEnd[i]),
       bytes: kept === 0 ? new Uint8Array(0) : records.data.slice(start, start + kept),

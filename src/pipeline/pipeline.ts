@@ -298,7 +298,7 @@ export class Pipeline implements Engine {
   query(name: string, window: Window, needs: Needs): Aggregate {
     const sensor = this.#sensor(name);
     const { firstTime, lastTime } = sensor.totals;
-    const start = Math.max(window.start, this.#state.keptSince, Math.floor(firstTime / 1000));
+    const start = Math.max(window.start, this.#state.horizon.since, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
     if (!(start < end)) return new Aggregate(needs);
     return this.#state.history.query(sensor.id, { start, end }, needs);
@@ -307,7 +307,7 @@ export class Pipeline implements Engine {
   status(name: string): SensorStatus {
     const sensor = this.#sensor(name);
     const { totals } = sensor;
-    const { counts, simulated, stuck } = this.#state.devices;
+    const { identities } = this.#state;
     const hasReadings = totals.counted > 0;
     return {
       sensor: name,
@@ -318,9 +318,9 @@ export class Pipeline implements Engine {
       lastTime: hasReadings ? totals.lastTime : null,
       lastValue: hasReadings ? totals.lastValue : null,
       lastArrival: sensor.lastArrival,
-      devices: counts.get(sensor.id) ?? 0,
-      simulatedDevices: simulated.get(sensor.id) ?? 0,
-      stuckDevices: stuck.get(sensor.id) ?? 0,
+      devices: identities.devicesOf(sensor.id),
+      simulatedDevices: identities.simulatedDevicesOf(sensor.id),
+      stuckDevices: identities.stuckDevicesOf(sensor.id),
       identities: totals.identities(),
       lag: this.#unread.lag(this.#state.sources.feeding(sensor)),
     };

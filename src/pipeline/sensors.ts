@@ -3,10 +3,12 @@ import type { StatementSync } from "node:sqlite";
 import { TidemarkError } from "../core/errors.ts";
 import { SENSORS_MAX } from "../core/limits.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
-import type { Devices } from "../identity/devices.ts";
-import { Watermark } from "../identity/watermark.ts";
+import type { Identities, Watermark } from "../identity/identities.ts";
+import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Totals } from "./totals.ts";
+
+const TABLES = "CREATE TABLE IF NOT EXISTS sensor(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, totals BLOB)";
 
 /** The history of a sensor: its pages have the same number. Which topics feed it is for `Sources` to say. */
 export interface Series extends Sensor {
@@ -22,19 +24,22 @@ export interface Series extends Sensor {
 }
 
 /** The directory of sensors as the pipeline owns it. */
-export class Sensors extends Directory<Series> {
+export class Sensors extends Directory<Series> implements CommitPart {
+  readonly waitingRows = 0;
+  readonly waitingBytes = 0;
   readonly #db: Database;
-  readonly #devices: Devices;
+  readonly #identities: Identities;
   readonly #byId = new Map<number, Series>();
   readonly #insert: StatementSync;
   readonly #select: StatementSync;
   readonly #nameOf: StatementSync;
   readonly #update: StatementSync;
 
-  constructor(db: Database, devices: Devices) {
+  constructor(db: Database, identities: Identities) {
     super();
     this.#db = db;
-    this.#devices = devices;
+    this.#identities = identities;
+    db.declare(TABLES);
     this.#insert = db.prepare("INSERT OR IGNORE INTO sensor(name) VALUES(?)");
     this.#select = db.prepare("SELECT id, totals FROM sensor WHERE name=?");
     this.#nameOf = db.prepare("SELECT name FROM sensor WHERE id=?");
@@ -55,7 +60,7 @@ export class Sensors extends Directory<Series> {
       id,
       name,
       totals: row?.totals instanceof Uint8Array ? Totals.decode(row.totals) : new Totals(),
-      watermark: new Watermark(this.#devices, id),
+      watermark: this.#identities.watermark(id),
       followed: false,
       lastArrival: null,
       changed: false,
@@ -82,7 +87,6 @@ export class Sensors extends Directory<Series> {
     return this.list().some(({ changed }) => changed);
   }
 
-  /** Writes changed totals, inside a transaction; yields the bytes of each. */
   *write(): Generator<number> {
     for (const series of this.list()) {
       if (!series.changed) continue;
@@ -92,7 +96,6 @@ export class Sensors extends Directory<Series> {
     }
   }
 
-  /** The transaction of `write` is committed. */
   committed(): void {
     for (const series of this.list()) series.changed = false;
   }

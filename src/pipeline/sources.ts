@@ -1,8 +1,14 @@
 /** The topics that are read: how far each partition is, and which sensors its readings go to. */
 import type { StatementSync } from "node:sqlite";
 import type { Topic } from "../log/log.ts";
+import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import type { Series } from "./sensors.ts";
+
+const TABLES = `
+CREATE TABLE IF NOT EXISTS position(topic TEXT NOT NULL, partition INTEGER NOT NULL, topic_id TEXT NOT NULL, next INTEGER NOT NULL,
+  newest REAL, PRIMARY KEY(topic, partition)) WITHOUT ROWID
+`;
 
 /** `committed` of a partition whose stored position means nothing any more. */
 export const NOT_COMMITTED = -1;
@@ -32,7 +38,9 @@ export interface Source {
 }
 
 /** Every source that was opened, and every position that is known. */
-export class Sources {
+export class Sources implements CommitPart {
+  readonly waitingRows = 0;
+  readonly waitingBytes = 0;
   readonly #db: Database;
   readonly #byTopic = new Map<string, Source>();
   /** By the number of the sensor. */
@@ -46,6 +54,7 @@ export class Sources {
 
   constructor(db: Database) {
     this.#db = db;
+    db.declare(TABLES);
     this.#insert = db.prepare("INSERT OR REPLACE INTO position VALUES(?, ?, ?, ?, ?)");
     for (const row of db.prepare("SELECT * FROM position").all()) {
       const next = Number(row.next);
@@ -110,7 +119,7 @@ export class Sources {
     return false;
   }
 
-  /** Writes how far the partitions are that were read on, inside a transaction; yields about the bytes of each. */
+  /** Writes the partitions that were read on, and how far. */
   *write(): Generator<number> {
     this.#moved = [...this.#partitions.values()].filter(({ next, committed }) => next !== committed);
     this.#movedTo = this.#moved.map(({ next }) => next);
@@ -121,7 +130,6 @@ export class Sources {
     }
   }
 
-  /** The transaction of `write` is committed. */
   committed(): void {
     for (const [i, partition] of this.#moved.entries()) partition.committed = this.#movedTo[i];
     this.#moved = [];

@@ -2,6 +2,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { Window } from "../core/window.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Backlog } from "./backlog.ts";
 import { BUCKETS_PER_PAGE, FIRST_PAGE, pageKey, pageOf, STEP_SECONDS, seriesOf, TOP_LEVEL } from "./levels.ts";
@@ -13,7 +14,8 @@ import { queryWindow } from "./window-query.ts";
 /** One reading. */
 const one = new ReadingRun(1);
 
-export class History {
+export class History implements CommitPart {
+  readonly waitingRows = 0;
   readonly #db: Database;
   readonly #deleteRange: StatementSync;
   readonly #pages: PageTable;
@@ -44,7 +46,7 @@ export class History {
   }
 
   /** Bytes of changed pages that wait for a commit, and of readings that are put off. */
-  get dirtyBytes(): number {
+  get waitingBytes(): number {
     return this.#pages.dirtyBytes + this.#backlog.bytes;
   }
 

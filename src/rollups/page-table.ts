@@ -13,6 +13,8 @@ export interface Cost {
   pagesFromDisk: number;
 }
 
+const TABLES = "CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
+
 export class PageTable {
   readonly #db: Database;
   readonly #select: StatementSync;
@@ -28,6 +30,7 @@ export class PageTable {
   constructor(db: Database, cacheBytesMax?: number) {
     this.#db = db;
     this.cache = new PageCache(cacheBytesMax);
+    db.declare(TABLES);
     this.#select = db.prepare("SELECT bytes FROM page WHERE key=?");
     this.#select.setReturnArrays(true);
     this.#selectLast = db.prepare("SELECT max(key) AS key FROM page WHERE key>=? AND key<=?");

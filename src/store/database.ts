@@ -1,5 +1,5 @@
 /**
- * The history's SQLite file: pages, offsets, identities, counters and dead letters, so that one transaction commits them all.
+ * The history's SQLite file, which holds all parts of a commit (commit-part.ts), so that one transaction commits them all.
  * Commits are not synced one by one (synchronous=NORMAL in WAL mode: a power loss rolls back to an earlier commit, never to half of
  * one); a thread syncs the write-ahead log, and only then is a commit known to be on disk (checkpointer.ts).
  */
@@ -7,41 +7,21 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
-
-/** Raised when a table or a blob changes its meaning: files of other versions are refused. 2: buckets in columns. */
-const HISTORY_VERSION = 2;
+import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;
 /** SQLite's own cache, KiB: inner nodes. Pages have a cache of their own above it, and the system's below; 8 MB here made no look-up cheaper. */
 const CACHE_KIB = 2048;
 
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS sensor(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, totals BLOB);
-CREATE TABLE IF NOT EXISTS position(topic TEXT NOT NULL, partition INTEGER NOT NULL, topic_id TEXT NOT NULL, next INTEGER NOT NULL,
-  newest REAL, PRIMARY KEY(topic, partition)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS device(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL,
-  UNIQUE(sensor, name));
-CREATE TABLE IF NOT EXISTS boot(id INTEGER PRIMARY KEY, device INTEGER NOT NULL, name BLOB, ordinal INTEGER NOT NULL,
-  first_time REAL NOT NULL, last_time REAL NOT NULL, highest REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS boot_of_device ON boot(device, name, ordinal);
-CREATE TABLE IF NOT EXISTS seen(boot INTEGER NOT NULL, block INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(boot, block)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seen_id(sensor INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(sensor, hash)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS delta(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, device TEXT NOT NULL, boot TEXT, sequence REAL,
-  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
-CREATE TABLE IF NOT EXISTS rejection(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
-  code TEXT NOT NULL, key BLOB, bytes BLOB NOT NULL, length INTEGER NOT NULL, timestamp REAL NOT NULL, append_time INTEGER NOT NULL,
-  arrival REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS rejection_of_sensor ON rejection(sensor, id);
-CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-`;
+/** The one table that is of no part: single values by their names. */
+const SETTINGS = "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID";
 
 /** An open history. One connection, one thread; the thread that checkpoints has its own. */
 export class Database {
   readonly file: string;
+  /** The version that it had before it was opened; null: today's, or it is new. */
+  readonly migratedFrom: number | null;
   readonly #db: DatabaseSync;
   #inTransaction = false;
   readonly #beginReading: StatementSync;
@@ -51,14 +31,15 @@ export class Database {
   /** They share a transaction. */
   #isReading = false;
 
-  private constructor(file: string, db: DatabaseSync) {
+  private constructor(file: string, db: DatabaseSync, migratedFrom: number | null) {
     this.file = file;
+    this.migratedFrom = migratedFrom;
     this.#db = db;
     this.#beginReading = db.prepare("BEGIN");
     this.#endReading = db.prepare("COMMIT");
   }
 
-  /** Opens `<directory>/history.db`, made when missing. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
+  /** Opens `<directory>/history.db`, made when missing, migrated when it is of an older version. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
   static open(directory: string): Database {
     const file = join(directory, "history.db");
     try {
@@ -68,16 +49,7 @@ export class Database {
         `PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB}; PRAGMA cache_spill=OFF;
          PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000;`,
       );
-      const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
-      if (version !== 0 && version !== HISTORY_VERSION) {
-        db.close();
-        throw new TidemarkError(
-          version > HISTORY_VERSION ? "history-too-new" : "history-too-old",
-          `Cannot open the history "${file}": its version must be ${version > HISTORY_VERSION ? "<=" : ">="} ${HISTORY_VERSION}, was ${version}`,
-        );
-      }
-      db.exec(`BEGIN; ${SCHEMA} PRAGMA user_version=${HISTORY_VERSION}; COMMIT;`);
-      return new Database(file, db);
+      return new Database(file, db, migrate(db, file));
     } catch (error) {
       if (error instanceof TidemarkError) throw error;
       const text = messageOf(error);
@@ -86,6 +58,11 @@ export class Database {
       }
       throw new TidemarkError("data-dir-unusable", `Cannot open the history "${file}": ${text}`, error);
     }
+  }
+
+  /** Makes the tables and indexes of a part where they are missing. */
+  declare(sql: string): void {
+    this.guarded(() => this.#db.exec(sql));
   }
 
   prepare(sql: string): StatementSync {
@@ -164,4 +141,28 @@ export class Database {
     this.rollback();
     this.#db.close();
   }
+}
+
+/** Brings the file to today's version, in one transaction. @returns the version it had; null: today's, or it is new */
+function migrate(db: DatabaseSync, file: string): number | null {
+  const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+  if (version === HISTORY_VERSION) return null;
+  if (version !== 0 && (version < OLDEST_VERSION || version > HISTORY_VERSION)) {
+    db.close();
+    const [code, wanted] =
+      version > HISTORY_VERSION
+        ? (["history-too-new", `<= ${HISTORY_VERSION}`] as const)
+        : (["history-too-old", `>= ${OLDEST_VERSION}`] as const);
+    throw new TidemarkError(code, `Cannot open the history "${file}": its version must be ${wanted}, was ${version}`);
+  }
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    db.exec(SETTINGS);
+    if (version !== 0) for (const migration of MIGRATIONS) if (migration.version > version) migration.run(db);
+    db.exec(`PRAGMA user_version=${HISTORY_VERSION}; COMMIT`);
+  } catch (error) {
+    db.close(); // which rolls back
+    throw error;
+  }
+  return version === 0 ? null : version;
 }

@@ -200,12 +200,12 @@ test("devices that send nothing new are told after a restart as before it", () =
     await fed.state.commit();
     fed.take("temperature", { ...repeated, device: "other", sequence: 6 });
     await fed.state.commit();
-    assert.equal(fed.state.devices.stuck.get(1), 1);
+    assert.equal(fed.state.identities.devices.stuck.get(1), 1);
     fed.db.close();
     const again = new Fed(directory);
-    assert.equal(again.state.devices.stuck.get(1), 1);
+    assert.equal(again.state.identities.devices.stuck.get(1), 1);
     again.take("temperature", { ...repeated, sequence: 6 });
-    assert.equal(again.state.devices.stuck.get(1), 0);
+    assert.equal(again.state.identities.devices.stuck.get(1), 0);
     again.db.close();
   }));
 
@@ -261,7 +261,7 @@ test("duplicates of any age are looked up within the bound of the seen blocks, b
     await fed.state.commit();
     for (let boot = 0; boot < 1000; boot++) {
       fed.take("temperature", old(boot));
-      assert.ok(fed.state.seen.bytes - fed.state.seen.dirtyBytes <= 20_200, `${fed.state.seen.bytes}`);
+      assert.ok(fed.state.identities.cachedBytes <= 20_200, `${fed.state.identities.cachedBytes}`);
     }
     assert.equal(fed.totals("temperature").duplicates, 1000);
     fed.db.close();
@@ -270,14 +270,14 @@ test("duplicates of any age are looked up within the bound of the seen blocks, b
 test("names that only refused records used are let go at a commit, the others stay", () =>
   withDirectory(async (directory) => {
     const fed = new Fed(directory, { residentDevices: 3 });
-    const { deviceNames } = fed.state;
+    const { deviceNames } = fed.state.identities;
     for (let round = 0; round < 5; round++) {
       for (const name of ["x", `refused ${round}`]) deviceNames.intern(1, Buffer.from(name), 0, name.length);
       fed.take("temperature", { device: `d${round}`, sequence: 1, time: NOW, value: 1 });
       await fed.state.commit();
       assert.equal(deviceNames.size, Math.min(round + 1, 3));
     }
-    assert.equal(fed.state.devices.counts.get(1), 5);
+    assert.equal(fed.state.identities.devices.counts.get(1), 5);
     fed.db.close();
   }));
 

@@ -29,7 +29,7 @@ function commit(db: Database, history: History): void {
   }
   db.commit();
   history.committed();
-  assert.equal(history.dirtyBytes, 0, "nothing waits after a commit");
+  assert.equal(history.waitingBytes, 0, "nothing waits after a commit");
 }
 
 /** The stored pages of both series after folding each one's columns. */
@@ -152,7 +152,7 @@ test("readings put off are in every answer and every commit, also while they are
       );
       if (!history.isBehind) continue;
       behind++;
-      assert.ok(history.dirtyBytes > count * 17);
+      assert.ok(history.waitingBytes > count * 17);
       const catchUp = history.catchUp();
       for (let slice = 0; slice < 3; slice++) catchUp.next();
       assert.equal(history.query(series, everything, needs).count, from + 5000);

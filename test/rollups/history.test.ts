@@ -173,20 +173,20 @@ test("a question beside what changed merges nothing upwards, one that touches it
     const history = new History(db);
     const second = 1_700_000_400; // a page begins
     history.fold(3, second * 1000, 5, 0);
-    const folded = history.dirtyBytes;
+    const folded = history.waitingBytes;
     for (const window of [
       { start: second - 86_400, end: second },
       { start: second + 600, end: second + 86_400 },
     ]) {
       assert.equal(history.query(3, window, ALL_NEEDS).count, 0);
-      assert.equal(history.dirtyBytes, folded);
+      assert.equal(history.waitingBytes, folded);
     }
     const around = { start: second - 86_400, end: second + 1 };
     assert.equal(history.query(3, around, { sums: true, quantiles: false }).count, 1);
-    const merged = history.dirtyBytes;
+    const merged = history.waitingBytes;
     assert.ok(merged > folded);
     assert.equal(history.query(3, around, ALL_NEEDS).quantile(0.5), 5);
-    assert.ok(history.dirtyBytes > merged);
+    assert.ok(history.waitingBytes > merged);
     db.close();
   } finally {
     rmSync(directory, { recursive: true });

@@ -11,7 +11,8 @@ test("every row is inserted once, whatever their number, and what a failed trans
   const directory = mkdtempSync(join(tmpdir(), "tidemark-bulk-"));
   try {
     const db = Database.open(directory);
-    const insert = new BulkInsert(db, "delta", 2);
+    db.declare("CREATE TABLE numbered(id INTEGER PRIMARY KEY, bytes BLOB)");
+    const insert = new BulkInsert(db, "numbered", 2);
     let id = 0;
     for (const rows of [0, 1, 15, 16, 17, 48, 100]) {
       for (const isLost of [true, false]) {
@@ -26,7 +27,7 @@ test("every row is inserted once, whatever their number, and what a failed trans
       }
       id += rows;
     }
-    const found = db.prepare("SELECT count(*) AS n, max(id) AS last, sum(length(bytes)) AS bytes FROM delta").get();
+    const found = db.prepare("SELECT count(*) AS n, max(id) AS last, sum(length(bytes)) AS bytes FROM numbered").get();
     assert.deepEqual({ ...found }, { n: id, last: id, bytes: id });
     db.close();
   } finally {

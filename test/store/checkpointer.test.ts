@@ -19,6 +19,7 @@ interface Open {
 function openHistory(t: TestContext): Open {
   const directory = mkdtempSync(join(tmpdir(), "tidemark-checkpointer-"));
   const db = Database.open(directory);
+  db.declare("CREATE TABLE page(key INTEGER PRIMARY KEY, bytes BLOB)");
   const checkpointer = new Checkpointer(db.file);
   t.after(async () => {
     await checkpointer.close();

@@ -21,10 +21,13 @@ const EARLY_OFFSETS: Planted = {
   file: "src/pipeline/state.ts",
   changes: [
     [
-      "...parts.map((whole) => whole.write()),",
-      "...parts.slice(this.commits % 2 === 0 ? 1 : 0).map((whole) => whole.write()),",
+      "for (const part of this.#parts) yield* part.write();",
+      "for (const part of this.#parts.slice(this.commits % 2 === 0 ? 1 : 0)) yield* part.write();",
     ],
-    ["    this.history.committed();\n", "    if (this.commits % 2 === 1) this.history.committed();\n"],
+    [
+      "for (const part of this.#parts) part.committed();",
+      "for (const part of this.#parts.slice(this.commits % 2 === 0 ? 1 : 0)) part.committed();",
+    ],
   ],
 };
 

@@ -1,0 +1,149 @@
+/**
+ * Who sent a reading, and was it sent before? The room's door: the pipeline imports this file and no other of it.
+ * Behind it: devices with their edges, boots, seen blocks, explicit ids, the values of recent identities, and how all of that is stored.
+ */
+import { Names } from "../core/names.ts";
+import type { Readings } from "../core/readings.ts";
+import type { CommitPart } from "../store/commit-part.ts";
+import type { Database } from "../store/database.ts";
+import { Boots } from "./boots.ts";
+import { Deltas } from "./deltas.ts";
+import { Devices } from "./devices.ts";
+import { ExplicitIds } from "./explicit-ids.ts";
+import { Identity } from "./identity.ts";
+import { SeenStore } from "./seen-store.ts";
+import { ValueMemory } from "./value-memory.ts";
+import { Watermark } from "./watermark.ts";
+
+export { DEVICE_CELLS, HEARD_AT, NEWEST } from "./device-columns.ts";
+export { CONFLICT, NEW } from "./identity.ts";
+export type { Watermark } from "./watermark.ts";
+
+/** About the bytes that a boot and an explicit id take in memory until they are committed. */
+const BOOT_BYTES = 150;
+const ID_BYTES = 120;
+
+/** How much of what is known stays in memory. */
+interface IdentityBounds {
+  readonly residentDevices: number;
+  readonly bootNames: number;
+  readonly seenBytes: number;
+}
+
+/** Everything that tells a reading from its duplicates. */
+export class Identities implements CommitPart {
+  readonly deviceNames = new Names();
+  readonly bootNames = new Names();
+  /** The columns of the devices, which the loop over the rows reads and moves on. */
+  readonly devices: Devices;
+  readonly #bounds: IdentityBounds;
+  readonly #seen: SeenStore;
+  readonly #boots: Boots;
+  readonly #ids: ExplicitIds;
+  readonly #identity: Identity;
+  readonly #deltas: Deltas;
+  /** Devices that the commit writes whole, so that they can be evicted after it. */
+  #idle: readonly number[] = [];
+
+  constructor(db: Database, bounds: IdentityBounds) {
+    this.#bounds = bounds;
+    this.#seen = new SeenStore(db, bounds.seenBytes);
+    this.devices = new Devices(db, this.#seen, this.deviceNames, bounds.residentDevices);
+    this.#boots = new Boots(db, this.bootNames);
+    this.#ids = new ExplicitIds(db);
+    const { devices } = this;
+    this.#identity = new Identity(devices, this.#boots, this.#seen, this.#ids, new ValueMemory(), this.bootNames);
+    // Last: it brings the devices to where the last commit left them.
+    this.#deltas = new Deltas(db, devices);
+  }
+
+  /**
+   * Judges row i, whose device is resident, and marks it as seen.
+   * @param impossible its clock is wrong: then it starts no boot
+   * @returns NEW, DUPLICATE, or CONFLICT (a duplicate whose first value is remembered and another)
+   */
+  judge(readings: Readings, i: number, sensor: number, impossible: boolean): number {
+    return this.#identity.judge(readings, i, sensor, impossible);
+  }
+
+  /** Implicit boots started by the last `judge` (0 or 1); a first one is none. */
+  get startedBoots(): number {
+    return this.#identity.startedBoots;
+  }
+
+  /** The last judged reading, without a named boot, is counted: its boot's range grows. */
+  counted(slot: number, sequence: number, time: number): void {
+    this.#identity.counted(slot, sequence, time);
+  }
+
+  /** `completeUntil` of a sensor, by its number. */
+  watermark(sensor: number): Watermark {
+    return new Watermark(this.devices, sensor);
+  }
+
+  /** Devices ever heard of by a sensor. */
+  devicesOf(sensor: number): number {
+    return this.devices.counts.get(sensor) ?? 0;
+  }
+
+  /** Those of them that are simulated. */
+  simulatedDevicesOf(sensor: number): number {
+    return this.devices.simulated.get(sensor) ?? 0;
+  }
+
+  /** Devices of a sensor that send nothing new. */
+  stuckDevicesOf(sensor: number): number {
+    return this.devices.stuck.get(sensor) ?? 0;
+  }
+
+  /** Bytes of seen blocks that are kept though they are stored. */
+  get cachedBytes(): number {
+    return this.#seen.bytes - this.#seen.dirtyBytes;
+  }
+
+  /** So many more names are interned than devices may be resident that a commit is due, which evicts. */
+  get isCrowded(): boolean {
+    const { residentDevices } = this.#bounds;
+    return this.deviceNames.size > residentDevices + (residentDevices >> 4);
+  }
+
+  get waitingRows(): number {
+    return this.devices.waiting + this.#boots.waiting + this.#ids.waiting;
+  }
+
+  get waitingBytes(): number {
+    return this.#seen.dirtyBytes + this.#boots.waiting * BOOT_BYTES + this.#ids.waiting * ID_BYTES;
+  }
+
+  *write(): Generator<number> {
+    this.#idle = this.devices.idlest();
+    yield* this.#seen.write();
+    yield* this.#ids.write();
+    yield* this.#boots.write();
+    yield* this.#deltas.write(this.#idle);
+  }
+
+  committed(): void {
+    this.#seen.committed();
+    this.#ids.committed();
+    this.#boots.committed(this.devices.nextId);
+    this.devices.committed();
+    this.#deltas.committed();
+  }
+
+  /** After a commit: evicts the devices that it wrote for that, and names past their bound. Yields now and then. */
+  *evict(): Generator<number> {
+    const idle = this.#idle;
+    this.#idle = [];
+    yield* this.devices.evict(idle);
+    if (this.bootNames.size > this.#bounds.bootNames) this.#forgetBootNames();
+  }
+
+  #forgetBootNames(): void {
+    for (let slot = 0; slot < this.bootNames.slotLimit; slot++) {
+      if (this.bootNames.isUsed(slot)) this.bootNames.release(slot);
+    }
+    this.#boots.forgetNames();
+    this.devices.unresolveEdges();
+  }
+}

@@ -1,0 +1,24 @@
+/** What turns a history of an older version into one of the next, one version after the other. Each is as it was when it was made, for ever. */
+import type { DatabaseSync } from "node:sqlite";
+
+/** One step; it runs in the transaction in which the file gets its new version. */
+interface Migration {
+  /** The version it makes of the one before. */
+  readonly version: number;
+  run(db: DatabaseSync): void;
+}
+
+/** Ascending, without a gap. Page and state blobs are not rewritten: their tags say how to read them. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    /** A record may hold many readings, of which some are refused. */
+    version: 3,
+    run: (db) => db.exec("ALTER TABLE rejection ADD COLUMN reading INTEGER NOT NULL DEFAULT 0"),
+  },
+];
+
+/** The oldest version that can be opened. */
+export const OLDEST_VERSION = MIGRATIONS[0].version - 1;
+
+/** Raised when a table or a blob changes its meaning: newer files are refused. */
+export const HISTORY_VERSION = MIGRATIONS[MIGRATIONS.length - 1].version;

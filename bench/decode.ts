@@ -5,7 +5,7 @@ import { Readings } from "../src/core/readings.ts";
 import { ABSENT, Records } from "../src/core/records.ts";
 import { openZone } from "../src/core/zone.ts";
 import { createDecoder } from "../src/formats/decode.ts";
-import { Batch, type DecodeContext } from "../src/formats/format.ts";
+import { Batch, type DecodeContext, OWN_SERIES_ONLY } from "../src/formats/format.ts";
 import { JsonParser } from "../src/formats/json/parse.ts";
 import { JsonRow } from "../src/formats/json/row.ts";
 import { JsonScanner } from "../src/formats/json/scanner.ts";
@@ -51,7 +51,13 @@ function batchesOf(sample: (index: number, random: Random) => Sample): Records[]
 }
 
 function context(): DecodeContext {
-  return { namespace: 1, devices: new Names(), boots: new Names(), zone: openZone("Europe/Berlin") };
+  return {
+    series: 1,
+    seriesOf: OWN_SERIES_ONLY,
+    devices: new Names(),
+    boots: new Names(),
+    zone: openZone("Europe/Berlin"),
+  };
 }
 
 function decoder(): Run {

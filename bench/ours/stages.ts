@@ -12,6 +12,7 @@ import { IDENTITY_OFFSET, Readings } from "../../src/core/readings.ts";
 import { ABSENT, Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
+import { OWN_SERIES_ONLY } from "../../src/formats/format.ts";
 import { DEVICE_CELLS, HEARD_AT, NEW, NEWEST } from "../../src/identity/identities.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
@@ -102,7 +103,8 @@ async function commit(): Promise<void> {
 /** The loop of src/pipeline/ingest.ts, taken apart. @returns what takes a lap through it */
 function stageByStage(): (lap: number) => void {
   const decoder = createDecoder({
-    ...{ namespace: sensor.id, devices: identities.deviceNames, boots: identities.bootNames, zone },
+    ...{ series: sensor.id, seriesOf: OWN_SERIES_ONLY, zone },
+    ...{ devices: identities.deviceNames, boots: identities.bootNames },
   });
   const decoded = batches.map(() => new Readings(BATCH));
   const isNew = batches.map(() => new Uint8Array(BATCH));

@@ -1,4 +1,7 @@
-/** Decoded readings in columns, between formats and pipeline: row i comes from row i of the `Records` it was decoded from. */
+/**
+ * Decoded readings in columns, between formats and pipeline. Row i is the first reading of record i of the `Records` it was decoded from;
+ * rows past them are the further readings of records that made several.
+ */
 
 /** How a reading is told from its duplicates. */
 export const IDENTITY_OFFSET = 0; // topic id, partition, offset: guards against replays only
@@ -9,11 +12,31 @@ export const IDENTITY_EXPLICIT = 2; // the payload's own id
 export const NO_BOOT = -1;
 
 /**
+ * Where the rows of a batch come from, where that is not said by their place: a record made several readings, or one names a sensor.
+ * Columns by row, as in `Readings`.
+ */
+export interface Origins {
+  /** The record of each row: ascending up to the number of records, and again from there on. */
+  record: Int32Array;
+  /** The number of the series that each row belongs to. */
+  series: Int32Array;
+  /** Bytes of `Records.data` that are the row's reading alone, end exclusive: decoded by themselves they are that reading. Start is
+   * `ABSENT` where only the whole record says what the reading is. */
+  start: Int32Array;
+  end: Int32Array;
+}
+
+/**
  * A reusable batch of decoded readings. Columns have room for at least `count` rows.
  * Written by formats, read by the pipeline; valid until the next decode.
  */
 export class Readings {
+  /** At least the number of records: each makes one reading or more, or one refusal or more. */
   count = 0;
+  /** Null while each record is one row, of the source's own series: then nothing has to be written to say so. */
+  origins: Origins | null = null;
+  /** The columns of the last origins, to be used again. */
+  #lastOrigins: Origins = newOrigins(0);
   /** True when the decoder knows that all rows are accepted, of one device, and have `IDENTITY_OFFSET`. */
   uniform = false;
   /** Event time, ms since the epoch (integer). */
@@ -50,6 +73,35 @@ export class Readings {
     return this.time.length;
   }
 
+  /** Makes room for `capacity` rows; what the rows held stays. */
+  grow(capacity: number): void {
+    if (capacity <= this.capacity) return;
+    const { time, value, device, boot, sequence, identity, ownTime, rejection, idText, origins } = this;
+    this.reserve(capacity);
+    this.time.set(time);
+    this.value.set(value);
+    this.device.set(device);
+    this.boot.set(boot);
+    this.sequence.set(sequence);
+    this.identity.set(identity);
+    this.ownTime.set(ownTime);
+    this.rejection.set(rejection);
+    this.idText = idText;
+    if (origins === null) return;
+    const wider = this.openOrigins();
+    wider.record.set(origins.record);
+    wider.series.set(origins.series);
+    wider.start.set(origins.start);
+    wider.end.set(origins.end);
+  }
+
+  /** Makes `origins`, with room for as many rows as the other columns; what they hold means nothing yet. */
+  openOrigins(): Origins {
+    if (this.#lastOrigins.record.length < this.capacity) this.#lastOrigins = newOrigins(this.capacity);
+    this.origins = this.#lastOrigins;
+    return this.origins;
+  }
+
   /** Makes room for `capacity` rows; what the rows held is lost. */
   reserve(capacity: number): void {
     if (capacity <= this.capacity) return;
@@ -64,4 +116,13 @@ export class Readings {
     this.rejection = new Uint8Array(size);
     this.idText = [];
   }
+}
+
+function newOrigins(capacity: number): Origins {
+  return {
+    record: new Int32Array(capacity),
+    series: new Int32Array(capacity),
+    start: new Int32Array(capacity),
+    end: new Int32Array(capacity),
+  };
 }

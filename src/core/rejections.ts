@@ -21,6 +21,7 @@ export const REJECTIONS = [
   { code: "device-invalid", text: "the device is neither a text nor an integer up to 2^53, or is over 256 bytes" },
   { code: "boot-invalid", text: "the boot is neither a text nor an integer up to 2^53, or is over 256 bytes" },
   { code: "id-invalid", text: "the id is neither a text nor an integer up to 2^53, is empty, or is over 1024 bytes" },
+  { code: "sensor-unknown", text: "the reading names a sensor that there is not" },
   { code: "record-too-large", text: "the record's value is over 1 MiB" },
 ] as const;
 

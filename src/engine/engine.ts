@@ -3,7 +3,7 @@ import type { Window } from "../core/window.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
 import type { SensorDirectory } from "./directory.ts";
 
-/** Totals of a sensor since its history began. received = counted + duplicates + quarantined + rejected, always. */
+/** Totals of a sensor since its history began, in readings; a record that is refused whole is one. received = counted + duplicates + quarantined + rejected, always. */
 export interface SensorTotals {
   readonly received: number;
   readonly counted: number;
@@ -68,15 +68,17 @@ export interface Quarantined {
   readonly reason: "ahead" | "before-2000";
 }
 
-/** A refused record with its bytes. */
+/** A refused record, or a refused reading of a record that makes several, with its bytes. */
 export interface RejectedRecord {
   readonly id: number;
   readonly sensor: string;
   readonly partition: number;
   readonly offset: number;
+  /** Which of the record's readings it is, from 0 on. */
+  readonly reading: number;
   readonly code: string;
   readonly reason: string;
-  /** The record's value, cut at 4096 bytes. */
+  /** The refused reading's bytes where they stand for themselves, else the record's value; cut at 4096 bytes. */
   readonly bytes: Uint8Array;
   /** Its whole length. */
   readonly length: number;

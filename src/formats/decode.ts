@@ -6,28 +6,44 @@ import { bareNumber, isSpace } from "./bare-number.ts";
 import { Batch, type DecodeContext, type Format, type FormatDecoder } from "./format.ts";
 import { json } from "./json/json.ts";
 
-/** Every format there is; the last claims what the others leave. */
-const FORMATS: readonly Format[] = [json, bareNumber];
+/** Formats by the first bytes of their records. */
+export class Formats {
+  readonly list: readonly Format[];
+  /** By first byte, the format's place in the list. */
+  readonly placeOf: Uint8Array;
 
-/** By first byte, the format's place in FORMATS. */
-const formatOf = new Uint8Array(256).fill(FORMATS.length - 1);
-FORMATS.forEach((format, index) => {
-  for (const byte of format.firstBytes ?? []) formatOf[byte] = index;
-});
+  /** @param list the last one claims what the others leave */
+  constructor(list: readonly Format[]) {
+    this.list = list;
+    this.placeOf = new Uint8Array(256).fill(list.length - 1);
+    for (const [place, { firstBytes }] of list.entries())
+      for (const byte of firstBytes ?? []) this.placeOf[byte] = place;
+  }
+}
 
-/** Decodes the records of one sensor, and learns from them how to do it faster. One per sensor; not for use from inside itself. */
+/** Every format there is. */
+export const FORMATS = new Formats([json, bareNumber]);
+
+/** Decodes the records of one source, and learns from them how to do it faster. One per source; not for use from inside itself. */
 export class Decoder {
   readonly #batch: Batch;
-  /** By place in FORMATS: those that were needed so far. A topic is mostly of one format, and a decoder is a few KB. */
-  readonly #decoders: (FormatDecoder | undefined)[] = FORMATS.map(() => undefined);
+  readonly #formats: Formats;
+  /** By place among the formats: those that were needed so far. A topic is mostly of one format, and a decoder is a few KB. */
+  readonly #decoders: (FormatDecoder | undefined)[];
 
-  constructor(context: DecodeContext) {
+  constructor(context: DecodeContext, formats: Formats) {
     this.#batch = new Batch(context, new Records(0), new Readings(0));
+    this.#formats = formats;
+    this.#decoders = formats.list.map(() => undefined);
   }
 
-  /** Fills row i of `readings` from record i: an accepted reading, or a rejection's index. O(bytes), no object a row but the text of an explicit id. */
+  /**
+   * Fills row i of `readings` from record i, and further rows where a record makes more readings: each is an accepted reading, or a
+   * rejection's index. O(bytes), no object a row but the text of an explicit id.
+   */
   decode(records: Records, readings: Readings): void {
     const batch = this.#batch;
+    const { placeOf } = this.#formats;
     batch.begin(records, readings);
     for (let row = 0; row < records.count; ) {
       const start = records.valueStart[row];
@@ -39,15 +55,16 @@ export class Decoder {
       let at = start;
       while (at < end && isSpace(batch.bytes[at])) at++;
       if (start === ABSENT || at >= end) batch.refuse(row++, "empty");
-      else row = this.#decoderOf(formatOf[batch.bytes[at]]).decode(row);
+      else row = this.#decoderOf(placeOf[batch.bytes[at]]).decode(row);
     }
   }
 
-  #decoderOf(format: number): FormatDecoder {
-    return (this.#decoders[format] ??= FORMATS[format].create(this.#batch));
+  #decoderOf(place: number): FormatDecoder {
+    return (this.#decoders[place] ??= this.#formats.list[place].create(this.#batch));
   }
 }
 
-export function createDecoder(context: DecodeContext): Decoder {
-  return new Decoder(context);
+/** A decoder for the records of one source. */
+export function createDecoder(context: DecodeContext, formats: Formats = FORMATS): Decoder {
+  return new Decoder(context, formats);
 }

@@ -1,22 +1,24 @@
 /** What a payload format is, and the batch of records it works on. Between log and pipeline: bytes → columns or a rejection. */
 import { NAME_BYTES_MAX } from "../core/limits.ts";
 import type { Names } from "../core/names.ts";
-import { IDENTITY_OFFSET, NO_BOOT, type Readings } from "../core/readings.ts";
+import { IDENTITY_OFFSET, NO_BOOT, type Origins, type Readings } from "../core/readings.ts";
 import { ABSENT, type Records } from "../core/records.ts";
 import { ACCEPTED, type RejectionCode, rejectionIndex } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 
 /** Where readings are decoded for: what the bytes alone do not say. */
 export interface DecodeContext {
-  /** Of the sensor, in `devices` and `boots`. */
-  readonly namespace: number;
+  /** The number of the source's own series, which is also the namespace of its names in `devices` and `boots`. */
+  readonly series: number;
+  /** The number of the series of a sensor that a reading names, made when that may be; -1 when there is none. */
+  readonly seriesOf: (sensor: string) => number;
   readonly devices: Names;
   readonly boots: Names;
   /** Of times without a zone. */
   readonly zone: Zone;
 }
 
-/** A payload format. To add one: a file that exports it, and a line in decode.ts. */
+/** A payload format. To add one: a file that exports it, and its name in the list of decode.ts. */
 export interface Format {
   readonly name: string;
   /** First bytes (after white space) by which its records are known; null: all that no other format claims. */
@@ -27,12 +29,16 @@ export interface Format {
 
 export interface FormatDecoder {
   /**
-   * Decodes `row`, which has this format's first byte, is not blank and not too large, and goes on with the rows behind it
-   * as long as they are plainly of this format.
-   * @returns the first row left to others
+   * Decodes a record, which has this format's first byte, is not blank and not too large, and goes on with the records behind it
+   * as long as they are plainly of this format. The row of a record's first reading (or refusal) is the record's own number;
+   * `Batch.addRow` makes one for each further reading.
+   * @returns the first record left to others
    */
-  decode(row: number): number;
+  decode(record: number): number;
 }
+
+/** The series of a source whose readings may name no other. */
+export const OWN_SERIES_ONLY = (): number => -1;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -69,6 +75,7 @@ export class Batch {
     const { count } = records;
     readings.reserve(count);
     readings.count = count;
+    readings.origins = null;
     readings.uniform = false;
     readings.time.set(records.timestamp.subarray(0, count));
     readings.boot.fill(NO_BOOT, 0, count);
@@ -101,35 +108,107 @@ export class Batch {
     this.refused++;
   }
 
-  /** The slot of the device that a row's key names: 1 to 256 bytes, as they are; else the nameless device. */
-  keyDevice(row: number): number {
-    const { namespace, devices } = this.context;
-    const start = this.records.keyStart[row];
-    const end = this.records.keyEnd[row];
-    if (start !== ABSENT && end > start && end - start <= NAME_BYTES_MAX) {
-      return devices.internFrom(namespace, this.view, start, end);
-    }
-    return this.namelessDevice();
+  /** Makes a row for a further reading of `record`, filled like a record's first one. Only for the record that is decoded: rows stay in the order of records. */
+  addRow(record: number): number {
+    const { readings, records } = this;
+    const row = readings.count;
+    readings.grow(row + 1);
+    const { record: recordOf, series, start } = this.#origins();
+    readings.count = row + 1;
+    readings.time[row] = records.timestamp[record];
+    readings.boot[row] = NO_BOOT;
+    readings.sequence[row] = 0;
+    readings.identity[row] = IDENTITY_OFFSET;
+    readings.ownTime[row] = 0;
+    readings.rejection[row] = ACCEPTED;
+    recordOf[row] = record;
+    series[row] = this.context.series;
+    start[row] = ABSENT;
+    return row;
+  }
+
+  /** The record that a row comes from. */
+  recordOf(row: number): number {
+    return row < this.records.count ? row : this.#origins().record[row];
+  }
+
+  /** Says which bytes of its record are a row's reading alone; for one among several. */
+  setBytes(row: number, start: number, end: number): void {
+    const origins = this.#origins();
+    origins.start[row] = start;
+    origins.end[row] = end;
+  }
+
+  /** Says that a row is of another sensor than its source's; to be called before its device and boot are named. @returns false when there is no such sensor */
+  setSensor(row: number, name: string): boolean {
+    const series = this.context.seriesOf(name);
+    if (series >= 0) this.#origins().series[row] = series;
+    return series >= 0;
+  }
+
+  #origins(): Origins {
+    const { readings, records } = this;
+    if (readings.origins !== null) return readings.origins;
+    const origins = readings.openOrigins();
+    for (let i = 0; i < records.count; i++) origins.record[i] = i;
+    origins.series.fill(this.context.series, 0, records.count);
+    origins.start.fill(ABSENT, 0, records.count);
+    return origins;
+  }
+
+  #seriesOf(row: number): number {
+    const { origins } = this.readings;
+    return origins === null ? this.context.series : origins.series[row];
+  }
+
+  /** Names a row's device by the bytes [start, end) of `view`, at most NAME_BYTES_MAX of them. */
+  nameDevice(row: number, view: DataView, start: number, end: number): void {
+    this.readings.device[row] = this.context.devices.internFrom(this.#seriesOf(row), view, start, end);
+  }
+
+  /** The same for its boot. */
+  nameBoot(row: number, view: DataView, start: number, end: number): void {
+    this.readings.boot[row] = this.context.boots.internFrom(this.#seriesOf(row), view, start, end);
+  }
+
+  /** Names a row's device by its record's key. */
+  nameDeviceByKey(row: number): void {
+    const record = this.recordOf(row);
+    const [start, end] = this.#hasName(record) ? [this.records.keyStart[record], this.records.keyEnd[record]] : [0, 0];
+    this.nameDevice(row, this.view, start, end);
+  }
+
+  /** Whether a record's key is a device's name. */
+  #hasName(record: number): boolean {
+    const length = this.records.keyEnd[record] - this.records.keyStart[record];
+    return this.records.keyStart[record] !== ABSENT && length > 0 && length <= NAME_BYTES_MAX;
+  }
+
+  /** The slot of the device of the source's own series that a record's key names: 1 to 256 bytes, as they are; else the nameless device. */
+  keyDevice(record: number): number {
+    const { series, devices } = this.context;
+    if (!this.#hasName(record)) return this.namelessDevice();
+    return devices.internFrom(series, this.view, this.records.keyStart[record], this.records.keyEnd[record]);
   }
 
   /** The slot of the device without a name. Asked for once a batch and only when needed: a name that nobody uses would be a device too many. */
   namelessDevice(): number {
     if (this.#namelessDevice < 0) {
-      this.#namelessDevice = this.context.devices.internFrom(this.context.namespace, this.view, 0, 0);
+      this.#namelessDevice = this.context.devices.internFrom(this.context.series, this.view, 0, 0);
     }
     return this.#namelessDevice;
   }
 
-  /** Gives rows [first, end) the slots of their devices, whose names start where `device` says. */
+  /** Gives rows [first, end), of the source's own series, the slots of their devices, whose names start where `device` says. */
   internDevices(first: number, end: number): void {
-    const { namespace, devices } = this.context;
-    devices.internRows(namespace, this.view, this.readings.device, this.deviceEnds, first, end);
+    const { series, devices } = this.context;
+    devices.internRows(series, this.view, this.readings.device, this.deviceEnds, first, end);
   }
 
   /** The same for boots. */
   internBoots(first: number, end: number): void {
-    const { namespace, boots } = this.context;
-    boots.internRows(namespace, this.view, this.readings.boot, this.bootEnds, first, end);
+    const { series, boots } = this.context;
+    boots.internRows(series, this.view, this.readings.boot, this.bootEnds, first, end);
   }
 
   /** Keeps the explicit id of a row. */

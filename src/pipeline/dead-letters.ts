@@ -29,8 +29,10 @@ export interface RejectionRow {
   readonly sensor: number;
   readonly partition: number;
   readonly offset: number;
-  /** Which of the record's readings it is, from 0. */
+  /** Which of the record's readings it is, from 0 on. */
   readonly reading: number;
+  /** `bytes` are that reading alone; false: of the whole record, which made other readings too. */
+  readonly isAlone: boolean;
   readonly code: string;
   readonly key: Uint8Array | null;
   readonly bytes: Uint8Array;
@@ -49,7 +51,7 @@ CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
 const REJECTION_TABLES = `
 CREATE TABLE IF NOT EXISTS rejection(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
   code TEXT NOT NULL, key BLOB, bytes BLOB NOT NULL, length INTEGER NOT NULL, timestamp REAL NOT NULL, append_time INTEGER NOT NULL,
-  arrival REAL NOT NULL, reading INTEGER NOT NULL DEFAULT 0);
+  arrival REAL NOT NULL, reading INTEGER NOT NULL DEFAULT 0, is_alone INTEGER NOT NULL DEFAULT 1);
 CREATE INDEX IF NOT EXISTS rejection_of_sensor ON rejection(sensor, id);
 `;
 
@@ -232,7 +234,7 @@ export class Rejections extends DeadLetters<RejectionRow> {
 
   /** @param onDropped told of each row that is dropped as there are too many, with its sensor's number */
   constructor(db: Database, rowsMax: number, onDropped: (sensor: number) => void) {
-    super(db, "rejection", 12, REJECTION_TABLES);
+    super(db, "rejection", 13, REJECTION_TABLES);
     this.#rowsMax = rowsMax;
     this.#onDropped = onDropped;
   }
@@ -251,8 +253,9 @@ export class Rejections extends DeadLetters<RejectionRow> {
   }
 
   protected override toRow(row: RejectionRow): Columns {
-    const { id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime, arrival, reading } = row;
-    return [id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime ? 1 : 0, arrival, reading];
+    const { id, sensor, partition, offset, code, key, bytes, length, timestamp, arrival, reading } = row;
+    const [appendTime, isAlone] = [row.appendTime ? 1 : 0, row.isAlone ? 1 : 0];
+    return [id, sensor, partition, offset, code, key, bytes, length, timestamp, appendTime, arrival, reading, isAlone];
   }
 
   protected override fromRow(row: Record<string, unknown>): RejectionRow {
@@ -262,6 +265,7 @@ export class Rejections extends DeadLetters<RejectionRow> {
       partition: Number(row.partition),
       offset: Number(row.offset),
       reading: Number(row.reading),
+      isAlone: row.is_alone === 1,
       code: String(row.code),
       key: bytesOrNull(row.key),
       bytes: bytesOrNull(row.bytes) ?? new Uint8Array(0),

@@ -5,10 +5,11 @@ import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Reading
 import { ABSENT, Records } from "../core/records.ts";
 import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
-import { createDecoder, type Decoder } from "../formats/decode.ts";
+import { createDecoder, type Decoder, type Formats } from "../formats/decode.ts";
 import { CONFLICT, DEVICE_CELLS, HEARD_AT, type Identities, NEW, NEWEST } from "../identity/identities.ts";
 import type { Fetched } from "../log/log.ts";
 import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
+import { BySeries, type SeriesBatch } from "./by-series.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
 import type { Series } from "./sensors.ts";
 import type { PartitionState, Source } from "./sources.ts";
@@ -23,10 +24,15 @@ export interface IngestOptions {
   readonly zone: Zone;
   /** A device this far ahead of the reference has a wrong clock, ms. */
   readonly clockAheadMs: number;
+  /** Those that records are read by; all that there are when it is left out. */
+  readonly formats?: Formats;
 }
 
 /** Where records come from; `newest` is moved. */
 type Origin = Pick<PartitionState, "partition" | "newest">;
+
+/** How the rows of a batch are parts of their records; null: each record is one row. */
+type Parts = Pick<SeriesBatch, "index" | "isAlone"> | null;
 
 export class Ingest {
   readonly #state: State;
@@ -40,6 +46,9 @@ export class Ingest {
   #lateRows = 0;
   #counted = 0;
   readonly #run = new ReadingRun();
+  readonly #bySeries = new BySeries();
+  /** Those that readings went to since it was last emptied. */
+  readonly changed = new Set<Series>();
 
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
@@ -61,41 +70,50 @@ export class Ingest {
   }
 
   /** Takes in a batch of records. */
-  take(records: Records, { own }: Source, partition: Origin): void {
+  take(records: Records, source: Source, partition: Origin): void {
+    const { own } = source;
     const readings = this.#readings;
-    readings.reserve(records.count);
     this.#decoder(own).decode(records, readings);
+    const { count, origins } = readings;
     this.#state.db.startReading();
     try {
-      this.#takeReadings(records, readings, own, partition);
+      if (origins === null) this.#takeReadings(records, readings, own, partition, null);
+      else {
+        for (const batch of this.#bySeries.split(records, readings, origins)) {
+          const series = this.#state.sensors.of(batch.series);
+          this.#state.sources.feed(source, series);
+          this.#takeReadings(batch.records, batch.readings, series, partition, batch);
+        }
+      }
     } finally {
       this.#state.db.endReading();
     }
-    this.#state.waitingReadings += records.count;
+    this.#state.waitingReadings += count;
   }
 
-  #decoder(sensor: Series): Decoder {
-    let decoder = this.#decoders.get(sensor.name);
+  /** @param own the series of the records' source */
+  #decoder(own: Series): Decoder {
+    let decoder = this.#decoders.get(own.name);
     if (decoder === undefined) {
-      decoder = createDecoder({
-        namespace: sensor.id,
-        devices: this.#identities.deviceNames,
-        boots: this.#identities.bootNames,
-        zone: this.#options.zone,
-      });
-      this.#decoders.set(sensor.name, decoder);
+      const { sensors } = this.#state;
+      const { deviceNames, bootNames } = this.#identities;
+      const seriesOf = (sensor: string): number => sensors.find(sensor)?.id ?? -1;
+      const names = { devices: deviceNames, boots: bootNames, zone: this.#options.zone };
+      decoder = createDecoder({ series: own.id, seriesOf, ...names }, this.#options.formats);
+      this.#decoders.set(own.name, decoder);
     }
     return decoder;
   }
 
-  /** Judges all rows, then counts and folds those that are new and plausible. */
-  #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin): void {
+  /** Judges all rows, which are of one series, then counts and folds those that are new and plausible. */
+  #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin, parts: Parts): void {
     const { devices } = this.#identities;
     const { device, identity, rejection } = readings;
     const { count } = records;
     const nowMs = this.#options.clock.now();
     sensor.lastArrival = nowMs;
     sensor.changed = true;
+    this.changed.add(sensor);
     sensor.totals.received += count;
     if (this.#late.length < count) this.#late = new Uint8Array(readings.capacity);
     this.#counted = 0;
@@ -106,7 +124,7 @@ export class Ingest {
         warm = Math.min(count, i + WARMED_ROWS);
         devices.warm(readings, i, warm);
       }
-      if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs);
+      if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs, parts);
       else {
         if (!devices.isLoaded(device[i])) devices.load(device[i]);
         this.#judge(records, readings, i, sensor, nowMs);
@@ -276,22 +294,49 @@ export class Ingest {
   }
 
   /**
-   * Takes a refused record in after all, when today's decoders can read it.
+   * Takes a refused reading in after all, when today's decoders can read it: of a record that made several, that one only.
    * @returns false when it is refused again; nothing has changed then
    */
   retry(row: RejectionRow, sensor: Series): boolean {
     if (row.bytes.length < row.length) return false; // cut: the log has all of it
     const records = recordOf(row);
-    this.#decoder(sensor).decode(records, this.#readings);
-    if (this.#readings.rejection[row.reading] !== ACCEPTED) return false;
-    sensor.totals.received--;
-    sensor.totals.rejected--;
-    this.#takeReadings(records, this.#readings, sensor, { partition: row.partition, newest: 0 });
-    this.#state.waitingReadings++;
+    const readings = this.#readings;
+    this.#decoder(sensor).decode(records, readings);
+    const { origins } = readings;
+    const partition = { partition: row.partition, newest: 0 };
+    if (origins === null) {
+      if ((row.reading > 0 && !row.isAlone) || readings.rejection[0] !== ACCEPTED) return false;
+      this.#unreject(sensor);
+      this.#takeReadings(records, readings, sensor, partition, null);
+      this.#state.waitingReadings++;
+      return true;
+    }
+    const only = row.isAlone ? null : row.reading;
+    if (!isAccepted(readings, only)) return false;
+    this.#unreject(sensor);
+    for (const batch of this.#bySeries.split(records, readings, origins, only)) {
+      this.#takeReadings(batch.records, batch.readings, this.#state.sensors.of(batch.series), partition, batch);
+      this.#state.waitingReadings += batch.readings.count;
+    }
     return true;
   }
 
-  #reject(records: Records, i: number, code: number, sensor: Series, partition: Origin, nowMs: number): void {
+  /** A refusal is taken back, and what was refused is received anew. */
+  #unreject(sensor: Series): void {
+    sensor.totals.received--;
+    sensor.totals.rejected--;
+    sensor.changed = true;
+  }
+
+  #reject(
+    records: Records,
+    i: number,
+    code: number,
+    sensor: Series,
+    partition: Origin,
+    nowMs: number,
+    parts: Parts,
+  ): void {
     const { rejections } = this.#state;
     sensor.totals.rejected++;
     const start = records.valueStart[i];
@@ -302,7 +347,8 @@ export class Ingest {
       sensor: sensor.id,
       partition: partition.partition,
       offset: records.offset[i],
-      reading: 0,
+      reading: parts?.index[i] ?? 0,
+      isAlone: parts === null || parts.isAlone[i] !== 0,
       code: rejectionAt(code).code,
       key: records.keyStart[i] === ABSENT ? null : records.data.slice(records.keyStart[i], records.keyEnd[i]),
       bytes: kept === 0 ? new Uint8Array(0) : records.data.slice(start, start + kept),
@@ -314,7 +360,13 @@ export class Ingest {
   }
 }
 
-/** A refused record as it came from the log. */
+/** Whether these readings of a single record are all accepted, one at least. @param only the index of the one that is asked for; null: all */
+function isAccepted({ count, rejection }: Readings, only: number | null): boolean {
+  if (only !== null) return only < count && rejection[only] === ACCEPTED;
+  return rejection.subarray(0, count).every((code) => code === ACCEPTED);
+}
+
+/** A refused record as it came from the log, or the part of it that was refused. */
 function recordOf(row: RejectionRow): Records {
   const records = new Records(1);
   const key = row.key ?? new Uint8Array(0);

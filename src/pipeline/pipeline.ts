@@ -205,7 +205,7 @@ export class Pipeline implements Engine {
         await this.#state.catchUp();
         if (this.#state.isFull) await this.#commit();
         if (performance.now() < sliceEnd) continue;
-        this.#notify([source.own]);
+        this.#notifyTaken([source.own]);
         await nextTurn();
         sliceEnd = performance.now() + INGEST_SLICE_MS;
       }
@@ -216,13 +216,16 @@ export class Pipeline implements Engine {
       throw error;
     } finally {
       this.#limitMark(source);
-      this.#notify([source.own]);
+      this.#notifyTaken([source.own]);
     }
   }
 
   /** No mark goes past what its sources still have to bring. */
-  #limitMark({ own }: Source): void {
+  #limitMark({ own, others }: Source): void {
     own.watermark.unreadLimit = this.#unread.limit(this.#state.sources.feeding(own));
+    for (const other of others) {
+      other.watermark.unreadLimit = this.#unread.limit(this.#state.sources.feeding(other));
+    }
   }
 
   /** Counts what the log does not have (any more), and goes on behind it, so that it is counted once. */
@@ -260,9 +263,13 @@ export class Pipeline implements Engine {
     if (!this.#stop.signal.aborted) this.#commits.tell().catch((error: unknown) => this.#fail(error));
   }
 
-  #notify(sensors: Iterable<Series>): void {
+  /** Tells of these and of all that readings went to since the last time. */
+  #notifyTaken(sensors: Iterable<Series>): void {
+    const taken = this.#ingest.changed;
     const changed = new Set<string>();
     for (const { name } of sensors) changed.add(name);
+    for (const { name } of taken) changed.add(name);
+    taken.clear();
     try {
       for (const listener of this.#listeners) listener(changed);
     } catch (error) {
@@ -356,7 +363,7 @@ export class Pipeline implements Engine {
 
   async #release(deal: () => Promise<Settled>): Promise<number> {
     const { count, changed } = await this.#settle(deal);
-    this.#notify(changed);
+    this.#notifyTaken(changed);
     return count;
   }
 

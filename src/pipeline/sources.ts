@@ -33,6 +33,8 @@ export interface Source {
   readonly topic: string;
   /** The sensor of the topic's name: readings that name no other count there, and so do refused and lost records, which name none. */
   readonly own: Series;
+  /** Other sensors that its readings have named since it was opened. */
+  readonly others: Set<Series>;
   /** By their numbers. */
   partitions: readonly PartitionState[];
 }
@@ -84,6 +86,15 @@ export class Sources implements CommitPart {
     return this.#feeding.get(series.id) ?? [];
   }
 
+  /** A reading of the source is of the sensor. */
+  feed(source: Source, series: Series): void {
+    if (series === source.own || source.others.has(series)) return;
+    source.others.add(series);
+    this.#feeding.set(series.id, [...this.feeding(series), source]);
+    // Until the pipeline says it better.
+    series.watermark.unreadLimit = Math.min(series.watermark.unreadLimit, source.own.watermark.unreadLimit);
+  }
+
   /** Every partition whose position is known, read at the time or not. */
   partitions(): Iterable<PartitionState> {
     return this.#partitions.values();
@@ -93,7 +104,7 @@ export class Sources implements CommitPart {
   open(topic: Topic, own: Series): Source {
     let source = this.#byTopic.get(topic.name);
     if (source === undefined) {
-      source = { topic: topic.name, own, partitions: [] };
+      source = { topic: topic.name, own, others: new Set(), partitions: [] };
       this.#byTopic.set(topic.name, source);
       this.#feeding.set(own.id, [...this.feeding(own), source]);
     }

@@ -13,7 +13,9 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     /** A record may hold many readings, of which some are refused. */
     version: 3,
-    run: (db) => db.exec("ALTER TABLE rejection ADD COLUMN reading INTEGER NOT NULL DEFAULT 0"),
+    run: (db) =>
+      db.exec(`ALTER TABLE rejection ADD COLUMN reading INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE rejection ADD COLUMN is_alone INTEGER NOT NULL DEFAULT 1;`),
   },
 ];
 

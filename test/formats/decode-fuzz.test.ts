@@ -8,7 +8,7 @@ import { rejectionAt } from "../../src/core/rejections.ts";
 import { TimeReader } from "../../src/core/time.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
-import { Batch, type DecodeContext } from "../../src/formats/format.ts";
+import { Batch, type DecodeContext, OWN_SERIES_ONLY } from "../../src/formats/format.ts";
 import { Shape } from "../../src/formats/json/fields.ts";
 import { learn } from "../../src/formats/json/learned.ts";
 import { JsonParser } from "../../src/formats/json/parse.ts";
@@ -26,7 +26,7 @@ interface Input {
 }
 
 function contextOf(): DecodeContext {
-  return { namespace: 7, devices: new Names(), boots: new Names(), zone: openZone(ZONE) };
+  return { series: 7, seriesOf: OWN_SERIES_ONLY, devices: new Names(), boots: new Names(), zone: openZone(ZONE) };
 }
 
 /** Records as a log lays them out: keys and values between other bytes, at any position of a larger buffer. */
@@ -58,7 +58,7 @@ function layOut(inputs: readonly Input[], payloads: Payloads): Records {
 function rowText(readings: Readings, row: number, context: DecodeContext): string {
   if (readings.rejection[row] !== 0) return rejectionAt(readings.rejection[row]).code;
   const latin1 = (names: Names, slot: number): string => {
-    assert.equal(names.namespace(slot), context.namespace);
+    assert.equal(names.namespace(slot), context.series);
     return Buffer.from(names.bytes(slot)).toString("latin1");
   };
   assert.ok(

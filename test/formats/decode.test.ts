@@ -8,12 +8,18 @@ import { ABSENT, Records } from "../../src/core/records.ts";
 import { rejectionAt } from "../../src/core/rejections.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
-import type { DecodeContext } from "../../src/formats/format.ts";
+import { type DecodeContext, OWN_SERIES_ONLY } from "../../src/formats/format.ts";
 
 const STAMP = 1_700_000_000_000;
 
 function contextOf(): DecodeContext {
-  return { namespace: 3, devices: new Names(), boots: new Names(), zone: openZone("Europe/Berlin") };
+  return {
+    series: 3,
+    seriesOf: OWN_SERIES_ONLY,
+    devices: new Names(),
+    boots: new Names(),
+    zone: openZone("Europe/Berlin"),
+  };
 }
 
 function recordsOf(values: readonly (string | Buffer | null)[], key: string | null = null): Records {
@@ -256,7 +262,7 @@ test("where generating code is forbidden, the scanner does it all", () => {
     records.valueEnd.fill(text.length);
     records.keyStart.fill(-1);
     const readings = new Readings();
-    createDecoder({ namespace: 0, devices: new Names(), boots: new Names(), zone: openZone("UTC") }).decode(records, readings);
+    createDecoder({ series: 0, seriesOf: () => -1, devices: new Names(), boots: new Names(), zone: openZone("UTC") }).decode(records, readings);
     console.log(readings.value.every((value, i) => i >= 1000 || value === 2.5), readings.sequence[999]);`;
   for (const flags of [[], ["--disallow-code-generation-from-strings"]]) {
     const run = spawnSync(process.execPath, [...flags, "--input-type=module-typescript", "-e", script], {

@@ -44,6 +44,7 @@ const REJECTED: RejectedRecord = {
   sensor: "humidity",
   partition: 0,
   offset: 7,
+  reading: 0,
   code: "not-a-number",
   reason: "the value is not a number",
   bytes: Buffer.from("x"),

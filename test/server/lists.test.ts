@@ -22,7 +22,7 @@ function quarantined(id: number, sensor: string, time: number): Quarantined {
 
 function rejected(id: number, bytes: Uint8Array, length = bytes.length): RejectedRecord {
   const [sensor, code, reason] = ["humidity", "not-a-number", "the value is not a number"];
-  return { id, sensor, partition: 2, offset: 40 + id, code, reason, bytes, length, arrival: NOON };
+  return { id, sensor, partition: 2, offset: 40 + id, reading: 0, code, reason, bytes, length, arrival: NOON };
 }
 
 async function list(url: string) {

@@ -73,10 +73,12 @@ export class JsonParser {
     if (typeof time === "number") return this.#epoch(time);
     if (typeof time !== "string") return "time-unreadable";
     if (isDigits(time)) return this.#epoch(Number(time));
-    const lookalike = lookalikeOfText(time);
-    if (lookalike !== null) return `time-looks-like-${lookalike}`;
     const problem = readText(this.#times, time);
-    if (problem !== TIME_READ) return problem === TIME_OUT_OF_RANGE ? "time-out-of-range" : "time-unreadable";
+    if (problem !== TIME_READ) {
+      const lookalike = lookalikeOfText(time);
+      if (lookalike !== null) return `time-looks-like-${lookalike}`;
+      return problem === TIME_OUT_OF_RANGE ? "time-out-of-range" : "time-unreadable";
+    }
     this.#row.hasTime = true;
     this.#row.timeMs = this.#times.startMs;
     return null;

@@ -36,7 +36,7 @@ export class JsonRow {
   /** True when the row's time is one that a reading can have: the payload's own was judged before, the record's is now. */
   isInTime(batch: Batch, row: number): boolean {
     if (this.hasTime) return true;
-    const timestamp = batch.records.timestamp[row];
+    const timestamp = batch.records.timestamp[batch.recordOf(row)];
     return timestamp >= TIME_MS_MIN && timestamp <= TIME_MS_MAX;
   }
 
@@ -50,12 +50,10 @@ export class JsonRow {
     }
     readings.device[row] =
       this.deviceStart < 0
-        ? batch.keyDevice(row)
-        : context.devices.internFrom(context.namespace, this.names, this.deviceStart, this.deviceEnd);
+        ? batch.keyDevice(batch.recordOf(row))
+        : context.devices.internFrom(context.series, this.names, this.deviceStart, this.deviceEnd);
     readings.boot[row] =
-      this.bootStart < 0
-        ? NO_BOOT
-        : context.boots.internFrom(context.namespace, this.names, this.bootStart, this.bootEnd);
+      this.bootStart < 0 ? NO_BOOT : context.boots.internFrom(context.series, this.names, this.bootStart, this.bootEnd);
     if (this.idText !== undefined) {
       readings.identity[row] = IDENTITY_EXPLICIT;
       batch.setId(row, this.idText);

@@ -80,6 +80,7 @@ const REJECTION = objectOf({
   sensor: TEXT,
   partition: NATURAL,
   offset: NATURAL,
+  reading: { ...NATURAL, description: "which of the record's readings it is, from 0 on" },
   code: TEXT,
   reason: TEXT,
   bytesEncoding: { enum: ["utf8", "base64"] },
@@ -220,13 +221,13 @@ function shownQuarantined(item: Quarantined): object {
 
 /** Bytes are shown as text where they are UTF-8, else in base64; `bytesEncoding` says which. */
 function shownRejection(item: RejectedRecord): object {
-  const { id, sensor, partition, offset, code, reason, bytes, length } = item;
+  const { id, sensor, partition, offset, reading, code, reason, bytes, length } = item;
   const whole = length > bytes.length ? withoutCutCharacter(bytes) : bytes;
   const shown = isUtf8(whole)
     ? { bytesEncoding: "utf8", bytes: Buffer.from(whole).toString("utf8") }
     : { bytesEncoding: "base64", bytes: Buffer.from(bytes).toString("base64") };
   const [cut, arrival] = [length > bytes.length, formatMs(item.arrival)];
-  return { id, sensor, partition, offset, code, reason, ...shown, length, cut, arrival };
+  return { id, sensor, partition, offset, reading, code, reason, ...shown, length, cut, arrival };
 }
 
 /** Cut bytes may end within a character, which is up to four bytes long: a lead byte (11……) and the following (10……). */

@@ -1,5 +1,6 @@
 /** The contestant: windows of a built history, in process. Prints the median and the 99th percentile of each length, µs. */
 import { openCore } from "../../src/app.ts";
+import { shareOf } from "../../src/metrics/share.ts";
 import type { Questions } from "../data/windows.ts";
 import { argument } from "../harness/lap.ts";
 import { quantile } from "../harness/statistics.ts";
@@ -16,13 +17,14 @@ const core = await openCore({
   ...{ log: { kind: "local" }, data: directory, sensors: names, timezone: "UTC", keepMs: null },
   ...{ logRetentionBytes: 1e9, clockAheadMs: 300_000 },
 });
+const P99 = shareOf("99");
 const needs = { sums: true, quantiles };
 const result: Record<string, number> = {};
 
 function ask(sensor: number, start: number, seconds: number): number {
   const aggregate = core.engine.query(names[sensor], { start, end: start + seconds }, needs);
   if (aggregate.count === 0) return 0;
-  if (quantiles && aggregate.quantile(0.99) === null) throw new Error(`no quantile over ${seconds} s from ${start}`);
+  if (quantiles && aggregate.quantile(P99) === null) throw new Error(`no quantile over ${seconds} s from ${start}`);
   return aggregate.count + (aggregate.mean() ?? 0) + aggregate.min + aggregate.max;
 }
 

@@ -17,8 +17,11 @@ export const VALUE_MAGNITUDE_MIN = 1e-140;
 export const TIME_MS_MIN = -62_135_596_800_000;
 export const TIME_MS_MAX = 253_402_300_799_999;
 
-/** Distinct values up to which a bucket or window keeps exact counts; past it, the sketch. Covers every integer-valued sensor of 10 bits. */
-export const DISTINCT_VALUES_MAX = 1024;
+/** Bins of a distribution; more distinct values lose low bits until no more bins are left. Covers every integer-valued sensor of 11 bits exactly. */
+export const BINS_MAX = 2048;
+
+/** Bins that a distribution may have in memory before it merges them: each merging makes room for many, and 4,096 places by hash are 3/4 full. */
+export const BINS_HELD_MAX = 3072;
 
 /** Sensors of one process: 20 bits of a page's 53-bit key. Refused at start (`config-invalid`). */
 export const SENSORS_MAX = 1_048_575;

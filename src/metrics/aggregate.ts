@@ -1,7 +1,8 @@
 /** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
 import { Distribution } from "./distribution.ts";
-import { add, type Dyadic, fromDouble, ratioToNearest, sumOf, toNearest, ZERO } from "./dyadic.ts";
+import { add, type Dyadic, divide, fromDouble, sumOf, toNearest, ZERO } from "./dyadic.ts";
 import { addColumn, addPart, canonicalize, squareError } from "./exact-sum.ts";
+import type { Share } from "./share.ts";
 
 /** Which costly parts of an aggregate a question needs; count, extremes, edges, seconds and late always come. */
 export interface Needs {
@@ -197,11 +198,7 @@ export class Aggregate {
   mean(): number | null {
     if (this.count === 0) return null;
     if (this.#single(this.#sum, this.#sumRest)) return this.#sum[0] / this.count;
-    const total = this.#exactSum();
-    const n = BigInt(this.count);
-    return total.e >= 0
-      ? ratioToNearest(total.m << BigInt(total.e), n)
-      : ratioToNearest(total.m, n << BigInt(-total.e));
+    return divide(this.#exactSum(), BigInt(this.count));
   }
 
   /**
@@ -222,16 +219,17 @@ export class Aggregate {
     const s = this.#exactSum();
     const q = add(sumOf(this.#squares, 0, TOTAL_PARTS), this.#squaresRest);
     const top = add({ m: BigInt(n) * q.m, e: q.e }, { m: -(s.m * s.m), e: 2 * s.e });
-    const bottom = BigInt(n) * BigInt(n - freedom);
-    return top.e >= 0
-      ? ratioToNearest(top.m << BigInt(top.e), bottom)
-      : ratioToNearest(top.m, bottom << BigInt(-top.e));
+    return divide(top, BigInt(n) * BigInt(n - freedom));
   }
 
-  /** The quantile of p in [0, 1], never outside [min, max]; null when empty. Needs `quantiles`. */
-  quantile(p: number): number | null {
-    const estimate = this.distribution === null ? null : this.distribution.quantile(p);
-    return estimate === null ? null : Math.min(this.max, Math.max(this.min, estimate));
+  /** The percentile of a share, never outside [min, max]; null when empty. Needs `quantiles`. */
+  quantile(share: Share): number | null {
+    return this.distribution === null ? null : this.distribution.quantile(share, this.min, this.max);
+  }
+
+  /** Two doubles between which the exact percentile surely lies; null when empty. Needs `quantiles`. */
+  interval(share: Share): readonly [low: number, high: number] | null {
+    return this.distribution === null ? null : this.distribution.interval(share, this.min, this.max);
   }
 }
 

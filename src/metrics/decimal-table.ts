@@ -2,16 +2,20 @@
  * Counts of values that are short decimals close to each other, as a sensor's are: value = code / scale, its count at code - low.
  * No hashing, no sorting.
  */
-import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
+import { BINS_MAX } from "../core/limits.ts";
 
-/** Codes from the smallest to the largest: no more than can all be distinct. */
-const SPAN_MAX = DISTINCT_VALUES_MAX;
+/** Codes from the smallest to the largest that there is always room for, and that there is while a quarter of them came: hashing takes no less. */
+const SPAN_SURE = BINS_MAX;
+const SPAN_MAX = 8 * BINS_MAX;
+const SPARSENESS_MAX = 4;
+/** A table of codes below this begins with 0. */
+const FROM_ZERO_MAX = 1024;
 const FIRST_LENGTH = 16;
 /** A table that fills begins as long as the last one became, up to this: those of one sensor's seconds are alike, and growing costs more than counting. */
 const LEARNED_LENGTH_MAX = 128;
 /** Codes stay exact with this. */
 const CODE_MAX = 2 ** 50;
-const SCALES = [1, 10, 100, 1000];
+const SCALES = [1, 10, 100, 1000, 10_000];
 const EMPTY = new Uint32Array(0);
 
 /** A count fits 32 bits: what holds more readings of one value than this counts by hash. */
@@ -32,23 +36,24 @@ export class DecimalTable {
   /** Counts a value. @returns false when it and all that are here are not integers at a common scale, span too many of them, or are too many */
   add(value: number, times: number): boolean {
     const code = Math.round(value * this.scale);
-    if (code / this.scale === value) return this.addCode(code, times);
+    if (code / this.scale === value) return this.#addCode(code, times);
     for (const scale of SCALES) {
       if (scale <= this.scale) continue;
       const finer = Math.round(value * scale);
       if (finer / scale !== value) continue;
       const factor = scale / this.scale;
-      if (!this.#cover(Math.min(this.#min * factor, finer), Math.max(this.#max * factor, finer), factor)) return false;
-      return this.addCode(finer, times);
+      if (!this.#cover(Math.min(this.#min * factor, finer), Math.max(this.#max * factor, finer), factor, 1))
+        return false;
+      return this.#addCode(finer, times);
     }
     return false;
   }
 
   /** Counts the value code / scale. @returns false when all of them would span too many codes, or it came too often */
-  addCode(code: number, times: number): boolean {
+  #addCode(code: number, times: number): boolean {
     let at = code - this.low;
     if (!(at >= 0 && at < this.counts.length)) {
-      if (!this.#cover(Math.min(this.#min, code), Math.max(this.#max, code), 1)) return false;
+      if (!this.#cover(Math.min(this.#min, code), Math.max(this.#max, code), 1, 1)) return false;
       at = code - this.low;
     }
     const before = this.counts[at];
@@ -58,17 +63,48 @@ export class DecimalTable {
     return true;
   }
 
+  /**
+   * Counts the values codes[i] / scale, for the first n ascending codes, times[i] times each. No count may pass `TABLE_COUNT_MAX`.
+   * @returns false, and counts none, when all of them would be no integers at a common scale, or span too many
+   */
+  addCodes(codes: Float64Array, times: Float64Array, n: number, scale: number): boolean {
+    if (!SCALES.includes(scale)) return false;
+    // As small integers, since compiled code is thrown away when a field becomes a double.
+    if (this.distinct === 0) this.scale = scale | 0;
+    const finer = Math.max(1, scale / this.scale) | 0;
+    const factor = Math.max(1, this.scale / scale) | 0;
+    const first = codes[0] * factor;
+    const last = codes[n - 1] * factor;
+    if (finer > 1 || first < this.low || last >= this.low + this.counts.length) {
+      if (!this.#cover(Math.min(this.#min * finer, first), Math.max(this.#max * finer, last), finer, n)) return false;
+    }
+    const { counts, low } = this;
+    let appeared = 0;
+    for (let i = 0; i < n; i++) {
+      const at = codes[i] * factor - low;
+      const before = counts[at];
+      if (before === 0) appeared++;
+      counts[at] = before + times[i];
+    }
+    this.distinct += appeared;
+    if (first < this.#min) this.#min = first;
+    if (last > this.#max) this.#max = last;
+    return true;
+  }
+
   #appear(code: number): void {
     this.distinct++;
     if (code < this.#min) this.#min = code;
     if (code > this.#max) this.#max = code;
   }
 
-  /** Makes room for the codes [min, max], at a scale that is `factor` times as fine. @returns false when they span too many */
-  #cover(min: number, max: number, factor: number): boolean {
-    if (max - min >= SPAN_MAX || min < -CODE_MAX || max > CODE_MAX) return false;
-    const fromZero = min >= 0 && max < SPAN_MAX;
-    const needed = fromZero ? max + 1 : max - min + 1;
+  /** Makes room for the codes [min, max], at a scale that is `factor` times as fine. @param coming different ones, at least @returns false when they span too many */
+  #cover(min: number, max: number, factor: number, coming: number): boolean {
+    const span = max - min + 1;
+    if (span > SPAN_SURE && (span > SPAN_MAX || span > SPARSENESS_MAX * Math.max(this.distinct, coming))) return false;
+    if (min < -CODE_MAX || max > CODE_MAX) return false;
+    const fromZero = min >= 0 && max < FROM_ZERO_MAX;
+    const needed = fromZero ? max + 1 : span;
     const least = this.distinct === 0 ? learnedLength : FIRST_LENGTH;
     const length = Math.max(least, 2 ** (32 - Math.clz32(needed - 1)));
     if (this.distinct > 0) learnedLength = Math.min(length, LEARNED_LENGTH_MAX);
@@ -134,9 +170,16 @@ export class DecimalTable {
     return (this.low + i) / this.scale;
   }
 
-  /** Takes another scale while it is empty: as a small integer, since compiled code is thrown away when a field becomes a double. */
-  adopt(scale: number): void {
-    if (this.distinct === 0 && SCALES.includes(scale)) this.scale = scale | 0;
+  /** Values ascending, with their counts. */
+  sorted(): { keys: Float64Array; counts: Float64Array } {
+    const keys = new Float64Array(this.distinct);
+    const counts = new Float64Array(this.distinct);
+    for (let i = 0, n = 0; n < this.distinct; i++) {
+      if (this.counts[i] === 0) continue;
+      keys[n] = this.valueAt(i);
+      counts[n++] = this.counts[i];
+    }
+    return { keys, counts };
   }
 
   clear(): void {

@@ -1,203 +1,237 @@
 /**
- * The values of a bucket or window: exact counts up to 1,024 distinct values, past that a sketch of the same readings.
- * Which of the two depends on the set of readings only, never on their order or on how it was put together.
+ * The values of a bucket or window as counts of at most 2,048 bins: values that share their top bits (value-bits.ts), as many of
+ * them as that many bins allow. While all bits are kept, the counts are exact. More readings never make fewer bins, so how many
+ * bits are kept depends on the set of readings only, never on their order or on how it was put together (uniform collapse:
+ * I. Epicoco, C. Melle, M. Cafaro, M. Pulimeno & G. Morleo, "UDDSketch: Accurate Tracking of Quantiles in Data Streams", 2020; an
+ * index read from the double's bits instead of a logarithm keeps narrow ranges far from zero apart).
  *
- * The sketch is log-linear: a value is counted under its sign, exponent and six leading mantissa bits (cf. DDSketch:
- * Masson, Rim & Lee, "DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error Guarantees", 2019, whose
- * logarithmic index needs a logarithm; this one is read from the double's bits). A bucket is 2^-6 of its octave wide and
- * answers with its middle, so every estimate is within 2^-7 = 0.79% of a value in it.
+ * In memory it is one of three, and moves on, never back: a table of decimals close to each other (exact), counts by hash (exact),
+ * bins, of which it may hold more until somebody looks. Which of them it is shows in no answer and no encoded byte.
  */
-import { type ByteReader, ByteWriter } from "../core/bytes.ts";
-import { DISTINCT_VALUES_MAX } from "../core/limits.ts";
+import { ByteReader, ByteWriter } from "../core/bytes.ts";
+import { BINS_HELD_MAX, BINS_MAX } from "../core/limits.ts";
+import { Bins } from "./bins.ts";
 import { DecimalTable, TABLE_COUNT_MAX } from "./decimal-table.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
+import * as entries from "./entries.ts";
 import { HashedCounts } from "./hashed-counts.ts";
+import { OLD_SKETCH_DROPPED, OLD_TAGS, readOld } from "./old-distribution.ts";
+import { interpolate, positionOf, type Share } from "./share.ts";
+import { commonZeros, DROPPED_MAX, DROPPED_MIN, edgeAt, farEdge, fewestDropped, rankOf } from "./value-bits.ts";
 
-/** Relative error bound of a sketched quantile, as the receipt states it. */
-export const SKETCH_RELATIVE_ERROR = 2 ** -7;
+/** Encoding tags: see docs/formats/history.md. Those below are of older versions. */
+const TAG_DECIMALS = OLD_TAGS; // + decimal places 0–6
+const TAG_DOUBLES = TAG_DECIMALS + POWERS_OF_TEN.length;
+const TAG_SHORT = TAG_DOUBLES + 1;
+const TAG_BINS = TAG_SHORT + 1;
 
-/** Zeroes all but sign, exponent and six mantissa bits of a double's high word. */
-const SKETCH_MASK = ~0x3fff;
-
-const floats = new Float64Array(1);
-const words = new Int32Array(floats.buffer);
-
-/** Exact counts in a table, exact counts by hash, a sketch: a distribution moves on, never back. */
-const TABLE = 0;
-const HASH = 1;
-const SKETCH = 2;
-/** Encoding tags: see docs/formats/history.md. */
-const TAG_DECIMALS = 0; // + decimal places 0–6
-const TAG_DOUBLES = 7;
-const TAG_SKETCH = 8;
-
-/** Largest count of one byte. */
-const SHORT_COUNT_MAX = 127;
-
-/** Two tables and their fields. */
-const OBJECT_BYTES = 400;
+/** A distribution with its table and their fields. */
+const OBJECT_BYTES = 350;
 
 const encoding = new ByteWriter(1024);
 
+/** Edges of bins (all values, while exact) ascending, with their counts. */
+interface Sorted {
+  readonly keys: Float64Array;
+  readonly counts: Float64Array;
+}
+
+/** Encoded bytes as this version writes them: themselves, unless an older one wrote them. */
+export function renewed(bytes: Uint8Array): Uint8Array {
+  if (bytes[0] >= OLD_TAGS) return bytes;
+  const values = new Distribution();
+  values.mergeEncoded(new ByteReader(bytes));
+  return values.encoded();
+}
+
 export class Distribution {
-  #mode = TABLE;
   /** Values that are decimals close to each other, as long as all are. */
   readonly #table = new DecimalTable();
-  /** Otherwise all values; in sketch mode bucket edges (the end towards zero). */
-  readonly #hashed = new HashedCounts();
+  /** Otherwise all values, */
+  #hashed: HashedCounts | null = null;
+  /** or, when they are too many, their bins. */
+  #bins: Bins | null = null;
   /** What `sorted` found, until something is added. */
-  #sorted: { readonly keys: Float64Array; readonly counts: Float64Array } | null = null;
+  #sorted: Sorted | null = null;
   /** Readings in it. */
   count = 0;
 
-  /** True once more than 1,024 distinct values were added: quantiles are then estimates. */
-  get sketched(): boolean {
-    return this.#mode === SKETCH;
+  /** Low bits that the bins drop; 0: exact counts of values. */
+  get dropped(): number {
+    this.sorted();
+    return this.#bins === null ? 0 : this.#bins.dropped;
   }
 
   /** About how many bytes of memory it holds. */
   get bytes(): number {
-    return this.#table.counts.byteLength + this.#hashed.keys.length * 16 + OBJECT_BYTES;
+    return this.#table.counts.byteLength + (this.#hashed?.bytes ?? 0) + (this.#bins?.bytes ?? 0) + OBJECT_BYTES;
   }
 
   /** Counts a finite value `times` times. Amortised O(1). */
   add(value: number, times: number): void {
     this.count += times;
     this.#sorted = null;
-    if (this.#mode === TABLE) {
-      if (this.#table.add(value, times)) return;
-      this.#toHash();
+    if (this.#bins !== null) {
+      this.#bins.add(value, times);
+      if (this.#bins.distinct > BINS_HELD_MAX) this.#coarsen();
+      return;
     }
-    if (this.#mode === HASH) {
-      this.#hashed.add(value, times);
-      if (this.#hashed.distinct > DISTINCT_VALUES_MAX) this.#toSketch();
-    } else this.#hashed.add(edgeOf(value), times);
+    if (this.#hashed === null && this.#table.add(value, times)) return;
+    const hashed = this.#hashed ?? this.#toHashed();
+    hashed.add(value, times);
+    if (hashed.distinct > BINS_HELD_MAX) this.#coarsen();
   }
 
   /** Counts the finite values of rows [from, to) once each. */
   addColumn(values: Float64Array, from: number, to: number): void {
     let row = from;
     this.#sorted = null;
-    if (this.#mode === TABLE && this.count + to - from > TABLE_COUNT_MAX) this.#toHash();
-    while (this.#mode === TABLE && row < to) {
+    if (this.#isTable && this.count + to - from > TABLE_COUNT_MAX) this.#toHashed();
+    while (this.#isTable && row < to) {
       const start = row;
       row = this.#table.addColumn(values, row, to);
       this.count += row - start;
       if (row < to) this.add(values[row++], 1);
     }
-    for (; row < to; row++) this.add(values[row], 1);
+    while (this.#bins === null && row < to) this.add(values[row++], 1);
+    while (row < to) {
+      const start = row;
+      row = (this.#bins as Bins).addColumn(values, row, to);
+      this.count += row - start;
+      if ((this.#bins as Bins).distinct > BINS_HELD_MAX) this.#coarsen();
+    }
   }
 
-  /** A table holds no more values than may be distinct, so this comes before any sketch. */
-  #toHash(): void {
+  get #isTable(): boolean {
+    return this.#hashed === null && this.#bins === null;
+  }
+
+  #toHashed(): HashedCounts {
     const { counts } = this.#table;
-    this.#mode = HASH;
-    for (let i = 0; i < counts.length; i++) if (counts[i] > 0) this.#hashed.add(this.#table.valueAt(i), counts[i]);
+    const hashed = new HashedCounts();
+    for (let i = 0; i < counts.length; i++) if (counts[i] > 0) hashed.add(this.#table.valueAt(i), counts[i]);
     this.#table.clear();
+    this.#hashed = hashed;
+    return hashed;
   }
 
-  #toSketch(): void {
-    if (this.#mode === TABLE) this.#toHash();
-    const { keys, counts } = this.#hashed;
-    this.#mode = SKETCH;
+  /** Drops as few more bits as leave no more bins than there may be. */
+  #coarsen(): void {
+    const all = this.#sort();
+    this.#toBins(fewestDropped(all.keys), all);
+  }
+
+  #toBins(dropped: number, { keys, counts }: Sorted): Bins {
+    const bins = new Bins(dropped);
+    for (let i = 0; i < keys.length; i++) bins.add(keys[i], counts[i]);
+    this.#bins = bins;
+    this.#hashed = null;
+    this.#table.clear();
     this.#sorted = null;
-    this.#hashed.clear();
-    for (let i = 0; i < keys.length; i++) if (counts[i] > 0) this.#hashed.add(edgeOf(keys[i]), counts[i]);
+    return bins;
   }
 
-  /** Adds everything that `other` holds. O(distinct of `other`). */
+  /** Bins that drop at least so many bits. */
+  #binsOf(dropped: number): Bins {
+    return this.#bins !== null && this.#bins.dropped >= dropped ? this.#bins : this.#toBins(dropped, this.#sort());
+  }
+
+  /** Adds everything that `other` holds. O(bins of `other`). */
   merge(other: Distribution): void {
-    if (other.#mode === TABLE) {
-      const { counts, low, scale } = other.#table;
-      this.#table.adopt(scale);
-      for (let i = 0; i < counts.length; i++) if (counts[i] > 0) this.#addDecimal(low + i, scale, counts[i]);
-      return;
-    }
-    const { keys, counts } = other.#hashed;
-    if (other.#mode === SKETCH && this.#mode !== SKETCH) this.#toSketch();
-    for (let i = 0; i < keys.length; i++) {
-      if (counts[i] === 0) continue;
-      if (other.#mode === SKETCH) this.#addEdge(keys[i], counts[i]);
-      else this.add(keys[i], counts[i]);
-    }
+    const { keys, counts } = other.sorted();
+    if (other.dropped > 0) this.#binsOf(other.dropped);
+    for (let i = 0; i < keys.length; i++) this.add(keys[i], counts[i]);
   }
 
-  #addEdge(edge: number, times: number): void {
-    this.count += times;
-    this.#sorted = null;
-    this.#hashed.add(edge, times);
-  }
-
-  /** Counts the value code / scale. */
-  #addDecimal(code: number, scale: number, times: number): void {
-    if (this.#mode === TABLE && this.#table.scale === scale && this.#table.addCode(code, times)) {
-      this.count += times;
-      this.#sorted = null;
-    } else this.add(code / scale, times);
-  }
-
-  /** Distinct values (or edges) ascending, with their counts. Not to be changed. */
-  sorted(): { readonly keys: Float64Array; readonly counts: Float64Array } {
+  /** Not to be changed. */
+  sorted(): Sorted {
     if (this.#sorted !== null) return this.#sorted;
-    const table = this.#table;
-    const keys = this.#mode === TABLE ? new Float64Array(table.distinct) : this.#hashed.sortedKeys();
-    const counts = new Float64Array(keys.length);
-    if (this.#mode === TABLE) {
-      for (let i = 0, n = 0; i < table.counts.length; i++) {
-        if (table.counts[i] === 0) continue;
-        keys[n] = table.valueAt(i);
-        counts[n++] = table.counts[i];
-      }
-    } else for (let i = 0; i < keys.length; i++) counts[i] = this.#hashed.countOf(keys[i]);
-    this.#sorted = { keys, counts };
+    if (this.#distinct > BINS_MAX) this.#coarsen();
+    this.#sorted = this.#sort();
     return this.#sorted;
   }
 
-  /**
-   * Quantiles, each p in [0, 1]: type 7 (R. J. Hyndman & Y. Fan, "Sample Quantiles in Statistical Packages", 1996),
-   * exact or within `SKETCH_RELATIVE_ERROR`; null when empty.
-   */
-  quantile(p: number): number | null {
-    if (this.count === 0) return null;
-    const { keys, counts } = this.sorted();
-    const h = (this.count - 1) * p;
-    const low = Math.floor(h);
-    let seen = 0;
-    let i = 0;
-    while (seen + counts[i] <= low) seen += counts[i++];
-    const lower = this.#valueOf(keys[i]);
-    if (h === low || seen + counts[i] > low + 1) return lower;
-    const upper = this.#valueOf(keys[i + 1]);
-    return lower + (h - low) * (upper - lower);
+  get #distinct(): number {
+    return (this.#bins ?? this.#hashed ?? this.#table).distinct;
   }
 
-  /** In sketch mode the middle of the bucket behind an edge. */
-  #valueOf(key: number): number {
-    if (this.#mode !== SKETCH || key === 0) return key;
-    floats[0] = key;
-    words[1] += 0x2000; // half a bucket up in magnitude
-    return floats[0];
+  #sort(): Sorted {
+    if (this.#bins !== null) return this.#bins.sorted();
+    const hashed = this.#hashed;
+    if (hashed === null) return this.#table.sorted();
+    const keys = hashed.sortedKeys();
+    return { keys, counts: Float64Array.from(keys, (key) => hashed.countOf(key)) };
+  }
+
+  /**
+   * The percentile of type 7 (share.ts), rounded once; null when empty. In bins, their readings are taken to lie evenly spread.
+   * @param min and @param max of all values in it: what lies beyond is of no bin
+   */
+  quantile(share: Share, min: number, max: number): number | null {
+    return this.#interpolated(share, (rank) => this.#estimate(rank, min, max));
+  }
+
+  /** Two doubles between which the percentile of type 7, rounded once, surely lies: both are it, while the counts are exact. */
+  interval(share: Share, min: number, max: number): readonly [low: number, high: number] | null {
+    const low = this.#interpolated(share, (rank) => this.#range(rank, min, max).low);
+    const high = this.#interpolated(share, (rank) => this.#range(rank, min, max).high);
+    return low === null || high === null ? null : [low, high];
+  }
+
+  /** Of what `valueAt` says of the readings around a share. It ascends, so the exact percentile lies as its readings do. */
+  #interpolated(share: Share, valueAt: (rank: number) => number): number | null {
+    if (this.count === 0) return null;
+    const { index, part } = positionOf(share, this.count);
+    const lower = valueAt(index);
+    return part === 0 ? lower : interpolate(lower, valueAt(index + 1), part, share.denominator);
+  }
+
+  /** Where the reading of that index, in order of the values, surely lies; and its place among the `count` readings of the bin. */
+  #range(
+    rank: number,
+    min: number,
+    max: number,
+  ): { readonly low: number; readonly high: number; readonly place: number; readonly count: number } {
+    const { keys, counts } = this.sorted();
+    let before = 0;
+    let i = 0;
+    while (before + counts[i] <= rank) before += counts[i++];
+    const place = rank - before;
+    const count = counts[i];
+    if (this.dropped === 0) return { low: keys[i], high: keys[i], place, count };
+    if (rank === 0) return { low: min, high: min, place, count };
+    if (rank === this.count - 1) return { low: max, high: max, place, count };
+    const far = farEdge(keys[i], this.dropped);
+    return { low: Math.max(min, Math.min(keys[i], far)), high: Math.min(max, Math.max(keys[i], far)), place, count };
+  }
+
+  #estimate(rank: number, min: number, max: number): number {
+    const { low, high, place, count } = this.#range(rank, min, max);
+    return low === high ? low : Math.min(high, low + (high - low) * ((place + 0.5) / count));
   }
 
   /** Canonical: the same readings write the same bytes. */
   encode(out: ByteWriter): void {
     const { keys, counts } = this.sorted();
-    const places = this.#mode === SKETCH ? -1 : decimalPlaces(keys, keys.length);
-    out.u8(this.#mode === SKETCH ? TAG_SKETCH : places >= 0 ? TAG_DECIMALS + places : TAG_DOUBLES);
-    out.varint(keys.length);
-    let previous = 0;
-    for (let i = 0; i < keys.length; i++) {
-      if (this.#mode === SKETCH) {
-        const rank = rankOf(keys[i]);
-        out.signed(rank - previous);
-        previous = rank;
-      } else if (places >= 0) {
-        const scaled = Math.round(keys[i] * POWERS_OF_TEN[places]);
-        out.signed(scaled - previous);
-        previous = scaled;
-      } else out.f64(keys[i]);
-      out.varint(counts[i]);
+    const n = keys.length;
+    const { dropped } = this;
+    const places = dropped > 0 ? -1 : decimalPlaces(keys, n);
+    const bits = dropped > 0 ? dropped : places >= 0 ? 0 : Math.min(commonZeros(keys), DROPPED_MAX);
+    const isRanked = bits >= DROPPED_MIN;
+    out.u8(dropped > 0 ? TAG_BINS : places >= 0 ? TAG_DECIMALS + places : isRanked ? TAG_SHORT : TAG_DOUBLES);
+    if (isRanked) out.u8(bits);
+    out.varint(n);
+    if (n === 0) return;
+    if (isRanked) for (let i = 0; i < n; i++) entries.codes[i] = rankOf(keys[i], bits);
+    else if (places >= 0) for (let i = 0; i < n; i++) entries.codes[i] = Math.round(keys[i] * POWERS_OF_TEN[places]);
+    else {
+      for (let i = 0; i < n; i++) {
+        out.f64(keys[i]);
+        out.varint(counts[i]);
+      }
+      return;
     }
+    entries.writeEntries(out, n, counts);
   }
 
   /** A copy of what `encode` writes. */
@@ -207,86 +241,61 @@ export class Distribution {
     return encoding.finish();
   }
 
-  /** Reads what `encode` wrote and adds it. */
+  /** Reads what `encode` wrote, of this version or an older one, and adds it. @throws RangeError for what it cannot have written */
   mergeEncoded(from: ByteReader): void {
     const tag = from.u8();
-    const length = from.varint();
-    if (tag > TAG_SKETCH) throw new RangeError(`unknown distribution tag ${tag}`);
-    if (tag === TAG_SKETCH && this.#mode !== SKETCH) this.#toSketch();
-    if (tag < TAG_DOUBLES) this.#mergeDecimals(from, length, POWERS_OF_TEN[tag - TAG_DECIMALS]);
-    else {
-      let rank = 0;
-      for (let i = 0; i < length; i++) {
-        if (tag === TAG_DOUBLES) {
-          const value = from.f64();
-          this.add(value, from.varint());
-        } else {
-          rank += from.signed();
-          this.#addEdge(edgeAt(rank), from.varint());
-        }
-      }
+    if (tag < OLD_TAGS) {
+      this.#mergeOld(from, tag);
+      return;
     }
+    if (tag > TAG_BINS) throw new RangeError(`unknown distribution tag ${tag}`);
+    const bits = tag >= TAG_SHORT ? from.u8() : 0;
+    if (tag >= TAG_SHORT && (bits < DROPPED_MIN || bits > DROPPED_MAX)) throw new RangeError(`dropped bits ${bits}`);
+    const n = from.varint();
+    if (n > BINS_MAX) throw new RangeError(`distribution of ${n} bins`);
+    if (n === 0) return;
+    if (tag === TAG_DOUBLES) {
+      for (let i = 0; i < n; i++) {
+        const value = from.f64();
+        this.add(value, from.varint());
+      }
+      return;
+    }
+    const total = entries.readEntries(from, n);
+    if (tag < TAG_DOUBLES) this.#addDecimals(n, POWERS_OF_TEN[tag - TAG_DECIMALS], total);
+    else this.#addRanks(n, bits, total, tag === TAG_SHORT);
   }
 
-  /** Distances of codes, each with its count. Those of values that were counted before, in few bytes, are read here. */
-  #mergeDecimals(from: ByteReader, length: number, scale: number): void {
-    const { bytes } = from;
-    const table = this.#table;
-    table.adopt(scale);
-    let { position } = from;
-    let { counts, low } = table;
-    const isRoomy = this.count + SHORT_COUNT_MAX * length <= TABLE_COUNT_MAX;
-    let isScale = isRoomy && table.scale === scale;
-    let code = 0;
-    let added = 0;
-    for (let i = 0; i < length; i++) {
-      const distance = bytes[position];
-      const times = bytes[position + 1];
-      const at = code + (distance >>> 1) - low;
-      if (
-        isScale &&
-        (distance & 0x81) === 0 &&
-        times <= SHORT_COUNT_MAX &&
-        at >= 0 &&
-        at < counts.length &&
-        counts[at] > 0
-      ) {
-        code += distance >>> 1;
-        counts[at] += times;
-        added += times;
-        position += 2;
-        continue;
-      }
-      from.position = position;
-      code += from.signed();
-      this.#addDecimal(code, scale, from.varint());
-      position = from.position;
-      ({ counts, low } = table);
-      isScale = isRoomy && table.scale === scale;
-    }
-    from.position = position;
-    this.count += added;
+  #mergeOld(from: ByteReader, tag: number): void {
+    if (tag === OLD_TAGS - 1) this.#binsOf(OLD_SKETCH_DROPPED);
+    readOld(from, tag, (value, times) => this.add(value, times));
+  }
+
+  /** Counts the first n of `entries` as codes / scale. */
+  #addDecimals(n: number, scale: number, total: number): void {
     this.#sorted = null;
+    const { codes, counts } = entries;
+    const isRoomy = this.#isTable && this.count + total <= TABLE_COUNT_MAX;
+    if (this.#bins !== null) this.#bins.addDecimals(codes, counts, n, scale, total);
+    else if (!isRoomy || !this.#table.addCodes(codes, counts, n, scale)) {
+      for (let i = 0; i < n; i++) this.add(codes[i] / scale, counts[i]);
+      return;
+    }
+    this.count += total;
+    if (this.#bins !== null && this.#bins.distinct > BINS_HELD_MAX) this.#coarsen();
   }
-}
 
-/** The bucket edge that a value is counted under: the value with all but six mantissa bits cleared. */
-function edgeOf(value: number): number {
-  floats[0] = value;
-  words[0] = 0;
-  words[1] &= SKETCH_MASK;
-  return floats[0] + 0; // a cleared negative subnormal must not become -0
-}
-
-/** Edges as integers that ascend with them. */
-function rankOf(edge: number): number {
-  floats[0] = Math.abs(edge);
-  const magnitude = words[1] >>> 14;
-  return edge < 0 ? -magnitude : magnitude;
-}
-
-function edgeAt(rank: number): number {
-  words[0] = 0;
-  words[1] = Math.abs(rank) << 14;
-  return rank < 0 ? -floats[0] : floats[0];
+  /** Counts the first n of `entries` as ranks of edges, or of values that have no other bits. */
+  #addRanks(n: number, bits: number, total: number, isExact: boolean): void {
+    this.#sorted = null;
+    const { codes, counts } = entries;
+    const bins = isExact ? this.#bins : this.#binsOf(bits);
+    if (bins === null || bins.dropped < bits) {
+      for (let i = 0; i < n; i++) this.add(edgeAt(codes[i], bits), counts[i]);
+      return;
+    }
+    bins.addRanks(codes, counts, n, bits, total);
+    this.count += total;
+    if (bins.distinct > BINS_HELD_MAX) this.#coarsen();
+  }
 }

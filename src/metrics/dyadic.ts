@@ -44,7 +44,12 @@ export function sumOf(parts: Float64Array, start: number, end: number): Dyadic {
 
 /** The double nearest to a, ties to even; ±Infinity past the largest. */
 export function toNearest(a: Dyadic): number {
-  return a.e >= 0 ? ratioToNearest(a.m << BigInt(a.e), 1n) : ratioToNearest(a.m, 1n << BigInt(-a.e));
+  return divide(a, 1n);
+}
+
+/** The double nearest to a / n (> 0), ties to even. */
+export function divide(a: Dyadic, n: bigint): number {
+  return a.e >= 0 ? ratioToNearest(a.m << BigInt(a.e), n) : ratioToNearest(a.m, n << BigInt(-a.e));
 }
 
 /** The double nearest to numerator / denominator (> 0), ties to even, subnormals included. */

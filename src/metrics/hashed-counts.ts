@@ -4,26 +4,34 @@ const FIRST_CAPACITY = 16;
 /** Up to this a full table becomes four times as large, past it twice. */
 const QUICK_CAPACITY = 256;
 const EMPTY = new Float64Array(0);
+const NO_COUNTS = new Uint32Array(0);
+
+/** A count fits 32 bits; the first that does not widens them all to doubles. */
+const COUNT_MAX = 2 ** 32 - 1;
 
 const floats = new Float64Array(1);
 const words = new Int32Array(floats.buffer);
 
 export class HashedCounts {
   keys = EMPTY;
-  counts = EMPTY;
+  counts: Uint32Array | Float64Array = NO_COUNTS;
   distinct = 0;
   #shift = 0;
+
+  /** About how many bytes of memory the columns hold. */
+  get bytes(): number {
+    return this.keys.byteLength + this.counts.byteLength;
+  }
 
   add(key: number, times: number): void {
     if (this.keys.length === 0) this.#resize(FIRST_CAPACITY);
     const at = this.#find(key);
-    if (this.counts[at] !== 0) {
-      this.counts[at] += times;
-      return;
-    }
+    const before = this.counts[at];
+    if (before + times > COUNT_MAX) this.counts = Float64Array.from(this.counts);
+    this.counts[at] = before + times;
+    if (before !== 0) return;
     this.keys[at] = key;
-    this.counts[at] = times;
-    if (++this.distinct * 2 > this.keys.length) this.#grow();
+    if (++this.distinct * 4 > this.keys.length * 3) this.#grow();
   }
 
   /** The key's place, or the free one where it belongs. */
@@ -37,8 +45,9 @@ export class HashedCounts {
   }
 
   #resize(capacity: number): void {
+    const isWide = this.counts instanceof Float64Array;
     this.keys = new Float64Array(capacity);
-    this.counts = new Float64Array(capacity);
+    this.counts = isWide ? new Float64Array(capacity) : new Uint32Array(capacity);
     this.#shift = Math.clz32(capacity) + 1;
   }
 
@@ -63,11 +72,5 @@ export class HashedCounts {
     let n = 0;
     for (let i = 0; i < this.keys.length; i++) if (this.counts[i] > 0) sorted[n++] = this.keys[i];
     return sorted.sort();
-  }
-
-  clear(): void {
-    this.keys = EMPTY;
-    this.counts = EMPTY;
-    this.distinct = 0;
   }
 }

@@ -1,11 +1,14 @@
 /** The named metrics, read from aggregates: names, validation and documentation of the API derive from this list. */
 import type { Aggregate, Needs } from "./aggregate.ts";
+import { MEDIAN, type Share, shareOf } from "./share.ts";
 
 /** A number that is read from an aggregate, and never stored. */
 export interface Metric {
   readonly name: string;
   readonly text: string;
   readonly needs: Needs;
+  /** Of a percentile. */
+  readonly share?: Share;
   /** @param windowSeconds length of the effective window; null without data, except where 0 is the answer */
   read(aggregate: Aggregate, windowSeconds: number): number | null;
 }
@@ -45,7 +48,7 @@ export const METRICS = [
     needs: SUMS,
     read: (a) => rootOf(a.variance(0)),
   },
-  { name: "median", text: "the 50th percentile", needs: QUANTILES, read: (a) => a.quantile(0.5) },
+  { name: "median", text: "the 50th percentile", needs: QUANTILES, share: MEDIAN, read: (a) => a.quantile(MEDIAN) },
   {
     name: "first",
     text: "value at the earliest event time (of equal times the smallest)",
@@ -85,6 +88,6 @@ export function findMetric(name: string): Metric | undefined {
   if (known !== undefined) return known;
   const match = PERCENTILE_PATTERN.exec(name);
   if (match === null) return undefined;
-  const p = Number(match[1]) / 100;
-  return { name, text: `the ${match[1]}th percentile`, needs: QUANTILES, read: (a) => a.quantile(p) };
+  const share = shareOf(match[1]);
+  return { name, text: `the ${match[1]}th percentile`, needs: QUANTILES, share, read: (a) => a.quantile(share) };
 }

@@ -1,7 +1,7 @@
 /** Rows of buckets as packed columns: the pages of the levels 1 and up, and the heavy seconds of level 0. Read in place. */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
-import { Distribution } from "../metrics/distribution.ts";
+import { Distribution, renewed } from "../metrics/distribution.ts";
 import { type Dyadic, ZERO } from "../metrics/dyadic.ts";
 import { canonicalize, SQUARE_PARTS, SUM_PARTS } from "../metrics/exact-sum.ts";
 import {
@@ -261,7 +261,7 @@ export class BucketColumns {
     let at = this.#blocks;
     for (let k = 0; k < this.length; k++) {
       const length = this.valueBytesOf(k);
-      if (length > 0) rows.values[order[k]] = this.#bytes.slice(at, at + length);
+      if (length > 0) rows.values[order[k]] = renewed(this.#bytes.slice(at, at + length));
       at += length;
     }
   }

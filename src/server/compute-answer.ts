@@ -56,7 +56,7 @@ function resultText(request: ComputeRequest, window: Window, engine: Engine, rec
   let before = "";
   for (const { sensor, label, columns, needs } of request.asks) {
     const aggregate = engine.query(sensor, window, needs);
-    receipt?.add(sensor, aggregate);
+    receipt?.add(sensor, columns, aggregate);
     text += before + label;
     before = "{";
     for (const column of columns) {

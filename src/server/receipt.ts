@@ -3,7 +3,8 @@ import { formatMs, formatSecond } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../engine/engine.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
-import { SKETCH_RELATIVE_ERROR } from "../metrics/distribution.ts";
+import { VALUE_BITS } from "../metrics/value-bits.ts";
+import type { Column } from "./metric-columns.ts";
 
 /** What of a sensor's readings an answer used, and what became of the others. */
 interface SensorReceipt {
@@ -19,13 +20,22 @@ interface SensorReceipt {
   /** By what readings are told apart: the one kind in use, "mixed", or null before the first; and how many were, by kind. */
   readonly identity: { readonly inUse: string | null; readonly readings: SensorStatus["identities"] };
   /** Null when no quantile was asked for. */
-  readonly quantiles: { readonly method: "exact" | "sketch"; readonly relativeError: number } | null;
+  readonly quantiles: Quantiles | null;
   /** Since the history began, whatever the window. */
   readonly totals: Omit<SensorTotals, "gapRecords"> & { readonly gaps: number };
   readonly devices: number;
   readonly stuckDevices: number;
   /** Records in the log that no answer holds yet. */
   readonly lag: number;
+}
+
+/** How sure the percentiles of an answer are. */
+interface Quantiles {
+  readonly method: "exact" | "sketch";
+  /** Leading bits of the values, of 64, by which they are told apart. */
+  readonly keptBits: number;
+  /** By the metric's name: where the exact percentile surely lies, both ends included. */
+  readonly intervals: Readonly<Record<string, readonly [low: number, high: number]>>;
 }
 
 /** Collects while an answer is computed; one per answer. */
@@ -48,7 +58,7 @@ export class Receipt {
   }
 
   /** Right after the query that made `aggregate`. */
-  add(sensor: string, aggregate: Aggregate): void {
+  add(sensor: string, columns: readonly Column[], aggregate: Aggregate): void {
     const { pages, buckets, pagesFromDisk } = this.#engine.lastCost;
     this.#pages += pages;
     this.#buckets += buckets;
@@ -63,7 +73,7 @@ export class Receipt {
       lastAgeMs: status.lastTime === null ? null : this.#nowMs - status.lastTime,
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
       identity: { inUse: identityInUse(status.identities), readings: status.identities },
-      quantiles: quantilesOf(aggregate),
+      quantiles: quantilesOf(columns, aggregate),
       totals: { ...totals, gaps: gapRecords },
       devices: status.devices,
       stuckDevices: status.stuckDevices,
@@ -103,9 +113,13 @@ function identityInUse(readings: SensorStatus["identities"]): string | null {
   return kinds.length === 0 ? null : kinds.length > 1 ? "mixed" : kinds[0][0];
 }
 
-function quantilesOf({ distribution }: Aggregate): SensorReceipt["quantiles"] {
-  if (distribution === null) return null;
-  return distribution.sketched
-    ? { method: "sketch", relativeError: SKETCH_RELATIVE_ERROR }
-    : { method: "exact", relativeError: 0 };
+function quantilesOf(columns: readonly Column[], aggregate: Aggregate): Quantiles | null {
+  if (aggregate.distribution === null) return null;
+  const intervals: Record<string, readonly [low: number, high: number]> = {};
+  for (const { metric } of columns) {
+    const interval = metric.share === undefined ? null : aggregate.interval(metric.share);
+    if (interval !== null) intervals[metric.name] = interval;
+  }
+  const { dropped } = aggregate.distribution;
+  return { method: dropped === 0 ? "exact" : "sketch", keptBits: VALUE_BITS - dropped, intervals };
 }

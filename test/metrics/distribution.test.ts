@@ -1,9 +1,11 @@
-/** Values of a window: exact up to 1,024 distinct ones, then a sketch of the same readings, whatever the order and grouping. */
+/** Values of a window: at most 2,048 bins of the finest width that fits, whatever the order and grouping; exact while no bit is dropped. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { ByteReader, ByteWriter } from "../../src/core/bytes.ts";
+import { BINS_MAX } from "../../src/core/limits.ts";
 import { Random } from "../../src/core/random.ts";
-import { Distribution, SKETCH_RELATIVE_ERROR } from "../../src/metrics/distribution.ts";
+import { Distribution } from "../../src/metrics/distribution.ts";
+import { shareOf } from "../../src/metrics/share.ts";
 
 function distributionOf(values: readonly number[]): Distribution {
   const distribution = new Distribution();
@@ -17,18 +19,70 @@ function bytesOf(distribution: Distribution): Uint8Array {
   return out.finish();
 }
 
+/** The percentile of sorted values as an exact fraction, without rounding: the integer part, and the rest in parts of the denominator. */
+function exactly(
+  sorted: readonly number[],
+  percent: string,
+): { low: number; high: number; part: number; whole: number } {
+  const [whole, places = ""] = percent.split(".");
+  const denominator = 100n * 10n ** BigInt(places.length);
+  const product = BigInt(sorted.length - 1) * BigInt(whole + places);
+  const index = Number(product / denominator);
+  const part = Number(product % denominator);
+  return { low: sorted[index], high: sorted[part === 0 ? index : index + 1], part, whole: Number(denominator) };
+}
+
+const quantile = (distribution: Distribution, percent: string, sorted: readonly number[]): number | null =>
+  distribution.quantile(shareOf(percent), sorted[0], sorted[sorted.length - 1]);
+
 test("no value, one value, two values", () => {
-  assert.equal(distributionOf([]).quantile(0.5), null);
-  for (const p of [0, 0.3, 1]) assert.equal(distributionOf([7.25]).quantile(p), 7.25);
-  assert.equal(distributionOf([1, 2]).quantile(0.5), 1.5);
-  assert.equal(distributionOf([1, 1, 1, 5]).quantile(0.5), 1);
+  assert.equal(distributionOf([]).quantile(shareOf("50"), Infinity, -Infinity), null);
+  assert.equal(distributionOf([]).interval(shareOf("50"), Infinity, -Infinity), null);
+  for (const p of ["0", "30", "100"]) assert.equal(quantile(distributionOf([7.25]), p, [7.25]), 7.25);
+  assert.equal(quantile(distributionOf([1, 2]), "50", [1, 2]), 1.5);
+  assert.equal(quantile(distributionOf([1, 1, 1, 5]), "50", [1, 5]), 1);
 });
 
-test("1,024 distinct values are exact, one more is a sketch, and 10,000 readings of few values stay exact", () => {
-  const values = Array.from({ length: 1024 }, (_, i) => i * 1.5);
-  assert.equal(distributionOf(values).sketched, false);
-  assert.equal(distributionOf([...values, -1]).sketched, true);
-  assert.equal(distributionOf(Array.from({ length: 10_000 }, (_, i) => i % 101)).sketched, false);
+test("2,048 distinct values are exact, one more drops bits, and 10,000 readings of few values stay exact", () => {
+  const values = Array.from({ length: BINS_MAX }, (_, i) => i * 1.5);
+  assert.equal(distributionOf(values).dropped, 0);
+  assert.ok(distributionOf([...values, -1]).dropped > 0);
+  assert.equal(distributionOf(Array.from({ length: 10_000 }, (_, i) => i % 101)).dropped, 0);
+});
+
+describe("percentiles of exact counts are the double nearest to the exact one", () => {
+  test("of 0 … 100 every whole percentile is itself", () => {
+    const values = Array.from({ length: 101 }, (_, i) => i);
+    for (let p = 0; p <= 100; p++) assert.equal(quantile(distributionOf(values), String(p), values), p);
+  });
+
+  test("of steps of 1.5, and between neighbours", () => {
+    const values = Array.from({ length: 1024 }, (_, i) => i * 1.5);
+    for (const [p, wanted] of [
+      ["5", 76.725],
+      ["10", 153.45],
+      ["11", 168.795],
+      ["90", 1381.05],
+      ["95", 1457.775],
+      ["99", 1519.155],
+    ] as const) {
+      assert.equal(quantile(distributionOf(values), p, values), wanted);
+    }
+    assert.equal(quantile(distributionOf([0.1, 0.2]), "50", [0.1, 0.2]), 0.15000000000000002);
+    assert.equal(quantile(distributionOf([-0.3, 0.1]), "25", [-0.3, 0.1]), -0.19999999999999998);
+    assert.equal(quantile(distributionOf([1e-140, 1e150]), "0.000000000001", [1e-140, 1e150]), 9.999999999999999e135);
+    assert.equal(quantile(distributionOf([0, 3]), "33.333333333333", [0, 3]), 0.99999999999999);
+  });
+
+  test("ranks past 2^53 are exact", () => {
+    const distribution = new Distribution();
+    distribution.add(1, 2 ** 52);
+    distribution.add(2, 2 ** 52);
+    // Half of 2^53 - 1 readings' steps lies in the middle between the last 1 and the first 2.
+    assert.equal(distribution.quantile(shareOf("50.000000000000"), 1, 2), 1.5);
+    assert.equal(distribution.quantile(shareOf("49.999999999999"), 1, 2), 1);
+    assert.equal(distribution.quantile(shareOf("50.000000000001"), 1, 2), 2);
+  });
 });
 
 test("counts of one value past 32 bits are exact: added singly, as columns, merged, and through encoding", () => {
@@ -58,9 +112,28 @@ test("counts of one value past 32 bits are exact: added singly, as columns, merg
   for (const distribution of [singly, column, encoded, rest]) {
     assert.deepEqual(bytesOf(distribution), bytesOf(expected));
     assert.equal(distribution.count, expected.count);
-    assert.equal(distribution.quantile(0), 1);
-    assert.equal(distribution.quantile(0.5), 7);
+    assert.equal(distribution.quantile(shareOf("0"), 1, 7), 1);
+    assert.equal(distribution.quantile(shareOf("50"), 1, 7), 7);
   }
+});
+
+test("so are counts of a bin, and they survive more bins and wider ones", () => {
+  const random = new Random(9);
+  const many = Array.from({ length: 5000 }, () => random.next());
+  const add = (distribution: Distribution, order: readonly number[]): Distribution => {
+    for (const value of order) distribution.add(value, 2 ** 31);
+    return distribution;
+  };
+  const singly = add(new Distribution(), many);
+  const merged = add(new Distribution(), many.slice(0, 2500));
+  merged.merge(add(new Distribution(), many.slice(2500).toReversed()));
+  assert.deepEqual(bytesOf(merged), bytesOf(singly));
+  assert.equal(singly.count, 5000 * 2 ** 31);
+  assert.equal(
+    singly.sorted().counts.reduce((sum, count) => sum + count, 0),
+    singly.count,
+  );
+  assert.ok(singly.sorted().counts.some((count) => count > 2 ** 32));
 });
 
 const KINDS: Record<string, (random: Random) => number> = {
@@ -69,60 +142,121 @@ const KINDS: Record<string, (random: Random) => number> = {
   negative: (random) => -Math.exp(random.next() * 20),
   "temperatures with one place": (random) => random.integer(-50, 400) / 10,
   "far from 0, close together": (random) => 1_000_000 + random.integer(0, 90_000) / 1000,
+  "around 0, all bits": (random) => random.next() - 0.5,
+  "two clusters and zeros": (random) =>
+    random.pick([0, 50 + random.integer(-800, 800) / 1e4, -1013.25 - random.integer(0, 4000) / 100]),
+  "floats of 32 bits": (random) => Math.fround(20 + random.next()),
   "integers, seldom a half": (random) => random.integer(0, 90) + (random.chance(0.02) ? 0.5 : 0),
   "three places, seldom a large one": (random) =>
     random.chance(0.002) ? random.integer(0, 9) * 1e7 : random.integer(-300, 300) / 1000,
-  "spans of just over and under the table": (random) => random.integer(0, 1023 + random.integer(0, 1)),
+  "spans of just over and under the table": (random) => random.integer(0, 2047 + random.integer(0, 1)),
   "powers of ten": (random) => random.pick([1, -1]) * 10 ** random.integer(-6, 16),
+  "nearly one value": (random) => 1e15 + random.integer(0, 40_000) / 8,
+  "closer than bins can be": (random) => 1 + random.integer(0, 2 ** 20) * 2 ** -52,
   wide: (random) => (random.next() - 0.5) * 2 ** random.integer(-300, 300),
+  "every exponent": (random) => random.pick([1, -1]) * 2 ** random.integer(-460, 490) * (1 + random.next()),
 };
 
+/** Puts the values together by a random tree: columns, single values, merges of objects and of bytes. */
+function grown(random: Random, values: readonly number[]): Distribution {
+  const distribution = new Distribution();
+  if (values.length < 40 || random.chance(0.2)) {
+    if (random.chance(0.5)) distribution.addColumn(Float64Array.from(values), 0, values.length);
+    else for (const value of values) distribution.add(value, 1);
+    return distribution;
+  }
+  const cuts = Array.from({ length: random.integer(1, 4) }, () => random.integer(0, values.length)).sort(
+    (a, b) => a - b,
+  );
+  const parts = [0, ...cuts].map((from, i) => grown(random, values.slice(from, cuts[i] ?? values.length)));
+  for (const part of parts) {
+    if (random.chance(0.5)) distribution.merge(part);
+    else distribution.mergeEncoded(new ByteReader(part.encoded()));
+  }
+  return distribution;
+}
+
+function shuffled(random: Random, values: readonly number[]): number[] {
+  const order = [...values];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.integer(0, i);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
+const PERCENTS = ["0", "0.1", "1", "25", "29", "50", "75", "90", "99.9", "99.99999", "100"];
+
 for (const [kind, next] of Object.entries(KINDS)) {
-  test(`${kind}: the same bytes in any order and grouping, through encoding, and quantiles within the bound`, () => {
+  test(`${kind}: the same bytes and answers in any order and by any plan of merging; the interval holds the exact percentile`, () => {
     const random = new Random(4);
-    for (const size of [5, 900, 6000]) {
+    for (const size of [5, 900, 2600, 9000]) {
       const values = Array.from({ length: size }, () => next(random));
       const whole = distributionOf(values);
       const expected = bytesOf(whole);
-      assert.deepEqual(bytesOf(distributionOf(values.toReversed())), expected);
-      const column = new Distribution();
-      const shuffled = Float64Array.from(values.toSorted((a, b) => ((a * 7.3) % 1) - ((b * 7.3) % 1)));
-      for (let from = 0, to = 0; from < size; from = to) {
-        to = Math.min(size, from + random.integer(1, 700));
-        column.addColumn(shuffled, from, to);
-      }
-      assert.deepEqual(bytesOf(column), expected);
-      assert.equal(column.count, size);
       const counted = new Map<number, number>();
       for (const value of values) counted.set(value, (counted.get(value) ?? 0) + 1);
-      assert.equal(whole.sketched, counted.size > 1024);
-      if (!whole.sketched) {
+      assert.equal(whole.dropped === 0, counted.size <= BINS_MAX);
+      if (whole.dropped === 0) {
         const { keys, counts } = whole.sorted();
         assert.deepEqual(
           [...keys].map((key, i) => [key, counts[i]]),
           [...counted].toSorted(([a], [b]) => a - b),
         );
+      } else assertFinest(whole, [...counted.keys()]);
+      for (let plan = 0; plan < 6; plan++) {
+        const other = grown(random, shuffled(random, values));
+        assert.deepEqual(bytesOf(other), expected);
+        assert.equal(other.count, size);
       }
-      const merged = distributionOf(values.slice(0, size >> 2));
-      merged.merge(distributionOf(values.slice(size >> 2)));
-      assert.deepEqual(bytesOf(merged), expected);
-      const read = new Distribution();
-      read.mergeEncoded(new ByteReader(bytesOf(distributionOf(values.slice(0, size >> 1)))));
-      read.mergeEncoded(new ByteReader(bytesOf(distributionOf(values.slice(size >> 1)))));
-      assert.deepEqual(bytesOf(read), expected);
-      assert.equal(read.count, size);
       const sorted = values.toSorted((a, b) => a - b);
-      for (const p of [0, 0.01, 0.5, 0.9, 0.999, 1]) {
-        const low = sorted[Math.floor((size - 1) * p)];
-        const high = sorted[Math.ceil((size - 1) * p)];
-        const got = whole.quantile(p);
-        assert.ok(got !== null);
-        const slack = whole.sketched ? SKETCH_RELATIVE_ERROR : 0;
-        assert.ok(
-          got >= low - Math.abs(low) * slack && got <= high + Math.abs(high) * slack,
-          `${kind} ${size} p${p}: ${got}`,
-        );
+      const [min, max] = [sorted[0], sorted[size - 1]];
+      let before = Number.NEGATIVE_INFINITY;
+      for (const percent of PERCENTS) {
+        const { low, high, part, whole: denominator } = exactly(sorted, percent);
+        const got = whole.quantile(shareOf(percent), min, max);
+        const interval = whole.interval(shareOf(percent), min, max);
+        assert.ok(got !== null && interval !== null);
+        const note = `${kind}, ${size} readings, p${percent}: ${got} in ${interval}, exactly between ${low} and ${high}`;
+        assert.ok(interval[0] <= got && got <= interval[1], note);
+        assert.ok(before <= got, note);
+        before = got;
+        if (low === high) assert.ok(interval[0] <= low && low <= interval[1], note);
+        else {
+          const about = low + (high - low) * (part / denominator);
+          const slack = Math.abs(about) * 2 ** -50;
+          assert.ok(interval[0] <= about + slack && about - slack <= interval[1], note);
+        }
+        if (whole.dropped === 0) assert.deepEqual(interval, [got, got]);
+        if (percent === "0") assert.equal(got, min);
+        if (percent === "100") assert.equal(got, max);
       }
     }
   });
 }
+
+/** One bit less dropped would make too many bins; below 12 all are kept. */
+function assertFinest(distribution: Distribution, values: readonly number[]): void {
+  const { dropped } = distribution;
+  const floats = new DataView(new ArrayBuffer(8));
+  const binsAt = (bits: number): number =>
+    new Set(
+      values.map((value) => {
+        floats.setFloat64(0, value);
+        return floats.getBigUint64(0) >> BigInt(bits);
+      }),
+    ).size;
+  assert.equal(distribution.sorted().keys.length, binsAt(dropped));
+  assert.ok(binsAt(dropped) <= BINS_MAX);
+  if (dropped > 12) assert.ok(binsAt(dropped - 1) > BINS_MAX);
+}
+
+test("what nobody can have written is refused", () => {
+  const refuse = (...bytes: number[]): void =>
+    assert.throws(() => new Distribution().mergeEncoded(new ByteReader(Uint8Array.from(bytes))), RangeError);
+  refuse(19, 1, 0, 0);
+  refuse(17, 11, 1, 0, 0);
+  refuse(18, 53, 1, 0, 0);
+  refuse(18, 40, 0x81, 0x10, 0, 0);
+  refuse(9, 2, 0);
+});

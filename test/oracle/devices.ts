@@ -53,7 +53,7 @@ export const KINDS: readonly Kind[] = [
   { name: "untimed-reboot", share: 1, identity: "untimed", values: "integers", reboots: true },
   { name: "huge", share: 1, identity: "named", values: "offset", sequences: "huge" },
   { name: "huge-implicit", share: 1, identity: "implicit", values: "cancelling", sequences: "huge" },
-  { name: "dense", share: 6, identity: "named", values: "continuous", pace: "dense", least: 1200 },
+  { name: "dense", share: 6, identity: "named", values: "continuous", pace: "dense", least: 2300 },
   { name: "burst", share: 2, identity: "named", values: "cancelling", pace: "burst", reboots: true, least: 300 },
   { name: "wide", share: 1, identity: "named", values: "wide", sequences: "base", reboots: true },
   { name: "constant", share: 1, identity: "implicit", values: "constant", reboots: true },

@@ -35,7 +35,7 @@ const YEAR_2000 = 946_684_800_000;
 /** How long after the broker's timestamp a "kafka-append" record is read. */
 const READ_LAG = 3 * HOUR;
 const MANY_READINGS = 50;
-const MANY_VALUES = 1024;
+const MANY_VALUES = 2048;
 const MANY_IN_BATCH = 20;
 
 /** Makes a history. O(readings); 200,000 take a few seconds. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Arrival, type Fate, Oracle } from "./oracle.ts";
-import { quantileFault, Sample } from "./statistics.ts";
+import { type Interval, quantileFault, Sample, shareOf } from "./statistics.ts";
 
 const NOW = Date.UTC(2023, 5, 1, 12);
 const offsets = new WeakMap<Oracle, number>();
@@ -129,25 +129,42 @@ describe("metrics", () => {
       /mean of "s".*wanted 5, got 5.000000000000001/,
     );
     assert.match(oracle.fault("s", start + 20, start + 30, "sum", -0) ?? "", /wanted 0, got -0/);
-    assert.equal(oracle.checkQuantile("s", { start, end: start + 10 }, 0.5, 4.5), null);
-    assert.match(oracle.checkQuantile("s", { start, end: start + 10 }, 0.5, 4.51) ?? "", /wanted 4.5, got 4.51/);
+    assert.equal(oracle.fault("s", start, start + 10, "median", 4.5, [4.5, 4.5]), null);
+    assert.match(
+      oracle.fault("s", start, start + 10, "median", 4.51, [4.5, 4.5]) ?? "",
+      /median of "s".*wanted 4.5, got 4.51/,
+    );
   });
 
-  test("quantiles: exact up to 1,024 distinct values, then one in a hundred, and never outside", () => {
-    const upTo = (count: number, sign = 1): Sample =>
-      new Sample(Array.from({ length: count }, (_, i) => ({ time: i, value: sign * (i + 1) })));
-    assert.match(quantileFault(upTo(1024), 0.5, 512) ?? "", /wanted 512.5/);
-    const more = upTo(1025); // the median is 513
-    for (const got of [513, 508, 518]) assert.equal(quantileFault(more, 0.5, got), null);
-    for (const got of [507.8, 518.2, null]) assert.notEqual(quantileFault(more, 0.5, got), null);
-    assert.equal(quantileFault(upTo(1026), 0.5, 513.9), null, "anywhere between 513 and 514, and around");
-    assert.match(quantileFault(more, 1, 1026) ?? "", /\[1, 1025\]/);
-    assert.match(quantileFault(more, 0, 0.995) ?? "", /\[1, 1025\]/);
-    const negative = upTo(1025, -1);
-    for (const got of [-513, -508, -518]) assert.equal(quantileFault(negative, 0.5, got), null);
-    for (const got of [-507.8, -518.2, 513]) assert.notEqual(quantileFault(negative, 0.5, got), null);
-    assert.equal(quantileFault(new Sample([]), 0.5, null), null);
-    assert.notEqual(quantileFault(new Sample([]), 0.5, 0), null);
+  test("quantiles are exact rationals rounded once, up to 2,048 distinct values", () => {
+    const upTo = (count: number): Sample =>
+      new Sample(Array.from({ length: count }, (_, i) => ({ time: i, value: i + 1 })));
+    const fault = (sample: Sample, metric: string, got: number | null, interval: Interval | null): string | null => {
+      const share = shareOf(metric);
+      assert.ok(share !== null);
+      return quantileFault(sample, share, got, interval);
+    };
+    const percents = new Sample(Array.from({ length: 101 }, (_, i) => ({ time: i, value: i })));
+    assert.equal(fault(percents, "p29", 29, [29, 29]), null);
+    assert.match(fault(percents, "p29", 28.999999999999996, [29, 29]) ?? "", /wanted 29, got 28.99/);
+    assert.match(fault(percents, "p29", 29, [28, 29]) ?? "", /wanted 29, got 29 in 28,29/);
+    assert.match(fault(upTo(2048), "median", 1024, [1024, 1025]) ?? "", /wanted 1024.5/);
+    assert.equal(fault(new Sample([]), "median", null, null), null);
+    assert.notEqual(fault(new Sample([]), "median", 0, null), null);
+
+    // Three more: from 1,024 on two neighbours are one, and the median is 1026.
+    const more = upTo(2051);
+    assert.equal(more.dropped(), 43);
+    for (const got of [1026, 1027, 1028]) assert.equal(fault(more, "median", got, [1026, 1028]), null);
+    assert.equal(fault(more, "median", 1026, [1026, 1026]), null);
+    assert.match(fault(more, "median", 1028.5, [1026, 1028]) ?? "", /outside/);
+    assert.match(fault(more, "median", 1026.5, [1026.5, 1028]) ?? "", /wanted 1026, said/);
+    assert.match(fault(more, "median", 1026, [1026, 1029]) ?? "", /within \[1026, 1028\]/);
+    assert.match(fault(more, "p100", 2051, [2050, 2052]) ?? "", /within \[2048, 2051\]/);
+    assert.notEqual(fault(more, "median", null, null), null);
+    const below = new Sample(more.readings.map(({ time, value }) => ({ time, value: -value })));
+    assert.equal(fault(below, "median", -1026.5, [-1028, -1026]), null);
+    assert.match(fault(below, "median", -1026, [-1028, -1025]) ?? "", /within \[-1028, -1026\]/);
   });
 });
 

@@ -12,7 +12,7 @@
  */
 import { type Decoded, decodePayload, deviceOf, refused } from "./decode.ts";
 import { DeviceBoots, type Place, placeOutside } from "./identity.ts";
-import { type CountedReading, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
+import { type CountedReading, type Interval, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
 
 const AHEAD_MS = 300_000;
 const YEAR_2000 = 946_684_800_000;
@@ -226,31 +226,24 @@ export class Oracle {
     return metricOf(this.sample(sensor, startSec, endSec), metric, windowSeconds);
   }
 
-  /** What is wrong with `got` as the quantile `p` (0..1) of a window; null when nothing is. Past 1,024 distinct values 1% is allowed. */
-  checkQuantile(
-    sensor: string,
-    window: { readonly start: number; readonly end: number },
-    p: number,
-    got: number | null,
-  ): string | null {
-    return quantileFault(this.sample(sensor, window.start, window.end), p, got);
-  }
-
-  /** What is wrong with `got` as any metric of a window; null when nothing is. The same bits are wanted, except of quantiles that may be off. */
+  /**
+   * What is wrong with `got` as any metric of a window; null when nothing is. The same bits are wanted, except of quantiles that may be off.
+   * @param interval said to hold the exact quantile
+   */
   fault(
     sensor: string,
     startSec: number,
     endSec: number,
     metric: string,
     got: number | null,
-    windowSeconds: number = endSec - startSec,
+    interval: Interval | null = null,
   ): string | null {
     const share = shareOf(metric);
     const sample = this.sample(sensor, startSec, endSec);
-    const wanted = metricOf(sample, metric, windowSeconds);
+    const wanted = metricOf(sample, metric, endSec - startSec);
     const fault =
       share !== null
-        ? quantileFault(sample, share, got)
+        ? quantileFault(sample, share, got, interval)
         : Object.is(wanted, got)
           ? null
           : `wanted ${wanted}, got ${Object.is(got, -0) ? "-0" : got}`;

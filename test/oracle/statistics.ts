@@ -2,13 +2,15 @@
  * Every metric, recomputed from the raw readings of one window. Sums are exact and rounded once, quantiles come from the sorted values.
  * Part of test/oracle, which imports nothing from src/.
  */
-import { ExactMoments } from "./exact.ts";
+import { ExactMoments, roundRational, takeApart } from "./exact.ts";
 
-/** Up to so many distinct values quantiles are exact; past it they may be off by `QUANTILE_ERROR`. */
-const DISTINCT_MAX = 1024;
-const QUANTILE_ERROR = 0.01;
-/** What an implementation's own rounding may add to the bound, relative. */
-const ROUNDING_SLACK = 1e-9;
+/** Up to so many distinct values quantiles are exact; past it values that share their top bits are one, the most bits that leave no more. */
+const DISTINCT_MAX = 2048;
+/** Fewer low bits than this are not dropped, unless none are. */
+const DROPPED_MIN = 12;
+
+/** Where an answer says that the exact percentile lies, both ends included. */
+export type Interval = readonly [low: number, high: number];
 
 export interface CountedReading {
   /** Event time, ms. */
@@ -62,26 +64,63 @@ export class Sample {
     return best === null ? null : best.value;
   }
 
-  /** The quantile of type 7 (Hyndman & Fan 1996) in doubles, and the two order statistics around it. 0 <= p <= 1. */
-  quantile(p: number): { value: number; below: number; above: number } | null {
+  /** The percentile of type 7 (Hyndman & Fan 1996), exact and rounded once, and the two order statistics around it. */
+  quantile({ top, bottom }: Share): { value: number; below: number; above: number } | null {
     const n = this.count;
     if (n === 0) return null;
-    const h = (n - 1) * p;
-    const low = Math.floor(h);
-    const below = this.sorted[low];
-    const above = this.sorted[Math.ceil(h)];
-    const value = h === low || above === below ? below : below + (h - low) * (above - below);
+    const rank = BigInt(n - 1) * top;
+    const index = Number(rank / bottom);
+    const part = rank % bottom;
+    const below = this.sorted[index];
+    const above = part === 0n ? below : this.sorted[index + 1];
+    const [a, b] = [takeApart(below), takeApart(above)];
+    const exponent = Math.min(a.exponent, b.exponent);
+    const whole = ({ mantissa, exponent: own }: typeof a): bigint => mantissa << BigInt(own - exponent);
+    const value = roundRational(whole(a) * (bottom - part) + whole(b) * part, bottom, exponent);
     return { value, below, above };
+  }
+
+  /** Low bits that are dropped: the fewest that leave no more than `DISTINCT_MAX` values, by trying one after the other. */
+  dropped(): number {
+    if (this.distinct <= DISTINCT_MAX) return 0;
+    const bits = [...new Set(this.sorted)].map(bitsOf);
+    let dropped = DROPPED_MIN;
+    while (new Set(bits.map((each) => each >> BigInt(dropped))).size > DISTINCT_MAX) dropped++;
+    return dropped;
   }
 }
 
-/** The share of a quantile metric: `median` is 0.5, `p99.9` is 99.9 / 100; null for every other metric. */
-export function shareOf(metric: string): number | null {
-  if (metric === "median") return 0.5;
-  const match = /^p(\d+(?:\.\d+)?)$/.exec(metric);
+/** A share of the readings: top / bottom. */
+export interface Share {
+  readonly top: bigint;
+  readonly bottom: bigint;
+}
+
+/** The share of a quantile metric: `median` is 50/100, `p99.9` is 999/1000; null for every other metric. */
+export function shareOf(metric: string): Share | null {
+  const match = /^p(\d+)(?:\.(\d+))?$/.exec(metric === "median" ? "p50" : metric);
   if (match === null) return null;
-  const percent = Number(match[1]);
-  return percent <= 100 ? percent / 100 : null;
+  const places = match[2] ?? "";
+  const share = { top: BigInt(match[1] + places), bottom: 100n * 10n ** BigInt(places.length) };
+  return share.top <= share.bottom ? share : null;
+}
+
+const view = new DataView(new ArrayBuffer(8));
+
+function bitsOf(value: number): bigint {
+  view.setFloat64(0, value);
+  return view.getBigUint64(0);
+}
+
+/** The values that share all but the dropped bits with a value lie from one end to the other. */
+function binOf(value: number, dropped: number): Interval {
+  if (value === 0 || dropped === 0) return [value, value];
+  const edge = (bitsOf(value) >> BigInt(dropped)) << BigInt(dropped);
+  const ends = [edge, edge + (1n << BigInt(dropped))].map((bits) => {
+    view.setBigUint64(0, bits);
+    return view.getFloat64(0);
+  });
+  return [Math.min(...ends), Math.max(...ends)];
 }
 
 /** A metric of a sample; quantiles as if always exact. @throws RangeError for a name that is no metric */
@@ -128,20 +167,28 @@ function squareRoot(variance: number | null): number | null {
   return variance === null ? null : Math.sqrt(variance);
 }
 
-/** What is wrong with `got` as the quantile `p` (0..1) of the sample; null when nothing is. */
-export function quantileFault(sample: Sample, p: number, got: number | null): string | null {
-  const wanted = sample.quantile(p);
-  if (wanted === null) return got === null ? null : `wanted null, got ${got}`;
-  if (got === null) return `wanted ${wanted.value}, got null`;
-  if (sample.distinct <= DISTINCT_MAX)
-    return Object.is(got, wanted.value) ? null : `wanted ${wanted.value}, got ${got}`;
-  const { below, above } = wanted;
-  const error = QUANTILE_ERROR + ROUNDING_SLACK;
-  // The nearest value of [below, above] is the one with the least relative error on either side.
-  const low = below - error * Math.abs(below);
-  const high = above + error * Math.abs(above);
-  if (!(got >= low && got <= high)) return `wanted ${below}..${above} within 1%, got ${got}`;
-  const min = sample.sorted[0];
-  const max = sample.sorted[sample.count - 1];
-  return got >= min && got <= max ? null : `wanted a value in [${min}, ${max}], got ${got}`;
+/**
+ * What is wrong with `got` as a quantile of the sample, and with the interval that is said to hold the exact one; null when nothing is.
+ * Past `DISTINCT_MAX` values the interval may be as wide as the bins are.
+ */
+export function quantileFault(
+  sample: Sample,
+  share: Share,
+  got: number | null,
+  interval: Interval | null,
+): string | null {
+  const wanted = sample.quantile(share);
+  if (wanted === null) return got === null && interval === null ? null : `wanted null, got ${got} in ${interval}`;
+  if (got === null || interval === null) return `wanted ${wanted.value}, got ${got} in ${interval}`;
+  const [low, high] = interval;
+  const dropped = sample.dropped();
+  if (dropped === 0) {
+    const isExact = [got, low, high].every((each) => Object.is(each, wanted.value));
+    return isExact ? null : `wanted ${wanted.value}, got ${got} in ${interval}`;
+  }
+  if (!(low <= wanted.value && wanted.value <= high)) return `wanted ${wanted.value}, said to be in ${interval}`;
+  if (!(low <= got && got <= high)) return `got ${got}, outside of ${interval}`;
+  const least = Math.max(sample.sorted[0], binOf(wanted.below, dropped)[0]);
+  const most = Math.min(sample.sorted[sample.count - 1], binOf(wanted.above, dropped)[1]);
+  return least <= low && high <= most ? null : `wanted an interval within [${least}, ${most}], was ${interval}`;
 }

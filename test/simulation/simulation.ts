@@ -240,7 +240,8 @@ export class Simulation {
       const metric = findMetric(name);
       assert.ok(metric !== undefined);
       const got = metric.read(aggregate, end - start);
-      const fault = this.#oracle.fault(sensor, start, end, name, got);
+      const interval = metric.share === undefined ? null : aggregate.interval(metric.share);
+      const fault = this.#oracle.fault(sensor, start, end, name, got, interval);
       assert.equal(fault, null, `${this.#note(sensor)}, ${name} of [${start}, ${end}): ${fault}`);
       this.#outcome.comparisons++;
     }

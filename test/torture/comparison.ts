@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Arrival } from "../oracle/oracle.ts";
 import { Oracle } from "../oracle/oracle.ts";
+import type { Interval } from "../oracle/statistics.ts";
 import type { AskedWindow } from "../oracle/windows.ts";
 import type { HttpClient, Status } from "./http-client.ts";
 import { latin1, type SentRecord } from "./requests.ts";
@@ -17,9 +18,15 @@ const ASKED_AT_ONCE = 4;
 
 export type WindowAnswer = Readonly<Record<string, Readonly<Record<string, number | null>>>>;
 
+interface Receipt {
+  readonly sensors: Readonly<Record<string, { readonly quantiles: { readonly intervals: Record<string, Interval> } }>>;
+}
+
 export interface Asked {
   readonly window: AskedWindow;
   readonly answer: WindowAnswer;
+  /** By sensor and metric, of quantiles: what the receipt says. */
+  readonly intervals: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
 }
 
 /** Asks for all metrics of all sensors over each window; how bounds are written alternates between epoch ms, UTC and an offset. */
@@ -40,11 +47,15 @@ async function askOne(client: HttpClient, sensors: readonly string[], window: As
   const metrics = Object.fromEntries(sensors.map((sensor) => [sensor, METRIC_NAMES]));
   // Both bounds belong to the window: the last second is named.
   const bounds = { from: written(window.start, i), to: written(window.end - 1, i) };
-  const answer = await client.post("/compute/metrics", JSON.stringify({ ...metrics, ...bounds }));
+  const answer = await client.post("/compute/metrics?receipt=true", JSON.stringify({ ...metrics, ...bounds }));
   assert.equal(answer.status, 200, `${JSON.stringify(bounds)}: ${answer.text}`);
-  const body = JSON.parse(answer.text) as { result: WindowAnswer; errors: string[] };
+  const body = JSON.parse(answer.text) as { result: WindowAnswer; errors: string[]; receipt: Receipt };
   assert.deepEqual(body.errors, []);
-  return { window, answer: body.result };
+  const intervals = Object.entries(body.receipt.sensors).map(([sensor, { quantiles }]) => [
+    sensor,
+    quantiles.intervals,
+  ]);
+  return { window, answer: body.result, intervals: Object.fromEntries(intervals) };
 }
 
 function written(second: number, i: number): number | string {
@@ -66,12 +77,19 @@ export function oracleOf(arrivals: readonly Arrival[], zone: string): Oracle {
 /** @returns the number of values compared */
 export function compareAnswers(oracle: Oracle, asked: readonly Asked[], note: string): number {
   let comparisons = 0;
-  for (const { window, answer } of asked) {
+  for (const { window, answer, intervals } of asked) {
     for (const [sensor, metrics] of Object.entries(answer)) {
       for (const name of METRIC_NAMES) {
         const got = metrics[name];
         assert.notEqual(got, undefined, `${note}: ${name} of ${sensor} is not answered`);
-        const fault = oracle.fault(sensor, window.start, window.end, name, got ?? null);
+        const fault = oracle.fault(
+          sensor,
+          window.start,
+          window.end,
+          name,
+          got ?? null,
+          intervals[sensor]?.[name] ?? null,
+        );
         assert.equal(fault, null, `${note}, a window "${window.kind}": ${fault}`);
         comparisons++;
       }

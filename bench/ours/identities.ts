@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMIT_READINGS } from "../../src/core/limits.ts";
 import { Random } from "../../src/core/random.ts";
-import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, Readings } from "../../src/core/readings.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../../src/core/readings.ts";
 import { NEW } from "../../src/identity/identities.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { Database } from "../../src/store/database.ts";
@@ -17,7 +17,7 @@ import { argument } from "../harness/lap.ts";
 export interface IdentitiesTask {
   readonly identities: number;
   readonly devices: number;
-  readonly kind: "ordered" | "lost" | "shuffled" | "explicit";
+  readonly kind: "ordered" | "lost" | "shuffled" | "explicit" | "timed" | "jitter" | "timed-shuffled" | "untimed";
 }
 
 const BATCH = 10_000;
@@ -40,13 +40,14 @@ const random = new Random(31);
 const order = new Uint32Array(identities);
 let length = 0;
 for (let r = 0; r < identities; r++) if (kind !== "lost" || !random.chance(LOST)) order[length++] = r;
-if (kind === "shuffled") {
+if (kind === "shuffled" || kind === "timed-shuffled") {
   for (let i = length - 1; i > 0; i--) {
     const j = random.integer(0, i);
     [order[i], order[j]] = [order[j], order[i]];
   }
 }
 const readings = new Readings(BATCH);
+const isBootless = kind === "timed" || kind === "jitter" || kind === "timed-shuffled" || kind === "untimed";
 
 function fill(from: number, to: number): void {
   for (let i = from; i < to; i++) {
@@ -55,10 +56,10 @@ function fill(from: number, to: number): void {
     const sequence = Math.floor(reading / deviceCount);
     const name = deviceNames[reading % deviceCount];
     readings.device[row] = known.deviceNames.intern(sensor.id, name, 0, name.length);
-    readings.boot[row] = boot;
+    readings.boot[row] = isBootless ? NO_BOOT : boot;
     readings.sequence[row] = sequence;
-    readings.time[row] = (START_SECOND + sequence) * 1000;
-    readings.ownTime[row] = 1;
+    readings.time[row] = (START_SECOND + sequence) * 1000 + (kind === "jitter" ? random.integer(-20, 20) : 0);
+    readings.ownTime[row] = kind === "untimed" ? 0 : 1;
     readings.value[row] = reading % 101;
     readings.identity[row] = kind === "explicit" ? IDENTITY_EXPLICIT : IDENTITY_SEQUENCE;
     // As long as a UUID.
@@ -85,7 +86,7 @@ async function take(from: number, to: number): Promise<void> {
   for (let row = 0; row < to - from; row++) {
     const slot = readings.device[row];
     if (!devices.isLoaded(slot)) devices.load(slot);
-    if (known.judge(readings, row, sensor.id, false) !== NEW) throw new Error("BUG: the bench sends nothing twice");
+    if (known.judge(readings, row, sensor.id) !== NEW) throw new Error("BUG: the bench sends nothing twice");
     devices.touch(slot);
   }
   uncommitted += to - from;

@@ -81,6 +81,10 @@ const IDENTITIES: readonly { name: string; kind: IdentitiesTask["kind"] }[] = [
   { name: "(device, boot, sequence), in order", kind: "ordered" },
   { name: "the same, 1% lost for good", kind: "lost" },
   { name: "the same, shuffled over all", kind: "shuffled" },
+  { name: "(device, sequence, time), on whole seconds", kind: "timed" },
+  { name: "the same, times that jitter by 20 ms", kind: "jitter" },
+  { name: "the same, on whole seconds, shuffled over all", kind: "timed-shuffled" },
+  { name: "(device, sequence, value)", kind: "untimed" },
   { name: "explicit ids (36 characters)", kind: "explicit" },
 ];
 
@@ -88,7 +92,8 @@ async function identities(bench: Bench): Promise<Grid> {
   const rows: string[][] = [];
   for (const { name, kind } of IDENTITIES) {
     bench.say(`identities: ${name}`);
-    const count = kind === "explicit" ? bench.size(300_000, 2e6) : bench.size(2e6, 10e6);
+    const isDear = kind === "explicit" || kind === "timed-shuffled";
+    const count = isDear ? bench.size(300_000, 2e6) : bench.size(2e6, 10e6);
     const task: IdentitiesTask = { identities: count, devices: 100, kind };
     const found = await runForNumbers(node(join(OURS, "identities.ts"), task, ["--expose-gc"]));
     const millions = found["identities"] / 1e6;

@@ -12,9 +12,14 @@ export interface Entry {
 /**
  * Takes clean entries that were not used lately out of the map until they make up `excessBytes`, or none is left. Amortised O(1) an
  * entry that is dropped.
+ * @param onDrop told of each entry that is dropped
  * @returns bytes of what was dropped
  */
-export function dropUnused<K, V extends Entry>(entries: Map<K, V>, excessBytes: number): number {
+export function dropUnused<K, V extends Entry>(
+  entries: Map<K, V>,
+  excessBytes: number,
+  onDrop: (entry: V) => void = () => {},
+): number {
   if (excessBytes <= 0) return 0;
   const passes = 2 * entries.size;
   let seen = 0;
@@ -25,7 +30,10 @@ export function dropUnused<K, V extends Entry>(entries: Map<K, V>, excessBytes: 
     if (entry.dirty || entry.used) {
       entry.used = false;
       entries.set(key, entry); // to the back of the order
-    } else dropped += entry.bytes;
+    } else {
+      dropped += entry.bytes;
+      onDrop(entry);
+    }
   }
   return dropped;
 }

@@ -22,8 +22,7 @@ export const HEARD_AT = 6;
 /** Duplicates in a row. */
 export const DUPLICATE_RUN = 7;
 
-/** EDGE_NAME of an edge whose boot is implicit, not yet looked up, or missing. */
-export const EDGE_IMPLICIT = -1;
+/** EDGE_NAME of an edge whose boot's name is not yet looked up, and of none. */
 export const EDGE_UNRESOLVED = -2;
 export const EDGE_NONE = -3;
 
@@ -36,12 +35,13 @@ export class DeviceColumns {
   /** DEVICE_CELLS numbers a device: what judging a reading asks for, side by side. */
   cells = new Float64Array(FIRST_CAPACITY * DEVICE_CELLS);
   edge = new Uint32Array(FIRST_CAPACITY * EDGE_WORDS);
-  /** The latest implicit boot (0: none), its ordinal, the range of its counted readings and its highest sequence. */
+  /** The latest implicit boot, numbered from 1 (0: none), and the last sequence that came without boot and time. */
   implicitBoot = new Float64Array(FIRST_CAPACITY);
-  implicitOrdinal = new Float64Array(FIRST_CAPACITY);
-  implicitFirst = new Float64Array(FIRST_CAPACITY);
-  implicitLast = new Float64Array(FIRST_CAPACITY);
-  implicitHighest = new Float64Array(FIRST_CAPACITY);
+  lastUntimed = new Float64Array(FIRST_CAPACITY);
+  /** The latest implicit boot from before version 3 (0: none), and the times of its first and last counted reading, ms. */
+  olderBoot = new Float64Array(FIRST_CAPACITY);
+  olderFirst = new Float64Array(FIRST_CAPACITY);
+  olderLast = new Float64Array(FIRST_CAPACITY);
 
   /** Whether the slot's device is resident. */
   isLoaded(slot: number): boolean {
@@ -55,10 +55,10 @@ export class DeviceColumns {
     this.cells = wider(this.cells, new Float64Array(capacity * DEVICE_CELLS));
     this.edge = wider(this.edge, new Uint32Array(capacity * EDGE_WORDS));
     this.implicitBoot = wider(this.implicitBoot, new Float64Array(capacity));
-    this.implicitOrdinal = wider(this.implicitOrdinal, new Float64Array(capacity));
-    this.implicitFirst = wider(this.implicitFirst, new Float64Array(capacity));
-    this.implicitLast = wider(this.implicitLast, new Float64Array(capacity));
-    this.implicitHighest = wider(this.implicitHighest, new Float64Array(capacity));
+    this.lastUntimed = wider(this.lastUntimed, new Float64Array(capacity));
+    this.olderBoot = wider(this.olderBoot, new Float64Array(capacity));
+    this.olderFirst = wider(this.olderFirst, new Float64Array(capacity));
+    this.olderLast = wider(this.olderLast, new Float64Array(capacity));
   }
 
   /** Makes the slot that of a device of which nothing is known. */
@@ -74,10 +74,8 @@ export class DeviceColumns {
     cells[at + DUPLICATE_RUN] = 0;
     this.edge.fill(0, slot * EDGE_WORDS, (slot + 1) * EDGE_WORDS);
     this.implicitBoot[slot] = 0;
-    this.implicitOrdinal[slot] = -1;
-    this.implicitFirst[slot] = Number.POSITIVE_INFINITY;
-    this.implicitLast[slot] = Number.NEGATIVE_INFINITY;
-    this.implicitHighest[slot] = -1;
+    this.lastUntimed[slot] = 0;
+    this.olderBoot[slot] = 0;
   }
 }
 

@@ -6,7 +6,6 @@ import {
   DUPLICATE_RUN,
   EDGE_BASE,
   EDGE_BOOT,
-  EDGE_IMPLICIT,
   EDGE_NAME,
   EDGE_NONE,
   EDGE_UNRESOLVED,
@@ -17,25 +16,33 @@ import {
 /** Bits 0 and 1 of the flags say whose the edge is. */
 const EDGE_BITS = 3;
 const IS_NONE = 0;
+/** Written before version 3. */
 const IS_IMPLICIT = 1;
 const IS_NAMED = 2;
-/** The device has an implicit boot. */
-const HAS_IMPLICIT = 4;
+/** Written before version 3: the device's latest implicit boot, whose sequences are bits. */
+const HAS_BITS = 4;
+/** The device has implicit boots. */
+const HAS_IMPLICIT = 8;
+/** It has implicit boots from before version 3: what is known of the latest. */
+const HAS_OLDER = 16;
 
 /** State and the edge's words from `firstWord` on. */
 export function writeState(devices: DeviceColumns, to: ByteWriter, slot: number, firstWord: number): void {
   const name = devices.cells[slot * DEVICE_CELLS + EDGE_NAME];
-  const edge = name === EDGE_NONE ? IS_NONE : name === EDGE_IMPLICIT ? IS_IMPLICIT : IS_NAMED;
+  const edge = name === EDGE_NONE ? IS_NONE : IS_NAMED;
   const hasImplicit = devices.implicitBoot[slot] !== 0;
-  to.u8(edge | (hasImplicit ? HAS_IMPLICIT : 0));
+  const hasOlder = devices.olderBoot[slot] !== 0;
+  to.u8(edge | (hasImplicit ? HAS_IMPLICIT : 0) | (hasOlder ? HAS_OLDER : 0));
   to.varint(devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN]);
   to.f64(devices.cells[slot * DEVICE_CELLS + NEWEST]);
   if (hasImplicit) {
     to.varint(devices.implicitBoot[slot]);
-    to.varint(devices.implicitOrdinal[slot]);
-    to.f64(devices.implicitFirst[slot]);
-    to.f64(devices.implicitLast[slot]);
-    to.signed(devices.implicitHighest[slot]);
+    to.varint(devices.lastUntimed[slot]);
+  }
+  if (hasOlder) {
+    to.varint(devices.olderBoot[slot]);
+    to.f64(devices.olderFirst[slot]);
+    to.f64(devices.olderLast[slot]);
   }
   if (edge === IS_NONE) return;
   to.varint(devices.cells[slot * DEVICE_CELLS + EDGE_BOOT]);
@@ -48,17 +55,29 @@ export function writeState(devices: DeviceColumns, to: ByteWriter, slot: number,
   for (let w = firstWord; w < end; w++) to.u32(devices.edge[at + w]);
 }
 
-/** Applies what `writeState` wrote: bits are added, everything else replaced. */
-export function readState(devices: DeviceColumns, from: ByteReader, slot: number): void {
+/**
+ * Applies what `writeState` wrote: bits are added, everything else replaced.
+ * @param markOlder takes a word of sequences of an implicit boot from before version 3
+ */
+export function readState(
+  devices: DeviceColumns,
+  from: ByteReader,
+  slot: number,
+  markOlder: (boot: number, word: number, bits: number) => void,
+): void {
   const flags = from.u8();
   devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = from.varint();
   devices.cells[slot * DEVICE_CELLS + NEWEST] = from.f64();
+  if ((flags & (HAS_BITS | HAS_OLDER)) !== 0) {
+    devices.olderBoot[slot] = from.varint();
+    if ((flags & HAS_BITS) !== 0) from.varint(); // its ordinal
+    devices.olderFirst[slot] = from.f64();
+    devices.olderLast[slot] = from.f64();
+    if ((flags & HAS_BITS) !== 0) from.signed(); // its highest sequence
+  }
   if ((flags & HAS_IMPLICIT) !== 0) {
     devices.implicitBoot[slot] = from.varint();
-    devices.implicitOrdinal[slot] = from.varint();
-    devices.implicitFirst[slot] = from.f64();
-    devices.implicitLast[slot] = from.f64();
-    devices.implicitHighest[slot] = from.signed();
+    devices.lastUntimed[slot] = from.varint();
   }
   if ((flags & EDGE_BITS) === IS_NONE) return;
   const boot = from.varint();
@@ -67,6 +86,12 @@ export function readState(devices: DeviceColumns, from: ByteReader, slot: number
   const length = from.u8();
   const { edge } = devices;
   const at = slot * EDGE_WORDS;
+  if ((flags & EDGE_BITS) === IS_IMPLICIT) {
+    // Edges are for named boots only since then; marking a bit again does no harm.
+    for (let w = 0; w < length; w++) markOlder(boot, base / 32 + firstWord + w, from.u32());
+    devices.cells[slot * DEVICE_CELLS + EDGE_NAME] = EDGE_NONE;
+    return;
+  }
   if (
     devices.cells[slot * DEVICE_CELLS + EDGE_BOOT] !== boot ||
     devices.cells[slot * DEVICE_CELLS + EDGE_NAME] === EDGE_NONE
@@ -82,8 +107,7 @@ export function readState(devices: DeviceColumns, from: ByteReader, slot: number
       edge.fill(0, at + EDGE_WORDS - moved, at + EDGE_WORDS);
     }
   }
-  devices.cells[slot * DEVICE_CELLS + EDGE_NAME] =
-    (flags & EDGE_BITS) === IS_IMPLICIT ? EDGE_IMPLICIT : EDGE_UNRESOLVED;
+  devices.cells[slot * DEVICE_CELLS + EDGE_NAME] = EDGE_UNRESOLVED;
   devices.cells[slot * DEVICE_CELLS + EDGE_BASE] = base;
   for (let w = 0; w < length; w++) edge[at + firstWord + w] |= from.u32();
 }

@@ -235,13 +235,17 @@ export class Devices extends DeviceColumns {
     cells[cell + CHANGED_WORD] = Math.max(0, cells[cell + CHANGED_WORD] - leaving);
   }
 
+  /** Marks the sequences of a word's bits in the seen blocks. */
+  #markWord(boot: number, word: number, bits: number): void {
+    if (bits !== 0) this.#seen.addWord(boot, word, bits);
+  }
+
   /** Marks what the first words of the edge hold in the seen blocks. */
   #store(slot: number, words: number): void {
     const boot = this.cells[slot * DEVICE_CELLS + EDGE_BOOT];
     const firstWord = this.cells[slot * DEVICE_CELLS + EDGE_BASE] / 32;
     for (let w = 0; w < words; w++) {
-      const bits = this.edge[slot * EDGE_WORDS + w];
-      if (bits !== 0) this.#seen.addWord(boot, firstWord + w, bits);
+      this.#markWord(boot, firstWord + w, this.edge[slot * EDGE_WORDS + w]);
     }
   }
 
@@ -287,7 +291,7 @@ export class Devices extends DeviceColumns {
   readState(from: ByteReader, slot: number): void {
     this.#rowStale[slot] = 1;
     const wasStuck = this.isStuck(slot);
-    readState(this, from, slot);
+    readState(this, from, slot, (boot, word, bits) => this.#markWord(boot, word, bits));
     this.#countStuck(slot, Number(this.isStuck(slot)) - Number(wasStuck));
   }
 

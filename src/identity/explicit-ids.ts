@@ -29,9 +29,13 @@ export class ExplicitIds {
   /** Keys of ids that were committed. */
   #recent = new Set<string>();
 
+  /** There are ids in the place of sensor 0: only in a history that began before version 3. */
+  readonly hasHeld: boolean;
+
   constructor(db: Database) {
     this.#db = db;
     db.declare(TABLES);
+    this.hasHeld = db.prepare("SELECT 1 FROM seen_id WHERE sensor=0 LIMIT 1").get() !== undefined;
     this.#find = db.prepare("SELECT 1 FROM seen_id WHERE sensor=? AND hash=?");
     this.#insert = new BulkInsert(db, "seen_id", 2);
   }

@@ -11,6 +11,7 @@ import { Deltas } from "./deltas.ts";
 import { Devices } from "./devices.ts";
 import { ExplicitIds } from "./explicit-ids.ts";
 import { Identity } from "./identity.ts";
+import { SeenPairs } from "./seen-pairs.ts";
 import { SeenStore } from "./seen-store.ts";
 import { ValueMemory } from "./value-memory.ts";
 import { Watermark } from "./watermark.ts";
@@ -38,6 +39,7 @@ export class Identities implements CommitPart {
   readonly devices: Devices;
   readonly #bounds: IdentityBounds;
   readonly #seen: SeenStore;
+  readonly #pairs: SeenPairs;
   readonly #boots: Boots;
   readonly #ids: ExplicitIds;
   readonly #identity: Identity;
@@ -49,31 +51,27 @@ export class Identities implements CommitPart {
     this.#bounds = bounds;
     this.#seen = new SeenStore(db, bounds.seenBytes);
     this.devices = new Devices(db, this.#seen, this.deviceNames, bounds.residentDevices);
+    this.#pairs = new SeenPairs(db, bounds.seenBytes);
     this.#boots = new Boots(db, this.bootNames);
     this.#ids = new ExplicitIds(db);
-    const { devices } = this;
-    this.#identity = new Identity(devices, this.#boots, this.#seen, this.#ids, new ValueMemory(), this.bootNames);
+    const { devices, bootNames } = this;
+    const stores = { seen: this.#seen, pairs: this.#pairs, ids: this.#ids, values: new ValueMemory() };
+    this.#identity = new Identity(devices, this.#boots, stores, bootNames);
     // Last: it brings the devices to where the last commit left them.
     this.#deltas = new Deltas(db, devices);
   }
 
   /**
    * Judges row i, whose device is resident, and marks it as seen.
-   * @param impossible its clock is wrong: then it starts no boot
    * @returns NEW, DUPLICATE, or CONFLICT (a duplicate whose first value is remembered and another)
    */
-  judge(readings: Readings, i: number, sensor: number, impossible: boolean): number {
-    return this.#identity.judge(readings, i, sensor, impossible);
+  judge(readings: Readings, i: number, sensor: number): number {
+    return this.#identity.judge(readings, i, sensor);
   }
 
   /** Implicit boots started by the last `judge` (0 or 1); a first one is none. */
   get startedBoots(): number {
     return this.#identity.startedBoots;
-  }
-
-  /** The last judged reading, without a named boot, is counted: its boot's range grows. */
-  counted(slot: number, sequence: number, time: number): void {
-    this.#identity.counted(slot, sequence, time);
   }
 
   /** `completeUntil` of a sensor, by its number. */
@@ -108,16 +106,18 @@ export class Identities implements CommitPart {
   }
 
   get waitingRows(): number {
-    return this.devices.waiting + this.#boots.waiting + this.#ids.waiting;
+    return this.devices.waiting + this.#pairs.waiting + this.#boots.waiting + this.#ids.waiting;
   }
 
   get waitingBytes(): number {
-    return this.#seen.dirtyBytes + this.#boots.waiting * BOOT_BYTES + this.#ids.waiting * ID_BYTES;
+    const seenBytes = this.#seen.dirtyBytes + this.#pairs.dirtyBytes;
+    return seenBytes + this.#boots.waiting * BOOT_BYTES + this.#ids.waiting * ID_BYTES;
   }
 
   *write(): Generator<number> {
     this.#idle = this.devices.idlest();
     yield* this.#seen.write();
+    yield* this.#pairs.write();
     yield* this.#ids.write();
     yield* this.#boots.write();
     yield* this.#deltas.write(this.#idle);
@@ -125,6 +125,7 @@ export class Identities implements CommitPart {
 
   committed(): void {
     this.#seen.committed();
+    this.#pairs.committed();
     this.#ids.committed();
     this.#boots.committed(this.devices.nextId);
     this.devices.committed();

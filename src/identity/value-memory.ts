@@ -36,7 +36,8 @@ function tagOf(scope: number, identity: number): number {
   return (Math.imul(scope ^ Math.imul(high | 0, 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(identity | 0, 0x27d4eb2f)) | 1;
 }
 
-function hashOf(value: number): number {
+/** 32 bits of a number. */
+export function hashOf(value: number): number {
   floats[0] = value;
   return words[0] ^ Math.imul(words[1], 0x9e3779b1);
 }

@@ -149,7 +149,7 @@ export class Ingest {
     const impossible = t > reference + this.#options.clockAheadMs || t < CLOCK_BEHIND_MS;
     const kind = readings.identity[i];
     if (kind !== IDENTITY_OFFSET) {
-      const verdict = this.#identities.judge(readings, i, sensor.id, impossible);
+      const verdict = this.#identities.judge(readings, i, sensor.id);
       if (verdict !== NEW) {
         totals.duplicates++;
         if (verdict === CONFLICT) totals.conflicts++;
@@ -163,10 +163,8 @@ export class Ingest {
       return;
     }
     const late = isHeard ? watermark.isLate(t, nowMs) : wasLate;
-    if (kind === IDENTITY_SEQUENCE) {
-      totals.sequence++;
-      if (readings.boot[i] === NO_BOOT) this.#identities.counted(slot, readings.sequence[i], t);
-    } else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
+    if (kind === IDENTITY_SEQUENCE) totals.sequence++;
+    else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
     else totals.offset++;
     const newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (t > newest) {

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Names } from "../../src/core/names.ts";
 import { Random } from "../../src/core/random.ts";
-import { EDGE_IMPLICIT } from "../../src/identity/device-columns.ts";
 import { Devices } from "../../src/identity/devices.ts";
 import { SeenBlock } from "../../src/identity/seen-block.ts";
 import { SeenStore } from "../../src/identity/seen-store.ts";
@@ -99,7 +98,7 @@ test("the edge and the blocks behind it count each sequence once: in order, shuf
     for (let i = 0; i < 60_000; i++) {
       if (i % 7000 === 0) {
         boot = (boot + 1) % 2;
-        devices.turnEdge(slot, boot + 1, EDGE_IMPLICIT, at[boot], sets[boot].size === 0);
+        devices.turnEdge(slot, boot + 1, boot, at[boot], sets[boot].size === 0);
       }
       const roll = random.next();
       const sequence =

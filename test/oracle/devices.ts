@@ -3,7 +3,7 @@ import type { Seeded } from "./seeded.ts";
 import { VALUE_STYLE_NAMES, type ValueStyleName } from "./values.ts";
 
 /**
- * What tells a device's readings apart. `id`: explicit; `named`: boot and sequence; `implicit`: sequence, boots told by event time;
+ * What tells a device's readings apart. `id`: explicit; `named`: boot and sequence; `implicit`: sequence and event time;
  * `untimed`: sequence without a payload time; `offset`: nothing; `mixed`: any of them, a reading at a time, and no reboots.
  */
 export type IdentityStyle = "id" | "named" | "implicit" | "untimed" | "offset" | "mixed";
@@ -75,11 +75,18 @@ export const KINDS: readonly Kind[] = [
   { name: "archive", share: 0, few: 20, identity: "named", values: "decimals", pace: "archive" },
   { name: "edges", share: 0, few: 12, identity: "id", values: "integers", clock: "edges" },
   { name: "shared", share: 0, few: 25, identity: "named", values: "tenths", fixedName: "shared", fixedBoot: "boot" },
+  { name: "twin-1", share: 0, few: 20, identity: "untimed", values: "continuous", fixedName: "twin" },
+  { name: "twin-2", share: 0, few: 20, identity: "untimed", values: "continuous", fixedName: "twin", reboots: true },
   { name: "split-1", share: 0, few: 6, identity: "named", values: "integers", fixedName: "a", fixedBoot: "b|c" },
   { name: "split-2", share: 0, few: 6, identity: "named", values: "integers", fixedName: "a|b", fixedBoot: "c" },
 ];
 
 const COMMON_KINDS = 7;
+
+/** One of two boards that have one name, and neither boots nor times to tell them apart. */
+export function isTwin({ identity, fixedName }: Kind): boolean {
+  return identity === "untimed" && fixedName !== undefined;
+}
 
 /** Readings of a sensor from which on every case is to occur. */
 const MODERATE = 4000;
@@ -160,7 +167,7 @@ function createDevice(random: Seeded, kind: Kind, sensor: number, index: number,
   const naming = kind.naming ?? "payload";
   const name = kind.fixedName ?? nameOf(random, index);
   const gateway = random.chance(0.3) ? Buffer.from("gateway-1") : null;
-  const inOrder = kind.identity === "implicit" || kind.identity === "untimed";
+  const inOrder = kind.identity === "untimed";
   return {
     sensor,
     index,
@@ -168,7 +175,8 @@ function createDevice(random: Seeded, kind: Kind, sensor: number, index: number,
     name: naming === "payload" ? name : null,
     key: naming === "key" ? Buffer.from(String(name)) : naming === "none" ? null : gateway,
     values: index < KINDS.length ? kind.values : random.pick(VALUE_STYLE_NAMES),
-    home: random.int(0, partitions - 1),
+    // Two boards of one name: in which order they speak is all that is known of them.
+    home: isTwin(kind) ? 0 : random.int(0, partitions - 1),
     spread: !inOrder && random.chance(0.7),
     wholeSeconds: random.chance(0.5),
     timeStyle: random.chance(0.5) ? "epoch" : random.pick(TIME_STYLES),

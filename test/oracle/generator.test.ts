@@ -19,7 +19,6 @@ function processed(history: History): Oracle {
     const payload = arrival.value && Buffer.from(arrival.value).toString().slice(0, 300);
     assert.equal(fate, history.fates[index], `seed ${history.options.seed}, arrival ${index}: ${payload}`);
   });
-  assert.deepEqual(oracle.ambiguities, []);
   return oracle;
 }
 

@@ -67,9 +67,8 @@ export interface History {
 export const CASES: readonly string[] = [
   ...words(`identity-id identity-named identity-implicit identity-untimed identity-offset identity-mixed id-is-number
     bare-with-key bare-without-key bare-odd-text nameless name-from-key name-beside-key name-is-number name-unicode
-    name-of-several-sensors reboot-with-boot reboot-without-boot reboot-without-time reboot-with-wrong-clock
-    boots-interleaved lost-for-good lost-found-in-old-boot-range lost-found-at-boot-end lost-found-at-boot-start
-    lost-found-before-all duplicate duplicate-days-later duplicate-across-partitions duplicate-of-old-implicit-boot
+    name-of-several-sensors two-boards-of-one-name reboot-with-boot reboot-without-boot reboot-without-time reboot-with-wrong-clock
+    boots-interleaved boots-interleaved-without-boot lost-for-good duplicate duplicate-days-later duplicate-across-partitions duplicate-of-old-implicit-boot
     duplicate-of-quarantined conflict late late-days years-old
     clock-ahead clock-1970 clock-set-late clock-fast clock-edges sequence-base sequence-huge sequence-top
     time-of-record time-epoch time-isoZ time-isoOffset time-isoLocal time-digits time-fractional time-microseconds

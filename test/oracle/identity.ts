@@ -1,19 +1,7 @@
 /**
- * What one device has sent, by boot and sequence, and where the next reading belongs: the rules of identity, with plain maps.
+ * What one device has sent and whether a reading of it was sent before: the rules of identity, with plain maps.
  * Part of test/oracle, which imports nothing from src/.
  */
-
-/** Sequences of one boot, each with the value it first came with. `min`, `max`, `highest` are of counted readings only. */
-interface Boot {
-  readonly seen: Map<number, number>;
-  min: number;
-  max: number;
-  highest: number;
-  /** With quarantined ones. */
-  highestSeen: number;
-  /** Event times of the quarantined ones, by sequence. */
-  readonly heldTimes: Map<number, number>;
-}
 
 /** Whether an identity was seen, and how to take it. */
 export interface Place {
@@ -21,106 +9,48 @@ export interface Place {
   readonly first: number | undefined;
   /** Its sequence began anew: it starts a boot of its device. */
   readonly startsBoot: boolean;
-  /** What the documented rules leave open about it; null when nothing. */
-  readonly ambiguity: string | null;
-  /** Takes the identity for good; `heldTime` is the event time when the reading is quarantined, else null. */
-  hold(heldTime: number | null): void;
-  /** Counts it, at its event time. */
-  count(time: number): void;
+  /** Takes the identity for good. */
+  hold(): void;
 }
 
-/** A reading by its offset or an explicit id belongs to no boot. `hold` takes the identity. */
-export function placeOutside(first: number | undefined, hold: () => void): Place {
-  return { first, startsBoot: false, ambiguity: null, hold, count: () => {} };
-}
+/** An implicit boot: the values that each sequence came with. */
+type Values = Map<number, Set<number>>;
 
-/** The boots of one device: named ones in any order, and those without a name, told by event time. */
-export class DeviceBoots {
-  /** Newest event time of the device's counted readings of any identity; set by whoever counts. */
-  newest = -Infinity;
-  readonly #named = new Map<string, Boot>();
-  readonly #implicit: Boot[] = [newBoot()];
+/** One device, by what tells its readings apart; none of these knows of another. */
+export class DeviceIdentities {
+  readonly #named = new Map<string, Map<number, number>>();
+  readonly #timed = new Map<string, number>();
+  readonly #boots: Values[] = [];
+  #lastUntimed = -1;
 
   /** With a boot's name: the sequence in that boot. */
   placeNamed(name: string, sequence: number, value: number): Place {
     let boot = this.#named.get(name);
-    if (boot === undefined) this.#named.set(name, (boot = newBoot()));
+    if (boot === undefined) this.#named.set(name, (boot = new Map()));
     return placeIn(boot, sequence, value);
   }
 
-  /** Without a boot and without a time of its own: the sequence in the latest boot. */
+  /** Without a boot, with a time of its own: sequence and time. */
+  placeTimed(sequence: number, time: number, value: number): Place {
+    return placeIn(this.#timed, `${sequence} ${time}`, value);
+  }
+
+  /** With neither: sequence and value in the latest implicit boot. Another value where the sequence fell back starts the next boot. */
   placeUntimed(sequence: number, value: number): Place {
-    return placeIn(this.#latest, sequence, value);
-  }
-
-  /** Without a boot: by sequence and event time. `isWrong`: the clock rule would quarantine it. */
-  placeTimed(sequence: number, time: number, isWrong: boolean, value: number): Place {
-    if (time <= this.newest) return this.#placePast(sequence, time, value);
-    const latest = this.#latest;
-    // With a wrong clock it starts nothing: it is a duplicate of what the latest boot has seen.
-    if (!latest.seen.has(sequence) || isWrong) return placeIn(latest, sequence, value);
-    const isHeld = latest.heldTimes.get(sequence) === time;
-    const next = newBoot();
-    this.#implicit.push(next);
-    return {
-      ...placeIn(next, sequence, value),
-      startsBoot: true,
-      ambiguity: isHeld ? "sent again after its clock would have passed" : null,
+    if (this.#boots.length === 0) this.#boots.push(new Map());
+    const seen = this.#boots[this.#boots.length - 1].get(sequence);
+    const startsBoot = seen !== undefined && !seen.has(value) && sequence < this.#lastUntimed;
+    if (startsBoot) this.#boots.push(new Map());
+    this.#lastUntimed = sequence;
+    const boot = this.#boots[this.#boots.length - 1];
+    const hold = (): void => {
+      boot.set(sequence, (boot.get(sequence) ?? new Set()).add(value));
     };
-  }
-
-  get #latest(): Boot {
-    return this.#implicit[this.#implicit.length - 1];
-  }
-
-  /** A reading that is not newer than the device's newest: into the boot whose range holds it, or beside a gap. */
-  #placePast(sequence: number, time: number, value: number): Place {
-    const boots = this.#implicit;
-    const into = (boot: Boot, ambiguity: string | null = null): Place => ({
-      ...placeIn(boot, sequence, value),
-      ambiguity: boots.length > 1 ? ambiguity : null,
-    });
-    const holding = boots.findLast((boot) => boot.min <= time && time <= boot.max);
-    if (holding !== undefined) return into(holding);
-    const noRange = boots[0].min === Infinity ? "the first boot has no counted reading, so no range" : null;
-    if (boots.every((boot) => time < boot.min)) return into(boots[0], noRange);
-    const before = boots.findLastIndex((boot) => boot.max < time);
-    if (before === boots.length - 1)
-      return into(boots[before], "after every boot, but not newer than the device's newest");
-    const { highest, highestSeen } = boots[before];
-    const isHeldHighest = sequence > highest !== sequence > highestSeen;
-    return into(
-      sequence > highest ? boots[before] : boots[before + 1],
-      isHeldHighest ? "the highest sequence is a quarantined one" : noRange,
-    );
+    return { first: boot.get(sequence)?.has(value) ? value : undefined, startsBoot, hold };
   }
 }
 
-function newBoot(): Boot {
-  return {
-    seen: new Map(),
-    min: Infinity,
-    max: -Infinity,
-    highest: -Infinity,
-    highestSeen: -Infinity,
-    heldTimes: new Map(),
-  };
-}
-
-function placeIn(boot: Boot, sequence: number, value: number): Place {
-  return {
-    first: boot.seen.get(sequence),
-    startsBoot: false,
-    ambiguity: null,
-    hold: (heldTime) => {
-      boot.seen.set(sequence, value);
-      boot.highestSeen = Math.max(boot.highestSeen, sequence);
-      if (heldTime !== null) boot.heldTimes.set(sequence, heldTime);
-    },
-    count: (time) => {
-      boot.min = Math.min(boot.min, time);
-      boot.max = Math.max(boot.max, time);
-      boot.highest = Math.max(boot.highest, sequence);
-    },
-  };
+/** The identity `key` among those that `seen` has with their first values. */
+export function placeIn<K>(seen: Map<K, number>, key: K, value: number): Place {
+  return { first: seen.get(key), startsBoot: false, hold: () => seen.set(key, value) };
 }

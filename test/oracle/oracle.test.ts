@@ -224,64 +224,47 @@ describe("identity", () => {
     assert.equal(oracle.totals("s").implicitBoots, 0);
   });
 
-  test("without a boot: a seen sequence that is newest starts a boot, anything else finds its own", () => {
-    const oracle = new Oracle();
-    const fates = (...readings: [seconds: number, sequence: number][]): Fate[] =>
-      readings.map(([seconds, sequence]) => feed(oracle, at(seconds, sequence)));
-    // Boot 0: 100 s to 80 s ago, sequences 1, 2, 4 and 5; boot 1: 50 s to 30 s ago, 3, 4 and 6.
-    assert.deepEqual(fates([100, 1], [95, 2], [85, 4], [80, 5]), ["counted", "counted", "counted", "counted"]);
-    assert.deepEqual(fates([50, 4], [45, 3], [30, 6]), ["counted", "counted", "counted"]);
-    assert.equal(oracle.totals("s").implicitBoots, 1);
-    // Inside a range it belongs there.
-    assert.deepEqual(fates([90, 3], [90, 3], [100, 1], [50, 4], [40, 5]), [
-      "counted",
-      "duplicate",
-      "duplicate",
-      "duplicate",
-      "counted",
-    ]);
-    // In the gap: past the old boot's highest sequence it is the old one's end, else the new one's start.
-    assert.deepEqual(fates([70, 6], [60, 2], [70, 6], [60, 2]), ["counted", "counted", "duplicate", "duplicate"]);
-    // Boot 0 now reaches to 70 s ago, boot 1 from 60 s ago.
-    assert.deepEqual(fates([75, 2], [55, 2], [65, 6]), ["duplicate", "duplicate", "duplicate"]);
-    assert.deepEqual(fates([55, 9], [50, 9]), ["counted", "duplicate"], "the new start is boot 1's own range");
-    // Before all: the first boot.
-    assert.deepEqual(fates([110, 1], [110, 0]), ["duplicate", "counted"]);
-    // As new as the newest is not newer.
-    assert.deepEqual(fates([30, 6], [30, 7], [29, 7]), ["duplicate", "counted", "counted"]);
-    assert.equal(oracle.totals("s").implicitBoots, 2);
-    assert.deepEqual(oracle.ambiguities, []);
-  });
-
-  test("where two boots' ranges hold a time, the later boot has it", () => {
-    const oracle = new Oracle();
-    for (const [seconds, sequence] of [
-      [100, 1],
-      [80, 2],
-      [50, 1],
-      [30, 5],
-    ]) {
-      assert.equal(feed(oracle, at(seconds, sequence)), "counted");
+  test("without a boot: a duplicate has the same sequence and time, in any order", () => {
+    const readings = [
+      [7200, 0],
+      [7199, 1],
+      [3600, 0],
+      [3599, 1],
+      [3600, 0],
+      [7199, 1],
+      [3599, 0],
+    ] as const;
+    for (const order of [readings, readings.toReversed(), readings.toSorted((a, b) => a[1] - b[1])]) {
+      const oracle = new Oracle();
+      const fates = order.map(([seconds, sequence]) => feed(oracle, at(seconds, sequence)));
+      assert.equal(fates.filter((fate) => fate === "counted").length, 5);
+      assert.equal(fates.filter((fate) => fate === "duplicate").length, 2);
+      assert.equal(oracle.totals("s").implicitBoots, 0);
     }
-    assert.equal(
-      feed(oracle, at(0, 7, { time: null }), { recordTime: NOW - 90_000 }),
-      "counted",
-      "into the latest boot",
-    );
-    assert.equal(feed(oracle, at(85, 2)), "counted", "in boot 1's range now, and new there");
-    assert.equal(feed(oracle, at(95, 1)), "duplicate", "in boot 0's alone");
+    const oracle = new Oracle();
+    feed(oracle, at(5, 1, { value: 3 }));
+    assert.equal(feed(oracle, at(5, 1, { value: 4 })), "duplicate");
+    assert.equal(oracle.totals("s").conflicts, 1);
   });
 
-  test("without a time of its own a seen sequence is a duplicate", () => {
+  test("with neither boot nor time: the same sequence and value; another value where the sequence fell back starts a boot", () => {
     const oracle = new Oracle();
-    const untimed = (sequence: number, recordTime: number): Fate =>
-      feed(oracle, at(0, sequence, { time: null }), { recordTime });
-    assert.equal(untimed(1, NOW - 9000), "counted");
-    assert.equal(untimed(2, NOW - 8000), "counted");
-    assert.equal(untimed(1, NOW - 7000), "duplicate");
-    assert.equal(untimed(0, NOW - 20_000), "counted");
-    assert.equal(oracle.answer("s", NOW / 1000 - 20, NOW / 1000 - 19, "count"), 1);
+    const untimed = (sequence: number, value: number, recordTime = NOW - 9000): Fate =>
+      feed(oracle, at(0, sequence, { time: null, value }), { recordTime });
+    const fates = (...readings: [sequence: number, value: number][]): Fate[] =>
+      readings.map(([sequence, value]) => untimed(sequence, value));
+    assert.deepEqual(fates([1, 20], [2, 21], [1, 20], [0, 19]), ["counted", "counted", "duplicate", "counted"]);
+    assert.equal(untimed(2, 21, NOW - 20_000), "duplicate", "whatever the record's timestamp");
     assert.equal(oracle.totals("s").implicitBoots, 0);
+    assert.deepEqual(fates([0, 25], [1, 20], [2, 21], [2, 21]), ["counted", "counted", "counted", "duplicate"]);
+    assert.equal(oracle.totals("s").implicitBoots, 1);
+    // Two boards: the sequence does not fall back, the values differ.
+    assert.deepEqual(fates([3, 1], [3, 2], [4, 1], [4, 2], [4, 1]), [
+      ...["counted", "counted", "counted", "counted"],
+      "duplicate",
+    ] as Fate[]);
+    assert.equal(oracle.totals("s").implicitBoots, 1);
+    assert.equal(oracle.totals("s").conflicts, 0);
   });
 
   test("a refused record has no identity, and is refused again", () => {
@@ -333,14 +316,13 @@ describe("clocks", () => {
     assert.equal(oracle.quarantine[0].judgedAgainst, NOW - 3_600_000);
   });
 
-  test("a quarantined reading moves no range, is no newest, and starts no boot", () => {
+  test("a quarantined reading has its identity for good", () => {
     const oracle = new Oracle();
-    assert.equal(feed(oracle, at(50, 0)), "counted");
     assert.equal(feed(oracle, at(-9999, 1)), "ahead");
-    assert.equal(feed(oracle, at(-9999, 0)), "duplicate", "seen, newest, but with a wrong clock");
-    assert.equal(feed(oracle, at(40, 2)), "counted");
-    assert.equal(feed(oracle, at(30, 1)), "counted", "a new boot: sequence 1 was held, and this is newer");
-    assert.equal(oracle.totals("s").implicitBoots, 1);
+    assert.equal(feed(oracle, at(-9999, 0)), "ahead");
+    assert.equal(feed(oracle, at(-9999, 1)), "duplicate");
+    assert.equal(feed(oracle, at(-9999, 1), { nowMs: NOW + 20_000_000 }), "duplicate", "though its time has come");
+    assert.equal(feed(oracle, at(30, 1)), "counted");
   });
 
   test("released ones are counted", () => {
@@ -356,12 +338,5 @@ describe("clocks", () => {
     assert.equal(feed(oracle, at(-9999, 1)), "duplicate");
     const { counted, quarantined, duplicates } = oracle.totals("s");
     assert.deepEqual([counted, quarantined, duplicates], [1, 1, 1]);
-  });
-
-  test("what the rules leave open is named", () => {
-    const oracle = new Oracle();
-    feed(oracle, at(-9999, 1));
-    feed(oracle, at(-9999, 1), { nowMs: NOW + 20_000_000 });
-    assert.match(oracle.ambiguities[0], /sequence 1 .* of "d" of "s": sent again after its clock would have passed/);
   });
 });

@@ -8,10 +8,9 @@
  *   oracle.totals("temperature"), oracle.rejections, oracle.quarantine
  *
  * Windows are whole seconds of UTC, half-open. Times are ms since the epoch.
- * `ambiguities` names every decision about implicit boots that the documented rules leave open: compare only where it is empty.
  */
 import { type Decoded, decodePayload, deviceOf, refused } from "./decode.ts";
-import { DeviceBoots, type Place, placeOutside } from "./identity.ts";
+import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
 import { type CountedReading, type Interval, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
 
 const AHEAD_MS = 300_000;
@@ -68,7 +67,7 @@ export interface Quarantined {
 }
 
 interface Sensor {
-  readonly devices: Map<string, DeviceBoots>;
+  readonly devices: Map<string, DeviceIdentities>;
   /** Explicit ids, each with the value it first came with. */
   readonly ids: Map<string, number>;
   readonly readings: CountedReading[];
@@ -94,7 +93,6 @@ const NOTHING = {
 export class Oracle {
   readonly rejections: Rejection[] = [];
   readonly quarantine: Quarantined[] = [];
-  readonly ambiguities: string[] = [];
   readonly #sensors = new Map<string, Sensor>();
   /** The offset to read next, by topic id and partition. */
   readonly #next = new Map<string, number>();
@@ -129,18 +127,13 @@ export class Oracle {
     const { value, boot, sequence, id } = payload;
     const kind: IdentityKind = id !== null ? "explicit" : sequence !== null ? "sequence" : "offset";
 
-    const boots = this.#boots(sensor, device);
-    const place = this.#place(sensor, boots, payload, time, reason !== null);
-    if (place.ambiguity !== null) {
-      const what = `sequence ${sequence} at ${time} of "${utf8(device)}" of "${arrival.sensor}"`;
-      this.ambiguities.push(`${what}: ${place.ambiguity}`);
-    }
+    const place = this.#place(sensor, device, payload);
     if (place.startsBoot) this.#add(sensor, { implicitBoots: 1 });
     if (place.first !== undefined) {
       this.#add(sensor, { duplicates: 1, conflicts: place.first === value ? 0 : 1 });
       return "duplicate";
     }
-    place.hold(reason === null ? null : time);
+    place.hold();
     if (reason !== null) {
       this.#add(sensor, { quarantined: 1 });
       this.quarantine.push({
@@ -155,13 +148,11 @@ export class Oracle {
       });
       return reason;
     }
-    place.count(time);
-    boots.newest = Math.max(boots.newest, time);
     this.#count(sensor, { time, value }, kind);
     return "counted";
   }
 
-  /** Counts quarantined readings after all. They move no boot's range and no device's newest time. */
+  /** Counts quarantined readings after all. */
   release(which: (held: Quarantined) => boolean): number {
     const released = this.quarantine.filter(which);
     for (const held of released) {
@@ -252,15 +243,14 @@ export class Oracle {
       : `${metric} of "${sensor}" in [${startSec}, ${endSec}), ${sample.count} readings: ${fault}`;
   }
 
-  #place(sensor: Sensor, boots: DeviceBoots, payload: Decoded, time: number, isWrong: boolean): Place {
-    const { id, boot, sequence, value } = payload;
-    if (id !== null) return placeOutside(sensor.ids.get(id), () => sensor.ids.set(id, value));
+  #place(sensor: Sensor, device: string, payload: Decoded): Place {
+    const { id, boot, sequence, value, time } = payload;
+    if (id !== null) return placeIn(sensor.ids, id, value);
     // Whatever is no replay has an offset that was never seen.
-    if (sequence === null) return placeOutside(undefined, () => {});
-    if (boot !== null) return boots.placeNamed(boot, sequence, value);
-    return payload.time === null
-      ? boots.placeUntimed(sequence, value)
-      : boots.placeTimed(sequence, time, isWrong, value);
+    if (sequence === null) return placeIn(new Map(), "", value);
+    const identities = this.#identities(sensor, device);
+    if (boot !== null) return identities.placeNamed(boot, sequence, value);
+    return time === null ? identities.placeUntimed(sequence, value) : identities.placeTimed(sequence, time, value);
   }
 
   #sensor(name: string): Sensor {
@@ -272,10 +262,10 @@ export class Oracle {
     return sensor;
   }
 
-  #boots(sensor: Sensor, device: string): DeviceBoots {
-    let boots = sensor.devices.get(device);
-    if (boots === undefined) sensor.devices.set(device, (boots = new DeviceBoots()));
-    return boots;
+  #identities(sensor: Sensor, device: string): DeviceIdentities {
+    let identities = sensor.devices.get(device);
+    if (identities === undefined) sensor.devices.set(device, (identities = new DeviceIdentities()));
+    return identities;
   }
 
   #count(sensor: Sensor, { time, value }: CountedReading, kind: IdentityKind): void {

@@ -2,7 +2,7 @@
  * How a reading is sent: on time or late, once or more often, to which partition.
  * Part of test/oracle, which imports nothing from src/.
  */
-import type { Device } from "./devices.ts";
+import { type Device, isTwin } from "./devices.ts";
 import type { Seeded } from "./seeded.ts";
 import { type Written, written } from "./values.ts";
 
@@ -83,17 +83,13 @@ export interface Life {
   readonly tally: Tally;
   /** When each boot starts. */
   readonly starts: readonly number[];
-  /** Boots whose last readings come late. */
-  readonly losesEnd: readonly boolean[];
-  /** The first readings of the last boot come late, and of the first one where that tells no boot from another. */
-  readonly losesStart: boolean;
   /** Of an on-time reading of a device that must stay in order, ms. */
   readonly delay: number;
-  /** Records stay in order and in one partition, as the rules for readings without a boot id need. */
+  /** Records stay in order and in one partition, as the rules for readings with neither boot nor time need. */
   readonly isOrdered: boolean;
 }
 
-/** The first three readings of a boot and its last two are neither lost nor late by chance: what the rules hold on to. */
+/** The first three readings of a boot and its last two are neither lost nor late by chance. */
 export function isProtected(step: Step): boolean {
   return step.place < 3 || step.place >= step.length - 2;
 }
@@ -112,8 +108,7 @@ export function send(reading: Reading, step: Step, life: Life): Sending[] {
 
   const sendings: Sending[] = [{ ...common, at: arrival, partition, recordTime, conflict: null }];
   for (const copy of copies) {
-    // A device without a boot id stays in order as long as a copy in another partition is in a later tick, too.
-    const mayCross = !span.anyOrder && (!isOrdered || copy.at > arrival + TICK_MAX + HOUR);
+    const mayCross = !span.anyOrder && !isOrdered;
     const other = isSpread || (mayCross && random.chance(0.5)) ? anyPartition() : partition;
     if (other !== partition) tally("duplicate-across-partitions");
     sendings.push({ ...common, ...copy, partition: other, recordTime: random.chance(0.5) ? recordTime : copy.at });
@@ -123,42 +118,22 @@ export function send(reading: Reading, step: Step, life: Life): Sending[] {
 
 /** When a reading's first record reaches the log. */
 function arrivalOf(step: Step, life: Life): number {
-  const { device, steps, span, random, starts, isOrdered, tally } = life;
-  const isLastBoot = step.boot === starts.length - 1;
-  const isBlind = device.kind.identity !== "implicit" || device.kind.clock !== undefined;
-  // Without a boot id a reading that comes late finds its boot by the range it is in, or beside. Before all of them: readings of the
-  // first boot, when later boots begin above. In a gap: an old boot's last ones, and the newest boot's first ones.
-  const isLongAgo = (from: number): boolean => !isBlind && step.length >= 5 && from + MINUTE < span.now;
-  const beginsBelow = device.kind.sequences === "base";
-  const afterNext = (starts[step.boot + 1] ?? Infinity) + MINUTE;
-  if (step.place >= step.length - 2 && life.losesEnd[step.boot] && isLongAgo(afterNext)) {
-    tally("lost-found-at-boot-end");
-    return lateFrom(afterNext, step, life);
-  }
-  if (beginsBelow && step.boot === 0 && step.place < 2 && life.losesStart && isLongAgo(afterNext)) {
-    tally("lost-found-before-all");
-    return lateFrom(afterNext, step, life);
-  }
-  const afterThird = step.measured + TICK_MAX;
-  const isStart = isLastBoot && step.boot > 0 && step.place < 2 && steps[steps.length - 1].place >= 2;
-  if (!beginsBelow && isStart && life.losesStart && isLongAgo(afterThird)) {
-    tally("lost-found-at-boot-start");
-    return lateFrom(afterThird, step, life);
-  }
-  const mayBeLate = !isProtected(step) && !(isOrdered && device.kind.clock !== undefined);
-  if (mayBeLate && step.measured + 2 * MINUTE < span.now && random.chance(LATE)) {
+  const { span, random, starts, isOrdered, tally } = life;
+  const nextBoot = starts[step.boot + 1] ?? Infinity;
+  const isSettled = step.measured + 2 * MINUTE < Math.min(span.now, isOrdered ? nextBoot : Infinity);
+  if ((isOrdered ? !isProtected(step) : true) && isSettled && random.chance(LATE)) {
     const arrival = lateFrom(step.measured + MINUTE, step, life);
-    if (arrival > (starts[step.boot + 1] ?? Infinity)) {
-      tally(isBlind ? "boots-interleaved" : "lost-found-in-old-boot-range");
-    }
+    if (arrival > nextBoot)
+      tally(life.device.kind.identity === "named" ? "boots-interleaved" : "boots-interleaved-without-boot");
     return arrival;
   }
   return step.measured + (isOrdered ? life.delay : random.int(0, 5000));
 }
 
 /** Some time from `earliest` on, up to ten days after the reading. */
-function lateFrom(earliest: number, step: Step, { span, random, tally }: Life): number {
-  const latest = Math.min(span.now, step.measured + Math.max(LATE_MAX, earliest - step.measured + 1));
+function lateFrom(earliest: number, step: Step, { span, random, starts, isOrdered, tally }: Life): number {
+  const end = isOrdered ? Math.min(span.now, (starts[step.boot + 1] ?? Infinity) - TICK_MAX) : span.now;
+  const latest = Math.min(end, step.measured + Math.max(LATE_MAX, earliest - step.measured + 1));
   const arrival = Math.floor(earliest + random.scale(1, Math.max(1, latest - earliest)));
   tally("late");
   if (arrival - step.measured > DAY) tally("late-days");
@@ -168,12 +143,13 @@ function lateFrom(earliest: number, step: Step, { span, random, tally }: Life): 
 type Copy = Pick<Sending, "at" | "conflict">;
 
 function planCopies(reading: Reading, arrival: number, step: Step, life: Life): Copy[] {
-  const { span, random, starts, tally } = life;
+  const { span, random, starts, isOrdered, tally } = life;
   const { kind } = reading.device;
-  if (!random.chance(DUPLICATE)) return [];
-  // A wrong clock without a boot id: once the clock rule would let the stamp pass, a copy would be taken for a new boot.
-  const ageMax = kind.identity === "implicit" && kind.clock === "ahead" && !span.isStill ? 8 * HOUR : Infinity;
-  const remaining = Math.min(span.now - arrival, ageMax);
+  // A twin's resend may come when the other one has started a boot: nothing tells it from a reading then.
+  if (isTwin(kind) || !random.chance(DUPLICATE)) return [];
+  const nextBoot = starts[step.boot + 1] ?? Infinity;
+  // With neither boot nor time a copy that comes after the next start is a reading of that boot, and one with another value is no copy.
+  const remaining = Math.min(span.now, isOrdered ? nextBoot - TICK_MAX : Infinity) - arrival;
   if (remaining < 1) return [];
   const copies: Copy[] = [];
   const count = random.chance(0.8) ? 1 : random.int(2, 4);
@@ -181,15 +157,15 @@ function planCopies(reading: Reading, arrival: number, step: Step, life: Life): 
     const ages = [random.int(1, Math.min(MINUTE, remaining)), random.scale(1, remaining), random.next() * remaining];
     const age = random.pick(ages);
     const at = Math.floor(arrival + age);
-    const other = random.chance(CONFLICT)
-      ? written(random.pick(["-12345.678", "77", String(random.int(0, 9999) / 100)]))
-      : null;
+    const other =
+      !isOrdered && random.chance(CONFLICT)
+        ? written(random.pick(["-12345.678", "77", String(random.int(0, 9999) / 100)]))
+        : null;
     const conflict = other !== null && other.value !== reading.written.value ? other : null;
     copies.push({ at, conflict });
     tally("duplicate");
     if (age > DAY) tally("duplicate-days-later");
-    if (kind.identity === "implicit" && at > (starts[step.boot + 1] ?? Infinity))
-      tally("duplicate-of-old-implicit-boot");
+    if (kind.identity === "implicit" && at > nextBoot) tally("duplicate-of-old-implicit-boot");
     if (kind.clock === "ahead" || kind.clock === "1970") tally("duplicate-of-quarantined");
     if (conflict !== null) tally("conflict");
   }

@@ -2,7 +2,7 @@
  * One device's life: its readings, their boots and sequences, which are lost, and what its clock says.
  * `Identity` is the physical truth that the oracle's rules must find again. Part of test/oracle, which imports nothing from src/.
  */
-import type { Device } from "./devices.ts";
+import { type Device, isTwin } from "./devices.ts";
 import type { Seeded } from "./seeded.ts";
 import {
   DAY,
@@ -19,7 +19,7 @@ import {
   send,
   type Tally,
 } from "./sending.ts";
-import { VALUE_STYLES } from "./values.ts";
+import { VALUE_STYLES, type Written } from "./values.ts";
 
 const LOST = 0.015;
 const YEAR_2000 = 946_684_800_000;
@@ -37,17 +37,15 @@ export function createTimeline(device: Device, readings: number, span: Span, ran
     random,
     tally,
     starts,
-    losesEnd: starts.map(() => random.chance(0.35)),
-    losesStart: random.chance(0.6),
     delay: random.int(0, 3000),
-    isOrdered: kind.identity === "implicit" || kind.identity === "untimed",
+    isOrdered: kind.identity === "untimed",
   };
-  const bySequence = new Map<number, Identity>();
   const base = kind.sequences === "base" ? random.int(2, 100_000) : kind.sequences === "huge" ? 2 ** 40 : 0;
   let sequence = base;
   if (kind.sequences === "top") sequence = Number.MAX_SAFE_INTEGER - steps.length;
   else if (kind.sequences === "base") sequence = base - 2; // only the first boot has these two
   let last: number | null = null;
+  const firsts = new Set<number>();
 
   const sendings: Sending[] = [];
   for (const [index, step] of steps.entries()) {
@@ -66,8 +64,8 @@ export function createTimeline(device: Device, readings: number, span: Span, ran
     const isUntimed = kind.bare === true || kind.identity === "untimed" || kind.clock === "edges";
     const reading: Reading = {
       device,
-      ...identify(device, step, sequence, bySequence, random),
-      written: VALUE_STYLES[device.values](random, index),
+      ...identify(device, step, sequence, random),
+      written: valueAt(step, index, device, firsts, random),
       time: isUntimed ? null : time,
       edge: kind.clock === "edges" ? edgeOf(index, span) : null,
     };
@@ -130,6 +128,16 @@ function stamp(step: Step, index: number, device: Device, span: Span): number {
   }
 }
 
+/** With neither boot nor time, only its first value tells a boot from a resend: it is another one in each. */
+function valueAt(step: Step, index: number, device: Device, firsts: Set<number>, random: Seeded): Written {
+  const draw = (): Written => VALUE_STYLES[device.values](random, index);
+  let value = draw();
+  if (device.kind.identity !== "untimed" || step.place > 0) return value;
+  while (firsts.has(value.value)) value = draw();
+  firsts.add(value.value);
+  return value;
+}
+
 /** The last instants that the clock rule lets pass, and the first that it does not. The moving ones need a clock that is known. */
 function edgeOf(index: number, span: Span): Reading["edge"] {
   const edges = [
@@ -143,13 +151,7 @@ function edgeOf(index: number, span: Span): Reading["edge"] {
 
 type Told = Pick<Reading, "boot" | "sequence" | "id" | "identity">;
 
-function identify(
-  device: Device,
-  step: Step,
-  sequence: number,
-  bySequence: Map<number, Identity>,
-  random: Seeded,
-): Told {
+function identify(device: Device, step: Step, sequence: number, random: Seeded): Told {
   const { kind } = device;
   const own: Identity = { taken: false };
   const style = kind.identity === "mixed" ? random.pick(["id", "named", "implicit", "offset"] as const) : kind.identity;
@@ -164,11 +166,7 @@ function identify(
     case "offset":
       return { id: null, boot: null, sequence: null, identity: null };
     default: {
-      // Without times, or with a wrong clock, a sequence that begins anew is taken for a duplicate.
-      const isBlind = kind.identity === "untimed" || kind.clock !== undefined;
-      const identity = isBlind ? (bySequence.get(sequence) ?? own) : own;
-      if (isBlind) bySequence.set(sequence, identity);
-      return { id: null, boot: null, sequence, identity };
+      return { id: null, boot: null, sequence, identity: own };
     }
   }
 }
@@ -182,6 +180,7 @@ function rebootCase(device: Device): string {
 function describeReading(reading: Reading, tally: Tally): void {
   const { kind, name, key, values } = reading.device;
   tally(`identity-${kind.identity}`);
+  if (isTwin(kind)) tally("two-boards-of-one-name");
   tally(`values-${values}`);
   if (kind.clock !== undefined) tally(`clock-${kind.clock}`);
   if (kind.pace === "archive") tally("years-old");

@@ -89,21 +89,24 @@ const BUGS: readonly Planted[] = [
     changes: [["carry = part - (total - virtual) + (carry - virtual);", "carry = 0 * virtual;"]],
   },
   {
-    name: "a sequence that begins anew starts no boot",
+    name: "without a boot a sequence is a duplicate whatever its time",
     file: "src/identity/identity.ts",
     changes: [
-      ["if (impossible || this.#isHeld(slot, sequence, time)) return false;", "if (!impossible) return false;"],
+      [
+        "return this.#pairs.mark(device * SCOPES_A_DEVICE, time, sequence);",
+        "return this.#pairs.mark(device * SCOPES_A_DEVICE, 0, sequence);",
+      ],
     ],
   },
   {
-    name: "readings in quarantine move the device's newest time",
-    file: "src/pipeline/ingest.ts",
-    changes: [
-      [
-        "    if (impossible) {\n",
-        "    if (impossible) {\n      devices.cells[slot * DEVICE_CELLS + NEWEST] = Math.max(devices.cells[slot * DEVICE_CELLS + NEWEST], t);\n",
-      ],
-    ],
+    name: "a sequence that falls back with another value starts no boot",
+    file: "src/identity/identity.ts",
+    changes: [["devices.implicitBoot[slot]++;", ""]],
+  },
+  {
+    name: "pairs that were committed are not looked up",
+    file: "src/identity/seen-pairs.ts",
+    changes: [["row?.bytes instanceof Uint8Array ? PairBlock.decode(row.bytes) : new PairBlock()", "new PairBlock()"]],
   },
   {
     name: "clocks are judged against the time of reading, not the log's",
@@ -129,6 +132,9 @@ const BUGS: readonly Planted[] = [
   },
 ];
 
+/** Characters of what a copy prints: its first line says what was found. */
+const OUTPUT_KEPT = 4000;
+
 interface Ended {
   readonly code: number | null;
   readonly output: string;
@@ -141,7 +147,7 @@ function simulated(directory: string, options: SimulationOptions): Promise<Ended
     const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const keep = (chunk: Buffer): void => {
-      output = (output + chunk.toString("utf8")).slice(-4000);
+      if (output.length < OUTPUT_KEPT) output += chunk.toString("utf8");
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);

@@ -70,7 +70,6 @@ function written(second: number, i: number): number | string {
 export function oracleOf(arrivals: readonly Arrival[], zone: string): Oracle {
   const oracle = new Oracle({ zone });
   for (const arrival of arrivals) oracle.receive(arrival);
-  assert.deepEqual(oracle.ambiguities, [], "the rules leave nothing open about this history");
   return oracle;
 }
 

@@ -137,6 +137,8 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       zone: openZone(config.timezone),
       token: config.token,
       allowAnonymous: config.allowAnonymous,
+      publicUrls: config.publicUrls,
+      corsOrigins: config.corsOrigins,
       notice: core.notice,
       onBug: bug,
     });

@@ -37,6 +37,7 @@ import {
   parseInteger,
   parseKeep,
   parseLogTarget,
+  parseOrigins,
   parseSensors,
   parseSize,
   parseToken,
@@ -67,6 +68,10 @@ export interface Config {
   /** null: none is asked for. */
   readonly token: string | null;
   readonly allowAnonymous: boolean;
+  /** Origins under which browsers reach the server through a proxy. */
+  readonly publicUrls: readonly string[];
+  /** Origins of other sites whose pages may ask and read. */
+  readonly corsOrigins: readonly string[];
 }
 
 /** What shall be simulated. */
@@ -203,6 +208,8 @@ function serverConfig(settings: Settings, cwd: string): Config {
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
     token,
     allowAnonymous,
+    publicUrls: settings.optional("public-url", parseOrigins) ?? [],
+    corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
   };
 }
 

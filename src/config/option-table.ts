@@ -10,6 +10,8 @@ export interface Option {
   readonly text: string;
   /** Read from TIDEMARK_* and tidemark.config.json too. */
   readonly kept?: boolean;
+  /** It may be given several times, which is the same as once with commas. */
+  readonly repeated?: boolean;
 }
 
 export const OPTIONS = [
@@ -78,6 +80,20 @@ export const OPTIONS = [
     text: "bearer token of clients (better as TIDEMARK_TOKEN: other users can see flags)",
   },
   { id: "allow-anonymous", kept: true, text: "listen beyond this machine without a token" },
+  {
+    id: "public-url",
+    value: "URL,URL",
+    kept: true,
+    repeated: true,
+    text: "where browsers find this server behind a proxy, such as https://tidemark.example",
+  },
+  {
+    id: "cors-origin",
+    value: "URL,URL",
+    kept: true,
+    repeated: true,
+    text: "other sites whose pages may ask and read, such as https://grafana.example",
+  },
   {
     id: "simulate",
     value: "[A,B,C]",
@@ -155,6 +171,8 @@ const SERVER = [
   "clock-ahead",
   "token",
   "allow-anonymous",
+  "public-url",
+  "cors-origin",
 ] as const satisfies readonly OptionId[];
 
 const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly OptionId[];

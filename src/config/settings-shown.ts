@@ -21,5 +21,7 @@ export function shownSettings(config: Config): Record<string, string> {
     "clock-ahead": `${config.clockAheadMs}ms`,
     token: config.token === null ? "none" : "set",
     "allow-anonymous": String(config.allowAnonymous),
+    "public-url": config.publicUrls.join(","),
+    "cors-origin": config.corsOrigins.join(","),
   } satisfies Partial<Record<OptionId, string>>;
 }

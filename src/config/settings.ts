@@ -59,7 +59,9 @@ export function readArguments(
     if (token.name === "help") return { flags: null, operands };
     const id = known.get(token.name);
     if (id === undefined || !token.rawName.startsWith("--")) throw unknownFlag(command, token.rawName);
-    flags.set(id, flagValue(id, token.value, token.inlineValue));
+    const value = flagValue(id, token.value, token.inlineValue);
+    const before = optionOf(id).repeated === true ? flags.get(id) : undefined;
+    flags.set(id, before === undefined ? value : `${before},${value}`);
   }
   return { flags, operands };
 }

@@ -169,6 +169,20 @@ export function parseHosts(text: string): Parsed<readonly string[]> {
   return valid ? { value: hosts } : { expected: "addresses separated by commas such as 127.0.0.1,::1 or 0.0.0.0" };
 }
 
+/** Origins of web pages: scheme, host, and a port where it is not the scheme's own. */
+export function parseOrigins(text: string): Parsed<readonly string[]> {
+  const origins = text.split(",").map((each) => originOf(each.trim()));
+  const valid = origins.filter((origin) => origin !== null);
+  if (valid.length === origins.length) return { value: valid };
+  return { expected: "origins separated by commas such as https://tidemark.example, without a path" };
+}
+
+function originOf(text: string): string | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return null;
+  return url.href === `${url.origin}/` && !/[?#]/.test(text) ? url.origin : null;
+}
+
 /** True for addresses that only this machine reaches. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);

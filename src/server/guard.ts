@@ -30,26 +30,49 @@ function digest(text: string): Buffer {
   return hash("sha256", text, "buffer");
 }
 
+/** Beside programs on this machine, and pages that it serves itself. */
+export interface Admitted {
+  /** Other names may lead here, as behind a proxy. */
+  readonly anyHost: boolean;
+  /** Where browsers find this server, as `https://tidemark.example`: a proxy there passes their requests on. */
+  readonly publicUrls: readonly string[];
+  /** Origins of other sites' pages that may come in. */
+  readonly corsOrigins: readonly string[];
+}
+
 /**
  * Without a token: any program, but no page of another site that a browser on this machine has open. Such a page could send
  * readings (its `Origin` tells it apart), or read answers under a name of its own that it points at 127.0.0.1 (DNS rebinding;
- * `Host` then is that name): they are "origin-refused".
- * @param anyHost whether other names may lead here, as behind a proxy
+ * `Host` then is that name): they are "origin-refused". A request without `Host` is a program's unless a browser has left its marks.
  */
-export function siteGuard(anyHost: boolean): Guard {
+export function siteGuard({ anyHost, publicUrls, corsOrigins }: Admitted): Guard {
+  const origins = new Set([...publicUrls, ...corsOrigins]);
+  const hosts = new Set(publicUrls.map(hostOf));
   return (request) => {
-    const { origin, host } = request.headers;
-    if (origin !== undefined && host !== undefined && origin.slice(origin.indexOf("://") + 3) !== host) {
-      const what = `Cannot serve ${request.method} ${request.url} to ${origin}`;
-      return new TidemarkError(
-        "origin-refused",
-        `${what}: expected the origin http://${host} or a client with a token`,
-      );
+    const { origin, host, referer } = request.headers;
+    if (origin !== undefined && !origins.has(origin) && (host === undefined || hostOf(origin) !== host)) {
+      const wanted = `expected the origin http://${host ?? "localhost"}, one of --public-url or --cors-origin, or a client with a token`;
+      return refusal(request, `to ${origin}`, wanted);
     }
-    if (anyHost || host === undefined || LOOPBACK_HOST.test(host)) return null;
+    if (host === undefined) {
+      if (origin === undefined && referer === undefined && request.headers["sec-fetch-site"] === undefined) return null;
+      return refusal(request, "without a Host", "expected one, as every browser sends it");
+    }
+    if (anyHost || LOOPBACK_HOST.test(host) || hosts.has(host)) return null;
     if (!isLoopbackAddress(request.socket.localAddress ?? "")) return null;
-    const what = `Cannot serve ${request.method} ${request.url} as ${host}`;
-    const wanted = "expected Host localhost, or a server with --token or --allow-anonymous";
-    return new TidemarkError("origin-refused", `${what}: ${wanted}`);
+    return refusal(
+      request,
+      `as ${host}`,
+      "expected Host localhost, or a server with --public-url, --token or --allow-anonymous",
+    );
   };
+}
+
+function refusal({ method, url }: IncomingMessage, how: string, wanted: string): TidemarkError {
+  return new TidemarkError("origin-refused", `Cannot serve ${method} ${url} ${how}: ${wanted}`);
+}
+
+/** `https://tidemark.example:8443` → `tidemark.example:8443` */
+function hostOf(origin: string): string {
+  return origin.slice(origin.indexOf("://") + 3);
 }

@@ -55,6 +55,9 @@ export const BODIES_BYTES_MAX = 67_108_864;
 /** Seconds after which a client that was told to come back may do so. */
 export const RETRY_AFTER_SECONDS = 1;
 
+/** What a browser was told in advance that a page may do it need not ask again for so long, s: Chromium's own limit is two hours. */
+export const PREFLIGHT_SECONDS = 600;
+
 /** Headers of one request, bytes (Node's default). Past it 431. */
 export const HEADERS_BYTES_MAX = 16_384;
 
@@ -71,8 +74,14 @@ export const IDLE_CONNECTION_MS_MAX = 72_000;
 /** A connection on which nothing moves for this long during a request or an answer is cut, ms. The live stream writes every 15 s. */
 export const SILENT_CONNECTION_MS_MAX = 60_000;
 
-/** Connections to one address. Past it new ones are closed. */
+/** Connections at one time, to all addresses together. Past it 503, and a counter at /livez. */
 export const CONNECTIONS_MAX = 1024;
+
+/** Connections beyond these that are told so, or that the process is alive. Past it they are cut, and counted. */
+export const SPARE_CONNECTIONS_MAX = 64;
+
+/** A spare connection that has not asked anything yet is told so after this, ms: it makes room for the next. */
+export const SPARE_CONNECTION_MS_MAX = 1000;
 
 /** What is still being answered when the server closes has this long, ms. Then its connection is cut. */
 export const CLOSE_MS_MAX = 5_000;

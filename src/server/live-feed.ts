@@ -86,6 +86,7 @@ export class LiveFeed {
     const client: Client = { response, behindSince: null, sentAt: performance.now() };
     this.#clients.add(client);
     response.once("close", () => this.#leave(client));
+    response.req.socket.once("end", () => response.end()); // who has no more to ask does not listen for ever
     if (this.#clients.size === 1) this.#start();
   }
 

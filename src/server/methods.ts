@@ -1,4 +1,4 @@
-/** Methods that a path does not have: 405 with what it does have (RFC 9110, 15.5.6), and OPTIONS. No CORS: other sites have no business here. */
+/** Methods that a path does not have: 405 with what it does have (RFC 9110, 15.5.6), and OPTIONS. */
 import type { FastifyInstance, RouteOptions } from "fastify";
 import { problem, sendProblem } from "./problem.ts";
 

@@ -1,13 +1,13 @@
 /** Where the server listens: addresses → open ports, or one clear line why not. */
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Socket } from "node:net";
 import { platform } from "node:process";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { createServer as createHttpServer } from "../core/node-http.ts";
+import { type ConnectionCounts, Connections } from "./connections.ts";
 import {
   CLOSE_MS_MAX,
-  CONNECTIONS_MAX,
   FREE_PORT_TRIES,
   HEADERS_BYTES_MAX,
   HEADERS_MS_MAX,
@@ -17,7 +17,7 @@ import {
   TIMEOUTS_CHECK_MS,
 } from "./limits.ts";
 import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
-import { PROBLEM_TYPE, problem } from "./problem.ts";
+import { PROBLEM_TYPE, type Problem, problemHeaders } from "./problem.ts";
 import { UsualResponse } from "./usual-headers.ts";
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -39,17 +39,21 @@ const MISSING = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 export class Ports {
   readonly #handler: Handler;
   readonly #openToOthers: boolean;
-  /** Connections without a request so far, as browsers open them in advance: Node does not take them for idle. */
-  readonly #unused = new Set<Socket>();
+  readonly #connections = new Connections();
   #servers: Server[] = [];
 
   /** @param openToOthers whether addresses that other machines reach may be listened on */
   constructor(handler: Handler, openToOthers: boolean) {
     this.#handler = (request, response) => {
-      this.#unused.delete(request.socket);
-      handler(request, response);
+      const refusal = this.#connections.use(request, response);
+      if (refusal === null) handler(request, response);
+      else refuse(response, refusal);
     };
     this.#openToOthers = openToOthers;
+  }
+
+  get counts(): ConnectionCounts {
+    return this.#connections.counts;
   }
 
   /**
@@ -76,11 +80,7 @@ export class Ports {
   async #openAll(hosts: readonly string[], port: number): Promise<AddressInfo[]> {
     const addresses: AddressInfo[] = [];
     for (const host of hosts) {
-      const server = createPort(this.#handler);
-      server.on("connection", (socket: Socket) => {
-        this.#unused.add(socket);
-        socket.once("close", () => this.#unused.delete(socket));
-      });
+      const server = createPort(this.#handler, this.#connections);
       try {
         addresses.push(await listen(server, host, addresses[0]?.port ?? port));
         this.#servers.push(server);
@@ -100,7 +100,7 @@ export class Ports {
     const servers = this.#servers;
     this.#servers = [];
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const socket of this.#unused) socket.destroy();
+    this.#connections.destroyUnused();
     // Node closes what is idle now; what is busy now is idle (and kept alive) only once it was answered.
     const idle = setInterval(() => {
       for (const server of servers) server.closeIdleConnections();
@@ -114,10 +114,11 @@ export class Ports {
   }
 }
 
-function createPort(handler: Handler): Server {
+function createPort(handler: Handler, connections: Connections): Server {
   const server = createHttpServer(
     {
       ServerResponse: UsualResponse,
+      requireHostHeader: false, // small clients leave it out; a browser never does, which the guard sees to
       maxHeaderSize: HEADERS_BYTES_MAX,
       headersTimeout: HEADERS_MS_MAX,
       requestTimeout: REQUEST_MS_MAX,
@@ -127,7 +128,9 @@ function createPort(handler: Handler): Server {
     handler,
   );
   server.timeout = SILENT_CONNECTION_MS_MAX;
-  server.maxConnections = CONNECTIONS_MAX;
+  // A client that has nothing more to say and shuts its half of the connection still reads: its answers are due.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on("connection", (socket: Socket) => connections.add(socket));
   // Whoever asks first whether it may send its body is answered by the route: at once when the body is too large.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     request.once("resume", () => {
@@ -135,26 +138,16 @@ function createPort(handler: Handler): Server {
     });
     handler(request, response);
   });
-  server.on("clientError", refuseClient);
+  server.on("clientError", (error: Error, socket) => {
+    if (socket instanceof Socket) connections.refuseBytes(error, socket);
+  });
   return server;
 }
 
-/** What is no HTTP at all, or came too slowly: there is no request yet, so the answer is written by hand. */
-function refuseClient(error: Error, socket: Socket): void {
-  const code = codeOf(error);
-  if (code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const answer =
-    code === "HPE_HEADER_OVERFLOW"
-      ? problem("request-too-large", `Cannot read the headers: expected <= ${HEADERS_BYTES_MAX} bytes, were more`, 431)
-      : code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? problem("request-invalid", `Cannot read the request: expected all of it within ${REQUEST_MS_MAX} ms`, 408)
-        : problem("request-invalid", "Cannot read the request: expected HTTP/1.1, was something else");
+function refuse(response: ServerResponse, answer: Problem): void {
   const body = JSON.stringify(answer);
-  const head = `HTTP/1.1 ${answer.status} ${answer.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}`;
-  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
+  const own = ["Content-Type", PROBLEM_TYPE, "Content-Length", String(Buffer.byteLength(body))];
+  response.writeHead(answer.status, [...problemHeaders(answer), ...own]).end(body);
 }
 
 class ListenError extends Error {

@@ -9,6 +9,7 @@ import type { ReadingsLog } from "../doors/body.ts";
 import type { LookInto } from "../doors/records-found.ts";
 import type { Engine } from "../engine/engine.ts";
 import { BodyBudget } from "./body-budget.ts";
+import { allowOrigins } from "./cors.ts";
 import { errorHandler, type OnBug } from "./error-handler.ts";
 import { siteGuard, tokenGuard } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
@@ -38,6 +39,10 @@ export interface ServerOptions {
   readonly token: string | null;
   /** Lets other machines in without a token. */
   readonly allowAnonymous?: boolean;
+  /** Origins under which browsers reach this server through a proxy, as `https://tidemark.example`. */
+  readonly publicUrls?: readonly string[];
+  /** Origins of other sites whose pages may ask and read. */
+  readonly corsOrigins?: readonly string[];
   /** What is worse than it should be though readings are taken in; null when all is well. */
   readonly notice?: () => string | null;
   /** Told of exceptions that are bugs; the client gets a 500 that says nothing of it. */
@@ -76,9 +81,16 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     if (!(error instanceof TidemarkError)) onBug(error);
   });
   const anyHost = options.allowAnonymous === true;
-  const guard = token === null ? siteGuard(anyHost) : tokenGuard(token);
+  const { publicUrls = [], corsOrigins = [] } = options;
+  const guard = token === null ? siteGuard({ anyHost, publicUrls, corsOrigins }) : tokenGuard(token);
   const compute = new ComputeRoute({ ...options, budget, guard });
 
+  const ports = new Ports(
+    (request, response) => {
+      if (!compute.take(request, response)) app.routing(request, response);
+    },
+    token !== null || anyHost,
+  );
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
     assert(route.schema?.summary !== undefined, () => `${route.method} ${route.url} does not say what it is`);
@@ -88,9 +100,10 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   // A serializer made from a schema drops the fields that the schema lacks, in silence; that none is missing is a test's business.
   app.setSerializerCompiler(() => JSON.stringify);
   readNumbers(app);
+  allowOrigins(app, corsOrigins);
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, engine, options.notice);
+    registerHealth(open, { engine, connections: () => ports.counts, notice: options.notice });
     refuseOtherMethods(open, methods);
   });
   app.register(async (guarded) => {
@@ -108,12 +121,6 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     guarded.after(() => refuseOtherMethods(guarded, methods));
   });
 
-  const ports = new Ports(
-    (request, response) => {
-      if (!compute.take(request, response)) app.routing(request, response);
-    },
-    token !== null || anyHost,
-  );
   app.addHook("preClose", async () => {
     feed.close();
     compute.close();

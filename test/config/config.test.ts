@@ -54,6 +54,8 @@ describe("where a setting comes from", () => {
       clockAheadMs: 300_000,
       token: null,
       allowAnonymous: false,
+      publicUrls: [],
+      corsOrigins: [],
     });
   });
 
@@ -147,6 +149,10 @@ describe("values", () => {
   test("sensors, hosts, zones", () => {
     assert.deepEqual(serve("", { TIDEMARK_SENSORS: " a, b.c ,D_-9" }).sensors, ["a", "b.c", "D_-9"]);
     assert.deepEqual(serve("--host [::1],127.0.0.2").hosts, ["::1", "127.0.0.2"]);
+    const origins =
+      "--public-url https://A.example/ --public-url https://b.example:8443,http://c --cors-origin https://d";
+    assert.deepEqual(serve(origins).publicUrls, ["https://a.example", "https://b.example:8443", "http://c"]);
+    assert.deepEqual(serve(origins).corsOrigins, ["https://d"]);
     assert.equal(serve("--timezone europe/berlin").timezone, "Europe/Berlin");
   });
 
@@ -295,6 +301,13 @@ describe("refusals say what was expected", () => {
     ["serve --host 0.0.0.0", /^Cannot listen on 0\.0\.0\.0: other machines reach it; expected --token/],
     ["serve --host example", /^Cannot listen on example/],
     ["serve --token short", /^Cannot use --token: must be a token of 16 to 256 characters.*"\/"$/],
+    [
+      "serve --public-url tidemark.example",
+      /--public-url: must be origins separated by commas .*, was "tidemark.example"$/,
+    ],
+    ["serve --public-url https://tidemark.example/sub", /without a path, was/],
+    ["serve --cors-origin *", /--cors-origin: must be origins/],
+    ["serve --cors-origin null", /--cors-origin: must be origins/],
     ["serve --allow-anonymous=maybe", /"true" or "false"/],
     ["sensor", /expected one name, were 0/],
     ["sensor a b", /expected one name, were 2/],

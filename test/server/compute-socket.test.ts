@@ -67,7 +67,7 @@ test("requests sent without waiting are answered in their order, the framework's
   assert.equal(answers.length, asked.length);
   for (const [i, answer] of answers.entries()) {
     assert.ok(
-      answer.endsWith(i % 7 === 3 ? '{"status":"alive"}' : `{"count":${i + 1}}},"errors":[]}`),
+      answer.includes(i % 7 === 3 ? '{"status":"alive",' : `{"count":${i + 1}}},"errors":[]}`),
       `${i}: ${answer}`,
     );
   }

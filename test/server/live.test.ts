@@ -15,12 +15,13 @@ import {
 } from "../../src/server/limits.ts";
 import { LiveFeed } from "../../src/server/live-feed.ts";
 import { Ports } from "../../src/server/ports.ts";
+import type { ServerOptions } from "../../src/server/server.ts";
 import { EventStream, type LiveEvent, type LiveRow } from "./event-stream.ts";
 import { NOON, openFixture } from "./fixture.ts";
 import { ScanEngine } from "./scan-engine.ts";
 
-async function open(context: TestContext) {
-  const fixture = await openFixture();
+async function open(context: TestContext, options: Partial<ServerOptions> = {}) {
+  const fixture = await openFixture(options);
   context.after(() => fixture.app.close());
   const [{ port }] = await fixture.server.listen({ hosts: ["127.0.0.1"], port: 0 });
   return { ...fixture, port };
@@ -101,6 +102,15 @@ test("a sensor that is added joins the stream at once, and the lists with it", a
   assert.equal(data.sensorsTotal, 4);
   assert.equal(rows[0].count, 0);
   assert.match(await (await fetch(`http://127.0.0.1:${port}/sensors`)).text(), /"sensor":"vibration","followed":true/);
+  stream.close();
+});
+
+test("a page of a configured other site may listen", async (context) => {
+  const { port } = await open(context, { corsOrigins: ["https://grafana.example"] });
+  const stream = await EventStream.open(port, { origin: "https://grafana.example" });
+  assert.equal(stream.response.headers["access-control-allow-origin"], "https://grafana.example");
+  assert.match(String(stream.response.headers["content-type"]), /^text\/event-stream/);
+  assert.equal((await stream.next()).name, "snapshot");
   stream.close();
 });
 

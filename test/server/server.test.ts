@@ -90,6 +90,71 @@ test("without a token no other site's page gets in, programs do", async (context
   assert.equal(await statusAs(address.port, "tidemark.example"), 200);
 });
 
+test("behind a proxy the pages of the public URL get in, under its name or under ours", async (context) => {
+  const publicUrls = ["https://tidemark.example", "https://lab.example:8443"];
+  const { server, log } = await open(context, { publicUrls });
+  const [{ port }] = await server.listen({ hosts: ["127.0.0.1"], port: 0 });
+  const cases: [number, string, string | null][] = [
+    [200, "tidemark.example", "https://tidemark.example"],
+    [200, "127.0.0.1:5000", "https://tidemark.example"],
+    [200, "lab.example:8443", "https://lab.example:8443"],
+    [200, "tidemark.example", null],
+    [403, "tidemark.example", "https://evil.example"],
+    [403, "tidemark.example", "https://tidemark.example.evil.example"],
+    [403, "127.0.0.1:5000", "http://tidemark.example"],
+    [403, "lab.example", null],
+    [403, "evil.example", null],
+  ];
+  for (const [status, host, origin] of cases) {
+    const headers = [`Host: ${host}`, ...(origin === null ? [] : [`Origin: ${origin}`]), "Content-Length: 2"];
+    const bytes = `POST /readings/temperature HTTP/1.1\r\nConnection: close\r\n${headers.join("\r\n")}\r\n\r\n42`;
+    assert.match(await exchange(port, bytes), new RegExp(`^HTTP/1.1 ${status} `), `${host} ${origin}`);
+  }
+  assert.equal(log.appends.length, 4);
+});
+
+test("pages of configured origins may ask and read, others may not", async (context) => {
+  const page = "https://grafana.example";
+  for (const token of [null, TOKEN]) {
+    const { app } = await open(context, { token, corsOrigins: [page] });
+    const headers = {
+      host: "localhost:5000",
+      origin: page,
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    };
+    const asked = { host: "localhost:5000", origin: page, "access-control-request-method": "POST" };
+    for (const url of ["/compute/metrics", "/readings/temperature", "/livez", "/nowhere"]) {
+      const preflight = await app.inject({ method: "OPTIONS", url, headers: asked });
+      assert.equal(preflight.statusCode, 204, url);
+      assert.equal(preflight.headers["access-control-allow-origin"], page);
+      assert.match(String(preflight.headers["access-control-allow-methods"]), /\bPOST\b/);
+      assert.match(String(preflight.headers["access-control-allow-headers"]), /Authorization.*Content-Type/);
+      assert.equal(preflight.headers["access-control-allow-credentials"], undefined);
+    }
+    for (const [url, status] of [
+      ["/compute/metrics", 400],
+      ["/readings/temperature", 200],
+      ["/quarantine/release", 400],
+    ] as const) {
+      const response = await app.inject({ method: "POST", url, headers, payload: "42" });
+      assert.equal(response.statusCode, status, url);
+      assert.equal(response.headers["access-control-allow-origin"], page);
+      assert.equal(response.headers.vary, "Origin");
+    }
+    const other = { ...headers, origin: "https://evil.example" };
+    const response = await app.inject({ url: "/sensors", headers: other });
+    assert.equal(response.statusCode, token === null ? 403 : 200);
+    assert.equal(response.headers["access-control-allow-origin"], undefined);
+    const refused = await app.inject({
+      method: "OPTIONS",
+      url: "/sensors",
+      headers: { ...asked, origin: "https://evil.example" },
+    });
+    assert.equal(refused.headers["access-control-allow-origin"], undefined);
+    assert.equal(refused.statusCode, token === null ? 403 : 401);
+  }
+});
+
 /** The status of GET /sensors under a name. */
 function statusAs(port: number, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
@@ -113,7 +178,7 @@ test("a notice is told by the probe that says ready", async (context) => {
 
 test("probes", async (context) => {
   const { app, engine } = await open(context);
-  assert.deepEqual((await app.inject("/livez")).json(), { status: "alive" });
+  assert.equal((await app.inject("/livez")).json().status, "alive");
   assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready" });
   engine.trouble = "the log cannot be reached";
   assert.equal((await app.inject("/livez")).statusCode, 200);

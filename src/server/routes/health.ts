@@ -1,15 +1,18 @@
 /** `GET /livez`, `GET /readyz`: for whoever keeps the process running. Open to all. */
 import type { FastifyInstance } from "fastify";
 import type { Engine } from "../../engine/engine.ts";
+import { type ConnectionCounts, LIVEZ_PATH } from "../connections.ts";
 import { problem, sendProblem } from "../problem.ts";
-import { describe, objectOf, TEXT } from "../route-schema.ts";
+import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
 
-const LIVEZ_PATH = "/livez";
 const READYZ_PATH = "/readyz";
 
 const LIVEZ = describe({
-  summary: "Whether the process answers at all",
-  answer: objectOf({ status: { const: "alive" } }),
+  summary: "Whether the process answers at all; answered though there are too many connections",
+  answer: objectOf({
+    status: { const: "alive" },
+    connections: objectOf({ open: NATURAL, most: NATURAL, refused: NATURAL }),
+  }),
   errors: [],
 });
 
@@ -22,17 +25,25 @@ const READYZ = describe({
   errors: ["not-ready"],
 });
 
+/** Where the probes look. */
+export interface HealthOptions {
+  readonly engine: Engine;
+  readonly connections: () => ConnectionCounts;
+  /** What is worse than it should be though readings are taken in; null when all is well. */
+  readonly notice?: (() => string | null) | undefined;
+}
+
 /** Adds both routes. */
-export function registerHealth(scope: FastifyInstance, engine: Engine, notice: () => string | null = () => null): void {
+export function registerHealth(scope: FastifyInstance, { engine, connections, notice }: HealthOptions): void {
   // That it is answered at all says that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
-    reply.header("cache-control", "no-store").send({ status: "alive" }),
+    reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
   );
   scope.get(READYZ_PATH, { schema: READYZ }, (_request, reply) => {
     reply.header("cache-control", "no-store");
     const { trouble } = engine;
     if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${trouble}`));
-    const worse = notice();
+    const worse = notice?.() ?? null;
     return reply.send({ status: "ready", ...(worse === null ? {} : { notice: worse }) });
   });
 }

@@ -24,7 +24,7 @@ export function registerLive(scope: FastifyInstance, feed: LiveFeed): void {
     const greeting = feed.greeting();
     reply.hijack();
     const response = reply.raw;
-    response.writeHead(200, HEAD);
+    response.writeHead(200, { ...Object.fromEntries(Object.entries(reply.getHeaders())), ...HEAD });
     response.write(greeting);
     feed.join(response);
   });

@@ -1,0 +1,149 @@
+/** The connections of all ports: how many there may be, and what is still due on each when something goes wrong on it. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import {
+  CONNECTIONS_MAX,
+  HEADERS_BYTES_MAX,
+  REQUEST_MS_MAX,
+  SPARE_CONNECTION_MS_MAX,
+  SPARE_CONNECTIONS_MAX,
+} from "./limits.ts";
+import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
+
+/** The path that is answered on spare connections too. */
+export const LIVEZ_PATH = "/livez";
+
+/** A connection: *unused* until its first request, then *used*; *refused* after the last answer that it gets. */
+interface Connection {
+  /** The newest request's answer and the one before it: of these alone something can be due when bytes are no request. */
+  newest: ServerResponse | null;
+  previous: ServerResponse | null;
+  refused: boolean;
+  /** Over the limit: it gets one answer, soon; null: an ordinary one. */
+  readonly spare: NodeJS.Timeout | null;
+}
+
+/** How many connections there are, and how many were not let in. */
+export interface ConnectionCounts {
+  readonly open: number;
+  readonly most: number;
+  /** Since the start. */
+  readonly refused: number;
+}
+
+/** Bounded: past `CONNECTIONS_MAX` some spare ones are told so (or that the process is alive), and the rest is cut. */
+export class Connections {
+  readonly #connections = new Map<Socket, Connection>();
+  #spare = 0;
+  #refused = 0;
+
+  get counts(): ConnectionCounts {
+    return { open: this.#connections.size - this.#spare, most: CONNECTIONS_MAX, refused: this.#refused };
+  }
+
+  /** Lets a new connection in. */
+  add(socket: Socket): void {
+    const over = this.#connections.size - this.#spare >= CONNECTIONS_MAX;
+    if (over && this.#spare >= SPARE_CONNECTIONS_MAX) {
+      this.#refused++;
+      socket.destroy();
+      return;
+    }
+    const spare = over ? setTimeout(() => this.#refuse(socket, tooMany()), SPARE_CONNECTION_MS_MAX) : null;
+    if (over) this.#spare++;
+    this.#connections.set(socket, { newest: null, previous: null, refused: false, spare });
+    socket.once("close", () => {
+      this.#connections.delete(socket);
+      if (spare === null) return;
+      this.#spare--;
+      clearTimeout(spare);
+    });
+  }
+
+  /** Remembers a request. @returns why it is not answered on this connection; null: it is */
+  use(request: IncomingMessage, response: ServerResponse): Problem | null {
+    const connection = this.#connections.get(request.socket);
+    if (connection === undefined) return null; // it was closed meanwhile: nobody will see the answer
+    connection.previous = connection.newest;
+    connection.newest = response;
+    if (connection.spare === null) return null;
+    clearTimeout(connection.spare);
+    response.setHeader("Connection", "close");
+    if (request.url === LIVEZ_PATH && request.method === "GET") return null;
+    this.#refused++;
+    return tooMany();
+  }
+
+  /** Connections without a request so far, as browsers open them in advance: Node does not take them for idle. */
+  destroyUnused(): void {
+    for (const [socket, { newest }] of this.#connections) if (newest === null) socket.destroy();
+  }
+
+  /** What came is no request, came too slowly, or ended within one: it is told so once everything due before has been sent. */
+  refuseBytes(error: Error, socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    const code = "code" in error ? String(error.code) : "";
+    if (code === "ECONNRESET" || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    if (connection === undefined || connection.refused) return;
+    connection.refused = true;
+    const { newest, previous } = connection;
+    // The rest of an incomplete request is what could not be read: there will be no answer to it but this one.
+    const due = newest === null || newest.req.complete ? newest : previous;
+    const answer = () => {
+      // Bytes after a request without a length were meant as its body, and it was told so.
+      if (due !== null && isUnsized(due.req)) socket.end();
+      else end(socket, problemOfBytes(code));
+    };
+    if (due === null || due.writableFinished || due.destroyed) answer();
+    else due.once("close", answer);
+  }
+
+  #refuse(socket: Socket, answer: Problem): void {
+    this.#refused++;
+    end(socket, answer);
+  }
+}
+
+/** The answer when there is no request that Node could answer. */
+function end(socket: Socket, answer: Problem): void {
+  if (!socket.writable) return;
+  const body = JSON.stringify(answer);
+  const lines = [
+    `HTTP/1.1 ${answer.status} ${answer.title}`,
+    "Connection: close",
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  const headers = problemHeaders(answer);
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function tooMany(): Problem {
+  return problem("too-busy", `Cannot take another connection: expected <= ${CONNECTIONS_MAX} at one time, were more`);
+}
+
+function isUnsized({ method, headers }: IncomingMessage): boolean {
+  const unsized = headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
+  return unsized && method !== "GET" && method !== "HEAD";
+}
+
+function problemOfBytes(code: string): Problem {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW": {
+      const text = `Cannot read the headers: expected <= ${HEADERS_BYTES_MAX} bytes, were more`;
+      return problem("request-too-large", text, 431);
+    }
+    case "ERR_HTTP_REQUEST_TIMEOUT": {
+      const text = `Cannot read the request: expected all of it within ${REQUEST_MS_MAX} ms`;
+      return problem("request-invalid", text, 408);
+    }
+    case "HPE_INVALID_EOF_STATE":
+      return problem("request-invalid", "Cannot read the request: expected all of it, the connection ended within it");
+    default:
+      return problem("request-invalid", "Cannot read the request: expected HTTP/1.1, was something else");
+  }
+}

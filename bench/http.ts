@@ -15,7 +15,8 @@ import { systemClock } from "../src/core/clock.ts";
 import { Random } from "../src/core/random.ts";
 import type { Window } from "../src/core/window.ts";
 import { openZone } from "../src/core/zone.ts";
-import type { Aggregate, Needs } from "../src/metrics/aggregate.ts";
+import type { Needs } from "../src/metrics/aggregate.ts";
+import type { Answer } from "../src/metrics/answer.ts";
 import { History } from "../src/rollups/history.ts";
 import { createServer } from "../src/server/server.ts";
 import { Database } from "../src/store/database.ts";
@@ -46,7 +47,7 @@ class HistoryEngine extends ScanEngine {
     }
   }
 
-  override query(sensor: string, window: Window, needs: Needs): Aggregate {
+  override query(sensor: string, window: Window, needs: Needs): Answer {
     return this.#history.query(SENSORS.indexOf(sensor), window, needs);
   }
 

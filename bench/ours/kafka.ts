@@ -62,7 +62,7 @@ try {
   clearTimeout(timer);
   const { totals, firstTime, lastTime } = engine.status(topic);
   const window = { start: Math.floor((firstTime ?? 0) / 1000), end: Math.floor((lastTime ?? 0) / 1000) + 1 };
-  const aggregate = engine.query(topic, window, { sums: true, quantiles: false });
+  const { aggregate } = engine.query(topic, window, { sums: true, quantiles: false });
   if (totals.counted !== counted || aggregate.count !== counted) {
     throw new Error(`counted ${totals.counted}, answered ${aggregate.count}, expected ${counted}`);
   }

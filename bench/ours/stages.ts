@@ -208,7 +208,7 @@ try {
   }
   if (uncommitted > 0) await commit();
   const window = { start: START_SECOND - 1, end: START_SECOND + total + 1000 };
-  const { count } = history.query(sensor.id, window, { sums: false, quantiles: false });
+  const { count } = history.query(sensor.id, window, { sums: false, quantiles: false }).aggregate;
   if (count !== expected) throw new Error(`counted ${count} readings, expected ${expected}`);
   console.log(JSON.stringify(result));
 } finally {

@@ -22,7 +22,7 @@ const needs = { sums: true, quantiles };
 const result: Record<string, number> = {};
 
 function ask(sensor: number, start: number, seconds: number): number {
-  const aggregate = core.engine.query(names[sensor], { start, end: start + seconds }, needs);
+  const { aggregate } = core.engine.query(names[sensor], { start, end: start + seconds }, needs);
   if (aggregate.count === 0) return 0;
   if (quantiles && aggregate.quantile(P99) === null) throw new Error(`no quantile over ${seconds} s from ${start}`);
   return aggregate.count + (aggregate.mean() ?? 0) + aggregate.min + aggregate.max;

@@ -8,3 +8,14 @@ export interface Window {
   readonly start: number;
   readonly end: number;
 }
+
+/** Whether a second belongs to both. */
+export function overlap(a: Window, b: Window): boolean {
+  return a.start < b.end && a.end > b.start;
+}
+
+/** The smallest window that holds both; null holds nothing. */
+export function union(a: Window | null, b: Window | null): Window | null {
+  if (a === null || b === null) return a ?? b;
+  return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
+}

@@ -1,6 +1,7 @@
 /** What the server (and anything else in the process) may ask of the running system. Implemented by the pipeline. */
 import type { Window } from "../core/window.ts";
-import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import type { Needs } from "../metrics/aggregate.ts";
+import type { Answer } from "../metrics/answer.ts";
 import type { SensorDirectory } from "./directory.ts";
 
 /** Totals of a sensor since its history began, in readings; a record that is refused whole is one. received = counted + duplicates + quarantined + rejected, always. */
@@ -92,15 +93,20 @@ export interface Page<T> {
   readonly next: number | null;
 }
 
+/** What has changed of a sensor. */
+export interface Change {
+  readonly sensor: string;
+  /** The smallest run of whole seconds that holds all of it; null when no answer has changed, only totals have (duplicates, rejections …). */
+  readonly seconds: Window | null;
+}
+
 export interface Engine {
   readonly sensors: SensorDirectory;
   /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */
-  query(sensor: string, window: Window, needs: Needs): Aggregate;
-  /** Pages and buckets that the last `query` read: what the answer cost. */
-  readonly lastCost: { pages: number; buckets: number; pagesFromDisk: number };
+  query(sensor: string, window: Window, needs: Needs): Answer;
   status(sensor: string): SensorStatus;
-  /** Calls back after readings were taken in, with the sensors that changed. @returns a function that ends it */
-  onChange(listener: (sensors: ReadonlySet<string>) => void): () => void;
+  /** Calls back after readings were taken in, with each sensor that changed and where. @returns a function that ends it */
+  onChange(listener: (changes: readonly Change[]) => void): () => void;
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined>;
   /** Counts the readings after all. @returns how many there were */
   releaseQuarantine(ids: readonly number[]): Promise<number>;

@@ -9,9 +9,10 @@ import { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
-import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
+import type { Change, Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
 import type { Fetched, Gap, Log, Position, Topic } from "../log/log.ts";
-import { Aggregate, type Needs } from "../metrics/aggregate.ts";
+import type { Needs } from "../metrics/aggregate.ts";
+import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { HeldBack, type Settled } from "./held-back.ts";
@@ -55,7 +56,7 @@ export class Pipeline implements Engine {
   readonly #unread = new Unread();
   readonly #turns = new Turns();
   readonly #stop = new AbortController();
-  readonly #listeners = new Set<(sensors: ReadonlySet<string>) => void>();
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
@@ -266,18 +267,17 @@ export class Pipeline implements Engine {
   /** Tells of these and of all that readings went to since the last time. */
   #notifyTaken(sensors: Iterable<Series>): void {
     const taken = this.#ingest.changed;
-    const changed = new Set<string>();
-    for (const { name } of sensors) changed.add(name);
-    for (const { name } of taken) changed.add(name);
+    for (const sensor of sensors) taken.add(sensor);
+    const changes = Array.from(taken, ({ name, news }) => ({ sensor: name, seconds: news.take() }));
     taken.clear();
     try {
-      for (const listener of this.#listeners) listener(changed);
+      for (const listener of this.#listeners) listener(changes);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  onChange(listener: (sensors: ReadonlySet<string>) => void): () => void {
+  onChange(listener: (changes: readonly Change[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -298,16 +298,12 @@ export class Pipeline implements Engine {
     return this.#trouble ?? this.#commits.trouble;
   }
 
-  get lastCost(): { pages: number; buckets: number; pagesFromDisk: number } {
-    return { ...this.#state.history.cost };
-  }
-
-  query(name: string, window: Window, needs: Needs): Aggregate {
+  query(name: string, window: Window, needs: Needs): Answer {
     const sensor = this.#sensor(name);
     const { firstTime, lastTime } = sensor.totals;
     const start = Math.max(window.start, this.#state.horizon.since, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
-    if (!(start < end)) return new Aggregate(needs);
+    if (!(start < end)) return emptyAnswer(needs);
     return this.#state.history.query(sensor.id, { start, end }, needs);
   }
 

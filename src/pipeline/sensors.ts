@@ -4,6 +4,7 @@ import { TidemarkError } from "../core/errors.ts";
 import { SENSORS_MAX } from "../core/limits.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
 import type { Identities, Watermark } from "../identity/identities.ts";
+import { SecondRange } from "../rollups/second-range.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Totals } from "./totals.ts";
@@ -21,6 +22,8 @@ export interface Series extends Sensor {
   lastArrival: number | null;
   /** Its totals differ from what is stored. */
   changed: boolean;
+  /** Seconds whose readings changed since listeners were last told. */
+  readonly news: SecondRange;
 }
 
 /** The directory of sensors as the pipeline owns it. */
@@ -64,6 +67,7 @@ export class Sensors extends Directory<Series> implements CommitPart {
       followed: false,
       lastArrival: null,
       changed: false,
+      news: new SecondRange(),
     };
     this.#byId.set(id, series);
     this.add(series);

@@ -60,6 +60,12 @@ export class BucketPage {
     return this.#rowOf[i] - 1;
   }
 
+  /** No bucket holds a reading. */
+  get isEmpty(): boolean {
+    for (let i = 0; i < this.size; i++) if (this.countOf(i) > 0) return false;
+    return true;
+  }
+
   countOf(i: number): number {
     const row = this.rowOf(i);
     return row < 0 ? 0 : this.rows.cells[row * ROW_CELLS + COUNT];
@@ -144,8 +150,7 @@ export class BucketPage {
 
   /** True when bucket i has readings and does not keep their values. */
   isDerived(i: number): boolean {
-    const row = this.#rowOf[i] - 1;
-    return row >= 0 && this.rows.values[row] === null;
+    return this.countOf(i) > 0 && this.rows.values[this.rowOf(i)] === null;
   }
 
   /** Bucket i's values, decoded, made when there are none. */
@@ -155,6 +160,12 @@ export class BucketPage {
 
   setValues(i: number, values: Distribution | Uint8Array): void {
     this.rows.values[this.rowFor(i)] = values;
+  }
+
+  /** Bucket i keeps no values any more. */
+  dropValues(i: number): void {
+    const row = this.rowOf(i);
+    if (row >= 0 && this.rows.values[row] !== null) this.rows.values[row] = null;
   }
 
   /** Replaces everything but the values of bucket i by what the aggregate holds. */

@@ -1,12 +1,13 @@
 /** The history of all series: takes readings in, answers windows, and writes what changed with each commit. */
 import type { StatementSync } from "node:sqlite";
 import type { Window } from "../core/window.ts";
-import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import type { Needs } from "../metrics/aggregate.ts";
+import type { Answer } from "../metrics/answer.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Backlog } from "./backlog.ts";
 import { BUCKETS_PER_PAGE, FIRST_PAGE, pageKey, pageOf, STEP_SECONDS, seriesOf, TOP_LEVEL } from "./levels.ts";
-import { type Cost, PageTable } from "./page-table.ts";
+import { PageTable } from "./page-table.ts";
 import { ReadingRun } from "./reading-run.ts";
 import { SeriesChanges } from "./series-changes.ts";
 import { queryWindow } from "./window-query.ts";
@@ -29,10 +30,6 @@ export class History implements CommitPart {
     this.#db = db;
     this.#pages = new PageTable(db, cacheBytesMax);
     this.#deleteRange = db.prepare("DELETE FROM page WHERE key>=? AND key<?");
-  }
-
-  get cost(): Cost {
-    return this.#pages.cost;
   }
 
   /** Series that changed since the last commit. */
@@ -63,7 +60,20 @@ export class History implements CommitPart {
    * neighbours in time are neighbours in the run.
    */
   foldRun(series: number, run: ReadingRun): void {
-    if (run.count === 0) return;
+    if (run.count > 0) this.#changesOf(series).foldRun(run);
+  }
+
+  /**
+   * Replaces what the seconds [start, end) of a series hold by a run of readings of these seconds, which may be empty: afterwards every
+   * answer, and every stored byte of all levels, is as if only the run had ever been folded there. Not before what `expire` deleted.
+   * O(pages of seconds in the range); merging upwards is put off as for `foldRun`.
+   */
+  replaceSeconds(series: number, { start, end }: Window, run: ReadingRun): void {
+    this.#changesOf(series).replaceSeconds(start, end, run);
+  }
+
+  /** The changes of a series, which the backlog is of from now on. */
+  #changesOf(series: number): SeriesChanges {
     let changes = this.#changes.get(series);
     if (changes === undefined) {
       changes = new SeriesChanges(series, this.#pages, this.#backlog);
@@ -73,7 +83,7 @@ export class History implements CommitPart {
       this.#backlogOf?.foldBacklog();
       this.#backlogOf = changes;
     }
-    changes.foldRun(run);
+    return changes;
   }
 
   /** Folds what was put off, unless a question does; yields now and then so that a caller can let others run in between. */
@@ -82,14 +92,13 @@ export class History implements CommitPart {
   }
 
   /** Everything in the window's seconds. O(levels) pages, plus what changed in this series since somebody looked, if any of it lies near the window. */
-  query(series: number, window: Window, needs: Needs): Aggregate {
+  query(series: number, window: Window, needs: Needs): Answer {
     this.#db.startReading();
     try {
       const changes = this.#changes.get(series);
       if (changes?.reaches(window, needs.quantiles)) {
         if (changes === this.#backlogOf) changes.foldBacklog();
-        changes.rollUp();
-        if (needs.quantiles) changes.rollUpValues();
+        changes.rollUp(window, needs.quantiles);
       }
       return queryWindow(this.#pages, series, window, needs);
     } finally {

@@ -3,6 +3,8 @@
 /** Seconds a bucket of each level covers: 1 s, 1 min, 1 h, 1 day, 32 days, 1,024 days. */
 export const STEP_SECONDS = [1, 60, 3600, 86_400, 2_764_800, 88_473_600] as const;
 export const TOP_LEVEL = STEP_SECONDS.length - 1;
+/** Hours keep the values of their readings, as all longer buckets do. */
+export const HOUR_LEVEL = 2;
 
 /** Buckets of the level below in one of each level. */
 const RATIO = STEP_SECONDS.map((step, level) => (level === 0 ? 1 : step / STEP_SECONDS[level - 1]));

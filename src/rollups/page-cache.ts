@@ -80,6 +80,17 @@ export class CachedPage {
     this.#openedReadings = this.seconds?.count ?? 0;
   }
 
+  /** Open, and without any reading: nothing of it is stored. */
+  get isEmpty(): boolean {
+    return this.seconds?.count === 0 || this.buckets?.isEmpty === true;
+  }
+
+  /** Makes these the seconds of an open page of level 0. */
+  replaceSeconds(seconds: SecondsPage): void {
+    this.seconds = seconds;
+    this.#openedReadings = seconds.count;
+  }
+
   /** Lets go of the open form: `encoded` says the same. */
   close(encoded: Uint8Array): void {
     this.encoded = encoded;

@@ -1,17 +1,11 @@
 /** The pages of all series by (series, level, number): from the cache, or read from the history's file. */
 import type { StatementSync } from "node:sqlite";
+import type { Cost } from "../metrics/answer.ts";
 import type { Database } from "../store/database.ts";
 import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, seriesOf } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
 import { check } from "./page-frame.ts";
 import { HotPages } from "./running-totals.ts";
-
-/** What the last query read. */
-export interface Cost {
-  pages: number;
-  buckets: number;
-  pagesFromDisk: number;
-}
 
 const TABLES = "CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
 
@@ -19,13 +13,14 @@ export class PageTable {
   readonly #db: Database;
   readonly #select: StatementSync;
   readonly #selectLast: StatementSync;
+  readonly #selectKeys: StatementSync;
   readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
   /** Numbers of the newest page, by series and level: newer ones need not be looked for. */
   readonly #newest = new Map<number, number>();
   readonly cache: PageCache;
   readonly hot = new HotPages();
   #dirtyBytes = 0;
-  readonly cost: Cost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
 
   constructor(db: Database, cacheBytesMax?: number) {
     this.#db = db;
@@ -34,7 +29,9 @@ export class PageTable {
     this.#select = db.prepare("SELECT bytes FROM page WHERE key=?");
     this.#select.setReturnArrays(true);
     this.#selectLast = db.prepare("SELECT max(key) AS key FROM page WHERE key>=? AND key<=?");
+    this.#selectKeys = db.prepare("SELECT key FROM page WHERE key>=? AND key<=?");
     this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
+    this.#delete = db.prepare("DELETE FROM page WHERE key=?");
   }
 
   newPage(series: number, level: number, number: number): CachedPage {
@@ -46,7 +43,7 @@ export class PageTable {
 
   /** A page for changing. @throws TidemarkError "history-corrupt" */
   page(series: number, level: number, number: number): CachedPage | undefined {
-    const page = this.#lookUp(series, level, number);
+    const page = this.#lookUp(series, level, number, null);
     if (page === undefined || page.isOpen) return page;
     page.open();
     this.hot.drop(page);
@@ -54,26 +51,40 @@ export class PageTable {
     return page;
   }
 
-  /** A page for reading. @throws TidemarkError "history-corrupt" */
-  find(series: number, level: number, number: number): CachedPage | undefined {
-    const page = this.#lookUp(series, level, number);
-    if (page !== undefined) page.reads++;
+  /**
+   * A page for reading.
+   * @param cost of the question that reads it; null when none does: such a page is not one that was asked for
+   * @throws TidemarkError "history-corrupt"
+   */
+  find(series: number, level: number, number: number, cost: Cost | null): CachedPage | undefined {
+    const page = this.#lookUp(series, level, number, cost);
+    if (page !== undefined && cost !== null) page.reads++;
     return page;
   }
 
-  #lookUp(series: number, level: number, number: number): CachedPage | undefined {
+  #lookUp(series: number, level: number, number: number, cost: Cost | null): CachedPage | undefined {
     const key = pageKey(series, level, number);
-    this.cost.pages++;
+    if (cost !== null) cost.pages++;
     const cached = this.cache.get(key);
     if (cached !== undefined) return cached;
     if (number > this.#newestOf(series, level)) return undefined;
     const row: unknown = this.#db.lookUp(this.#select, key);
     if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
-    this.cost.pagesFromDisk++;
+    if (cost !== null) cost.pagesFromDisk++;
     check(key, row[0]);
     const page = new CachedPage(key, row[0]);
     this.cache.add(page);
     return page;
+  }
+
+  /** The numbers of all pages of level 0 between two, stored or not. O(pages between). */
+  numbers(series: number, first: number, last: number): number[] {
+    const low = pageKey(series, 0, Math.max(first, FIRST_PAGE));
+    const high = pageKey(series, 0, Math.min(last, LAST_PAGE));
+    const keys = new Set(this.#selectKeys.all(low, high).map(({ key }) => Number(key)));
+    if (low === high) return keys.size === 1 || this.cache.get(low) !== undefined ? [first] : [];
+    for (const { key } of this.cache.pages()) if (key >= low && key <= high) keys.add(key);
+    return [...keys].sort((a, b) => a - b).map(pageOf);
   }
 
   /** The number of the newest page of a series and level; -Infinity when there is none. */
@@ -104,6 +115,8 @@ export class PageTable {
   markClean(page: CachedPage): void {
     page.dirty = false;
     this.#dirtyBytes -= page.bytes;
+    // Encoded by the commit, unless there was nothing to write.
+    if (page.isOpen) this.cache.drop(page);
     // Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them.
     if (page.level === 0 && page.reads === 0 && !this.#isNewest(page)) this.cache.drop(page);
   }
@@ -123,6 +136,11 @@ export class PageTable {
   /** Stores a page's bytes, inside a transaction. @throws TidemarkError "disk-full" */
   store(page: CachedPage, bytes: Uint8Array): void {
     this.#db.guarded(() => this.#insert.run(page.key, bytes));
+  }
+
+  /** Deletes what is stored of a page that holds nothing any more, inside a transaction. @throws TidemarkError "disk-full" */
+  delete(page: CachedPage): void {
+    this.#db.guarded(() => this.#delete.run(page.key));
   }
 
   /** True for the last page in time of a series and level. */

@@ -11,6 +11,14 @@ export class SecondRange {
     if (end > this.#end) this.#end = end;
   }
 
+  /** All that was added, as a window; null when nothing was. Afterwards nothing is in it. */
+  take(): Window | null {
+    if (this.#start >= this.#end) return null;
+    const window = { start: this.#start, end: this.#end };
+    this.clear();
+    return window;
+  }
+
   overlaps({ start, end }: Window): boolean {
     return start < this.#end && end > this.#start;
   }

@@ -7,7 +7,7 @@
  */
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
-import { BucketRows } from "./bucket-rows.ts";
+import { BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
 import { anyEnd, ascendingEnd, foldSecond, SECOND_ROWS_MAX } from "./fold-second.ts";
 import { SECONDS_PER_PAGE } from "./levels.ts";
 import { ReadingRun } from "./reading-run.ts";
@@ -166,6 +166,52 @@ export class SecondsPage {
       row = end;
     }
     return row;
+  }
+
+  /**
+   * A page with everything of this one but the seconds [from, to), in the state that it would be in without them; their minutes are
+   * stale. This one is not used any more.
+   */
+  without(from: number, to: number): SecondsPage {
+    const page = new SecondsPage(this.start);
+    page.staleMinutes = this.staleMinutes;
+    for (let m = minuteOf(from); m <= minuteOf(to - 1); m++) page.staleMinutes |= 1 << m;
+    if (this.head !== null && this.#isListedWithout(from, to)) page.becomeListed();
+    for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+      if (i >= from && i < to) continue;
+      if (this.head === null) {
+        const at = i - this.valueFrom;
+        const value = this.value?.[at] ?? Number.NaN;
+        if (!Number.isNaN(value)) page.put(i, this.ms?.[at] ?? 0, value, this.late?.[at] ?? 0);
+        continue;
+      }
+      let at = this.head[i];
+      if (at === HEAVY) page.#moveHeavy(i, this);
+      else
+        for (; at !== NONE; at = this.listNext[at]) page.put(i, this.listMs[at], this.listValue[at], this.listLate[at]);
+    }
+    this.release();
+    return page;
+  }
+
+  /** Whether a second outside of [from, to) holds more than one reading. */
+  #isListedWithout(from: number, to: number): boolean {
+    const head = this.head as Int16Array;
+    for (let i = 0; i < SECONDS_PER_PAGE; i++) {
+      if ((i < from || i >= to) && (head[i] === HEAVY || (head[i] !== NONE && this.listNext[head[i]] !== NONE)))
+        return true;
+    }
+    return false;
+  }
+
+  /** Takes over a heavy second of another page. */
+  #moveHeavy(index: number, source: SecondsPage): void {
+    const from = source.heavyRow.get(index) ?? 0;
+    const rows = source.heavy as BucketRows;
+    const row = this.addHeavy(index);
+    this.heavy?.copyRow(row, rows, from);
+    (this.heavy as BucketRows).values[row] = rows.values[from];
+    this.count += rows.cells[from * ROW_CELLS + COUNT];
   }
 
   /** Puts one reading into second `index` (0–599), as a decoder does: a second that is heavy has none to put. */
@@ -389,7 +435,9 @@ export class SecondsPage {
       const values = this.value as Float64Array;
       const start = Math.max(0, from - this.valueFrom);
       const end = Math.min(values.length, to - this.valueFrom);
-      for (let i = start; i < end; i++) if (!Number.isNaN(values[i])) into.add(values[i], 1);
+      let n = 0;
+      for (let i = start; i < end; i++) if (!Number.isNaN(values[i])) gathered[n++] = values[i];
+      into.addColumn(gathered, 0, n);
       return;
     }
     for (let i = from; i < to; i++) {

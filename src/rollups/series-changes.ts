@@ -5,29 +5,17 @@
  * made anew from them when they changed. Sums are exact, so it does not matter when, how often or in what order that happens.
  */
 import type { Window } from "../core/window.ts";
-import { Aggregate } from "../metrics/aggregate.ts";
-import { Distribution } from "../metrics/distribution.ts";
 import type { Backlog } from "./backlog.ts";
 import type { BucketPage } from "./bucket-page.ts";
 import { encodeBuckets } from "./buckets-codec.ts";
 import { SecondOrder } from "./by-second.ts";
-import {
-  BUCKETS_PER_PAGE,
-  MINUTES_PER_PAGE,
-  pageOf,
-  SECONDS_PER_MINUTE,
-  SECONDS_PER_PAGE,
-  TOP_LEVEL,
-} from "./levels.ts";
+import { SECONDS_PER_PAGE } from "./levels.ts";
 import type { CachedPage } from "./page-cache.ts";
 import type { PageTable } from "./page-table.ts";
 import type { ReadingRun } from "./reading-run.ts";
-import { SecondRange } from "./second-range.ts";
+import { RollUp } from "./roll-up.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
 import type { SecondsPage } from "./seconds-page.ts";
-
-/** Minutes with more readings than this keep their values; others derive them from their seconds, at 240 steps. */
-const DERIVED_MINUTE_READINGS_MAX = 240;
 
 /** A page that was left is not returned to, when so many readings came since: the latest ones, and duplicates of them, are late by less. */
 const LEFT_READINGS = 16_384;
@@ -41,12 +29,6 @@ const PUT_OFF_READINGS = 12;
 const PUT_OFF_PAGES = 128;
 const OPEN_PAGES_MAX = 800;
 
-const HOUR_LEVEL = 2;
-const SECONDS_PER_HOUR = 3600;
-
-/** Where buckets are merged: one at a time. */
-const scratch = new Aggregate({ sums: true, quantiles: false });
-
 /** Where batches are put in order. */
 const order = new SecondOrder();
 
@@ -57,34 +39,24 @@ export class SeriesChanges {
   /** The backlog is being folded: pages that are left are sealed when it presses, ripe or not. */
   #isCatchingUp = false;
   readonly #dirty: CachedPage[] = [];
-  /** Level-0 pages with minutes that were not merged upwards yet. */
+  /** Pages of seconds with minutes that were not merged upwards yet. */
   readonly #stale = new Set<CachedPage>();
-  /** Level-1 pages with minutes whose hour was not merged yet. */
-  #changedMinutes = new Set<CachedPage>();
-  /** Level-0 pages and the bits of their minutes whose own values are out of date (minutes that keep some). */
-  readonly #staleMinuteValues = new Map<CachedPage, number>();
-  /** Pages of each level (2 to 4) whose parent bucket's values are out of date. */
-  readonly #staleValues = new Map<number, Set<CachedPage>>();
-  /** What is not merged upwards yet: buckets outside of it equal the merge of their children. */
-  readonly #unmerged = new SecondRange();
-  /** The same of their values. */
-  readonly #unmergedValues = new SecondRange();
+  readonly #rollUp: RollUp;
   /** Open pages that are ripe, the one left longest first, and how many readings were folded when they were left. */
   readonly #left = new Map<CachedPage, number>();
   #folded = 0;
   /** How many were when an older page was turned to for the last time: then pages that are left stay open for a while. */
   #foldedAtReturn = Number.NEGATIVE_INFINITY;
   #newestPage = Number.NEGATIVE_INFINITY;
-  /** The page that is folded into, and the hour's values. */
+  /** The page that is folded into. */
   #foldPage: CachedPage | null = null;
-  #foldHour = Number.NaN;
-  #foldValues: Distribution | null = null;
 
   /** @param backlog empty, or of this series, whenever readings of it are folded */
   constructor(series: number, pages: PageTable, backlog: Backlog) {
     this.#series = series;
     this.#pages = pages;
     this.#backlog = backlog;
+    this.#rollUp = new RollUp(series, pages, (level, number) => this.#open(level, number));
   }
 
   /** As `History.foldRun`. */
@@ -95,29 +67,15 @@ export class SeriesChanges {
       this.#foldOrdered(order.run, 0, count);
     } else if (this.#backlog.hasRoomFor(count)) {
       this.#backlog.add(run);
-      this.#changed(Math.floor(run.earliest / 1000), Math.floor(run.latest / 1000) + 1);
+      this.#rollUp.changed(Math.floor(run.earliest / 1000), Math.floor(run.latest / 1000) + 1);
     } else {
       this.foldBacklog();
       this.#foldOrdered(order.run, 0, count);
     }
   }
 
-  /** Readings of the seconds [start, end) came. */
-  #changed(start: number, end: number): void {
-    this.#unmerged.add(start, end);
-    this.#unmergedValues.add(start, end);
-  }
-
   #pagesAtOnce(): number {
     return this.#pages.dirtyBytes > PRESSING_BYTES ? PUT_OFF_PAGES : OPEN_PAGES_MAX;
-  }
-
-  /**
-   * Whether a window reads buckets (`plan`) that differ from the merge of their children. Beside all that changed it does not: the buckets
-   * that it reads lie within it, each with all its children.
-   */
-  reaches(window: Window, withValues: boolean): boolean {
-    return this.#unmerged.overlaps(window) || (withValues && this.#unmergedValues.overlaps(window));
   }
 
   /** Folds what was put off. */
@@ -137,38 +95,29 @@ export class SeriesChanges {
   }
 
   #foldOrdered(run: ReadingRun, from: number, to: number): void {
-    const { time, value } = run;
+    const { time } = run;
     let seconds = this.#foldPage?.seconds ?? null;
     for (let row = from; row < to; ) {
       const first = row;
       if (seconds !== null) row = seconds.foldRows(run, row, to);
-      if (row > first) this.#foldValues?.addColumn(value, first, row);
-      else seconds = this.#turnTo(Math.floor(time[row] / 1000));
+      if (row === first) seconds = this.#turnTo(Math.floor(time[row] / 1000));
     }
     this.#folded += to - from;
     if (this.#foldPage?.hasGrown) this.#pages.remeasure(this.#foldPage);
     this.#sealLeft();
   }
 
-  /** Makes the page and hour of `second` the ones that are folded into. */
+  /** Makes the page of `second` the one that is folded into. */
   #turnTo(second: number): SecondsPage {
     this.#settleFold();
     const number = Math.floor(second / SECONDS_PER_PAGE);
     const page = this.#open(0, number);
     this.#stale.add(page);
-    this.#changed(number * SECONDS_PER_PAGE, (number + 1) * SECONDS_PER_PAGE);
+    this.#rollUp.changed(number * SECONDS_PER_PAGE, (number + 1) * SECONDS_PER_PAGE);
     this.#left.delete(page);
     if (number < this.#newestPage) this.#foldedAtReturn = this.#folded;
     else this.#newestPage = number;
     this.#foldPage = page;
-    const hour = Math.floor(second / SECONDS_PER_HOUR);
-    if (hour !== this.#foldHour) {
-      const day = Math.floor(hour / BUCKETS_PER_PAGE[HOUR_LEVEL]);
-      const hours = this.#open(HOUR_LEVEL, day);
-      this.#valuesChanged(hours);
-      this.#foldValues = (hours.buckets as BucketPage).valuesOf(hour - day * BUCKETS_PER_PAGE[HOUR_LEVEL]);
-      this.#foldHour = hour;
-    }
     return page.seconds as SecondsPage;
   }
 
@@ -206,142 +155,83 @@ export class SeriesChanges {
 
   /** Merges a page's minutes upwards and encodes it before the commit does, while it may be in the processor's cache; it waits for the commit so, in an eighth of the memory. */
   #seal(page: CachedPage): void {
-    this.#rollUpMinutes(page);
-    const bits = this.#staleMinuteValues.get(page);
-    if (bits !== undefined) this.#rollUpMinuteValues(page, bits);
-    this.#staleMinuteValues.delete(page);
+    this.#stale.delete(page);
+    this.#rollUp.close(page);
     page.close(encodeSeconds(page.seconds as SecondsPage).slice());
     this.#pages.remeasure(page);
   }
 
-  /** Nothing is folded into any page any more. */
-  #endFold(): void {
+  /**
+   * Replaces what the seconds [start, end) hold by a run, which may be empty: afterwards all levels are, to the byte, as if only the
+   * run had ever been folded there. O(pages of seconds in the range).
+   */
+  replaceSeconds(start: number, end: number, run: ReadingRun): void {
+    if (run.count > 0 && (run.earliest < start * 1000 || run.latest >= end * 1000)) {
+      throw new Error(
+        `BUG: readings of ${run.earliest}…${run.latest} ms cannot replace the seconds [${start}, ${end})`,
+      );
+    }
+    this.foldBacklog();
     this.#settleFold();
-    this.#foldHour = Number.NaN;
+    const first = Math.floor(start / SECONDS_PER_PAGE);
+    for (const number of this.#pages.numbers(this.#series, first, Math.floor((end - 1) / SECONDS_PER_PAGE))) {
+      const page = this.#open(0, number);
+      const pageStart = number * SECONDS_PER_PAGE;
+      page.replaceSeconds(
+        (page.seconds as SecondsPage).without(
+          Math.max(0, start - pageStart),
+          Math.min(SECONDS_PER_PAGE, end - pageStart),
+        ),
+      );
+      this.#left.delete(page);
+      this.#stale.add(page);
+      this.#rollUp.changed(pageStart, pageStart + SECONDS_PER_PAGE);
+      this.#pages.remeasure(page);
+    }
+    if (run.count > 0) this.foldRun(run);
   }
 
-  /** Merges what was folded upwards: afterwards every bucket but for its values equals the merge of its children. O(changed minutes). */
-  rollUp(): void {
+  /** As `RollUp.reaches`. */
+  reaches(window: Window, withValues: boolean): boolean {
+    return this.#rollUp.reaches(window, withValues);
+  }
+
+  /** Merges what was folded upwards, as far as a question about the window needs it. O(changed minutes). */
+  rollUp(window: Window, withValues: boolean): void {
     this.#settleFold();
-    for (const page of this.#stale) this.#rollUpMinutes(page);
-    this.#unmerged.clear();
-    let changed = this.#changedMinutes;
-    if (changed.size === 0) return;
-    this.#changedMinutes = new Set();
-    for (let level = 1; level < TOP_LEVEL; level++) {
-      const parents = new Set<CachedPage>();
-      for (const page of changed) {
-        const parent = this.#parent(page);
-        const buckets = page.buckets as BucketPage;
-        scratch.reset();
-        buckets.mergeInto(scratch, 0, buckets.size, true);
-        (parent.page.buckets as BucketPage).set(parent.bucket, scratch);
-        this.#pages.remeasure(page);
-        parents.add(parent.page);
-      }
-      changed = parents;
+    for (const page of this.#stale) {
+      this.#stale.delete(page);
+      this.#rollUp.minutes(page);
     }
-    for (const page of changed) this.#pages.remeasure(page);
-  }
-
-  /** Merges the seconds of a page's changed minutes into these. */
-  #rollUpMinutes(page: CachedPage): void {
-    this.#stale.delete(page);
-    const seconds = page.seconds as SecondsPage;
-    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
-    const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
-    const minutes = this.#open(1, hour);
-    this.#changedMinutes.add(minutes);
-    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
-      if ((seconds.staleMinutes & (1 << m)) === 0) continue;
-      scratch.reset();
-      const from = m * SECONDS_PER_MINUTE;
-      seconds.mergeInto(scratch, from, from + SECONDS_PER_MINUTE, true);
-      const buckets = minutes.buckets as BucketPage;
-      const bucket = firstMinute + m - hour * BUCKETS_PER_PAGE[1];
-      buckets.set(bucket, scratch);
-      if (scratch.count > DERIVED_MINUTE_READINGS_MAX) {
-        this.#staleMinuteValues.set(page, (this.#staleMinuteValues.get(page) ?? 0) | (1 << m));
-      }
-    }
-    seconds.staleMinutes = 0;
-  }
-
-  /** The page and bucket that a page of level 1 to 4 merges into, marked as changed. */
-  #parent(page: CachedPage): { page: CachedPage; bucket: number } {
-    const level = page.level + 1;
-    const bucket = pageOf(page.key); // a page's number is its parent bucket's
-    const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
-    const parent = this.#open(level, number);
-    return { page: parent, bucket: bucket - number * BUCKETS_PER_PAGE[level] };
-  }
-
-  /** Merges seconds' values into minutes that keep them, hours' into days, those into 32 days and so on. */
-  rollUpValues(): void {
-    this.#endFold();
-    for (const [page, bits] of this.#staleMinuteValues) this.#rollUpMinuteValues(page, bits);
-    this.#staleMinuteValues.clear();
-    for (let level = HOUR_LEVEL; level < TOP_LEVEL; level++) {
-      for (const page of this.#staleValues.get(level) ?? []) {
-        const parent = this.#parent(page);
-        const buckets = page.buckets as BucketPage;
-        (parent.page.buckets as BucketPage).setValues(parent.bucket, buckets.mergedValues());
-        this.#pages.remeasure(page);
-        this.#pages.remeasure(parent.page);
-        if (level + 1 < TOP_LEVEL) this.#valuesChanged(parent.page);
-      }
-    }
-    this.#staleValues.clear();
-    this.#unmergedValues.clear();
-  }
-
-  #valuesChanged(page: CachedPage): void {
-    const pages = this.#staleValues.get(page.level);
-    if (pages === undefined) this.#staleValues.set(page.level, new Set([page]));
-    else pages.add(page);
-  }
-
-  #rollUpMinuteValues(page: CachedPage, bits: number): void {
-    const seconds = page.readSeconds();
-    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
-    const hour = Math.floor(firstMinute / BUCKETS_PER_PAGE[1]);
-    const minutes = this.#open(1, hour);
-    const buckets = minutes.buckets as BucketPage;
-    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
-      if ((bits & (1 << m)) === 0) continue;
-      const values = new Distribution();
-      seconds.mergeValues(values, m * SECONDS_PER_MINUTE, (m + 1) * SECONDS_PER_MINUTE);
-      buckets.setValues(firstMinute + m - hour * BUCKETS_PER_PAGE[1], values);
-    }
-    this.#pages.remeasure(minutes);
+    this.#rollUp.numbers();
+    if (withValues) this.#rollUp.valuesFor(window);
   }
 
   /**
    * Merges everything upwards and writes the changed pages, inside a transaction. Each is encoded from then on, and stays so until
-   * the next reading or `committed`. Yields the bytes of each page, so that a caller can let others run in between.
+   * the next reading or `committed`; one that holds nothing any more is deleted. Yields the bytes of each page, so that a caller can
+   * let others run in between.
    */
   *write(): Generator<number> {
     this.#settleFold();
     this.#left.clear();
     for (const page of this.#stale) {
-      this.#rollUpMinutes(page);
+      this.#stale.delete(page);
+      this.#rollUp.minutes(page);
       yield 0;
     }
-    this.rollUp();
-    for (const [page, bits] of this.#staleMinuteValues) {
-      this.#rollUpMinuteValues(page, bits);
-      this.#staleMinuteValues.delete(page);
-      yield 0;
-    }
-    this.rollUpValues();
+    this.#rollUp.numbers();
+    yield* this.#rollUp.values();
     for (const page of this.#dirty) {
-      if (page.isOpen) {
-        page.close(encode(page).slice());
-        this.#pages.remeasure(page);
+      if (page.isEmpty) this.#pages.delete(page);
+      else {
+        if (page.isOpen) {
+          page.close(encode(page).slice());
+          this.#pages.remeasure(page);
+        }
+        this.#pages.store(page, page.encoded as Uint8Array);
       }
-      const bytes = page.encoded as Uint8Array;
-      this.#pages.store(page, bytes);
-      yield bytes.length;
+      yield page.encoded?.length ?? 0;
     }
   }
 

@@ -1,24 +1,22 @@
-/** Answers a window from the history's pages: the plan's buckets, merged into one aggregate. */
+/** Answers a window from the history's pages: the plan's buckets, merged into one aggregate, with what that cost. */
 import type { Window } from "../core/window.ts";
-import { Aggregate, type Needs } from "../metrics/aggregate.ts";
-import type { Distribution } from "../metrics/distribution.ts";
-import { BUCKETS_PER_PAGE, MINUTES_PER_PAGE, pageOf, plan, SECONDS_PER_MINUTE } from "./levels.ts";
+import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import { type Answer, emptyAnswer } from "../metrics/answer.ts";
+import { BUCKETS_PER_PAGE, plan } from "./levels.ts";
+import { addMinuteValues } from "./minute-values.ts";
 import type { CachedPage } from "./page-cache.ts";
 import type { PageTable } from "./page-table.ts";
 
 /** Everything in the window's seconds. O(levels) pages, plus the decoding of those that are not cached. */
-export function queryWindow(pages: PageTable, series: number, window: Window, needs: Needs): Aggregate {
-  pages.cost.pages = 0;
-  pages.cost.buckets = 0;
-  pages.cost.pagesFromDisk = 0;
-  const aggregate = new Aggregate(needs);
-  plan(window.start, window.end, (level, from, to) => addRun(pages, aggregate, series, level, from, to, needs));
-  return aggregate;
+export function queryWindow(pages: PageTable, series: number, window: Window, needs: Needs): Answer {
+  const answer = emptyAnswer(needs);
+  plan(window.start, window.end, (level, from, to) => addRun(pages, answer, series, level, from, to, needs));
+  return answer;
 }
 
 function addRun(
   pages: PageTable,
-  aggregate: Aggregate,
+  { aggregate, cost }: Answer,
   series: number,
   level: number,
   from: number,
@@ -30,13 +28,13 @@ function addRun(
     const number = Math.floor(at / perPage);
     const first = number * perPage;
     const end = Math.min(to, first + perPage);
-    const page = pages.find(series, level, number);
+    const page = pages.find(series, level, number, cost);
     if (page !== undefined) {
-      pages.cost.buckets += end - at;
+      cost.buckets += end - at;
       if (level === 0) addSeconds(aggregate, page, at - first, end - first, needs.sums);
       else addBuckets(pages, aggregate, page, at - first, end - first, needs.sums);
       if (level === 1 && aggregate.distribution !== null) {
-        addMinuteValues(pages, aggregate.distribution, series, page, at, end);
+        addMinuteValues(pages, aggregate.distribution, series, page, at, end, cost);
       }
     }
     at = end;
@@ -63,32 +61,5 @@ function addBuckets(
   if (!isAdded) page.readBuckets().mergeInto(aggregate, from, to, withSums);
   if (page.level > 1 && aggregate.distribution !== null) {
     page.readBuckets().mergeValues(aggregate.distribution, from, to);
-  }
-}
-
-/** Values of the minutes [from, to) of one page: those that it keeps, and of the others their seconds'. */
-function addMinuteValues(
-  pages: PageTable,
-  into: Distribution,
-  series: number,
-  page: CachedPage,
-  from: number,
-  to: number,
-): void {
-  const minutes = page.readBuckets();
-  const first = pageOf(page.key) * BUCKETS_PER_PAGE[1];
-  for (let at = from; at < to; ) {
-    const isDerived = minutes.isDerived(at - first);
-    const pageEnd = (Math.floor(at / MINUTES_PER_PAGE) + 1) * MINUTES_PER_PAGE;
-    const limit = isDerived ? Math.min(to, pageEnd) : to;
-    let end = at + 1;
-    while (end < limit && minutes.isDerived(end - first) === isDerived) end++;
-    if (!isDerived) minutes.mergeValues(into, at - first, end - first);
-    else {
-      const start = pageEnd - MINUTES_PER_PAGE;
-      const seconds = pages.find(series, 0, start / MINUTES_PER_PAGE)?.readSeconds();
-      seconds?.mergeValues(into, (at - start) * SECONDS_PER_MINUTE, (end - start) * SECONDS_PER_MINUTE);
-    }
-    at = end;
   }
 }

@@ -55,8 +55,9 @@ function resultText(request: ComputeRequest, window: Window, engine: Engine, rec
   let text = '{"result":{';
   let before = "";
   for (const { sensor, label, columns, needs } of request.asks) {
-    const aggregate = engine.query(sensor, window, needs);
-    receipt?.add(sensor, columns, aggregate);
+    const answer = engine.query(sensor, window, needs);
+    receipt?.add(sensor, columns, answer);
+    const { aggregate } = answer;
     text += before + label;
     before = "{";
     for (const column of columns) {

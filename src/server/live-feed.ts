@@ -2,8 +2,9 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { union, type Window } from "../core/window.ts";
 import type { Sensor } from "../engine/directory.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Change, Engine } from "../engine/engine.ts";
 import {
   FRAME_COMPUTE_MS_MAX,
   FRAME_COST_FACTOR,
@@ -36,7 +37,8 @@ export class LiveFeed {
   readonly #rows: LiveRows;
   readonly #onFailure: (error: unknown) => void;
   readonly #clients = new Set<Client>();
-  readonly #pending = new Set<string>();
+  /** Sensors whose rows are to be made, and the seconds that changed of each. */
+  readonly #pending = new Map<string, Window | null>();
   /** The sensors that are in the stream: followed ones, as many as there is room for. */
   readonly #shown = new Set<string>();
   #unsubscribe: (() => void) | null = null;
@@ -60,7 +62,7 @@ export class LiveFeed {
     if (!followed || this.#shown.size >= LIVE_SENSORS_MAX) return;
     this.#shown.add(name);
     if (this.#clients.size === 0) return;
-    this.#pending.add(name);
+    this.#pending.set(name, null);
     this.#schedule();
   }
 
@@ -103,7 +105,7 @@ export class LiveFeed {
   }
 
   #start(): void {
-    this.#unsubscribe = this.#engine.onChange((sensors) => this.#changed(sensors));
+    this.#unsubscribe = this.#engine.onChange((changes) => this.#changed(changes));
     this.#tickTimer = setInterval(() => this.#tick(), LIVE_TICK_MS);
   }
 
@@ -117,8 +119,10 @@ export class LiveFeed {
     this.#pending.clear();
   }
 
-  #changed(sensors: ReadonlySet<string>): void {
-    for (const sensor of sensors) if (this.#shown.has(sensor)) this.#pending.add(sensor);
+  #changed(changes: readonly Change[]): void {
+    for (const { sensor, seconds } of changes) {
+      if (this.#shown.has(sensor)) this.#pending.set(sensor, union(this.#pending.get(sensor) ?? null, seconds));
+    }
     this.#schedule();
   }
 
@@ -144,9 +148,9 @@ export class LiveFeed {
   /** Rows of those that have waited longest, as many as there is time for. */
   #takePending(startedAt: number): string[] {
     const rows: string[] = [];
-    for (const sensor of this.#pending) {
+    for (const [sensor, changed] of this.#pending) {
       this.#pending.delete(sensor);
-      rows.push(this.#rows.make(sensor).text);
+      rows.push(this.#rows.make(sensor, changed).text);
       if (performance.now() - startedAt > FRAME_COMPUTE_MS_MAX) break;
     }
     return rows;
@@ -171,7 +175,9 @@ export class LiveFeed {
   /** Each second: the last minute has moved on, the quiet get a heartbeat, the stuck are cut. */
   #tick(): void {
     const now = performance.now();
-    for (const sensor of this.#shown) if (this.#rows.kept(sensor)?.moving) this.#pending.add(sensor);
+    for (const sensor of this.#shown) {
+      if (this.#rows.kept(sensor)?.moving && !this.#pending.has(sensor)) this.#pending.set(sensor, null);
+    }
     this.#schedule();
     let snapshot: string | null = null;
     for (const client of this.#clients) {
@@ -191,13 +197,13 @@ export class LiveFeed {
 
   #snapshot(): string {
     const { second } = this.#rows;
+    // While nobody listens nobody says what changed.
+    if (this.#unsubscribe === null) this.#rows.forget();
     const rows: string[] = [];
     for (const sensor of this.#shown) {
       const kept = this.#rows.kept(sensor);
-      // While nobody listens nobody says what changed.
-      const fresh =
-        this.#unsubscribe !== null && kept !== undefined && kept.second === second && !this.#pending.has(sensor);
-      rows.push(fresh ? kept.text : this.#rows.make(sensor).text);
+      const isFresh = kept !== undefined && kept.second === second && !this.#pending.has(sensor);
+      rows.push(isFresh ? kept.text : this.#rows.make(sensor, this.#pending.get(sensor) ?? null).text);
     }
     return event("snapshot", this.#rows.data(rows));
   }

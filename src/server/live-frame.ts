@@ -1,7 +1,7 @@
 /** What the live stream shows of each sensor (docs/formats/live.md), read from the engine. */
 import type { Clock } from "../core/clock.ts";
-import { RESOLUTION_MS, type Window } from "../core/window.ts";
-import type { Engine } from "../engine/engine.ts";
+import { overlap, RESOLUTION_MS, type Window } from "../core/window.ts";
+import type { Engine, SensorStatus } from "../engine/engine.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
 
 /** Seconds of the sparkline and of the last minute. */
@@ -18,11 +18,12 @@ interface Moments {
 
 const NOTHING: Moments = { count: 0, mean: null, min: null, max: null };
 
-/** A sensor's means of the last minute: read anew once a second, within it only its newest seconds are. */
-interface Spark {
-  readonly means: (number | null)[];
-  /** The second after the last of `means`. */
-  end: number;
+/** What a row was made from: what has not changed since is not asked for again. */
+interface Figures {
+  readonly all: Moments;
+  readonly minute: Moments;
+  /** Means of the seconds of the last minute. */
+  readonly means: readonly (number | null)[];
 }
 
 /** A sensor's part of a frame. */
@@ -38,8 +39,7 @@ export interface LiveRow {
 export class LiveRows {
   readonly #engine: Engine;
   readonly #clock: Clock;
-  readonly #sparks = new Map<string, Spark>();
-  readonly #rows = new Map<string, LiveRow>();
+  readonly #rows = new Map<string, LiveRow & Figures>();
 
   constructor(engine: Engine, clock: Clock) {
     this.#engine = engine;
@@ -56,20 +56,26 @@ export class LiveRows {
     return Math.floor(this.#clock.now() / RESOLUTION_MS);
   }
 
-  /** Makes a sensor's row from what is counted now. Some tens of microseconds; a few hundred when a second has begun. */
-  make(sensor: string): LiveRow {
+  /** Nobody says any more what changes: all is asked for anew. */
+  forget(): void {
+    this.#rows.clear();
+  }
+
+  /**
+   * Makes a sensor's row. Some tens of microseconds; a few hundred when it is made for the first time.
+   * @param changed the seconds whose readings changed since its last row was made; null: none
+   */
+  make(sensor: string, changed: Window | null): LiveRow {
     const nowMs = this.#clock.now();
     const second = Math.floor(nowMs / RESOLUTION_MS);
     const status = this.#engine.status(sensor);
-    const { totals, firstTime, lastTime } = status;
-    const all =
-      firstTime === null || lastTime === null
-        ? NOTHING
-        : this.#moments(sensor, {
-            start: Math.floor(firstTime / RESOLUTION_MS),
-            end: Math.floor(lastTime / RESOLUTION_MS) + 1,
-          });
-    const minute = this.#moments(sensor, { start: second + 1 - MINUTE, end: second + 1 });
+    const { totals, lastTime } = status;
+    const before = this.#rows.get(sensor);
+    const window = { start: second + 1 - MINUTE, end: second + 1 };
+    const all = before !== undefined && changed === null ? before.all : this.#ever(sensor, status);
+    const isSame = before?.second === second && (changed === null || !overlap(changed, window));
+    const minute = isSame ? before.minute : this.#moments(sensor, window);
+    const means = isSame ? before.means : this.#means(sensor, window, before, changed);
     const text = JSON.stringify({
       sensor,
       ...all,
@@ -78,14 +84,14 @@ export class LiveRows {
       ageMs: lastTime === null ? null : nowMs - lastTime,
       rate: minute.count / MINUTE,
       minute,
-      spark: this.#spark(sensor, second + 1),
+      spark: means,
       completeUntil: status.completeUntil,
       ...totals,
       lag: status.lag,
       devices: status.devices,
       stuckDevices: status.stuckDevices,
     });
-    const row = { text, second, moving: minute.count > 0 };
+    const row = { text, second, moving: minute.count > 0, all, minute, means };
     this.#rows.set(sensor, row);
     return row;
   }
@@ -100,24 +106,36 @@ export class LiveRows {
     return `${head.slice(0, -1)},"sensors":[${rows.join(",")}]}`;
   }
 
-  #moments(sensor: string, window: Window): Moments {
-    return momentsOf(this.#engine.query(sensor, window, SUMS));
+  /** All that the history holds. */
+  #ever(sensor: string, { firstTime, lastTime }: SensorStatus): Moments {
+    if (firstTime === null || lastTime === null) return NOTHING;
+    const start = Math.floor(firstTime / RESOLUTION_MS);
+    return this.#moments(sensor, { start, end: Math.floor(lastTime / RESOLUTION_MS) + 1 });
   }
 
-  #spark(sensor: string, end: number): readonly (number | null)[] {
-    const spark = this.#sparks.get(sensor);
-    if (spark === undefined || spark.end !== end) {
-      const means = Array.from({ length: MINUTE }, (_, i) => this.#mean(sensor, end - MINUTE + i));
-      this.#sparks.set(sensor, { means, end });
-      return means;
+  #moments(sensor: string, window: Window): Moments {
+    return momentsOf(this.#engine.query(sensor, window, SUMS).aggregate);
+  }
+
+  /** Means of the window's seconds: those that the last row had and that nothing changed are taken from it. */
+  #means(
+    sensor: string,
+    { start, end }: Window,
+    before: (LiveRow & Figures) | undefined,
+    changed: Window | null,
+  ): readonly (number | null)[] {
+    const means: (number | null)[] = [];
+    const shift = before === undefined ? MINUTE : end - 1 - before.second;
+    for (let second = start; second < end; second++) {
+      const kept = before?.means[second - start + shift];
+      const hasChanged = changed !== null && second >= changed.start && second < changed.end;
+      means.push(kept === undefined || hasChanged ? this.#mean(sensor, second) : kept);
     }
-    // Readings nearly always come for the running second or the one before.
-    for (let i = MINUTE - 2; i < MINUTE; i++) spark.means[i] = this.#mean(sensor, end - MINUTE + i);
-    return spark.means;
+    return means;
   }
 
   #mean(sensor: string, second: number): number | null {
-    return this.#engine.query(sensor, { start: second, end: second + 1 }, SUMS).mean();
+    return this.#engine.query(sensor, { start: second, end: second + 1 }, SUMS).aggregate.mean();
   }
 }
 

@@ -3,6 +3,7 @@ import { formatMs, formatSecond } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../engine/engine.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
+import type { Answer } from "../metrics/answer.ts";
 import { VALUE_BITS } from "../metrics/value-bits.ts";
 import type { Column } from "./metric-columns.ts";
 
@@ -57,12 +58,11 @@ export class Receipt {
     this.#nowMs = nowMs;
   }
 
-  /** Right after the query that made `aggregate`. */
-  add(sensor: string, columns: readonly Column[], aggregate: Aggregate): void {
-    const { pages, buckets, pagesFromDisk } = this.#engine.lastCost;
-    this.#pages += pages;
-    this.#buckets += buckets;
-    this.#pagesFromDisk += pagesFromDisk;
+  /** Adds what the answer for a sensor rests on. */
+  add(sensor: string, columns: readonly Column[], { aggregate, cost }: Answer): void {
+    this.#pages += cost.pages;
+    this.#buckets += cost.buckets;
+    this.#pagesFromDisk += cost.pagesFromDisk;
     const status = this.#engine.status(sensor);
     const { gapRecords, ...totals } = status.totals;
     this.#completeUntil.push(status.completeUntil);

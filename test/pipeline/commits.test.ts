@@ -84,7 +84,7 @@ test("a full disk is trouble, in the middle of a read or at close, and nothing i
     assert.deepEqual(wrong, []);
     await running.log.deliver(lost);
     assert.deepEqual(running.log.opened, [[{ topic: "temperature", partition: 0, offset: 6 }]]);
-    assert.equal(running.pipeline.query("temperature", EVER, ALL_NEEDS).count, 10);
+    assert.equal(running.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.count, 10);
   }));
 
 test("a gap is counted once, also when what comes after it cannot be read", () =>

@@ -106,7 +106,7 @@ function summary({ state }: Opened) {
     assert.ok(series);
     const { received, counted, duplicates, quarantined, rejected } = series.totals;
     assert.equal(received, counted + duplicates + quarantined + rejected, name);
-    const { count, min, max } = state.history.query(series.id, EVER, { sums: false, quantiles: false });
+    const { count, min, max } = state.history.query(series.id, EVER, { sums: false, quantiles: false }).aggregate;
     assert.equal(count, counted, name);
     const devices = state.identities.devices.slotsOf.get(series.id) ?? [];
     const names = devices.map((slot) => state.identities.deviceNames.text(slot)).sort();

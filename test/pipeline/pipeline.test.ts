@@ -18,8 +18,8 @@ test("late is older than completeUntil on arrival; completeUntil is the slowest 
     assert.equal(pipeline.status("temperature").completeUntil, NOW + 50_000);
     await send(reading("b", 1, NOW));
     assert.equal(pipeline.status("temperature").totals.late, 3);
-    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).late, 3);
-    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).count, 7);
+    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.late, 3);
+    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.count, 7);
   }));
 
 test("a wrong clock is held back, spoils nobody's mark, and is released once", () =>
@@ -48,7 +48,7 @@ test("a wrong clock is held back, spoils nobody's mark, and is released once", (
     await bench.send(reading("ahead", 0, NOW + 86_400_000, 50));
     const after = bench.pipeline.status("temperature").totals;
     assert.deepEqual([after.received, after.counted, after.duplicates, after.quarantined], [5, 2, 2, 1]);
-    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).max, 50);
+    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.max, 50);
     assert.equal(bench.pipeline.listQuarantine({ limit: 10 }).items.length, 0);
   }));
 
@@ -106,12 +106,12 @@ test("--keep deletes what is older, whole days, and a late reading from then is 
     await bench.send(...Array.from({ length: 40 }, (_, i) => reading("d", i, NOW - i * 86_400_000, i)));
     await bench.pipeline.releaseQuarantine([]); // commits
     await bench.reopen();
-    const kept = bench.pipeline.query("temperature", EVER, ALL_NEEDS);
+    const kept = bench.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate;
     assert.deepEqual([kept.count, kept.max], [11, 10]);
     await bench.send(reading("d", 100, NOW - 20 * 86_400_000, 500));
     const { totals } = bench.pipeline.status("temperature");
     assert.deepEqual([totals.counted, totals.expired], [41, 1]);
-    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).count, 11);
+    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.count, 11);
   }));
 
 test("the log is told of positions only once they are on disk, and reading goes on from there", () =>

@@ -155,13 +155,13 @@ test("readings put off are in every answer and every commit, also while they are
       assert.ok(history.waitingBytes > count * 17);
       const catchUp = history.catchUp();
       for (let slice = 0; slice < 3; slice++) catchUp.next();
-      assert.equal(history.query(series, everything, needs).count, from + 5000);
+      assert.equal(history.query(series, everything, needs).aggregate.count, from + 5000);
       assert.equal(catchUp.next().done, true, "the question has folded the rest");
     }
     assert.ok(behind > 0);
     db.begin();
     history.write().next();
-    assert.equal(history.query(series, everything, needs).count, count);
+    assert.equal(history.query(series, everything, needs).aggregate.count, count);
     db.rollback();
   };
   const straight: Fold = (history, _db, series, columns) => history.foldRun(series, runOf(columns));

@@ -48,7 +48,7 @@ function compare(
   note: string,
 ): void {
   const expected = scan(readings, start, end);
-  const actual = history.query(series, { start, end }, ALL_NEEDS);
+  const actual = history.query(series, { start, end }, ALL_NEEDS).aggregate;
   for (const name of [...METRICS.map((m) => m.name), "p1", "p90", "p99.9"]) {
     const metric = findMetric(name);
     assert.ok(metric !== undefined);
@@ -179,14 +179,20 @@ test("a question beside what changed merges nothing upwards, one that touches it
       { start: second - 86_400, end: second },
       { start: second + 600, end: second + 86_400 },
     ]) {
-      assert.equal(history.query(3, window, ALL_NEEDS).count, 0);
+      assert.equal(history.query(3, window, ALL_NEEDS).aggregate.count, 0);
       assert.equal(history.waitingBytes, folded);
     }
     const around = { start: second - 86_400, end: second + 1 };
-    assert.equal(history.query(3, around, { sums: true, quantiles: false }).count, 1);
+    assert.equal(history.query(3, around, { sums: true, quantiles: false }).aggregate.count, 1);
     const merged = history.waitingBytes;
     assert.ok(merged > folded);
-    assert.equal(history.query(3, around, ALL_NEEDS).quantile(MEDIAN), 5);
+    // Values of hours are read for whole hours only: this one runs.
+    assert.equal(history.query(3, around, ALL_NEEDS).aggregate.quantile(MEDIAN), 5);
+    assert.equal(history.waitingBytes, merged);
+    const whole = { start: second - 86_400, end: (Math.floor(second / 3600) + 1) * 3600 };
+    assert.equal(history.query(3, whole, { sums: true, quantiles: false }).aggregate.count, 1);
+    assert.equal(history.waitingBytes, merged);
+    assert.equal(history.query(3, whole, ALL_NEEDS).aggregate.quantile(MEDIAN), 5);
     assert.ok(history.waitingBytes > merged);
     db.close();
   } finally {
@@ -210,7 +216,7 @@ test("many readings in one second, past every list and past 2,048 distinct value
         if (which === 1) await commit(db, history);
         const windows = [0, 1, 2].map((s) => ({ start: 1_650_000_000 + s, end: 1_650_000_001 + s }));
         const results = [...windows, { start: 1_650_000_000, end: 1_650_000_060 }].map((window) => {
-          const aggregate = history.query(7, window, ALL_NEEDS);
+          const aggregate = history.query(7, window, ALL_NEEDS).aggregate;
           return [
             ...METRICS.map((m) => m.read(aggregate, 1)),
             aggregate.quantile(shareOf("90")),

@@ -110,7 +110,7 @@ test("a flipped bit anywhere in a page is told, with its place", () => {
     for (let i = 0; i < 4000; i++) history.fold(3, start * 1000 + i * 250, i % 7, 0);
     commit(db, history);
     const window = { start: start + 1, end: start + 900 };
-    const whole = history.query(3, window, ALL_NEEDS).count;
+    const whole = history.query(3, window, ALL_NEEDS).aggregate.count;
     const write = db.prepare("UPDATE page SET bytes=? WHERE key=?");
     for (const { key, bytes } of db.prepare("SELECT key, bytes FROM page").all()) {
       assert.ok(bytes instanceof Uint8Array);
@@ -122,7 +122,7 @@ test("a flipped bit anywhere in a page is told, with its place", () => {
       // A window of 15 minutes reads no page above.
       if (levelOf(Number(key)) <= 1) assert.throws(ask, isCorrupt);
       write.run(bytes, key);
-      assert.equal(ask().count, whole);
+      assert.equal(ask().aggregate.count, whole);
     }
     db.close();
   } finally {

@@ -147,16 +147,39 @@ test("a sensor whose last minute moves comes by itself, a late reading shows in 
   engine.add("temperature", [NOON, 5]);
   const stream = await EventStream.open(port);
   assert.equal((await stream.next()).rows[0].rate, 1 / 60);
-  engine.add("temperature", [NOON - 30_000, 7, true]); // within the same second only the newest seconds are read anew …
+  engine.add("temperature", [NOON - 30_000, 7, true]);
   const soon = await nextWith(stream, ({ count }) => count === 2);
-  assert.deepEqual([soon.rows[0].count, (soon.rows[0].spark as unknown[])[29]], [2, null]);
+  assert.deepEqual([soon.rows[0].count, (soon.rows[0].spark as unknown[])[29]], [2, 7]);
   clock.advance(1000);
-  const moved = await nextWith(stream, ({ ageMs }) => ageMs === 1000); // … a second later all are, without any change
+  const moved = await nextWith(stream, ({ ageMs }) => ageMs === 1000); // a second later, without any change
   assert.deepEqual(
     moved.rows.map(({ sensor }) => sensor),
     ["temperature"],
   );
   assert.deepEqual([moved.rows[0].ageMs, (moved.rows[0].spark as unknown[])[28]], [1000, 7]);
+  stream.close();
+});
+
+test("only what may have changed is asked for again", async (context) => {
+  const { engine, port, clock } = await open(context);
+  engine.add("temperature", [NOON, 5]);
+  const stream = await EventStream.open(port);
+  await stream.next();
+  const second = NOON / 1000;
+  /** The windows that a frame asks for, when it comes with so many readings. */
+  const asked = async (count: number): Promise<string[]> => {
+    await nextWith(stream, (row) => row.count === count && row.ageMs === clock.now() - NOON);
+    return engine.queries.map(({ start, end }) => `${start - second}…${end - second}`);
+  };
+  engine.queries = [];
+  engine.add("temperature", [NOON, 6]);
+  assert.deepEqual(await asked(2), ["0…1", "-59…1", "0…1"], "all, the minute, the second");
+  engine.queries = [];
+  engine.add("temperature", [NOON - 3_600_000, 6]);
+  assert.deepEqual(await asked(3), ["-3600…1"], "an hour ago: the minute stays as it was");
+  engine.queries = [];
+  clock.advance(1000);
+  assert.deepEqual(await asked(3), ["-58…2", "1…2"], "a second on, nothing came: the minute moves by one second");
   stream.close();
 });
 

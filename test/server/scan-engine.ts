@@ -1,8 +1,17 @@
 /** An engine for the server's tests: the raw readings, scanned for each question; status and dead letters as a test sets them. */
 import type { Window } from "../../src/core/window.ts";
 import { Directory, type Sensor } from "../../src/engine/directory.ts";
-import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus, SensorTotals } from "../../src/engine/engine.ts";
+import type {
+  Change,
+  Engine,
+  Page,
+  Quarantined,
+  RejectedRecord,
+  SensorStatus,
+  SensorTotals,
+} from "../../src/engine/engine.ts";
 import { Aggregate, type Needs } from "../../src/metrics/aggregate.ts";
+import type { Answer } from "../../src/metrics/answer.ts";
 import { squareError } from "../../src/metrics/exact-sum.ts";
 
 interface Reading {
@@ -11,6 +20,8 @@ interface Reading {
   readonly value: number;
   readonly late: boolean;
 }
+
+const EVER: Window = { start: -1e11, end: 1e11 };
 
 const NO_TOTALS: SensorTotals = {
   received: 0,
@@ -30,16 +41,17 @@ const NO_TOTALS: SensorTotals = {
 
 export class ScanEngine implements Engine {
   readonly sensors = new Directory<Sensor>();
-  readonly lastCost = { pages: 0, buckets: 0, pagesFromDisk: 0 };
   trouble: string | null = null;
   /** Overrides of what `status` says. */
   readonly totals = new Map<string, Partial<SensorTotals>>();
   quarantine: Quarantined[] = [];
   rejections: RejectedRecord[] = [];
+  /** The windows that were asked for. */
+  queries: Window[] = [];
   /** Thrown by the next calls of `query`. */
   failure: Error | null = null;
   readonly #readings = new Map<string, Reading[]>();
-  readonly #listeners = new Set<(sensors: ReadonlySet<string>) => void>();
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
 
   constructor(sensors: readonly string[] = ["temperature", "humidity", "pressure"]) {
     for (const sensor of sensors) this.appear(sensor);
@@ -52,18 +64,26 @@ export class ScanEngine implements Engine {
 
   add(sensor: string, ...readings: readonly (readonly [time: number, value: number, late?: boolean])[]): void {
     for (const [time, value, late] of readings) this.#of(sensor).push({ time, value, late: late === true });
-    this.changed(sensor);
+    const seconds = readings.map(([time]) => Math.floor(time / 1000));
+    const range = { start: Math.min(...seconds), end: Math.max(...seconds) + 1 };
+    this.#tell([{ sensor, seconds: seconds.length === 0 ? null : range }]);
   }
 
+  /** Says that all of these may have changed. */
   changed(...sensors: readonly string[]): void {
-    for (const listener of this.#listeners) listener(new Set(sensors));
+    this.#tell(sensors.map((sensor) => ({ sensor, seconds: EVER })));
+  }
+
+  #tell(changes: readonly Change[]): void {
+    for (const listener of this.#listeners) listener(changes);
   }
 
   get listeners(): number {
     return this.#listeners.size;
   }
 
-  query(sensor: string, window: Window, needs: Needs): Aggregate {
+  query(sensor: string, window: Window, needs: Needs): Answer {
+    this.queries.push(window);
     if (this.failure !== null) throw this.failure;
     const aggregate = new Aggregate(needs);
     const seconds = new Set<number>();
@@ -82,9 +102,7 @@ export class ScanEngine implements Engine {
       aggregate.distribution?.add(value, 1);
     }
     aggregate.seconds = seconds.size;
-    this.lastCost.pages = 1;
-    this.lastCost.buckets = seconds.size;
-    return aggregate;
+    return { aggregate, cost: { pages: 1, buckets: seconds.size, pagesFromDisk: 0 } };
   }
 
   status(sensor: string): SensorStatus {
@@ -111,7 +129,7 @@ export class ScanEngine implements Engine {
     };
   }
 
-  onChange(listener: (sensors: ReadonlySet<string>) => void): () => void {
+  onChange(listener: (changes: readonly Change[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -263,7 +263,7 @@ export class Simulation {
   }
 
   #compareWindow(sensor: string, start: number, end: number): void {
-    const aggregate = this.#pipeline.query(sensor, { start, end }, { sums: true, quantiles: true });
+    const { aggregate } = this.#pipeline.query(sensor, { start, end }, { sums: true, quantiles: true });
     for (const name of [...METRICS.map((metric) => metric.name), ...PERCENTILES]) {
       const metric = findMetric(name);
       assert.ok(metric !== undefined);

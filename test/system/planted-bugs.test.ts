@@ -55,21 +55,31 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "a question whose window touches what changed does not merge it upwards",
-    file: "src/rollups/series-changes.ts",
+    file: "src/rollups/roll-up.ts",
     changes: [
       [
-        "return this.#unmerged.overlaps(window) || (withValues && this.#unmergedValues.overlaps(window));",
-        "return false && withValues && this.#unmerged.overlaps(window);",
+        "return this.#unmerged.overlaps(window) || (withValues && this.#reachesValues(window));",
+        "return false && withValues && this.#reachesValues(window);",
       ],
     ],
   },
   {
     name: "late readings are not merged into their minute",
-    file: "src/rollups/series-changes.ts",
+    file: "src/rollups/roll-up.ts",
     changes: [
       [
         "if ((seconds.staleMinutes & (1 << m)) === 0) continue;",
-        "if ((seconds.staleMinutes & (1 << m)) === 0 || (minutes.buckets?.countOf(firstMinute + m - hour * 60) ?? 0) > 0) continue;",
+        "if ((seconds.staleMinutes & (1 << m)) === 0 || buckets.countOf(firstMinute + m - hour * 60) > 0) continue;",
+      ],
+    ],
+  },
+  {
+    name: "an hour's values are not merged anew when its minutes change",
+    file: "src/rollups/roll-up.ts",
+    changes: [
+      [
+        "this.#staleHours.add(hour);",
+        "if (buckets.countOf(firstMinute + 1 - hour * 60) === 0) this.#staleHours.add(hour);",
       ],
     ],
   },

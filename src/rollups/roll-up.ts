@@ -1,0 +1,262 @@
+/**
+ * Merges what changed in one series upwards, when somebody looks or commits. There are two ladders, as few questions need the second:
+ * numbers (all but values) climb from seconds over minutes to 1,024 days; values from minutes, which keep or derive theirs, over hours.
+ *
+ * Each step is noted when the one below is done: `changed` (readings came for these seconds) → `minutes` (a page of seconds is merged
+ * into its minutes) → `numbers` (all levels above) and, beside it, `minuteValues` → `values`. A bucket is always made anew from all of
+ * its children, so a second may lose readings as well as get some, and the order and number of these steps do not matter.
+ */
+import type { Window } from "../core/window.ts";
+import { Aggregate } from "../metrics/aggregate.ts";
+import { Distribution } from "../metrics/distribution.ts";
+import type { BucketPage } from "./bucket-page.ts";
+import {
+  BUCKETS_PER_PAGE,
+  HOUR_LEVEL,
+  MINUTES_PER_PAGE,
+  pageOf,
+  SECONDS_PER_MINUTE,
+  STEP_SECONDS,
+  TOP_LEVEL,
+} from "./levels.ts";
+import { addMinuteValues, DERIVED_MINUTE_READINGS_MAX } from "./minute-values.ts";
+import type { CachedPage } from "./page-cache.ts";
+import type { PageTable } from "./page-table.ts";
+import { SecondRange } from "./second-range.ts";
+import type { SecondsPage } from "./seconds-page.ts";
+
+const SECONDS_PER_HOUR = STEP_SECONDS[HOUR_LEVEL];
+const MINUTES_PER_HOUR = BUCKETS_PER_PAGE[1];
+
+/** Where buckets are merged: one at a time. */
+const scratch = new Aggregate({ sums: true, quantiles: false });
+
+const PAGES_PER_HOUR = MINUTES_PER_HOUR / MINUTES_PER_PAGE;
+const ALL_PAGES = (1 << PAGES_PER_HOUR) - 1;
+
+/** A page of seconds as a bit of its hour. */
+function pageBit({ key }: CachedPage): number {
+  const number = pageOf(key);
+  return 1 << (number - Math.floor(number / PAGES_PER_HOUR) * PAGES_PER_HOUR);
+}
+
+/** Opens a page of the series for changing. */
+type Open = (level: number, number: number) => CachedPage;
+
+/** What of one series is not merged upwards yet, and how it is. Made for a series when it changes, and thrown away by its commit. */
+export class RollUp {
+  readonly #series: number;
+  readonly #pages: PageTable;
+  readonly #open: Open;
+  /** Pages of minutes with some whose hour was not merged yet. */
+  #changedMinutes = new Set<CachedPage>();
+  /** Pages of seconds and the bits of their minutes whose own values are out of date (minutes that keep some). */
+  readonly #staleMinutes = new Map<CachedPage, number>();
+  /** Hours whose values are out of date, since the epoch. */
+  readonly #staleHours = new Set<number>();
+  /** The hour whose pages are closed one after the other, which of them were, as bits, and their values; NaN: none. */
+  #gatheredHour = Number.NaN;
+  #gatheredPages = 0;
+  #gathered = new Distribution();
+  /** Pages of each level, from hours on, whose values are not in their parent bucket. */
+  readonly #staleValues = STEP_SECONDS.map(() => new Set<CachedPage>());
+  /** What is not merged upwards yet: numbers, values of minutes, values of hours and longer. Buckets outside equal the merge of their children. */
+  readonly #unmerged = new SecondRange();
+  readonly #unmergedMinutes = new SecondRange();
+  readonly #unmergedHours = new SecondRange();
+
+  constructor(series: number, pages: PageTable, open: Open) {
+    this.#series = series;
+    this.#pages = pages;
+    this.#open = open;
+  }
+
+  /** Readings of the seconds [start, end) came, or went. */
+  changed(start: number, end: number): void {
+    this.#unmerged.add(start, end);
+    this.#unmergedMinutes.add(start, end);
+    this.#unmergedHours.add(start, end);
+  }
+
+  /**
+   * Whether a window reads buckets (`plan`) that differ from the merge of their children. Beside all that changed it does not: the buckets
+   * that it reads lie within it, each with all its children.
+   */
+  reaches(window: Window, withValues: boolean): boolean {
+    return this.#unmerged.overlaps(window) || (withValues && this.#reachesValues(window));
+  }
+
+  #reachesValues(window: Window): boolean {
+    return this.#unmergedMinutes.overlaps(window) || this.#reachesHours(window);
+  }
+
+  /** Values of hours are read where the window covers whole ones: not in the running hour. */
+  #reachesHours({ start, end }: Window): boolean {
+    const first = Math.ceil(start / SECONDS_PER_HOUR) * SECONDS_PER_HOUR;
+    return this.#unmergedHours.overlaps({ start: first, end: Math.floor(end / SECONDS_PER_HOUR) * SECONDS_PER_HOUR });
+  }
+
+  /** Merges the seconds of a page's changed minutes into these. */
+  minutes(page: CachedPage): void {
+    const seconds = page.seconds as SecondsPage;
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / MINUTES_PER_HOUR);
+    const minutes = this.#open(1, hour);
+    const buckets = minutes.buckets as BucketPage;
+    this.#changedMinutes.add(minutes);
+    this.#staleHours.add(hour);
+    if (hour === this.#gatheredHour && (this.#gatheredPages & pageBit(page)) !== 0) this.#gatheredHour = Number.NaN;
+    let stale = this.#staleMinutes.get(page) ?? 0;
+    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+      if ((seconds.staleMinutes & (1 << m)) === 0) continue;
+      scratch.reset();
+      const from = m * SECONDS_PER_MINUTE;
+      seconds.mergeInto(scratch, from, from + SECONDS_PER_MINUTE, true);
+      const bucket = firstMinute + m - hour * MINUTES_PER_HOUR;
+      buckets.set(bucket, scratch);
+      if (scratch.count > DERIVED_MINUTE_READINGS_MAX) stale |= 1 << m;
+      else {
+        stale &= ~(1 << m);
+        buckets.dropValues(bucket);
+      }
+    }
+    if (stale !== 0) this.#staleMinutes.set(page, stale);
+    else this.#staleMinutes.delete(page);
+    seconds.staleMinutes = 0;
+  }
+
+  /** After all pages' `minutes`: merges these upwards. Every bucket but for its values then equals the merge of its children. */
+  numbers(): void {
+    this.#unmerged.clear();
+    let changed = this.#changedMinutes;
+    if (changed.size === 0) return;
+    this.#changedMinutes = new Set();
+    for (let level = 1; level < TOP_LEVEL; level++) {
+      const parents = new Set<CachedPage>();
+      for (const page of changed) {
+        const parent = this.#parent(page);
+        const buckets = page.buckets as BucketPage;
+        scratch.reset();
+        buckets.mergeInto(scratch, 0, buckets.size, true);
+        (parent.page.buckets as BucketPage).set(parent.bucket, scratch);
+        this.#pages.remeasure(page);
+        parents.add(parent.page);
+      }
+      changed = parents;
+    }
+    for (const page of changed) this.#pages.remeasure(page);
+  }
+
+  /** The page and bucket that a page of level 1 to 4 merges into, marked as changed. */
+  #parent(page: CachedPage): { page: CachedPage; bucket: number } {
+    const level = page.level + 1;
+    const bucket = pageOf(page.key); // a page's number is its parent bucket's
+    const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
+    const parent = this.#open(level, number);
+    return { page: parent, bucket: bucket - number * BUCKETS_PER_PAGE[level] };
+  }
+
+  /** After `minutes` of the page: merges its seconds' values into minutes that keep them. */
+  minuteValues(page: CachedPage): void {
+    const stale = this.#staleMinutes.get(page);
+    if (stale === undefined) return;
+    this.#staleMinutes.delete(page);
+    const seconds = page.readSeconds();
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / MINUTES_PER_HOUR);
+    const minutes = this.#open(1, hour);
+    const buckets = minutes.buckets as BucketPage;
+    for (let m = 0; m < MINUTES_PER_PAGE; m++) {
+      if ((stale & (1 << m)) === 0) continue;
+      const values = new Distribution();
+      seconds.mergeValues(values, m * SECONDS_PER_MINUTE, (m + 1) * SECONDS_PER_MINUTE);
+      buckets.setValues(firstMinute + m - hour * MINUTES_PER_HOUR, values);
+    }
+    this.#pages.remeasure(minutes);
+  }
+
+  /**
+   * Before a page is closed that nothing is folded into for now: merges its minutes, and gathers its values for its hour while they are
+   * at hand. An hour all of whose pages are closed in a row, as where readings come in order, is not merged from the closed pages then.
+   */
+  close(page: CachedPage): void {
+    this.minutes(page);
+    this.minuteValues(page);
+    const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
+    const hour = Math.floor(firstMinute / MINUTES_PER_HOUR);
+    if (hour !== this.#gatheredHour) {
+      this.#gatheredHour = hour;
+      this.#gatheredPages = 0;
+      this.#gathered = new Distribution();
+    }
+    const minutes = this.#open(1, hour);
+    const end = firstMinute + MINUTES_PER_PAGE;
+    addMinuteValues(this.#pages, this.#gathered, this.#series, minutes, firstMinute, end, null);
+    this.#gatheredPages |= pageBit(page);
+    if (this.#gatheredPages !== ALL_PAGES) return;
+    this.#gatheredHour = Number.NaN;
+    this.#staleHours.delete(hour);
+    this.#setHourValues(hour, this.#gathered);
+  }
+
+  /** After `numbers`: merges the values that a window reads. */
+  valuesFor(window: Window): void {
+    const steps = this.#reachesHours(window) ? this.values() : this.#allMinuteValues();
+    while (steps.next().done !== true) {
+      // somebody looks, and waits for all of it
+    }
+  }
+
+  *#allMinuteValues(): Generator<number> {
+    for (const page of this.#staleMinutes.keys()) {
+      this.minuteValues(page);
+      yield 0;
+    }
+    this.#unmergedMinutes.clear();
+  }
+
+  /**
+   * After `numbers`: merges all values, minutes' into hours, hours' into days and so on. Yields 0 between two steps; who merges
+   * meanwhile goes on with what is left, and leaves nothing.
+   */
+  *values(): Generator<number> {
+    yield* this.#allMinuteValues();
+    for (const hour of this.#staleHours) {
+      this.#staleHours.delete(hour);
+      this.#hourValues(hour);
+      yield 0;
+    }
+    for (let level = HOUR_LEVEL; level < TOP_LEVEL; level++) {
+      const pages = this.#staleValues[level];
+      for (const page of pages) {
+        pages.delete(page);
+        const parent = this.#parent(page);
+        (parent.page.buckets as BucketPage).setValues(parent.bucket, (page.buckets as BucketPage).mergedValues());
+        this.#pages.remeasure(page);
+        this.#staleValues[level + 1].add(parent.page);
+        yield 0;
+      }
+    }
+    for (const page of this.#staleValues[TOP_LEVEL]) this.#pages.remeasure(page);
+    this.#staleValues[TOP_LEVEL].clear();
+    this.#unmergedHours.clear();
+  }
+
+  /** Merges the values of an hour's minutes. */
+  #hourValues(hour: number): void {
+    const minutes = this.#pages.find(this.#series, 1, hour, null);
+    const values = new Distribution();
+    if (minutes !== undefined) {
+      const first = hour * MINUTES_PER_HOUR;
+      addMinuteValues(this.#pages, values, this.#series, minutes, first, first + MINUTES_PER_HOUR, null);
+    }
+    this.#setHourValues(hour, values);
+  }
+
+  #setHourValues(hour: number, values: Distribution): void {
+    const day = Math.floor(hour / BUCKETS_PER_PAGE[HOUR_LEVEL]);
+    const hours = this.#open(HOUR_LEVEL, day);
+    (hours.buckets as BucketPage).setValues(hour - day * BUCKETS_PER_PAGE[HOUR_LEVEL], values.encoded());
+    this.#staleValues[HOUR_LEVEL].add(hours);
+  }
+}

@@ -54,7 +54,7 @@ function endOf(to: ParsedTime): number {
 }
 
 function afterText(start: number, end: number): string {
-  return `from after to: from starts at ${formatSecond(start)} and to ends at ${formatSecond(end)}, expected from <= to`;
+  return `from after to: the window [${formatSecond(start)}, ${formatSecond(end)}) is empty, expected from <= to`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { type Bounds, parseBounds } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
-import { depthOf, keysInOrder, parseLenient } from "./lenient-json.ts";
+import { depthOf, keysInOrder, parseLenient, repeatedKeys } from "./lenient-json.ts";
 import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
 import { type Column, MetricColumns } from "./metric-columns.ts";
 import { namesShown } from "./names-shown.ts";
@@ -110,7 +110,9 @@ class BodyReading {
 
   read(body: Readonly<Record<string, unknown>>, text: string): ComputeRequest | RefusedRequest {
     let nested = false;
-    for (const key of keysInOrder(body, text)) {
+    const keys = keysInOrder(body, text);
+    const repeated = repeatedKeys(keys, text);
+    for (const key of keys) {
       const value = body[key];
       if (!nested && isNested(value)) {
         // Texts of errors show such values: JSON.stringify recurses.
@@ -119,7 +121,11 @@ class BodyReading {
           return { refused: [`Unreadable request body: ${SHAPE}; it is nested more than ${JSON_DEPTH_MAX} deep`] };
         }
       }
-      if (key === "from" || key === "to") this.#places.push({ name: key, at: this.#errors.length });
+      const times = repeated?.get(key) ?? 1;
+      if (times > 1 && (key === "from" || key === "to" || this.#labels.find(key) !== undefined)) {
+        // Which one was meant nobody can tell.
+        this.#refuse(`Cannot use ${key} of the request body: expected it once, was there ${times} times`);
+      } else if (key === "from" || key === "to") this.#places.push({ name: key, at: this.#errors.length });
       else this.#readSensor(key, value);
     }
     return this.#conclude(given(body, "from"), given(body, "to"));

@@ -63,7 +63,11 @@ function endsInTrailingComma(text: string): boolean {
 
 /** The index of the quote that ends the text starting at `at`; the text's length when there is none. */
 function endOfString(text: string, at: number): number {
-  let i = at + 1;
+  // Nearly no text has an escape in it: the first quote is its end.
+  let i = text.indexOf('"', at + 1);
+  if (i < 0) return text.length;
+  if (text.charCodeAt(i - 1) !== BACKSLASH) return i;
+  i = at + 1;
   while (i < text.length) {
     const code = text.charCodeAt(i);
     if (code === QUOTE) return i;
@@ -101,6 +105,31 @@ export function keysInOrder(value: object, text: string): readonly string[] {
   const keys = Object.keys(value);
   const first = keys.length > 1 ? keys[0].charCodeAt(0) : 0;
   return first >= 48 && first <= 57 ? [...new Set(topLevelKeys(text))] : keys;
+}
+
+/**
+ * How often each key is there in the text of an object, where one is there more than once; JSON.parse keeps the last of them.
+ * Null, and cheap, where none is.
+ * @param keys those of the parsed object
+ */
+export function repeatedKeys(keys: readonly string[], text: string): ReadonlyMap<string, number> | null {
+  if (topLevelColons(text) === keys.length) return null;
+  const times = new Map<string, number>();
+  for (const key of topLevelKeys(text)) times.set(key, (times.get(key) ?? 0) + 1);
+  return times;
+}
+
+function topLevelColons(text: string): number {
+  let colons = 0;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = endOfString(text, i);
+    else if (code === COLON) colons += depth === 1 ? 1 : 0;
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) depth++;
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--;
+  }
+  return colons;
 }
 
 function topLevelKeys(text: string): string[] {

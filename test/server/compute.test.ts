@@ -168,13 +168,24 @@ test("unreadable bodies say what was expected", async () => {
   }
 });
 
+test("a sensor or a bound that is there twice is refused, not answered by the last one", async () => {
+  const twice = (key: string) => `Cannot use ${key} of the request body: expected it once, was there 2 times`;
+  await refuses('{"temperature":["count"],"temperature":["max"]}', twice("temperature"));
+  await refuses('{"temperature":["count"],"humidity":["max"],"t\\u0065mperature":["max"]}', twice("temperature"));
+  await refuses('{"x":1,"from":"2020-01-13","temperature":["count"],"from":"2020-01-14",}', /key x/, twice("from"));
+  await refuses('{"to":1,"to":2,"humidity":[],"humidity":[]}', twice("to"), twice("humidity"));
+  // A key that means nothing is one error, and what is inside of it is of no interest.
+  const { result, errors } = (await ask('{"temperature":["count"],"x":{"a":1,"a":2},"x":3}')).json();
+  assert.deepEqual([result, errors], [{ temperature: { count: 71 } }, ["Unexpected key x in the request body"]]);
+});
+
 test("times that are none, in the order of the body", async () => {
   const from = /^Unreadable time "yesterday" in from: expected "YYYY-MM-DD"/;
   const to = /^Unreadable time \[1\] in to: /;
   await refuses({ temperature: ["count"], from: "yesterday" }, from);
   await refuses({ a: 1, to: [1], b: 1, from: "yesterday", c: 1 }, /key a/, to, /key b/, from, /key c/);
   await refuses({ from: "yesterday", temperature: ["nope"], to: [1] }, from, /metric nope/, to);
-  const reversed = /^from after to: from starts at .* and to ends at .*, expected from <= to$/;
+  const reversed = /^from after to: the window \[.*Z, .*Z\) is empty, expected from <= to$/;
   const bounds = { from: "2020-01-14", to: "2020-01-13" };
   await refuses({ a: 1, ...bounds, b: 1, temperature: ["count"] }, /key a/, reversed, /key b/);
   await refuses({ to: "2020-01-13", a: 1, from: "2020-01-14", b: 1 }, /key a/, reversed, /key b/);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../src/core/random.ts";
-import { depthOf, keysInOrder, parseLenient } from "../../src/server/lenient-json.ts";
+import { depthOf, keysInOrder, parseLenient, repeatedKeys } from "../../src/server/lenient-json.ts";
 
 const TEXTS = ["", "a", ",}", ",]", '"', "\\", '\\",}', "é\u2028", "__proto__", "7", "10", "[,", "\n", "{"];
 const SPACES = ["", "", " ", "\n\t", "\r\n"];
@@ -128,6 +128,21 @@ test("keys come in the order of the text", () => {
     ["{}", []],
   ];
   for (const [text, keys] of cases) assert.deepEqual(keysInOrder(JSON.parse(text), text), keys);
+});
+
+test("keys that are there more than once", () => {
+  const cases: [string, Record<string, number> | null][] = [
+    ["{}", null],
+    ['{"a":1,"b":{"a":1,"a":2},"c":["a:",{"x":1}],"d:":":"}', null],
+    ['{"a":1,"b":2,"a":3}', { a: 2, b: 1 }],
+    ['{"a":"\\"a\\":","a\\\\":1,"\\u0061":2 , "" :0}', { a: 2, "a\\": 1, "": 1 }],
+    ['{"1":1,"__proto__":2,"__proto__":3,"1":4}', { 1: 2, __proto__$: 2 }],
+  ];
+  for (const [text, times] of cases) {
+    const found = repeatedKeys(Object.keys(JSON.parse(text)), text);
+    const wanted = times && new Map(Object.entries(times).map(([key, count]) => [key.replace("$", ""), count]));
+    assert.deepEqual(found, wanted, text);
+  }
 });
 
 test("depth counts brackets outside texts", () => {

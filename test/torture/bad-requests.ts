@@ -51,7 +51,7 @@ export const BAD_QUESTIONS: readonly (readonly [body: string, error: RegExp])[] 
   ['{"temperature":["count"],"from":1578928320}', /^Unreadable time 1578928320 in from: .*seconds/],
   [
     '{"temperature":["count"],"from":"2020-01-13 15:13:00","to":"2020-01-13 15:12:00"}',
-    /^from after to: from starts at 2020-01-13T15:13:00Z and to ends at 2020-01-13T15:12:01Z, expected from <= to$/,
+    /^from after to: the window \[2020-01-13T15:13:00Z, 2020-01-13T15:12:01Z\) is empty, expected from <= to$/,
   ],
 ];
 

@@ -18,8 +18,8 @@ const NOW_MS = 1_750_000_000_000;
 const STEP_MS = 7_777_777;
 const STEPS = 20_000;
 
-/** Of every other seed: little memory, and commits in the middle of reads. */
-const TIGHT = {
+/** Simulation options: little memory, and commits in the middle of reads. */
+export const TIGHT = {
   bounds: { commitReadings: 50, waitingRows: 20, residentDevices: 3, bootNames: 2, seenBytes: 2000 },
   rowsAtOnce: 7,
 };

@@ -1,7 +1,7 @@
 # tidemark: `make run` shows it working, `make stop` ends it, `make test` proves it. GNU make 3.81 or later.
 #
-#   make run [PORT=5001] [DATA=/elsewhere] [SENSORS=a,b] [TIMEZONE=Europe/Berlin] [SIMULATE=0]
-#   make run LOG=kafka://localhost:9092 [SENSORS=a,b | TOPICS='plant-.*'] [SIMULATE=1]
+#   make run [LOG=kafka://localhost:9092] [PORT=5001] [DATA=/elsewhere] [SENSORS=a,b] [TIMEZONE=Europe/Berlin]
+#            [TOPICS='plant-.*']: of a Kafka      [SIMULATE=1|0|a,b]: simulated sensors, if not said only on the local log
 #   make stop [DATA=/elsewhere]
 
 DATA ?= ./data
@@ -25,13 +25,16 @@ usage:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile; echo "Also: watch, check, lint, install, build, clean, reset. Command line: scripts/tidemark --help"
 
 # exec: no shell stays between make and the table, which reads Ctrl-C as a key and ends with 0.
-run: install
+run:
+	@scripts/install.sh
 	@exec $(TIDEMARK) start --watch $(FLAGS) $(SIMULATED)
 
+# Nothing is installed to find that nothing runs.
 stop:
-	@if [ -d "$(DATA)" ]; then exec $(TIDEMARK) stop --data "$(DATA)"; else echo "nothing runs on $(DATA)"; fi
+	@if ls "$(DATA)"/run/*.json >/dev/null 2>&1; then exec scripts/tidemark stop --data "$(DATA)"; else echo "nothing runs on $(DATA)"; fi
 
-watch: install
+watch:
+	@scripts/install.sh
 	@exec $(TIDEMARK) watch --data "$(DATA)" $(if $(PORT),--port "$(PORT)")
 
 test: install
@@ -44,17 +47,20 @@ check: install
 lint: install
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" sh -c 'biome check . && tsc --noEmit'
 
+# With what tests and checks need; `make run` leaves that out.
 install:
-	@scripts/install.sh
+	@scripts/install.sh dev
 
 build:
 	docker compose build
 
-# Dependencies and log files; never the data.
+# Dependencies and log files; never the data. A slow disk takes seconds for so many files: nobody waits for them.
 clean:
-	@if [ -x node_modules/.bin/node ]; then exec $(NODE) scripts/data.ts clean "$(DATA)"; fi
-	rm -rf node_modules build .cache
+	@if $(NODE) -v >/dev/null 2>&1; then exec $(NODE) scripts/data.ts clean "$(DATA)"; fi
+	@mkdir .removed.$$$$ && { mv node_modules build .cache .removed.$$$$/ 2>/dev/null || true; }
+	@(exec rm -rf .removed.*) </dev/null >/dev/null 2>&1 &
 
 # The data. Asks, or needs FORCE=1; refuses while it is in use.
-reset: install
-	@exec $(NODE) scripts/data.ts reset "$(DATA)" "$(FORCE)"
+reset:
+	@[ ! -d "$(DATA)" ] || $(NODE) -v >/dev/null 2>&1 || scripts/install.sh
+	@if [ -d "$(DATA)" ]; then exec $(NODE) scripts/data.ts reset "$(DATA)" "$(FORCE)"; else echo "nothing to reset: there is no $(DATA)"; fi

@@ -1,8 +1,12 @@
 #!/bin/sh
 # Installs what package-lock.json says, when that changed since the last time, and checks that Node 24 came with it. Then compiles what changed.
+#   scripts/install.sh        what running needs
+#   scripts/install.sh dev    also what tests and checks need: 125 MB more
 set -eu
 cd "$(dirname -- "$0")/.."
+wanted=${1:-run}
 stamp=node_modules/.tidemark-package-lock.json
+tools=node_modules/.bin/tsc # of the development dependencies
 node=node_modules/.bin/node
 
 check_node() {
@@ -26,15 +30,20 @@ compile() {
   if scripts/node scripts/compile.js; then touch "$compiled"; fi
 }
 
+has_wanted() { [ "$wanted" = run ] || [ -e "$tools" ]; }
+
+current=no
 if [ -f "$stamp" ] && cmp -s package-lock.json "$stamp" && [ -x "$node" ]; then
-  compile
-  exit 0
+  current=yes
 fi
 # What somebody installed by hand (npm ci) is taken as it is: npm writes this file last.
 hidden=node_modules/.package-lock.json
 if [ ! -f "$stamp" ] && [ -f "$hidden" ] && [ ! "$hidden" -ot package-lock.json ] && [ -x "$node" ]; then
   check_node
   cp package-lock.json "$stamp"
+  current=yes
+fi
+if [ $current = yes ] && has_wanted; then
   compile
   exit 0
 fi
@@ -43,14 +52,22 @@ if ! command -v npm >/dev/null 2>&1; then
   echo "tidemark: npm is needed to install (it comes with Node.js 20 or later)" >&2
   exit 1
 fi
-echo "installing (npm ci) …"
-npm ci --prefer-offline --no-audit --no-fund --loglevel=error >node_modules.log 2>&1 || {
-  cat node_modules.log >&2
-  rm -f node_modules.log
-  echo "tidemark: npm ci failed" >&2
+# The tools stay where they are: who has them wants them.
+[ -e "$tools" ] && wanted=dev
+omit=--omit=dev
+[ "$wanted" = dev ] && omit=--include=dev
+# What is there stays: a server may run from it.
+command="npm ci"
+[ $current = yes ] && command="npm install --no-save"
+echo "installing ($command) …"
+log=$(mktemp)
+$command $omit --prefer-offline --no-audit --no-fund --loglevel=error >"$log" 2>&1 || {
+  cat "$log" >&2
+  rm -f "$log"
+  echo "tidemark: $command failed" >&2
   exit 1
 }
-rm -f node_modules.log
+rm -f "$log"
 if ! check_node; then
   # A new enough Node of the machine does as well.
   scripts/node -v >/dev/null 2>&1 || exit 1

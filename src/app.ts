@@ -66,6 +66,7 @@ export async function openCore(
     const lock = lockDataDirectory(settings.data);
     undo.push(() => lock.release());
     const thread = new DiskThread();
+    await thread.start();
     const log = await openLog(settings.log, settings, clock, thread, note);
     undo.push(() => log.close());
     // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.

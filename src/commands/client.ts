@@ -13,9 +13,13 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** The server of a client: named, or running on the data directory, or on the usual port. */
-export function serverUrl(client: ClientConfig): URL {
-  return client.url ?? new URL(runningServer(client.data)?.url ?? `http://127.0.0.1:${client.port}/`);
+/** The server of a client: named, or running on the data directory, or on the usual port. @throws TidemarkError "server-unreachable" when the directory was named and none runs on it */
+export function serverUrl({ url, data, isDataGiven, port }: ClientConfig): URL {
+  if (url !== null) return url;
+  const running = runningServer(data)?.url ?? null;
+  if (running !== null) return new URL(running);
+  if (isDataGiven) throw new TidemarkError("server-unreachable", `Cannot find a server: none runs on ${data}`);
+  return new URL(`http://127.0.0.1:${port}/`);
 }
 
 /** @throws TidemarkError "server-unreachable" */

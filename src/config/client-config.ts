@@ -24,9 +24,11 @@ import {
 
 /** Which server a client asks. */
 export interface ClientConfig {
-  /** null: the one that runs on `data`, else `port` on this machine. */
+  /** null: the one that runs on `data`, else, when that was not given, `port` on this machine. */
   readonly url: URL | null;
   readonly data: string;
+  /** Then the server that runs on `data` is meant, and no other. */
+  readonly isDataGiven: boolean;
   readonly port: number;
   readonly token: string | null;
 }
@@ -75,6 +77,7 @@ export function clientConfig(settings: Settings, cwd: string): ClientConfig {
   return {
     url: settings.optional("url", parseUrl) ?? own,
     data: dataDirectory(settings, cwd),
+    isDataGiven: settings.given("data") !== undefined,
     port,
     token: settings.optional("token", parseToken),
   };

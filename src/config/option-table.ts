@@ -108,7 +108,7 @@ export const OPTIONS = [
     id: "url",
     value: "URL",
     kept: true,
-    text: "the server (default: the one that runs on --data, else port 5000 here)",
+    text: "the server (default: the one on --data; where --data is not given, else port 5000 here)",
   },
   {
     id: "sensor:to",

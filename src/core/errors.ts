@@ -5,6 +5,7 @@ export const ERRORS = {
   "config-invalid": { retryable: false, status: 500 },
   "data-dir-unusable": { retryable: false, status: 500 },
   "data-dir-owned": { retryable: true, status: 500 },
+  "thread-failed": { retryable: false, status: 500 },
   "history-corrupt": { retryable: false, status: 500 },
   "history-too-new": { retryable: false, status: 500 },
   "history-too-old": { retryable: false, status: 500 },

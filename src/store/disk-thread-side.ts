@@ -17,3 +17,4 @@ parent.on("message", async (message: Part | "end") => {
   const { serve }: { serve: (port: Part["port"], settings: unknown) => void } = await import(module);
   serve(port, settings);
 });
+parent.postMessage("ready");

@@ -1,6 +1,7 @@
 /** The one thread that waits for the disk, so that a slow disk holds up no answer. Its other side is disk-thread-side.ts. */
+import { once } from "node:events";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { assert } from "../core/errors.ts";
+import { assert, messageOf, TidemarkError } from "../core/errors.ts";
 import { threadEnvironment } from "../runtime/compiled-code.ts";
 
 /** What the thread is told: a module whose `serve(port, settings)` answers what comes to the port, until it closes the port. */
@@ -21,6 +22,24 @@ export class DiskThread {
   /** Resolves when the thread is gone: with what was thrown in it, or null. */
   readonly ended = this.#end.promise;
 
+  /** Waits until the thread runs: what goes wrong then is told by who asked for it. @throws TidemarkError "thread-failed" */
+  async start(): Promise<void> {
+    try {
+      const worker = (this.#worker ??= this.#start());
+      worker.ref();
+      const ended = this.ended.then((thrown) => thrown ?? new Error("it ended"));
+      const thrown = await Promise.race([once(worker, "message").then(() => null), ended]);
+      if (thrown !== null) throw thrown;
+      worker.unref();
+    } catch (cause) {
+      throw new TidemarkError(
+        "thread-failed",
+        `Cannot start the thread that waits for the disk: ${messageOf(cause)}`,
+        cause,
+      );
+    }
+  }
+
   /** Adds a part. @returns its port, closed when the part is done or the thread has ended */
   serve(module: URL, settings: unknown): MessagePort {
     const worker = (this.#worker ??= this.#start());
@@ -30,6 +49,8 @@ export class DiskThread {
     port1.once("close", () => {
       if (--this.#parts > 0) return;
       this.#parts = -1;
+      // Also when the thread ended by itself: the process goes on until it is known why.
+      worker.ref();
       worker.postMessage("end");
     });
     const part: Part = { module: module.href, settings, port: port2 };

@@ -1,10 +1,11 @@
 /** `tidemark serve`: signals, owners, ports; what was acknowledged is there after it ended, however it ended. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { dataDirectory, done, freePort, succeeded, tidemark } from "./cli.ts";
+import { copyWith } from "../torture/broken-copy.ts";
+import { dataDirectory, done, freePort, launch, ROOT, succeeded, tidemark } from "./cli.ts";
 
 async function count(url: string, sensor = "temperature"): Promise<unknown> {
   const response = await fetch(`${url}/compute/metrics`, {
@@ -103,6 +104,12 @@ describe("serve", () => {
         1,
         /^tidemark: Cannot reach http.*\n.*tidemark start/,
       ],
+      [
+        ["query", "temperature", "--data", data.path],
+        1,
+        /^tidemark: Cannot find a server: none runs on \/.*\n.*tidemark start/,
+      ],
+      [["watch", "--data", data.path], 1, /^tidemark: Cannot find a server: none runs on /],
       [["nothing"], 2, /^tidemark: Cannot do "nothing"/],
     ] as const) {
       const ended = await done(args);
@@ -113,6 +120,27 @@ describe("serve", () => {
     assert.match(await succeeded(["--version"]), /^tidemark \d+\.\d+\.\d+ \(Node v2\d/);
     assert.match(await succeeded(["serve", "--help"]), /^Usage: tidemark serve/);
     await data.remove();
+  });
+
+  test("a disk thread that does not start is one line, not an unsettled await", async () => {
+    const copy = dataDirectory();
+    for (const [file, words] of [
+      ["src/store/disk-thread-side.ts", /^tidemark: Cannot start the thread that waits for the disk: planted\n$/],
+      ["src/log/embedded/writer-thread.ts", /^tidemark: Cannot write \S+log\.db: planted\n$/],
+    ] as const) {
+      const tree = join(copy.path, file.replaceAll("/", "-"));
+      copyWith(tree, {
+        name: file,
+        file,
+        changes: [[`"node:worker_threads";`, `"node:worker_threads";\nthrow new Error("planted");`]],
+      });
+      cpSync(join(ROOT, "bin"), join(tree, "bin"), { recursive: true });
+      const args = ["bin/tidemark.js", "serve", "--data", join(tree, "data"), "--port", "0"];
+      const { code, stderr } = await launch(process.execPath, args, { cwd: tree }).ended;
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, words);
+    }
+    await copy.remove();
   });
 
   test("with a token: clients that have it", async () => {

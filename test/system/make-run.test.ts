@@ -1,7 +1,18 @@
 /** `make` from a copy of the tree: run, Ctrl-C, join, stop, reset, clean; and everything from nothing. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -97,36 +108,69 @@ describe("make", { skip: skipWithoutTerminal() }, () => {
 });
 
 describe("make from nothing", () => {
-  test("installs once, and again only when package-lock.json has other content; clean keeps the data", {
+  test("installs what is needed once; stop and reset need nothing of it; clean keeps the data", {
     timeout: 600_000,
   }, async () => {
     const tree = checkout(false);
     trees.push(tree);
-    const first = await make(tree, "install");
-    assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stdout, /^installing \(npm ci\)/);
-    assert.equal((await make(tree, "install")).stdout, "");
-    const soon = new Date(Date.UTC(2099, 0, 1));
-    utimesSync(join(tree, "package-lock.json"), soon, soon); // as a checkout does
-    assert.equal((await make(tree, "install")).stdout, "");
+    // Nothing is installed to find that there is nothing to do.
+    assert.match((await make(tree, "stop")).stdout, /^nothing runs on \.\/data\n$/);
+    assert.match((await make(tree, "reset")).stdout, /^nothing to reset: there is no \.\/data\n$/);
+    assert.ok(!existsSync(join(tree, "node_modules")));
+
+    // What running needs is installed by a first command, by a link to it from elsewhere too; tools are not.
+    const link = join(tree, "other place", "tidemark");
+    mkdirSync(join(tree, "other place"));
+    symlinkSync("../link", link);
+    symlinkSync(join(tree, "scripts/tidemark"), join(tree, "link"));
+    const first = await launch(link, ["query", "temperature", "--data", join(tree, "none")], { cwd: tmpdir() }).ended;
+    assert.equal(first.stdout, "");
+    assert.match(first.stderr, /^installing \(npm ci\) …\ntidemark: Cannot find a server: none runs on /);
+    assert.ok(!existsSync(join(tree, "node_modules/typescript")));
     const version = spawnSync(join(tree, "node_modules/.bin/node"), ["-v"], { encoding: "utf8" }).stdout;
     assert.match(version, /^v24\./);
+    const soon = new Date(Date.UTC(2099, 0, 1));
+    utimesSync(join(tree, "package-lock.json"), soon, soon); // as a checkout does
 
     // Started by `make run` without a terminal: it goes on when the lines are no longer read.
     const running = launch("make", ["run", `PORT=${await freePort()}`, "DATA=other"], { cwd: tree });
     await running.until(/^\S+Z temperature count=[1-9]/m);
+    assert.match(running.text(), /^started: http:\S+ with 3 simulated sensors \(log files in /);
+
+    // Tools come to what is there, while a server runs from it, and are kept.
+    const lock = readFileSync(join(tree, "package-lock.json"), "utf8");
+    const tools = await make(tree, "install");
+    assert.equal(tools.code, 0, tools.stderr);
+    assert.match(tools.stdout, /^installing \(npm install --no-save\)/);
+    assert.equal(readFileSync(join(tree, "package-lock.json"), "utf8"), lock);
+    assert.equal(spawnSync(join(tree, "node_modules/.bin/tsc"), ["--version"], { cwd: tree }).status, 0);
+    assert.equal((await make(tree, "install")).stdout, "");
+    assert.equal(spawnSync("scripts/install.sh", { cwd: tree, encoding: "utf8" }).stdout, "");
     const watch = spawnSync("pgrep", ["-P", String(running.pid), "-f", "start --watch"], { encoding: "utf8" }).stdout;
     process.kill(Number(watch.trim()), "SIGINT");
     const ended = await running.ended;
     assert.equal(ended.code, 0, ended.stderr);
     assert.match(ended.stdout, /tidemark goes on in the background/);
-    assert.equal((await make(tree, "stop", "DATA=other")).code, 0);
+    // Without what was installed: what runs can still be ended.
+    rmSync(join(tree, "node_modules"), { recursive: true });
+    const stopped = await launch(link, ["stop", "--data", join(tree, "other")]).ended;
+    assert.equal(stopped.code, 0, stopped.stderr);
+    assert.match(stopped.stdout, /^ended humidity, pressure, temperature\nended the server /);
 
     const cleaned = await make(tree, "clean", "DATA=other");
     assert.equal(cleaned.code, 0, cleaned.stderr);
     assert.ok(!existsSync(join(tree, "node_modules")));
     assert.ok(!existsSync(join(tree, "other", "run", "server.log")));
     assert.ok(existsSync(join(tree, "other", "history.db")));
-    await eventually(() => assert.ok(!existsSync(join(tree, "node_modules.log"))));
+    const reset = await make(tree, "reset", "FORCE=1", "DATA=other");
+    assert.equal(reset.code, 0, reset.stderr);
+    assert.match(reset.stdout, /deleted the readings and the history in /);
+    assert.equal((await make(tree, "clean")).code, 0);
+    await eventually(() =>
+      assert.deepEqual(
+        readdirSync(tree).filter((name) => name.startsWith(".removed")),
+        [],
+      ),
+    );
   });
 });

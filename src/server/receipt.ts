@@ -6,6 +6,8 @@ import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
 import { VALUE_BITS } from "../metrics/value-bits.ts";
 import type { Column } from "./metric-columns.ts";
+import { NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL, TIME_OR_NULL } from "./route-schema.ts";
+import { IDENTITIES, TOTALS } from "./status-schema.ts";
 
 /** What of a sensor's readings an answer used, and what became of the others. */
 interface SensorReceipt {
@@ -18,6 +20,8 @@ interface SensorReceipt {
   /** Now − event time of the newest counted reading (of all, not of the window), ms; null before the first. */
   readonly lastAgeMs: number | null;
   readonly completeUntil: string | null;
+  /** Why `completeUntil` is null; absent when it is not. */
+  readonly completeUntilNote?: string;
   /** By what readings are told apart: the one kind in use, "mixed", or null before the first; and how many were, by kind. */
   readonly identity: { readonly inUse: string | null; readonly readings: SensorStatus["identities"] };
   /** Null when no quantile was asked for. */
@@ -39,6 +43,47 @@ interface Quantiles {
   readonly intervals: Readonly<Record<string, readonly [low: number, high: number]>>;
 }
 
+const NOTE: Schema = { ...TEXT, description: "why completeUntil is null; absent when it is not" };
+const SHARE: Schema = { type: "number", minimum: 0, maximum: 1 };
+const { gapRecords: _, ...OTHER_TOTALS } = TOTALS;
+
+const SENSOR = objectOf(
+  {
+    counted: NATURAL,
+    late: NATURAL,
+    coverage: SHARE,
+    lastAgeMs: { type: ["integer", "null"] },
+    completeUntil: TIME_OR_NULL,
+    completeUntilNote: NOTE,
+    identity: objectOf({ inUse: TEXT_OR_NULL, readings: IDENTITIES }),
+    quantiles: {
+      ...objectOf({
+        method: { enum: ["exact", "sketch"] },
+        keptBits: NATURAL,
+        intervals: { type: "object", additionalProperties: { type: "array", items: { type: "number" } } },
+      } satisfies Record<keyof Quantiles, Schema>),
+      type: ["object", "null"],
+    },
+    totals: objectOf({ ...OTHER_TOTALS, gaps: NATURAL }),
+    devices: NATURAL,
+    stuckDevices: NATURAL,
+    lag: NATURAL,
+  } satisfies Record<keyof SensorReceipt, Schema>,
+  ["completeUntilNote"],
+);
+
+/** What `text` writes. */
+export const RECEIPT = objectOf(
+  {
+    window: objectOf({ from: TEXT, toExclusive: TEXT, seconds: NATURAL }),
+    completeUntil: TIME_OR_NULL,
+    completeUntilNote: NOTE,
+    sensors: { type: "object", additionalProperties: SENSOR },
+    cost: objectOf({ pages: NATURAL, buckets: NATURAL, pagesFromDisk: NATURAL, microseconds: NATURAL }),
+  },
+  ["completeUntilNote"],
+);
+
 /** Collects while an answer is computed; one per answer. */
 export class Receipt {
   readonly #engine: Engine;
@@ -47,7 +92,10 @@ export class Receipt {
   readonly #startedMs = performance.now();
   /** A Map, as sensors may have names that move to the front of an object. */
   readonly #sensors = new Map<string, SensorReceipt>();
-  readonly #completeUntil: (number | null)[] = [];
+  /** Of all sensors the smallest, ms. */
+  #completeUntil = Number.POSITIVE_INFINITY;
+  /** Of the sensors that have none. */
+  readonly #notes: string[] = [];
   #pages = 0;
   #buckets = 0;
   #pagesFromDisk = 0;
@@ -65,13 +113,16 @@ export class Receipt {
     this.#pagesFromDisk += cost.pagesFromDisk;
     const status = this.#engine.status(sensor);
     const { gapRecords, ...totals } = status.totals;
-    this.#completeUntil.push(status.completeUntil);
+    const note = status.completeUntil === null ? whyOpen(status) : null;
+    if (note !== null) this.#notes.push(`${sensor}: ${note}`);
+    this.#completeUntil = Math.min(this.#completeUntil, status.completeUntil ?? Number.POSITIVE_INFINITY);
     this.#sensors.set(sensor, {
       counted: aggregate.count,
       late: aggregate.late,
       coverage: aggregate.seconds / (this.#window.end - this.#window.start),
       lastAgeMs: status.lastTime === null ? null : this.#nowMs - status.lastTime,
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
+      ...(note === null ? {} : { completeUntilNote: note }),
       identity: { inUse: identityInUse(status.identities), readings: status.identities },
       quantiles: quantilesOf(columns, aggregate),
       totals: { ...totals, gaps: gapRecords },
@@ -85,7 +136,8 @@ export class Receipt {
     const { start, end } = this.#window;
     const head = JSON.stringify({
       window: { from: formatSecond(start), toExclusive: formatSecond(end), seconds: end - start },
-      completeUntil: earliest(this.#completeUntil),
+      completeUntil: this.#notes.length > 0 ? null : formatMs(this.#completeUntil),
+      ...(this.#notes.length === 0 ? {} : { completeUntilNote: this.#notes.join("; ") }),
     });
     const sensors = [...this.#sensors].map(([sensor, its]) => `${JSON.stringify(sensor)}:${JSON.stringify(its)}`);
     const cost = JSON.stringify({
@@ -98,14 +150,11 @@ export class Receipt {
   }
 }
 
-/** The answer is complete where all its sensors are; null when one is nowhere. */
-function earliest(times: readonly (number | null)[]): string | null {
-  let earliestMs = Number.POSITIVE_INFINITY;
-  for (const time of times) {
-    if (time === null) return null;
-    if (time < earliestMs) earliestMs = time;
-  }
-  return earliestMs === Number.POSITIVE_INFINITY ? null : formatMs(earliestMs);
+/** Why nothing is said of when a sensor is complete. */
+function whyOpen({ lastTime, lag }: SensorStatus): string {
+  if (lastTime === null) return "no reading was counted yet";
+  if (lag > 0) return "the log is not read to its end yet";
+  return "no device was heard from since the server started";
 }
 
 function identityInUse(readings: SensorStatus["identities"]): string | null {

@@ -254,6 +254,32 @@ test("the receipt says what the answer rests on", async () => {
   }
 });
 
+test("a receipt says why it cannot say until when an answer is complete", async () => {
+  const engine = new ScanEngine();
+  const { app: other } = await openFixture({}, engine);
+  engine.add("humidity", [START, 1]);
+  const receipt = async (...sensors: string[]) => {
+    const payload = Object.fromEntries(sensors.map((sensor) => [sensor, ["count"]]));
+    return (await other.inject({ method: "POST", url: "/compute/metrics?receipt=true", payload })).json().receipt;
+  };
+  const first = await receipt("temperature", "humidity", "pressure");
+  assert.equal(first.completeUntil, null);
+  const note = "temperature: no reading was counted yet; pressure: no reading was counted yet";
+  assert.equal(first.completeUntilNote, note);
+  assert.equal(first.sensors.temperature.completeUntilNote, "no reading was counted yet");
+  assert.deepEqual(Object.keys(first.sensors.humidity).includes("completeUntilNote"), false);
+  assert.deepEqual(Object.keys(await receipt("humidity")), ["window", "completeUntil", "sensors", "cost"]);
+  const status = engine.status.bind(engine);
+  for (const [lag, note] of [
+    [7, "the log is not read to its end yet"],
+    [0, "no device was heard from since the server started"],
+  ] as const) {
+    engine.status = (sensor) => ({ ...status(sensor), completeUntil: null, lag });
+    assert.equal((await receipt("humidity")).sensors.humidity.completeUntilNote, note);
+  }
+  await other.close();
+});
+
 test("a body over the limit is a 413 in the same shape, at the limit it is read", async () => {
   const padded = (bytes: number) => CONTRACT + " ".repeat(bytes - CONTRACT.length);
   assert.equal((await ask(padded(COMPUTE_BODY_BYTES_MAX))).statusCode, 200);

@@ -17,6 +17,7 @@ import { type OnBug, reported } from "../error-handler.ts";
 import type { Guard } from "../guard.ts";
 import { COMPUTE_BODY_BYTES_MAX } from "../limits.ts";
 import { PROBLEM_TYPE, problemHeaders } from "../problem.ts";
+import { RECEIPT } from "../receipt.ts";
 import { describe, objectOf, queryOf, TEXT } from "../route-schema.ts";
 
 const COMPUTE_PATH = "/compute/metrics";
@@ -41,7 +42,7 @@ const SCHEMA = describe({
     },
   },
   answer: objectOf(
-    { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: { type: "object" } },
+    { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: RECEIPT },
     ["receipt"],
   ),
   answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL },
@@ -59,7 +60,7 @@ export interface ComputeOptions {
 }
 
 /** An answer before it is on its way. */
-interface Answer {
+interface HttpAnswer {
   readonly status: number;
   readonly type: string;
   readonly text: string;
@@ -118,7 +119,7 @@ export class ComputeRoute {
     this.#closing = true;
   }
 
-  #answer(body: Buffer, receipt: boolean): Answer {
+  #answer(body: Buffer, receipt: boolean): HttpAnswer {
     try {
       const answer = this.#compute(body, receipt);
       if (typeof answer === "string") return { status: 200, type: JSON_TYPE, text: answer, headers: NO_HEADERS };
@@ -138,7 +139,7 @@ export class ComputeRoute {
     return receipt ? answerTextWithReceipt(asked, window, engine, clock) : answerText(asked, window, engine);
   }
 
-  #failure(error: unknown): Answer {
+  #failure(error: unknown): HttpAnswer {
     const problem = reported(error, this.#options.onBug);
     const { status, detail } = problem;
     const headers = problemHeaders(problem);
@@ -147,7 +148,7 @@ export class ComputeRoute {
   }
 
   /** The headers in the order in which the framework writes them. */
-  #send(response: ServerResponse, { status, type, text, headers }: Answer, first: readonly string[]): void {
+  #send(response: ServerResponse, { status, type, text, headers }: HttpAnswer, first: readonly string[]): void {
     const own = ["Content-Type", type, "Content-Length", String(Buffer.byteLength(text))];
     const before = this.#closing ? CLOSE : first;
     response.writeHead(status, before.length + headers.length === 0 ? own : [...before, ...headers, ...own]);

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
-import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus, SensorTotals } from "../../engine/engine.ts";
+import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
 import { parseLenient } from "../lenient-json.ts";
@@ -11,54 +11,14 @@ import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import { IDS, PART_PARAMETERS, type PartQuery, partAsked, partOf, SENSOR_PARAMETER } from "../list-request.ts";
 import { namesShown } from "../names-shown.ts";
 import { RequestError } from "../problem.ts";
-import {
-  describe,
-  NATURAL,
-  objectOf,
-  queryOf,
-  type Schema,
-  TEXT,
-  TEXT_OR_NULL,
-  TIME,
-  TIME_OR_NULL,
-} from "../route-schema.ts";
+import { describe, NATURAL, objectOf, queryOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
+import { STATUS, TOTALS } from "../status-schema.ts";
 
 const SENSORS_PATH = "/sensors";
 
 interface ListQuery extends PartQuery {
   readonly sensor?: string;
 }
-
-const TOTALS = {
-  received: NATURAL,
-  counted: NATURAL,
-  duplicates: NATURAL,
-  conflicts: NATURAL,
-  quarantined: NATURAL,
-  rejected: NATURAL,
-  late: NATURAL,
-  gapRecords: NATURAL,
-  cutRecords: NATURAL,
-  implicitBoots: NATURAL,
-  expired: NATURAL,
-  quarantineDropped: NATURAL,
-  rejectionsDropped: NATURAL,
-} satisfies Record<keyof SensorTotals, Schema>;
-
-const STATUS = {
-  sensor: TEXT,
-  followed: { type: "boolean", description: "whether its topic is read" },
-  completeUntil: TIME_OR_NULL,
-  firstTime: TIME_OR_NULL,
-  lastTime: TIME_OR_NULL,
-  lastValue: { type: ["number", "null"] },
-  lastArrival: TIME_OR_NULL,
-  devices: NATURAL,
-  simulatedDevices: NATURAL,
-  stuckDevices: NATURAL,
-  identities: objectOf({ explicit: NATURAL, sequence: NATURAL, offset: NATURAL }),
-  lag: NATURAL,
-} satisfies Record<Exclude<keyof SensorStatus, "totals">, Schema>;
 
 /** A sensor as `GET /sensors` shows it. */
 const SENSOR = objectOf({ ...STATUS, ...TOTALS });

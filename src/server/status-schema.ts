@@ -1,0 +1,43 @@
+/** What is known of a sensor, as schemas: a field that the engine has and a schema lacks is an error of types. */
+import type { SensorStatus, SensorTotals } from "../engine/engine.ts";
+import { NATURAL, objectOf, type Schema, TEXT, TIME_OR_NULL } from "./route-schema.ts";
+
+/** Counted readings by identity. */
+export const IDENTITIES = objectOf({
+  explicit: NATURAL,
+  sequence: NATURAL,
+  offset: NATURAL,
+} satisfies Record<keyof SensorStatus["identities"], Schema>);
+
+/** Its totals. */
+export const TOTALS = {
+  received: NATURAL,
+  counted: NATURAL,
+  duplicates: NATURAL,
+  conflicts: NATURAL,
+  quarantined: NATURAL,
+  rejected: NATURAL,
+  late: NATURAL,
+  gapRecords: NATURAL,
+  cutRecords: NATURAL,
+  implicitBoots: NATURAL,
+  expired: NATURAL,
+  quarantineDropped: NATURAL,
+  rejectionsDropped: NATURAL,
+} satisfies Record<keyof SensorTotals, Schema>;
+
+/** Everything else of it. */
+export const STATUS = {
+  sensor: TEXT,
+  followed: { type: "boolean", description: "whether its topic is read" },
+  completeUntil: TIME_OR_NULL,
+  firstTime: TIME_OR_NULL,
+  lastTime: TIME_OR_NULL,
+  lastValue: { type: ["number", "null"] },
+  lastArrival: TIME_OR_NULL,
+  devices: NATURAL,
+  simulatedDevices: NATURAL,
+  stuckDevices: NATURAL,
+  identities: IDENTITIES,
+  lag: NATURAL,
+} satisfies Record<Exclude<keyof SensorStatus, "totals">, Schema>;

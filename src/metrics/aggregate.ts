@@ -1,4 +1,5 @@
 /** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
+
 import { Distribution } from "./distribution.ts";
 import { add, type Dyadic, divide, fromDouble, sumOf, toNearest, ZERO } from "./dyadic.ts";
 import { addColumn, addPart, canonicalize, squareError } from "./exact-sum.ts";
@@ -55,7 +56,11 @@ export class Aggregate {
   /** Null unless quantiles were asked for. */
   readonly distribution: Distribution | null;
 
+  /** What it holds beside the rest. */
+  readonly needs: Needs;
+
   constructor(needs: Needs) {
+    this.needs = needs;
     this.distribution = needs.quantiles ? new Distribution() : null;
   }
 
@@ -126,6 +131,14 @@ export class Aggregate {
     this.#squaresRest = add(this.#squaresRest, squares);
   }
 
+  /** Makes these its sums: as doubles, so that adding to them and reading them is quick. */
+  setSums(sum: Dyadic, squares: Dyadic): void {
+    this.#sum.fill(0);
+    this.#squares.fill(0);
+    this.#sumRest = canonicalize(this.#sum, 0, TOTAL_PARTS, sum);
+    this.#squaresRest = canonicalize(this.#squares, 0, TOTAL_PARTS, squares);
+  }
+
   /** Empties it for another use; only for one without a distribution. */
   reset(): void {
     this.count = 0;
@@ -164,9 +177,14 @@ export class Aggregate {
     }
   }
 
-  /** Adds another aggregate, of this node or of another: the result is that of all their readings. */
+  /** Adds another aggregate, of this node or of another, which holds all that this one needs: the result is that of all their readings. */
   merge(other: Aggregate): void {
     if (other.count === 0) return;
+    if ((this.needs.sums && !other.needs.sums) || (this.needs.quantiles && !other.needs.quantiles)) {
+      throw new Error(
+        `BUG: an aggregate of ${JSON.stringify(other.needs)} cannot go into one of ${JSON.stringify(this.needs)}`,
+      );
+    }
     this.count += other.count;
     this.seconds += other.seconds;
     this.late += other.late;
@@ -183,6 +201,15 @@ export class Aggregate {
 
   #single(parts: Float64Array, rest: Dyadic): boolean {
     return rest.m === 0n && parts[1] === 0 && parts[2] === 0 && parts[3] === 0 && parts[4] === 0 && parts[5] === 0;
+  }
+
+  /** Σx and Σx², exactly. */
+  exactSums(): readonly [sum: Dyadic, squares: Dyadic] {
+    return [this.#exactSum(), this.#exactSquares()];
+  }
+
+  #exactSquares(): Dyadic {
+    return add(sumOf(this.#squares, 0, TOTAL_PARTS), this.#squaresRest);
   }
 
   #exactSum(): Dyadic {
@@ -217,7 +244,7 @@ export class Aggregate {
       }
     }
     const s = this.#exactSum();
-    const q = add(sumOf(this.#squares, 0, TOTAL_PARTS), this.#squaresRest);
+    const q = this.#exactSquares();
     const top = add({ m: BigInt(n) * q.m, e: q.e }, { m: -(s.m * s.m), e: 2 * s.e });
     return divide(top, BigInt(n) * BigInt(n - freedom));
   }

@@ -1,5 +1,7 @@
 /** Exact dyadic rationals (m · 2^e) over BigInt, and their one rounding to a double: the slow, always right path under the sums. */
 
+import type { ByteReader, ByteWriter } from "../core/bytes.ts";
+
 const floats = new Float64Array(1);
 const words = new Uint32Array(floats.buffer);
 
@@ -9,6 +11,10 @@ export interface Dyadic {
   readonly e: number;
 }
 
+/** Bits between the largest and the smallest that a sum of squares of doubles may have, and some: what comes from outside is bounded by it. */
+const SUM_BITS_MAX = 8192;
+
+/** Nothing. */
 export const ZERO: Dyadic = { m: 0n, e: 0 };
 
 /** The finite double x as m · 2^e (IEEE 754-2019, section 3.4). */
@@ -33,6 +39,23 @@ export function reduced(a: Dyadic): Dyadic {
   if (a.m === 0n) return ZERO;
   const zeros = bitLength(a.m & -a.m) - 1;
   return zeros === 0 ? a : { m: a.m >> BigInt(zeros), e: a.e + zeros };
+}
+
+/** Writes the mantissa in hexadecimal, and unless it is 0 the exponent: one form only for what is `reduced`. */
+export function encodeDyadic(out: ByteWriter, { m, e }: Dyadic): void {
+  out.text(m === 0n ? "" : m.toString(16));
+  if (m !== 0n) out.signed(e);
+}
+
+/** Reads what `encodeDyadic` wrote. @throws RangeError or SyntaxError for what it cannot have written */
+export function decodeDyadic(from: ByteReader): Dyadic {
+  const hex = from.text();
+  if (hex === "") return ZERO;
+  if (hex.length > SUM_BITS_MAX / 4) throw new RangeError(`a sum of ${hex.length} hexadecimal digits`);
+  const m = hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
+  const e = from.signed();
+  if (Math.abs(e) > SUM_BITS_MAX) throw new RangeError(`a sum with the exponent ${e}`);
+  return { m, e };
 }
 
 /** The exact sum of parts[start, end). */

@@ -2,7 +2,7 @@
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution, renewed } from "../metrics/distribution.ts";
-import { type Dyadic, ZERO } from "../metrics/dyadic.ts";
+import { decodeDyadic, encodeDyadic, ZERO } from "../metrics/dyadic.ts";
 import { canonicalize, SQUARE_PARTS, SUM_PARTS } from "../metrics/exact-sum.ts";
 import {
   type BucketRows,
@@ -109,22 +109,9 @@ function writeBlocks(rows: BucketRows, order: Uint16Array, n: number): boolean {
 function writeRests(out: ByteWriter, rows: BucketRows, order: Uint16Array, n: number): void {
   for (let k = 0; k < n; k++) {
     const rest = rows.rests?.get(order[k]);
-    writeDyadic(out, rest?.sum ?? ZERO);
-    writeDyadic(out, rest?.squares ?? ZERO);
+    encodeDyadic(out, rest?.sum ?? ZERO);
+    encodeDyadic(out, rest?.squares ?? ZERO);
   }
-}
-
-/** The mantissa in hexadecimal, and unless it is 0 the exponent. */
-function writeDyadic(out: ByteWriter, { m, e }: Dyadic): void {
-  out.text(m === 0n ? "" : m.toString(16));
-  if (m !== 0n) out.signed(e);
-}
-
-function readDyadic(from: ByteReader): Dyadic {
-  const hex = from.text();
-  if (hex === "") return ZERO;
-  const m = hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
-  return { m, e: from.signed() };
 }
 
 /** A column that is not there. */
@@ -215,8 +202,8 @@ export class BucketColumns {
   #mergeRests(aggregate: Aggregate, from: number, to: number): void {
     const reader = this.#restReader();
     for (let row = 0; row < to; row++) {
-      const sum = readDyadic(reader);
-      const squares = readDyadic(reader);
+      const sum = decodeDyadic(reader);
+      const squares = decodeDyadic(reader);
       if (row >= from) aggregate.addRest(sum, squares);
     }
   }
@@ -252,7 +239,7 @@ export class BucketColumns {
     }
     if ((this.#mask & RESTS) === 0) return;
     const reader = this.#restReader();
-    for (let k = 0; k < n; k++) rows.setRest(order[k], readDyadic(reader), readDyadic(reader));
+    for (let k = 0; k < n; k++) rows.setRest(order[k], decodeDyadic(reader), decodeDyadic(reader));
   }
 
   /** Copies the values of row k to row `order[k]`; they stay encoded. */

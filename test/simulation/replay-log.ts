@@ -159,7 +159,8 @@ function fetchedOf(
       fill(
         into,
         batch.filter(({ offset }) => offset >= from),
-        batch[batch.length - 1].offset + 1,
+        // Of what is brought again, a batch may end before the position.
+        Math.max(from, batch[batch.length - 1].offset + 1),
       );
       return true;
     },

@@ -2,6 +2,9 @@
 /** The command `tidemark`: src/main.ts, with the code that was compiled before; and a server with the heap of a server. */
 import { openCompiledCode } from "./compiled-code.js";
 
+// Node would open a debugger to everybody on this machine.
+process.on("SIGUSR1", () => {});
+
 openCompiledCode();
 
 if (process.argv[2] === "serve") {

@@ -1,6 +1,6 @@
 /** The command line (started by bin/tidemark.js): argv → one command. Operating errors end in one clear line, our own bugs with their stack. */
 import { readFileSync } from "node:fs";
-import { keepLogSmall } from "./commands/bounded-log.ts";
+import { keepLogSmall, LogFile } from "./commands/bounded-log.ts";
 import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config/config.ts";
 import { systemClock } from "./core/clock.ts";
 import { type ErrorCode, TidemarkError } from "./core/errors.ts";
@@ -19,19 +19,19 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 
 const background = backgroundLogFile(ownEnvironment());
 
+const logFile = background === null ? null : new LogFile(background);
+
 /** In a log file a line needs its time. */
-function line(text: string): string {
-  return background === null ? `${text}\n` : `${formatSecond(Math.floor(systemClock.now() / 1000))} ${text}\n`;
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (logFile === null) stream.write(`${text}\n`);
+  else logFile.write(`${formatSecond(Math.floor(systemClock.now() / 1000))} ${text}\n`);
 }
 
 const terminal = {
-  out: (text: string) => {
-    process.stdout.write(line(text));
-  },
-  err: (text: string) => {
-    process.stderr.write(line(`tidemark: ${text}`));
-  },
+  out: (text: string) => write(process.stdout, text),
+  err: (text: string) => write(process.stderr, `tidemark: ${text}`),
   color: wantsColor(ownEnvironment(), process.stdout.isTTY),
+  inBackground: logFile !== null,
 };
 
 /** @returns the exit code. Each command is loaded when it is asked for: a sensor needs no server, a table no log. */
@@ -79,15 +79,16 @@ async function main(): Promise<number> {
     const { invocation, warnings } = loadConfig(process.argv.slice(2), ownEnvironment(), process.cwd());
     for (const warning of warnings) terminal.err(warning);
     if (background !== null) keepLogSmall(background);
+    if (logFile !== null) process.on("SIGHUP", () => logFile.reopen());
     return await perform(invocation);
   } catch (error) {
     if (!(error instanceof TidemarkError)) {
-      process.stderr.write(line(`${error instanceof Error ? (error.stack ?? error.message) : error}`));
+      write(process.stderr, `${error instanceof Error ? (error.stack ?? error.message) : error}`);
       return 1;
     }
     terminal.err(error.message);
     const hint = HINTS[error.code];
-    if (hint !== undefined) process.stderr.write(line(`  ${hint}`));
+    if (hint !== undefined) write(process.stderr, `  ${hint}`);
     return error.code === "config-invalid" ? EXIT_USAGE : 1;
   }
 }

@@ -4,4 +4,6 @@ export interface Console {
   out(line: string): void;
   /** stderr: what went wrong, and what is going on. */
   err(line: string): void;
+  /** The lines go to a log file, which SIGHUP opens again; else it says that the terminal was closed. */
+  readonly inBackground: boolean;
 }

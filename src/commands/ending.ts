@@ -1,7 +1,9 @@
 /** Signals that end a command: the first asks, each further one is told what is still waited for. */
 
-/** The last one: the terminal was closed. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** … and in the foreground: the terminal was closed. */
+const TERMINAL_CLOSED = "SIGHUP";
 
 export interface Ending {
   /** Aborted by the first signal. */
@@ -11,17 +13,18 @@ export interface Ending {
 }
 
 /** @param onAgain called with each signal after the first */
-export function endOnSignals(onAgain: () => void): Ending {
+export function endOnSignals(inBackground: boolean, onAgain: () => void): Ending {
+  const signals = inBackground ? SIGNALS : [...SIGNALS, TERMINAL_CLOSED];
   const ended = new AbortController();
   const listener = () => {
     if (ended.signal.aborted) onAgain();
     else ended.abort();
   };
-  for (const name of SIGNALS) process.on(name, listener);
+  for (const name of signals) process.on(name, listener);
   return {
     signal: ended.signal,
     release: () => {
-      for (const name of SIGNALS) process.off(name, listener);
+      for (const name of signals) process.off(name, listener);
     },
   };
 }

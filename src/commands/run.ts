@@ -20,7 +20,9 @@ export interface Terminal extends Console {
 
 /** `start`, and with --watch the table after it. @returns the exit code: 1 when a sensor of --simulate holds readings of others */
 export async function startCommand(invocation: ServerInvocation, terminal: Terminal): Promise<number> {
-  const ending = endOnSignals(() => terminal.err("still waiting for the server to become ready"));
+  const ending = endOnSignals(terminal.inBackground, () =>
+    terminal.err("still waiting for the server to become ready"),
+  );
   try {
     const started = await start(invocation, terminal, ending.signal);
     const { server, refused } = started;
@@ -56,7 +58,9 @@ export async function run(invocation: ServerInvocation, terminal: Terminal): Pro
       `Cannot run on ${data}: it must have one server, process ${running.pid} is one (tidemark watch shows it, tidemark stop ends it)`,
     );
   }
-  const ending = endOnSignals(() => terminal.err("still ending: sensors deliver what waits, then the server commits"));
+  const ending = endOnSignals(terminal.inBackground, () =>
+    terminal.err("still ending: sensors deliver what waits, then the server commits"),
+  );
   try {
     const { server } = await start(invocation, terminal, ending.signal);
     const gone = new AbortController();
@@ -79,7 +83,7 @@ export async function run(invocation: ServerInvocation, terminal: Terminal): Pro
 }
 
 export async function watchCommand(client: ClientConfig, terminal: Terminal): Promise<void> {
-  const ending = endOnSignals(() => {});
+  const ending = endOnSignals(terminal.inBackground, () => {});
   try {
     await show(serverUrl(client), client.token, "q or Ctrl-C ends this table", terminal, ending.signal);
   } finally {

@@ -19,8 +19,8 @@ import { endOnSignals } from "./ending.ts";
 const BOOT_BYTES = 8;
 
 /** @returns the exit code: 1 when a reading could not be delivered */
-export async function sensor(config: SensorConfig, { out, err }: Console): Promise<number> {
-  const ending = endOnSignals(() => err("still delivering what waits, for 5 s at most"));
+export async function sensor(config: SensorConfig, { out, err, inBackground }: Console): Promise<number> {
+  const ending = endOnSignals(inBackground, () => err("still delivering what waits, for 5 s at most"));
   const options = {
     sensor: config.sensor,
     device: config.device ?? deviceName(config.sensor),

@@ -15,8 +15,10 @@ const LOOPBACK_OF = new Map([
 ]);
 
 /** @throws TidemarkError of opening; Error "BUG: …" when our own code ended it, without a commit of what was in memory */
-export async function serve(config: Config, { out, err }: Console): Promise<void> {
-  const ending = endOnSignals(() => err("still closing: answers under way get 5 s, then the history is committed"));
+export async function serve(config: Config, { out, err, inBackground }: Console): Promise<void> {
+  const ending = endOnSignals(inBackground, () =>
+    err("still closing: answers under way get 5 s, then the history is committed"),
+  );
   const app = await openApp(config, undefined, (notice) => err(`notice: ${notice}`));
   const url = urlOf(app.address, app.port);
   openRunDirectory(config.data);

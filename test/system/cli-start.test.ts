@@ -1,6 +1,6 @@
 /** `tidemark start`, `stop`, `run`, `watch`: processes that outlive their starter, and never a signal to a stranger. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { rotate } from "../../src/commands/bounded-log.ts";
@@ -119,6 +119,31 @@ describe("start and stop", () => {
     assert.equal(ended.code, 1);
     assert.match(ended.stderr, /Cannot start the server: it ended\n.*tidemark: Cannot /s);
     assert.match(await succeeded(["stop", "--data", data.path]), /^nothing runs on /);
+    await data.remove();
+  });
+
+  test("SIGHUP opens the log files again, SIGUSR1 opens no debugger; both go on", async () => {
+    const data = dataDirectory();
+    const port = await freePort();
+    await succeeded(["start", "--data", data.path, "--port", String(port), "--sensors", "a", "--simulate"]);
+    while ((await countOf(data.path, "a")) === 0); // then both are where signals are handled
+    for (const name of ["server", "sensor-a"]) {
+      const { pid } = recordOf(data.path, name);
+      const file = join(data.path, "run", `${name}.log`);
+      renameSync(file, `${file}.moved`);
+      process.kill(pid, "SIGUSR1");
+      process.kill(pid, "SIGHUP");
+      while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(readFileSync(file, "utf8"), "");
+      assert.notEqual(birthOf(pid), null);
+    }
+    const stopped = await succeeded(["stop", "--data", data.path]);
+    assert.match(stopped, /ended the server/);
+    const log = readFileSync(join(data.path, "run", "server.log"), "utf8");
+    assert.match(log, /Z closing: [^\n]*\n[^\n]*Z closed\n$/); // the lines since then, whole
+    const moved = readFileSync(join(data.path, "run", "server.log.moved"), "utf8");
+    assert.match(moved, /Z listening on /);
+    assert.doesNotMatch(moved + log, /Debugger|inspector/i);
     await data.remove();
   });
 

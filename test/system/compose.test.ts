@@ -1,10 +1,11 @@
 /** docker-compose.yml without a Docker engine: Compose itself reads it, a real Kafka runs with its settings, and its services' commands run as processes. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
+import { loadConfig } from "../../src/config/config.ts";
 import { skipWithoutKafka, startBroker } from "../kafka/broker.ts";
 import { dataDirectory, eventually, freePort, ROOT, type Running, succeeded, tidemark } from "./cli.ts";
 
@@ -21,6 +22,9 @@ interface Service {
 const text = readFileSync(join(ROOT, "docker-compose.yml"), "utf8");
 const compose: { services: Record<string, Service>; volumes: object } = parse(text, { merge: true });
 const { services } = compose;
+const real: { name: string; services: Record<string, Service> } = parse(
+  readFileSync(join(ROOT, "docker-compose.real.yml"), "utf8"),
+);
 
 /** A Compose that needs no engine for `config`: the plugin, or the older program (Debian: docker-compose). */
 function composeCommand(): readonly string[] | null {
@@ -35,10 +39,28 @@ const command = composeCommand();
 describe("docker-compose.yml", () => {
   test("is what Compose expects", { skip: command === null && "no Compose: apt-get install docker-compose" }, () => {
     assert.ok(command !== null);
-    const args = [...command.slice(1), "-f", join(ROOT, "docker-compose.yml"), "config"];
-    const { status, stdout, stderr } = spawnSync(command[0], args, { encoding: "utf8" });
-    assert.equal(status, 0, stderr);
-    assert.deepEqual(Object.keys(parse(stdout).services).sort(), Object.keys(services).sort());
+    for (const [file, expected] of [
+      ["docker-compose.yml", services],
+      ["docker-compose.real.yml", real.services],
+    ] as const) {
+      const args = [...command.slice(1), "-f", join(ROOT, file), "config"];
+      const read: SpawnSyncReturns<string> = spawnSync(command[0], args, { encoding: "utf8" });
+      assert.equal(read.status, 0, read.stderr);
+      assert.deepEqual(Object.keys(parse(read.stdout).services).sort(), Object.keys(expected).sort());
+    }
+  });
+
+  test("the file for real use has nothing that writes, data of its own, and a command that the server takes", () => {
+    assert.deepEqual(Object.keys(real.services), ["tidemark"]);
+    const { command: args = [], ports, environment = {} } = real.services["tidemark"];
+    assert.deepEqual(ports, services["tidemark"].ports);
+    assert.equal(real.name, "tidemark-real");
+    // Compose hands an unset variable over as what stands after its name.
+    const variables = Object.entries(environment).map(([name, value]) => [name, /:-(.*)\}$/.exec(value)?.[1] ?? ""]);
+    const { invocation, warnings } = loadConfig(args, Object.fromEntries(variables), "/");
+    assert.ok(invocation.command === "serve");
+    assert.deepEqual(invocation.config.log, { kind: "local" });
+    assert.deepEqual([invocation.config.sensors, invocation.simulate, warnings], [null, null, []]);
   });
 
   test("opens the server to this machine only, waits for a healthy Kafka, keeps the data", () => {

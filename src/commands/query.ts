@@ -14,7 +14,11 @@ export async function query(config: QueryConfig, { out, err }: Console): Promise
     ...(config.from === null ? {} : { from: config.from }),
     ...(config.to === null ? {} : { to: config.to }),
   };
-  const answer = await ask(config.client, `compute/metrics${config.receipt ? "?receipt=true" : ""}`, body);
+  const parameters = new URLSearchParams({
+    ...(config.receipt ? { receipt: "true" } : {}),
+    ...(config.timezone === null ? {} : { timezone: config.timezone }),
+  }).toString();
+  const answer = await ask(config.client, `compute/metrics${parameters === "" ? "" : `?${parameters}`}`, body);
   const fields = fieldsOf(answer.body);
   const errors = fields.get("errors");
   // Only a question that was understood has an answer of this shape: 200, or 400 where nothing of it could be computed.

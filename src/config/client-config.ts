@@ -1,9 +1,10 @@
 /** What the commands that talk to a server, and the simulated sensor, are asked to do. Under src/config/config.ts. */
 import { resolve } from "node:path";
+import { parseTime, TIME_EXPECTED } from "../core/asked-time.ts";
+import { systemClock } from "../core/clock.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { SIMULATOR_PREFIX, simulatorName } from "../core/simulator-name.ts";
-import { parseTime } from "../core/time.ts";
-import { openZone } from "../core/zone.ts";
+import { machineZone, openZone } from "../core/zone.ts";
 import { nearest } from "./nearest.ts";
 import { METRICS_ASKED } from "./option-table.ts";
 import { didYouMean, invalid, type Settings, shown } from "./settings.ts";
@@ -56,6 +57,8 @@ export interface QueryConfig {
   /** As written: the server knows its zone. */
   readonly from: string | null;
   readonly to: string | null;
+  /** null: the server's. */
+  readonly timezone: string | null;
   readonly receipt: boolean;
   readonly json: boolean;
 }
@@ -121,10 +124,10 @@ function parseDevice(text: string): Parsed<string> {
 const parseFrom =
   (zone: string) =>
   (text: string): Parsed<number> => {
-    const parsed = parseTime(text, openZone(zone));
+    const parsed = parseTime(text, openZone(zone), systemClock.now());
     if (!("fault" in parsed)) return { value: parsed.startMs };
     const reason = parsed.reason === "" ? "" : ` (${parsed.reason})`;
-    return { expected: `"YYYY-MM-DD", "YYYY-MM-DD HH:MM[:SS]", ISO 8601 or epoch milliseconds${reason}` };
+    return { expected: `${TIME_EXPECTED}${reason}` };
   };
 
 export function queryConfig(settings: Settings, operands: readonly string[], cwd: string): QueryConfig {
@@ -139,6 +142,7 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
     metrics: operands.length > 1 ? operands.slice(1) : METRICS_ASKED,
     from: settings.optional("query:from", parseText),
     to: settings.optional("query:to", parseText),
+    timezone: settings.optional("query:timezone", parseTimezone),
     receipt: settings.flag("receipt"),
     json: settings.flag("json"),
   };
@@ -178,5 +182,5 @@ export function dataDirectory(settings: Settings, cwd: string): string {
 
 /** Canonical name of --timezone. @throws TidemarkError "config-invalid" when the machine names none either */
 export function timezone(settings: Settings): string {
-  return settings.optional("timezone", parseTimezone) ?? openZone(undefined).name;
+  return settings.optional("timezone", parseTimezone) ?? machineZone(settings.machineZone);
 }

@@ -128,6 +128,7 @@ export const OPTIONS = [
   { id: "sensor:from", value: "TIME", text: "first send the readings since then, as fast as they are taken" },
   { id: "query:from", value: "TIME", text: "beginning of the window (default: the first reading)" },
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
+  { id: "query:timezone", value: "ZONE", text: "zone of times that name none (default: the server's)" },
   { id: "receipt", text: "also print what the answer rests on" },
   { id: "list:sensor", value: "NAME", text: "only this sensor's" },
   { id: "list:limit", value: "N", fallback: "50", text: "at most this many" },
@@ -247,9 +248,9 @@ export const COMMANDS = [
     text: "metrics of a window of time",
     more: [
       `METRIC: ${METRICS.map((metric) => metric.name).join(", ")}, or any pNN such as p95 (default: ${METRICS_ASKED.join(" ")}).`,
-      'TIME: "2020-01-13", "2020-01-13 15:12", "2020-01-13 15:12:00", ISO 8601, or epoch milliseconds.',
+      'TIME: "2020-01-13", "2020-01-13 15:12:00", ISO 8601, epoch milliseconds, now-1h, -24h, today, yesterday, now/d.',
     ],
-    options: ["query:from", "query:to", "receipt", "json", ...CLIENT],
+    options: ["query:from", "query:to", "query:timezone", "receipt", "json", ...CLIENT],
   },
   {
     name: "quarantine",

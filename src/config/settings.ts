@@ -134,6 +134,11 @@ export class Settings {
     this.#file = file;
   }
 
+  /** The variable by which a machine says its time zone. */
+  get machineZone(): string | undefined {
+    return this.#environment["TZ"];
+  }
+
   given(id: OptionId): Given | undefined {
     const flag = this.#flags.get(id);
     if (flag !== undefined) return { text: flag, by: `--${flagOf(id)}`, isFlag: true };

@@ -1,7 +1,7 @@
 /** Texts of flags, environment and configuration file → values, each refusal saying what was expected. No I/O; under src/config/config.ts. */
 import { messageOf } from "../core/errors.ts";
 import { sensorNameFault } from "../core/sensor-name.ts";
-import { openZone } from "../core/zone.ts";
+import { openZone, ZONE_EXPECTED } from "../core/zone.ts";
 
 /** A value, or what a text should have been. */
 export type Parsed<T> = { readonly value: T } | { readonly expected: string };
@@ -188,12 +188,12 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
-/** An IANA name → its canonical spelling. */
+/** The name of a zone → its canonical spelling. */
 export function parseTimezone(text: string): Parsed<string> {
   try {
     return { value: openZone(text).name };
   } catch {
-    return { expected: "an IANA time zone such as Europe/Berlin or UTC" };
+    return { expected: ZONE_EXPECTED };
   }
 }
 

@@ -139,5 +139,5 @@ function dayEdgeAfter(second: number, day: number, days: number, origin: number,
 
 /** The second at which a wall time is reached. */
 function secondOf(localMs: number, zone: Zone): number {
-  return Math.ceil(zone.earlier(localMs) / 1000);
+  return Math.ceil(zone.start(localMs) / 1000);
 }

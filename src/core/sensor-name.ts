@@ -4,7 +4,7 @@
 const TOPIC_PATTERN = /^[a-zA-Z0-9._-]{1,249}$/;
 
 /** Words that mean something else in a request body, or in every JavaScript object. */
-const NOT_SENSORS: readonly string[] = ["from", "to", "__proto__", ".", ".."];
+const NOT_SENSORS: readonly string[] = ["from", "to", "toExclusive", "__proto__", ".", ".."];
 
 /** What was expected in place of `name`; null when a sensor may be named so. */
 export function sensorNameFault(name: string): string | null {

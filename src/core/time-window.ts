@@ -1,42 +1,60 @@
-/** The `from` and `to` of a request → whole seconds [start, end), or texts that say what was wrong and what was expected. */
-import { formatSecond, type ParsedTime, parseTime } from "./time.ts";
+/** The `from`, `to` and `toExclusive` of a request → whole seconds [start, end), or texts that say what was wrong and what was expected. */
+import { parseTime, TIME_EXPECTED } from "./asked-time.ts";
+import type { ParsedTime } from "./time.ts";
 import { RESOLUTION_MS, type Window } from "./window.ts";
 import type { Zone } from "./zone.ts";
 
-const EXPECTED = 'expected "YYYY-MM-DD", "YYYY-MM-DD HH:MM[:SS]", ISO 8601 or epoch milliseconds';
-
 /** Of an unreadable input this much is shown, characters: enough to find it again. */
 const SHOWN_MAX = 64;
+
+/** How far ahead of the newest second a `from` without an end may be, s: clocks of clients differ. Later ones are mistakes and refused. */
+const AHEAD_SECONDS_MAX = 86_400;
+
+/** The bounds that a request may have. */
+export const BOUND_NAMES = ["from", "to", "toExclusive"] as const;
+
+/** One of the bounds. */
+export type BoundName = (typeof BOUND_NAMES)[number];
 
 /** Bounds as they were asked; null: not given. */
 export interface Bounds {
   readonly from: ParsedTime | null;
   readonly to: ParsedTime | null;
+  /** Of `to` only the start counts: it does not belong to the window. */
+  readonly exclusive: boolean;
+  /** In which the bounds are shown. */
+  readonly zone: Zone;
 }
 
-/** Why there is no window, a text for each bound at fault. */
+/** Why there is no window: a text for each bound at fault, or one of none in particular. */
 export interface WindowFault {
-  readonly errors: readonly string[];
+  readonly errors: readonly { readonly bound: BoundName | null; readonly text: string }[];
 }
 
-/** Parses the two bounds of a request; `undefined` is "not given", anything but a text or a number is a fault. */
-export function parseBounds(from: unknown, to: unknown, zone: Zone): Bounds | WindowFault {
-  const errors: string[] = [];
-  const bounds = { from: parseBound("from", from, zone, errors), to: parseBound("to", to, zone, errors) };
-  if (errors.length > 0) return { errors };
-  if (bounds.from !== null && bounds.to !== null && startOf(bounds.from) >= endOf(bounds.to)) {
-    return { errors: [afterText(startOf(bounds.from), endOf(bounds.to))] };
+/** Parses the bounds of a request; `undefined` is "not given", anything but a text or a number is a fault. */
+export function parseBounds(
+  given: Readonly<Partial<Record<BoundName, unknown>>>,
+  zone: Zone,
+  nowMs: number,
+): Bounds | WindowFault {
+  const errors: { bound: BoundName | null; text: string }[] = [];
+  const parse = (bound: BoundName): ParsedTime | null => {
+    const input = given[bound];
+    if (input === undefined) return null;
+    const parsed = typeof input === "string" || typeof input === "number" ? parseTime(input, zone, nowMs) : null;
+    if (parsed !== null && !("fault" in parsed)) return parsed;
+    const reason = parsed === null || parsed.reason === "" ? "" : parsed.reason + "; ";
+    errors.push({ bound, text: `Unreadable time ${shown(input)} in ${bound}: ${reason}expected ${TIME_EXPECTED}` });
+    return null;
+  };
+  const [from, to, toExclusive] = [parse("from"), parse("to"), parse("toExclusive")];
+  if (given.to !== undefined && given.toExclusive !== undefined) {
+    errors.push({ bound: "toExclusive", text: "Cannot use to and toExclusive together: expected one of them" });
   }
-  return bounds;
-}
-
-function parseBound(name: "from" | "to", input: unknown, zone: Zone, errors: string[]): ParsedTime | null {
-  if (input === undefined) return null;
-  const parsed = typeof input === "string" || typeof input === "number" ? parseTime(input, zone) : null;
-  if (parsed !== null && !("fault" in parsed)) return parsed;
-  const reason = parsed === null || parsed.reason === "" ? "" : parsed.reason + "; ";
-  errors.push(`Unreadable time ${shown(input)} in ${name}: ${reason}${EXPECTED}`);
-  return null;
+  if (errors.length > 0) return { errors };
+  const bounds = { from, to: to ?? toExclusive, exclusive: toExclusive !== null, zone };
+  const fault = orderFault(bounds);
+  return fault === null ? bounds : { errors: [{ bound: null, text: fault }] };
 }
 
 function shown(input: unknown): string {
@@ -45,34 +63,55 @@ function shown(input: unknown): string {
 }
 
 /** A bound finer than a second is widened to the second that holds it. */
-function startOf(from: ParsedTime): number {
-  return Math.floor(from.startMs / RESOLUTION_MS);
+function startOf(time: ParsedTime): number {
+  return Math.floor(time.startMs / RESOLUTION_MS);
 }
 
-function endOf(to: ParsedTime): number {
-  return Math.ceil(to.endMs / RESOLUTION_MS);
+function endOf(time: ParsedTime, exclusive: boolean): number {
+  return exclusive ? startOf(time) : Math.ceil(time.endMs / RESOLUTION_MS);
 }
 
-function afterText(start: number, end: number): string {
-  return `from after to: the window [${formatSecond(start)}, ${formatSecond(end)}) is empty, expected from <= to`;
+/** Bounds that meet, as two in one gap of a clock change do, are the ends of an empty window; null when they are in order. */
+function orderFault({ from, to, exclusive, zone }: Bounds): string | null {
+  if (from === null || to === null || from.startMs <= to.startMs || startOf(from) < endOf(to, exclusive)) return null;
+  const end = exclusive ? to.startMs : to.endMs;
+  const what = exclusive
+    ? `toExclusive is ${zone.shown(end)}`
+    : `to is [${zone.shown(to.startMs)}, ${zone.shown(end)})`;
+  const name = exclusive ? "toExclusive" : "to";
+  return `from after ${name}: from is ${zone.shown(from.startMs)} and ${what} in ${zone.name}, expected from <= ${name}`;
 }
 
 /**
- * The window that the bounds mean. Without `to` it ends with the second of now, or of the newest counted reading if that is later;
- * without `from` it starts with the second of the first counted reading, and when there is none in reach, where `to` starts.
+ * The window that the bounds mean; `start` is `end` where they hold no second. Without an end it ends with the second of now, or of the newest
+ * counted reading if that is later, and a `from` soon after that is an empty window; without `from` it starts with the second of the first
+ * counted reading, and when there is none in reach, where the end bound starts.
  * @param history first and newest event time of the sensors asked for, ms; null before the first reading
+ * @example
+ * ```ts
+ * const [zone, now] = [new Zone("UTC"), Date.UTC(2020, 0, 20)];
+ * const bounds = parseBounds({ from: "2020-01-13 15:12:00", to: "2020-01-13 15:13:00" }, zone, now);
+ * if ("errors" in bounds) throw new Error(bounds.errors[0].text);
+ * const window = resolveWindow(bounds, { firstMs: null, lastMs: null }, now);
+ * assert.equal("errors" in window || window.end - window.start, 61);
+ * ```
  */
 export function resolveWindow(
-  bounds: Bounds,
+  { from, to, exclusive, zone }: Bounds,
   history: { readonly firstMs: number | null; readonly lastMs: number | null },
   nowMs: number,
 ): Window | WindowFault {
-  const lastSecond = Math.floor(Math.max(nowMs, history.lastMs ?? nowMs) / RESOLUTION_MS);
-  const end = bounds.to === null ? lastSecond + 1 : endOf(bounds.to);
-  if (bounds.from !== null) {
-    const start = startOf(bounds.from);
-    return start < end ? { start, end } : { errors: [afterText(start, end)] };
+  const newest = Math.floor(Math.max(nowMs, history.lastMs ?? nowMs) / RESOLUTION_MS);
+  const end = to === null ? newest + 1 : endOf(to, exclusive);
+  if (from !== null) {
+    const start = startOf(from);
+    if (to !== null || start <= end) return { start, end: Math.max(start, end) };
+    if (start - end <= AHEAD_SECONDS_MAX) return { start, end: start };
+    const [asked, now] = [zone.shown(from.startMs), zone.shown(nowMs)];
+    const text = `from after now: from is ${asked} and now is ${now} in ${zone.name}, expected from <= now, or a to`;
+    return { errors: [{ bound: "from", text }] };
   }
   const first = history.firstMs === null ? end : Math.floor(history.firstMs / RESOLUTION_MS);
-  return { start: first < end ? first : bounds.to === null ? lastSecond : startOf(bounds.to), end };
+  if (first < end) return { start: first, end };
+  return { start: to === null ? newest : startOf(to), end };
 }

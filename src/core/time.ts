@@ -1,6 +1,8 @@
-/** Texts and numbers → moments of UTC, and back: the bounds of requests and the times in payloads. No Date, no regular expression on the way in. */
+/** Times in payloads → moments of UTC, and back. No Date and no regular expression where a time is written plainly. Those of requests: asked-time.ts. */
+import { DAY_MS, daysFromCivil, daysIn } from "./dates.ts";
+import { readEveryday, type WallFault } from "./everyday-time.ts";
 import { TIME_MS_MAX, TIME_MS_MIN } from "./limits.ts";
-import type { Zone } from "./zone.ts";
+import { findZone, type Zone } from "./zone.ts";
 
 /** Epoch milliseconds from 2001 to 2286 have 13 digits: what is in between looks like nothing else. */
 const PLAIN_MS_MIN = 1e12;
@@ -9,14 +11,24 @@ const PLAIN_MS_MAX = 1e13;
 /** What a number that should be epoch milliseconds looks like instead. */
 export type Lookalike = "seconds" | "microseconds" | "nanoseconds" | "date";
 
+/** Seconds since the epoch with a fraction are taken for what they are: epoch milliseconds have none, and three digits more before it. */
+function isSeconds(number: number): boolean {
+  return number >= 1e9 && number < 1e10 && !Number.isInteger(number);
+}
+
+/** Whole milliseconds since the epoch, cut, of a number of them, or of seconds with a fraction (these rounded to the microsecond first). */
+export function epochMs(number: number): number {
+  return isSeconds(number) ? Math.floor(Math.round(number * 1e6) / 1000) : Math.floor(number) + 0; // + 0: no -0
+}
+
 /**
- * What `number` was probably meant to be; null for epoch milliseconds. Ten digits are seconds from 2001 to 2286, 16 microseconds and 19
+ * What `number` was probably meant to be; null for epoch milliseconds and for seconds with a fraction. Ten digits are seconds from 2001 to 2286, 16 microseconds and 19
  * nanoseconds. 12, 14 or 17 digits may spell a date of 1900 to 2199: YYYYMMDDhhmm, with seconds, with milliseconds.
  */
 export function lookalikeOf(number: number): Lookalike | null {
   const magnitude = Math.abs(number);
   if (magnitude >= PLAIN_MS_MIN && magnitude < PLAIN_MS_MAX) return null;
-  if (magnitude >= 1e9 && magnitude < 1e10) return "seconds";
+  if (magnitude >= 1e9 && magnitude < 1e10) return isSeconds(number) ? null : "seconds";
   if (magnitude >= 1e15 && magnitude < 1e16) return "microseconds";
   if (magnitude >= 1e18 && magnitude < 1e19) return "nanoseconds";
   return spellsDate(number) ? "date" : null;
@@ -37,49 +49,77 @@ function spellsDate(number: number): boolean {
   return month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && digits % 100 < 60 && second < 60;
 }
 
-/** Longest text that is looked at, bytes: nanoseconds and an offset take 35. */
-const TEXT_BYTES_MAX = 64;
-
-/** Digits of a text that is a number of epoch milliseconds in a request; fewer and more are mistakes. */
-const EPOCH_DIGITS_MIN = 11;
-const EPOCH_DIGITS_MAX = 16;
-
-const DAY_MS = 86_400_000;
-const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+/** Longest text that is looked at, bytes: nanoseconds, an offset and a zone in brackets take up to 67, but nobody writes all of these. */
+export const TEXT_BYTES_MAX = 64;
 
 /** What `TimeReader.read` found; every problem but the last is `time-unreadable` in a payload. */
 export const TIME_READ = 0;
-const NO_TIME = 1;
+/** … a text that is no time in any part. */
+export const NO_TIME = 1;
 const BAD_MONTH = 2;
 const BAD_DAY = 3;
 const BAD_HOUR = 4;
 const BAD_MINUTE = 5;
 const BAD_SECOND = 6;
-const LEAP_SECOND = 7;
-const BAD_OFFSET = 8;
-export const TIME_OUT_OF_RANGE = 9;
+const BAD_OFFSET = 7;
+const BAD_WEEK = 8;
+const BAD_ZONE = 9;
+const OTHER_OFFSET = 10;
+export const TIME_OUT_OF_RANGE = 11;
 
 /** By problem, for people; an empty one says no more than that the text is no time. */
-const REASONS = [
+const REASONS: readonly string[] = [
   "",
   "",
   "the month must be 01 to 12",
   "the month has no such day",
-  "the hour must be 00 to 23 (write the end of a day as 00:00 of the next)",
+  "the hour must be 00 to 23, or 24:00 for 00:00 of the next day",
   "the minute must be 00 to 59",
-  "the second must be 00 to 59",
-  "leap seconds do not exist in epoch time, the second must be 00 to 59",
-  "the offset must be Z, +HH:MM, +HHMM or +HH, at most 23:59",
+  "the second must be 00 to 59, or 60 for a leap second, which is the next second",
+  "the offset must be Z, UTC, +HH:MM, +HHMM or +HH, at most 23:59",
+  "the year has no such week",
+  'the zone in brackets must be an IANA name such as "Europe/Berlin"',
+  "the offset is not that of the zone in brackets at that time",
   "the year must be 0001 to 9999",
 ];
 
+/** What a problem is called, for people; "" where there is no more to say than that the text is no time. */
+export function reasonOf(problem: number): string {
+  return REASONS[problem];
+}
+
+const PROBLEMS: Readonly<Record<WallFault, number>> = {
+  month: BAD_MONTH,
+  day: BAD_DAY,
+  week: BAD_WEEK,
+  hour: BAD_HOUR,
+  minute: BAD_MINUTE,
+  second: BAD_SECOND,
+  offset: BAD_OFFSET,
+};
+
+const HOUR_MS = 3_600_000;
+
 /**
- * Reads ISO 8601 times out of bytes (ASCII): `2020-01-13`, with `T` or a space ` 15:12`, `:00`, `.123` or `,123` (any digits, cut to ms),
- * and `Z`, `+02:00`, `+0200` or `+02`. Without one of those the time is in the reader's zone. Makes no object: reuse one reader.
+ * What a text or number denotes, half-open, ms since the epoch: [startMs, endMs) at the precision it is written in.
+ * `from` takes the start, `to` the end.
+ */
+export interface ParsedTime {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/**
+ * Reads times out of bytes (ASCII): `2020-01-13`, with `T`, `t` or a space ` 15:12`, `:00`, `.123` or `,123` (any digits, cut to ms), and
+ * `Z`, ` UTC`, `+02:00`, `+0200` or `+02`, with a space before it or not. `24:00` is the next day's 00:00, `:60` the next second. Without an
+ * offset the time is in the reader's zone. What is none of these may be a time that everyday-time.ts knows, or have its zone in brackets.
+ * Makes no object for a plain time: reuse one reader.
  */
 export class TimeReader {
-  readonly #zone: Zone;
-  /** First moment of the last text read, ms since the epoch; where a clock goes back, of the earlier reading. */
+  readonly #home: Zone;
+  /** `#home`, or the one in brackets. */
+  #zone: Zone;
+  /** First moment of the last text read, ms since the epoch; where a clock goes back of the earlier reading, in a gap shifted by it. */
   startMs = 0;
   #localMs = 0;
   #spanMs = 0;
@@ -87,17 +127,24 @@ export class TimeReader {
   #zoned = false;
 
   constructor(zone: Zone) {
+    this.#home = zone;
     this.#zone = zone;
   }
 
-  /** The end (exclusive, ms) of what the last text denotes at its written precision; where a clock goes back, of the later reading. */
-  get endMs(): number {
-    const lastLocalMs = this.#localMs + this.#spanMs - 1;
-    return (this.#zoned ? lastLocalMs - this.#offsetMs : this.#zone.later(lastLocalMs)) + 1;
+  /** What the last text denotes as a bound of a window, at its written precision. */
+  get interval(): ParsedTime {
+    if (!this.#zoned) return intervalOf(this.#localMs, this.#spanMs, this.#zone);
+    return { startMs: this.startMs, endMs: this.startMs + this.#spanMs };
   }
 
   /** @returns TIME_READ and sets `startMs`, or what is wrong with bytes[start, end) */
   read(bytes: Uint8Array, start: number, end: number): number {
+    this.#zone = this.#home;
+    const problem = this.#plain(bytes, start, end);
+    return problem === NO_TIME || problem === BAD_OFFSET ? this.#everyday(bytes, start, end, problem) : problem;
+  }
+
+  #plain(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
     if (length < 10 || length > TEXT_BYTES_MAX) return NO_TIME;
     const year = pair(bytes, start) * 100 + pair(bytes, start + 2);
@@ -111,14 +158,18 @@ export class TimeReader {
     if (month < 1 || month > 12) return BAD_MONTH;
     if (day < 1 || day > daysIn(year, month)) return BAD_DAY;
     this.#localMs = daysFromCivil(year, month, day) * DAY_MS + clockMs;
+    return this.#settle();
+  }
+
+  #settle(): number {
     this.startMs = this.#zoned ? this.#localMs - this.#offsetMs : this.#zone.earlier(this.#localMs);
-    return year === 0 || this.startMs < TIME_MS_MIN || this.startMs > TIME_MS_MAX ? TIME_OUT_OF_RANGE : TIME_READ;
+    return this.startMs < TIME_MS_MIN || this.startMs > TIME_MS_MAX ? TIME_OUT_OF_RANGE : TIME_READ;
   }
 
   /** Milliseconds since local midnight of "T15:12…", or a problem, negated. */
   #clock(bytes: Uint8Array, start: number, end: number): number {
     const separator = bytes[start];
-    if (separator !== 84 && separator !== 32) return -NO_TIME; // T, space
+    if (separator !== 84 && separator !== 32 && separator !== 116) return -NO_TIME; // T, space, t
     if (end - start < 6 || bytes[start + 3] !== 58) return -NO_TIME;
     const hour = pair(bytes, start + 1);
     const minute = pair(bytes, start + 4);
@@ -146,18 +197,20 @@ export class TimeReader {
       const problem = this.#offset(bytes, at, end);
       if (problem !== TIME_READ) return -problem;
     }
-    if (hour > 23) return -BAD_HOUR;
+    const clockMs = ((hour * 60 + minute) * 60 + second) * 1000 + ms;
+    if (hour > 23 && clockMs !== DAY_MS) return -BAD_HOUR;
     if (minute > 59) return -BAD_MINUTE;
-    if (second > 59) return second === 60 ? -LEAP_SECOND : -BAD_SECOND;
-    return ((hour * 60 + minute) * 60 + second) * 1000 + ms;
+    return second > 60 ? -BAD_SECOND : clockMs;
   }
 
-  #offset(bytes: Uint8Array, start: number, end: number): number {
+  #offset(bytes: Uint8Array, from: number, end: number): number {
+    const start = bytes[from] === 32 ? from + 1 : from;
     const sign = bytes[start];
     const length = end - start;
     this.#zoned = true;
     this.#offsetMs = 0;
     if (sign === 90 || sign === 122) return length === 1 ? TIME_READ : NO_TIME; // Z, z
+    if (sign === 85) return length === 3 && bytes[start + 1] === 84 && bytes[start + 2] === 67 ? TIME_READ : NO_TIME; // UTC
     if (sign !== 43 && sign !== 45) return NO_TIME;
     const colon = length === 6 && bytes[start + 3] === 58 ? 1 : 0;
     if (length !== 3 && length !== 5 + colon) return BAD_OFFSET;
@@ -167,6 +220,54 @@ export class TimeReader {
     this.#offsetMs = (hours * 60 + minutes) * (sign === 45 ? -60_000 : 60_000);
     return TIME_READ;
   }
+
+  /** What is no plain time. A text of digits alone is none: it is a number. */
+  #everyday(bytes: Uint8Array, start: number, end: number, problem: number): number {
+    if (end - start > TEXT_BYTES_MAX) return problem;
+    const text = asciiOf(bytes, start, end);
+    if (bytes[end - 1] === 93) return this.#bracketed(bytes, start, text);
+    const read = isDigits(text) ? null : readEveryday(text);
+    if (read === null) return problem;
+    if (typeof read === "string") return PROBLEMS[read];
+    this.#localMs = read.localMs;
+    this.#spanMs = read.spanMs;
+    this.#zoned = read.offsetMs !== null;
+    this.#offsetMs = read.offsetMs ?? 0;
+    return this.#settle();
+  }
+
+  /** `2020-01-13T15:12:00+01:00[Europe/Berlin]` (RFC 9557); an offset must be that of the zone, but for Z, which claims none. */
+  #bracketed(bytes: Uint8Array, start: number, text: string): number {
+    const open = text.indexOf("[");
+    if (open < 1 || text[open - 1] === "]") return NO_TIME;
+    const zone = findZone(text.slice(open + 1, -1));
+    if (zone === null) return BAD_ZONE;
+    this.#zone = zone;
+    const end = start + open;
+    let problem = this.#plain(bytes, start, end);
+    if (problem === NO_TIME || problem === BAD_OFFSET) problem = this.#everyday(bytes, start, end, problem);
+    if (problem !== TIME_READ || !this.#zoned || /(?:[Zz]|UTC)$/.test(text.slice(0, open))) return problem;
+    return zone.offsetAt(this.startMs) === this.#offsetMs ? TIME_READ : OTHER_OFFSET;
+  }
+}
+
+/**
+ * [localMs, localMs + spanMs) of the wall clock as a bound of a window. One in a gap is the instant of the change. Where a clock goes back the
+ * start is the earlier reading's and the end the later one's; but an hour and what is longer ends where the next one starts, so that they
+ * add up.
+ */
+function intervalOf(localMs: number, spanMs: number, zone: Zone): ParsedTime {
+  const end = localMs + spanMs;
+  return { startMs: zone.start(localMs), endMs: spanMs >= HOUR_MS ? zone.start(end) : zone.end(end) };
+}
+
+/** The interval of what `readEveryday` reads out of a text of digits: `2020`, `20200113`; null when it is none of these. */
+export function readDigits(text: string, zone: Zone): ParsedTime | number | null {
+  const read = text.length === 4 || text.length === 8 ? readEveryday(text) : null;
+  if (read === null) return null;
+  if (typeof read === "string") return PROBLEMS[read];
+  const interval = intervalOf(read.localMs, read.spanMs, zone);
+  return interval.startMs < TIME_MS_MIN ? TIME_OUT_OF_RANGE : interval;
 }
 
 /** Two digits as a number; far below zero when they are none, so that sums of pairs stay below zero. */
@@ -176,76 +277,10 @@ function pair(bytes: Uint8Array, at: number): number {
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1_000_000;
 }
 
-function daysIn(year: number, month: number): number {
-  return month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : DAYS_IN_MONTH[month - 1];
-}
-
-/** Days since 1970-01-01 of a Gregorian date, years from 0 (Hinnant 2013, "chrono-Compatible Low-Level Date Algorithms"). */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = (month <= 2 ? year - 1 : year) + 400; // + 400: no negative years in integer division
-  const era = (y / 400) | 0;
-  const yearOfEra = y - era * 400;
-  const dayOfYear = (((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) | 0) + day - 1;
-  const dayOfEra = yearOfEra * 365 + ((yearOfEra / 4) | 0) - ((yearOfEra / 100) | 0) + dayOfYear;
-  return (era - 1) * 146_097 + dayOfEra - 719_468;
-}
-
-/**
- * What a text or number denotes, half-open, ms since the epoch: [startMs, endMs) at the precision it is written in.
- * Where a clock goes back the start is the earlier reading's and the end the later one's, so `from` takes the start and `to` the end.
- * A day is local midnight to the next (23 to 25 hours).
- */
-export interface ParsedTime {
-  readonly startMs: number;
-  readonly endMs: number;
-}
-
-/** Why something is no time; `reason` is for people and may be empty. */
-export interface TimeFault {
-  readonly fault: "unreadable" | "out-of-range" | `looks-like-${Lookalike}`;
-  readonly reason: string;
-}
-
-const UNREADABLE: TimeFault = { fault: "unreadable", reason: "" };
-const OUT_OF_RANGE: TimeFault = { fault: "out-of-range", reason: REASONS[TIME_OUT_OF_RANGE] };
-
-const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
-  seconds: { fault: "looks-like-seconds", reason: "ten digits look like seconds, epoch times are milliseconds" },
-  microseconds: {
-    fault: "looks-like-microseconds",
-    reason: "16 digits look like microseconds, epoch times are milliseconds",
-  },
-  nanoseconds: {
-    fault: "looks-like-nanoseconds",
-    reason: "19 digits look like nanoseconds, epoch times are milliseconds",
-  },
-  date: {
-    fault: "looks-like-date",
-    reason: "the digits look like a date, write it with its separators: 2020-01-13T15:12:00Z",
-  },
-};
-
-/**
- * Parses a time in a request: ISO 8601 as `TimeReader` has it, or epoch milliseconds as a number or a text of 11 to 16 digits.
- * @example
- * ```ts
- * const minute = parseTime("2020-01-13 15:12", new Zone("Europe/Berlin"));
- * assert.deepEqual(minute, { startMs: Date.UTC(2020, 0, 13, 14, 12), endMs: Date.UTC(2020, 0, 13, 14, 13) });
- * ```
- */
-export function parseTime(input: string | number, zone: Zone): ParsedTime | TimeFault {
-  if (typeof input === "number") return parseEpoch(input);
-  const length = input.length;
-  if (length > TEXT_BYTES_MAX) return UNREADABLE;
-  const lookalike = lookalikeOfText(input);
-  if (lookalike !== null) return LOOKALIKES[lookalike];
-  if (isDigits(input)) {
-    return length >= EPOCH_DIGITS_MIN && length <= EPOCH_DIGITS_MAX ? parseEpoch(Number(input)) : UNREADABLE;
-  }
-  const reader = new TimeReader(zone);
-  const problem = readText(reader, input);
-  if (problem === TIME_READ) return { startMs: reader.startMs, endMs: reader.endMs };
-  return problem === TIME_OUT_OF_RANGE ? OUT_OF_RANGE : { fault: "unreadable", reason: REASONS[problem] };
+function asciiOf(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
+  return text;
 }
 
 const textBytes = new Uint8Array(TEXT_BYTES_MAX);
@@ -270,20 +305,13 @@ export function isDigits(text: string): boolean {
   return text.length > 0;
 }
 
-/** `lookalikeOf` a text of digits, with a fraction or without; null for other texts. */
+/** `lookalikeOf` a text of digits, with a fraction or without, which counts for nothing: a text may be a date. Null for other texts. */
 export function lookalikeOfText(text: string): Lookalike | null {
   const point = text.indexOf(".");
   if (point < 0) return isDigits(text) ? lookalikeOf(Number(text)) : null;
-  return isDigits(text.slice(0, point)) && isDigits(text.slice(point + 1)) ? lookalikeOf(Number(text)) : null;
-}
-
-function parseEpoch(number: number): ParsedTime | TimeFault {
-  if (Number.isNaN(number)) return UNREADABLE;
-  const lookalike = lookalikeOf(number);
-  if (lookalike !== null) return LOOKALIKES[lookalike];
-  const startMs = Math.floor(number) + 0; // + 0: no -0
-  if (startMs < TIME_MS_MIN || startMs > TIME_MS_MAX) return OUT_OF_RANGE;
-  return { startMs, endMs: startMs + 1 };
+  return isDigits(text.slice(0, point)) && isDigits(text.slice(point + 1))
+    ? lookalikeOf(Math.floor(Number(text)))
+    : null;
 }
 
 /**
@@ -294,8 +322,22 @@ function parseEpoch(number: number): ParsedTime | TimeFault {
  * ```
  */
 export function formatSecond(second: number): string {
-  return new Date(second * 1000).toISOString().replace(".000Z", "Z");
+  const day = Math.floor(second / 86_400);
+  if (day !== shownDay) {
+    const text = new Date(day * DAY_MS).toISOString();
+    shownDate = text.slice(0, text.indexOf("T") + 1);
+    shownDay = day;
+  }
+  const rest = second - day * 86_400;
+  const hour = Math.floor(rest / 3600);
+  const minute = Math.floor(rest / 60) - hour * 60;
+  return `${shownDate}${DIGITS[hour]}:${DIGITS[minute]}:${DIGITS[rest - (hour * 60 + minute) * 60]}Z`;
 }
+
+/** The day shown last, as most that are shown in turn are of one; each answer shows two. */
+let shownDay = Number.NaN;
+let shownDate = "";
+const DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
 
 /** `2020-01-13T15:12:00.123Z` of milliseconds since the epoch. */
 export function formatMs(ms: number): string {

@@ -3,7 +3,7 @@
 /** The history's resolution, ms: nothing finer is asked for or stored at the lowest level. */
 export const RESOLUTION_MS = 1000;
 
-/** Whole seconds since the epoch: `start` belongs to the window, `end` does not. `start` < `end`. */
+/** Whole seconds since the epoch: `start` belongs to the window, `end` does not. empty where they are the same. */
 export interface Window {
   readonly start: number;
   readonly end: number;

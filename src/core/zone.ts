@@ -1,5 +1,6 @@
-/** IANA time zones over Intl: UTC offsets and wall time → UTC, cached so that a warm conversion costs nanoseconds. Under core/time.ts. */
+/** Time zones, IANA's over Intl and POSIX's: UTC offsets and wall time → UTC, cached so that a warm conversion costs nanoseconds. Under core/time.ts. */
 import { TidemarkError } from "./errors.ts";
+import { parsePosixZone } from "./posix-zone.ts";
 
 /**
  * Offsets are kept by stretches of 2^33 ms (99.4 days): building one costs some 30 calls into Intl (0.1 ms),
@@ -30,19 +31,27 @@ interface Stretch {
  * ```ts
  * const berlin = new Zone("Europe/Berlin");
  * const twice = Date.UTC(2020, 9, 25, 2, 30); // 02:30 of the night in which summer time ends
- * assert.equal(berlin.later(twice) - berlin.earlier(twice), 3_600_000);
+ * assert.equal(berlin.end(twice) - berlin.start(twice), 3_600_000);
  * ```
  */
 export class Zone {
-  /** The IANA name, in its canonical spelling. */
+  /** The IANA name in its canonical spelling, or the POSIX text. */
   readonly name: string;
   readonly #utc: boolean;
-  readonly #format: Intl.DateTimeFormat;
+  readonly #ask: (utcMs: number) => number;
   readonly #stretches: (Stretch | undefined)[] = new Array<undefined>(STRETCHES).fill(undefined);
 
+  /** @throws RangeError when there is no such zone */
   constructor(name: string) {
-    this.#format = new Intl.DateTimeFormat("en-US", { timeZone: name, timeZoneName: "longOffset" });
-    this.name = this.#format.resolvedOptions().timeZone;
+    const rule = name.includes(",") ? parsePosixZone(name) : null;
+    if (rule === null) {
+      const format = new Intl.DateTimeFormat("en-US", { timeZone: name, timeZoneName: "longOffset" });
+      this.name = format.resolvedOptions().timeZone;
+      this.#ask = (utcMs) => offsetShown(format.format(utcMs));
+    } else {
+      this.name = name;
+      this.#ask = rule;
+    }
     this.#utc = this.name === "UTC";
   }
 
@@ -57,6 +66,11 @@ export class Zone {
     return stretch.first;
   }
 
+  /** `2020-01-13 15:12:07` of the wall clock at a moment of UTC, cut to seconds. */
+  shown(utcMs: number): string {
+    return new Date(utcMs + this.offsetAt(utcMs)).toISOString().slice(0, 19).replace("T", " ");
+  }
+
   /** The UTC of a wall time: the earlier of two where a clock goes back; one that does not exist is shifted forward by the gap. */
   earlier(localMs: number): number {
     if (this.#utc) return localMs;
@@ -67,12 +81,37 @@ export class Zone {
     return this.offsetAt(localMs - after) === after ? localMs - after : localMs - before;
   }
 
-  /** As `earlier`, but the later of two where a clock goes back. */
-  later(localMs: number): number {
+  /** The first moment at which the wall clock shows `localMs` or later: in a gap the instant of the change, of two readings the earlier. */
+  start(localMs: number): number {
     if (this.#utc) return localMs;
     const before = this.offsetAt(localMs - DAY_MS);
     const after = this.offsetAt(localMs + DAY_MS);
-    return before !== after && this.offsetAt(localMs - after) === after ? localMs - after : localMs - before;
+    if (before === after || this.offsetAt(localMs - before) === before) return localMs - before;
+    if (this.offsetAt(localMs - after) === after) return localMs - after;
+    return this.#changeIn(localMs - after, localMs - before);
+  }
+
+  /** The moment from which on the wall clock never shows less than `localMs`: in a gap the instant of the change, of two readings the later. */
+  end(localMs: number): number {
+    if (this.#utc) return localMs;
+    const lastMs = localMs - 1;
+    const before = this.offsetAt(lastMs - DAY_MS);
+    const after = this.offsetAt(lastMs + DAY_MS);
+    if (before === after || this.offsetAt(lastMs - after) === after) return localMs - after;
+    if (this.offsetAt(lastMs - before) === before) return localMs - before;
+    return this.#changeIn(lastMs - after, lastMs - before);
+  }
+
+  /** The change of the offset in (lowMs, highMs], where there is one. */
+  #changeIn(lowMs: number, highMs: number): number {
+    this.offsetAt(lowMs); // builds its stretch
+    for (const moment of [highMs, lowMs]) {
+      const index = Math.floor(moment / STRETCH_MS);
+      const stretch = this.#stretches[index & (STRETCHES - 1)];
+      const start = stretch?.index === index ? stretch.starts.find((at) => at > lowMs && at <= highMs) : undefined;
+      if (start !== undefined) return start;
+    }
+    throw new Error(`BUG: ${this.name} must change its offset between ${lowMs} and ${highMs}`);
   }
 
   #build(index: number): Stretch {
@@ -108,43 +147,83 @@ export class Zone {
     }
     return to * 1000;
   }
+}
 
-  /** Intl writes "1/13/2020, GMT+05:30", with seconds for old local mean times, and may leave out a zero offset. */
-  #ask(utcMs: number): number {
-    const text = this.#format.format(utcMs);
-    const at = text.lastIndexOf("GMT") + 3;
-    if (at === text.length) return 0;
-    const hours = Number(text.slice(at + 1, at + 3));
-    const minutes = Number(text.slice(at + 4, at + 6));
-    const seconds = Number(text.slice(at + 7, at + 9));
-    const size = ((hours * 60 + minutes) * 60 + seconds) * 1000;
-    return text[at] === "-" ? -size : size;
+/** Intl writes "1/13/2020, GMT+05:30", with seconds for old local mean times, and may leave out a zero offset. */
+function offsetShown(text: string): number {
+  const at = text.lastIndexOf("GMT") + 3;
+  if (at === text.length) return 0;
+  const hours = Number(text.slice(at + 1, at + 3));
+  const minutes = Number(text.slice(at + 4, at + 6));
+  const seconds = Number(text.slice(at + 7, at + 9));
+  const size = ((hours * 60 + minutes) * 60 + seconds) * 1000;
+  return text[at] === "-" ? -size : size;
+}
+
+/** What may stand for a zone, for people. */
+export const ZONE_EXPECTED = 'an IANA name such as "Europe/Berlin", "UTC", or an offset such as "+02:00"';
+
+/**
+ * Finds a time zone by its IANA name ("Europe/Berlin", "UTC"), an offset ("+02:00") or a POSIX text with rules ("CET-1CEST,M3.5.0,M10.5.0/3").
+ * @throws TidemarkError "config-invalid"
+ */
+export function openZone(name: string): Zone {
+  try {
+    return new Zone(name);
+  } catch (cause) {
+    const what = `Cannot use time zone ${JSON.stringify(name)}`;
+    throw new TidemarkError("config-invalid", `${what}: expected ${ZONE_EXPECTED}`, cause);
   }
 }
 
 /**
- * Finds a time zone by its IANA name ("Europe/Berlin", "UTC", "+02:00"); `undefined` is the machine's own.
- * @throws TidemarkError "config-invalid"
+ * The name of the machine's own zone. V8 reads a POSIX text in TZ as UTC or with its sign turned, so the variable is read here.
+ * @param variable TZ, undefined when it is not set
+ * @throws TidemarkError "config-invalid" when it names none, instead of going on in UTC
  */
-export function openZone(name: string | undefined): Zone {
-  if (name === undefined) {
-    // Without a zone (an empty or unknown TZ) Intl would go on in UTC without a word.
+export function machineZone(variable: string | undefined): string {
+  if (variable === undefined) {
     const own: string | undefined = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    if (own === undefined || own === "Etc/Unknown") {
-      throw new TidemarkError(
-        "config-invalid",
-        'Cannot use the time zone of this machine: its TZ names none that is known; expected an IANA name such as "Europe/Berlin", or set --timezone',
-      );
-    }
-    return new Zone(own);
+    if (own !== undefined && own !== "Etc/Unknown") return own;
+  } else {
+    // ":Europe/Berlin", "posix/Europe/Berlin" and a file of the database mean the zone of that name.
+    const name = variable
+      .replace(/^:/, "")
+      .replace(/^\/.*\/zoneinfo\//, "")
+      .replace(/^(?:posix|right)\//, "");
+    const zone = findZone(name);
+    if (zone !== null) return zone.name;
+    const fixed = name.includes(",") ? null : parsePosixZone(name);
+    if (fixed !== null && fixed(0) % 60_000 === 0) return offsetName(fixed(0));
   }
+  const was = variable === undefined ? "its zone has no name that is known" : `TZ is ${JSON.stringify(variable)}`;
+  throw new TidemarkError(
+    "config-invalid",
+    `Cannot use the time zone of this machine: ${was}; expected ${ZONE_EXPECTED}, or set --timezone`,
+  );
+}
+
+/** "+05:30" */
+function offsetName(offsetMs: number): string {
+  const minutes = Math.abs(offsetMs) / 60_000;
+  const two = (number: number) => String(number).padStart(2, "0");
+  return offsetMs === 0 ? "UTC" : `${offsetMs < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** Zones in brackets that are kept, by what was written: as many as a fleet has. The oldest goes; finding it anew costs 0.1 ms. */
+const FOUND_MAX = 64;
+const found = new Map<string, Zone>();
+
+/** The zone of an IANA name or offset; null when there is none. */
+export function findZone(name: string): Zone | null {
+  const known = found.get(name);
+  if (known !== undefined) return known;
   try {
-    return new Zone(name);
-  } catch (cause) {
-    throw new TidemarkError(
-      "config-invalid",
-      `Cannot use time zone ${JSON.stringify(name)}: expected an IANA name such as "Europe/Berlin" or "UTC"`,
-      cause,
-    );
+    const zone = new Zone(name);
+    if (found.size === FOUND_MAX) for (const oldest of found.keys().take(1)) found.delete(oldest);
+    found.set(name, zone);
+    return zone;
+  } catch {
+    return null;
   }
 }

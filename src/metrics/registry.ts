@@ -61,7 +61,12 @@ export const METRICS = [
     needs: PLAIN,
     read: unlessEmpty((a) => a.lastValue),
   },
-  { name: "rate", text: "readings per second of the window", needs: PLAIN, read: (a, seconds) => a.count / seconds },
+  {
+    name: "rate",
+    text: "readings per second of the window",
+    needs: PLAIN,
+    read: (a, seconds) => a.count / Math.max(1, seconds),
+  },
   { name: "seconds", text: "seconds that hold a reading", needs: PLAIN, read: (a) => a.seconds },
 ] as const satisfies readonly Metric[];
 

@@ -1,5 +1,4 @@
 /** What is asked → the text of the answer. The hot path of the server: an answer is put together from ready-made pieces. */
-import type { Clock } from "../core/clock.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -9,12 +8,12 @@ import { Receipt } from "./receipt.ts";
 const NO_HISTORY = { firstMs: null, lastMs: null };
 
 /** The window that a request means, at this moment. */
-export function windowOf(request: ComputeRequest, engine: Engine, clock: Clock): Window | RefusedRequest {
+export function windowOf(request: ComputeRequest, engine: Engine, nowMs: number): Window | RefusedRequest {
   const { bounds } = request;
   const open = bounds.from === null || bounds.to === null;
-  const window = resolveWindow(bounds, open ? historyOf(request.sensors, engine) : NO_HISTORY, clock.now());
+  const window = resolveWindow(bounds, open ? historyOf(request.sensors, engine) : NO_HISTORY, nowMs);
   if (!("errors" in window)) return window;
-  return { refused: request.errors.toSpliced(request.boundsAt, 0, ...window.errors) };
+  return { refused: request.errors.toSpliced(request.boundsAt, 0, ...window.errors.map(({ text }) => text)) };
 }
 
 /** First and newest counted reading of these sensors. */
@@ -35,8 +34,8 @@ export function answerText(request: ComputeRequest, window: Window, engine: Engi
 }
 
 /** The same with `"receipt"`. */
-export function answerTextWithReceipt(request: ComputeRequest, window: Window, engine: Engine, clock: Clock): string {
-  const receipt = new Receipt(engine, window, clock.now());
+export function answerTextWithReceipt(request: ComputeRequest, window: Window, engine: Engine, nowMs: number): string {
+  const receipt = new Receipt(engine, window, nowMs);
   const result = resultText(request, window, engine, receipt);
   return `${result},"errors":${errorsText(request.errors)},"receipt":${receipt.text()}}`;
 }

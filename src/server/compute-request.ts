@@ -1,5 +1,5 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
-import { type Bounds, parseBounds } from "../core/time-window.ts";
+import { BOUND_NAMES, type BoundName, type Bounds, parseBounds, type WindowFault } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
@@ -47,15 +47,14 @@ const NEEDS: readonly Needs[] = [
 /** Reads the bodies of questions about these sensors. */
 export class ComputeReader {
   readonly #labels: Labels;
-  readonly #zone: Zone;
   readonly #columns = new MetricColumns();
 
-  constructor(sensors: SensorDirectory, zone: Zone) {
+  constructor(sensors: SensorDirectory) {
     this.#labels = new Labels(sensors);
-    this.#zone = zone;
   }
 
-  read(body: Buffer): ComputeRequest | RefusedRequest {
+  /** @param zone of times that name none */
+  read(body: Buffer, zone: Zone, nowMs: number): ComputeRequest | RefusedRequest {
     const source = body.toString("utf8");
     const parsed = parseLenient(source);
     if ("unreadable" in parsed) {
@@ -67,7 +66,7 @@ export class ComputeReader {
       const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
       return { refused: [`Unreadable request body: ${SHAPE}; it is ${kind}`] };
     }
-    return new BodyReading(this.#labels, this.#columns, this.#zone).read(value, text);
+    return new BodyReading(this.#labels, this.#columns).read(value, text, zone, nowMs);
   }
 }
 
@@ -94,21 +93,24 @@ class Labels {
 class BodyReading {
   readonly #labels: Labels;
   readonly #columns: MetricColumns;
-  readonly #zone: Zone;
   readonly #asks: Ask[] = [];
   readonly #sensors: string[] = [];
   readonly #errors: string[] = [];
   /** Bounds in the order of the body, each with the number of errors before it. */
-  readonly #places: { readonly name: "from" | "to"; readonly at: number }[] = [];
+  readonly #places: { readonly name: BoundName; readonly at: number }[] = [];
   #refused = false;
 
-  constructor(labels: Labels, columns: MetricColumns, zone: Zone) {
+  constructor(labels: Labels, columns: MetricColumns) {
     this.#labels = labels;
     this.#columns = columns;
-    this.#zone = zone;
   }
 
-  read(body: Readonly<Record<string, unknown>>, text: string): ComputeRequest | RefusedRequest {
+  read(
+    body: Readonly<Record<string, unknown>>,
+    text: string,
+    zone: Zone,
+    nowMs: number,
+  ): ComputeRequest | RefusedRequest {
     let nested = false;
     const keys = keysInOrder(body, text);
     const repeated = repeatedKeys(keys, text);
@@ -121,14 +123,18 @@ class BodyReading {
           return { refused: [`Unreadable request body: ${SHAPE}; it is nested more than ${JSON_DEPTH_MAX} deep`] };
         }
       }
+      const bound = BOUND_NAMES.find((name) => name === key);
       const times = repeated?.get(key) ?? 1;
-      if (times > 1 && (key === "from" || key === "to" || this.#labels.find(key) !== undefined)) {
+      if (times > 1 && (bound !== undefined || this.#labels.find(key) !== undefined)) {
         // Which one was meant nobody can tell.
         this.#refuse(`Cannot use ${key} of the request body: expected it once, was there ${times} times`);
-      } else if (key === "from" || key === "to") this.#places.push({ name: key, at: this.#errors.length });
+      } else if (bound !== undefined) this.#places.push({ name: bound, at: this.#errors.length });
       else this.#readSensor(key, value);
     }
-    return this.#conclude(given(body, "from"), given(body, "to"));
+    // A bound that is null is not given.
+    const bound = (name: BoundName) => body[name] ?? undefined;
+    const given = { from: bound("from"), to: bound("to"), toExclusive: bound("toExclusive") };
+    return this.#conclude(parseBounds(given, zone, nowMs));
   }
 
   #readSensor(sensor: string, list: unknown): void {
@@ -171,11 +177,10 @@ class BodyReading {
     this.#errors.push(error);
   }
 
-  #conclude(from: unknown, to: unknown): ComputeRequest | RefusedRequest {
-    const bounds = parseBounds(from, to, this.#zone);
+  #conclude(bounds: Bounds | WindowFault): ComputeRequest | RefusedRequest {
     if ("errors" in bounds) {
       this.#refused = true;
-      this.#placeBoundErrors(bounds.errors, from, to);
+      this.#placeBoundErrors(bounds);
     } else if (!this.#refused && this.#asks.length > 0) {
       const boundsAt = this.#places.length === 0 ? this.#errors.length : this.#places[this.#places.length - 1].at;
       return { asks: this.#asks, sensors: this.#sensors, bounds, boundsAt, errors: this.#errors };
@@ -188,31 +193,18 @@ class BodyReading {
   }
 
   /** Puts what is wrong with the bounds where the body has them. An error of both stands at the later one. */
-  #placeBoundErrors(both: readonly string[], from: unknown, to: unknown): void {
-    const faults = {
-      from: faultOf(parseBounds(from, undefined, this.#zone)),
-      to: faultOf(parseBounds(undefined, to, this.#zone)),
-    };
+  #placeBoundErrors({ errors }: WindowFault): void {
     const last = this.#places.length - 1;
     for (let i = last; i >= 0; i--) {
       const { name, at } = this.#places[i];
-      const own = faults.from.length + faults.to.length > 0 ? faults[name] : i === last ? both : [];
-      this.#errors.splice(at, 0, ...own);
+      const own = errors.filter(({ bound }) => bound === name || (bound === null && i === last));
+      this.#errors.splice(at, 0, ...own.map(({ text }) => text));
     }
   }
 }
 
-function faultOf(bounds: ReturnType<typeof parseBounds>): readonly string[] {
-  return "errors" in bounds ? bounds.errors : [];
-}
-
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A bound that is null is not given. */
-function given(body: Readonly<Record<string, unknown>>, name: "from" | "to"): unknown {
-  return body[name] ?? undefined;
 }
 
 /** True for all but plain values and lists of texts. */

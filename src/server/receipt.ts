@@ -15,7 +15,7 @@ interface SensorReceipt {
   readonly counted: number;
   /** Of these, how many were late when they came. */
   readonly late: number;
-  /** Share of the window's seconds that hold a reading. */
+  /** Share of the window's seconds that hold a reading; 0 when it has no second. */
   readonly coverage: number;
   /** Now − event time of the newest counted reading (of all, not of the window), ms; null before the first. */
   readonly lastAgeMs: number | null;
@@ -119,7 +119,7 @@ export class Receipt {
     this.#sensors.set(sensor, {
       counted: aggregate.count,
       late: aggregate.late,
-      coverage: aggregate.seconds / (this.#window.end - this.#window.start),
+      coverage: aggregate.seconds / Math.max(1, this.#window.end - this.#window.start),
       lastAgeMs: status.lastTime === null ? null : this.#nowMs - status.lastTime,
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
       ...(note === null ? {} : { completeUntilNote: note }),

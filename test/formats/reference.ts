@@ -1,5 +1,5 @@
 /** What a record means, by the book: JSON.parse, Number and regular expressions, written from the semantics and sharing nothing with src/formats. */
-import { fromWallClock } from "../oracle/local-time.ts";
+import { parseIso } from "../oracle/local-time.ts";
 
 export interface Decoded {
   readonly value: number;
@@ -107,16 +107,21 @@ function timeOf(field: unknown, zone: string): number | null | string {
   let ms: number | null = null;
   if (typeof field === "number" || (typeof field === "string" && /^\d+$/.test(field))) {
     const number = Number(field);
-    const look = lookOf(number);
+    const look = isFractionOfSeconds(number) ? null : lookOf(number);
     if (look !== null) return `time-looks-like-${look}`;
-    ms = Math.floor(number) + 0;
+    ms = isFractionOfSeconds(number) ? Math.floor(Math.round(number * 1e6) / 1000) : Math.floor(number) + 0;
   } else if (typeof field === "string") {
     const look = /^\d+\.\d+$/.test(field) ? lookOf(Number(field)) : null;
     if (look !== null) return `time-looks-like-${look}`;
-    ms = isoTime(field, zone);
+    ms = parseIso(field, zone);
   }
   if (ms === null) return "time-unreadable";
   return ms < TIME_MIN || ms > TIME_MAX ? "time-out-of-range" : ms;
+}
+
+/** 1578928320.5 is no time in milliseconds. */
+function isFractionOfSeconds(number: number): boolean {
+  return /^\d{10}\.\d+$/.test(String(number));
 }
 
 /** What a number that is no epoch in milliseconds looks like. */
@@ -135,24 +140,4 @@ function lookOf(number: number): string | null {
   if (date === null) return null;
   const [month, day] = [Number(date[1]), Number(date[2])];
   return month >= 1 && month <= 12 && day >= 1 && day <= 31 ? "date" : null;
-}
-
-/** ms of an ISO 8601 text, or null. */
-export function isoTime(text: string, zone: string): number | null {
-  if (text.length > 64) return null;
-  const match =
-    /^(?<date>\d{4}-\d\d-\d\d)(?:[T ](?<clock>\d\d:\d\d)(?::(?<second>\d\d)(?:[.,](?<fraction>\d+))?)?(?<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?$/.exec(
-      text,
-    );
-  if (match?.groups === undefined) return null;
-  const { date, clock = "00:00", second = "00", fraction = "", zone: offset } = match.groups;
-  const canonical = `${date}T${clock}:${second}.${fraction.padEnd(3, "0").slice(0, 3)}Z`;
-  const utc = Date.parse(canonical);
-  // Date.parse takes 24:00 and, in some engines, the 30th of February: what it makes of them reads differently.
-  if (Number.isNaN(utc) || new Date(utc).toISOString() !== canonical) return null;
-  if (offset === undefined) return fromWallClock(utc, zone);
-  if (offset.toUpperCase() === "Z") return utc;
-  const [hours, minutes] = [Number(offset.slice(1, 3)), Number(offset.slice(3).replace(":", "") || "0")];
-  if (hours > 23 || minutes > 59) return null;
-  return utc - (hours * 60 + minutes) * (offset.startsWith("-") ? -60_000 : 60_000);
 }

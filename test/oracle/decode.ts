@@ -119,7 +119,9 @@ function sourceOfValue(text: string): string {
 function judgeTime(time: unknown, zone: string): number | null | string {
   if (time === undefined) return null;
   let ms: number | null;
-  if (typeof time === "number") ms = time;
+  if (typeof time === "number" && time >= 1e9 && time < 1e10 && !Number.isInteger(time)) {
+    return Math.floor(Math.round(time * 1e6) / 1000); // seconds
+  } else if (typeof time === "number") ms = time;
   else if (typeof time !== "string") return "time-unreadable";
   else if (/^\d+$/.test(time)) ms = Number(time);
   else {

@@ -94,11 +94,11 @@ export const GARBAGE: Readonly<Record<string, readonly (string | null)[]>> = {
       '"13.01.2020"',
       '"2020-01-01T00:00:00Zulu"',
     ]),
-    ...withField("ts", ['"noon"', "false"]),
+    ...withField("ts", ['"noon"', '"now"', '"2020-W54"', '"2020-01-01 12:00[Mars]"', "false"]),
     '{"value":1,"time":"noon","device":true,"boot":[],"id":"","sequence":-1}',
   ],
   "time-looks-like-seconds": [
-    ...withField("time", ["1579000000", '"1579000000"', "1579000000.25", "-1579000000", "9999999999", "1000000000"]),
+    ...withField("time", ["1579000000", '"1579000000"', "-1579000000.25", "-1579000000", "9999999999", "1000000000"]),
     ...withField("ts", ["1700000000", '"1578928320.5"']),
   ],
   "time-looks-like-microseconds": withField("time", ["1578928320000000", '"1578928320000000"', "1e15"]),

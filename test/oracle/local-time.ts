@@ -60,22 +60,86 @@ export function fromWallClock(wallMs: number, zone: string): number {
   return wallMs - offsetBefore;
 }
 
-const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
+const DATES: readonly [form: RegExp, read: (numbers: readonly number[]) => number | null][] = [
+  [/^(\d{4})$/, ([year]) => civil(year, 1, 1, 0, 0, 0)],
+  [/^(\d{4})-(\d\d)$/, ([year, month]) => dayOf(year, month, 1)],
+  [/^(\d{4})-(\d\d)-(\d\d)$/, ([year, month, day]) => dayOf(year, month, day)],
+  [/^(\d{4})(\d\d)(\d\d)$/, ([year, month, day]) => dayOf(year, month, day)],
+  [/^(\d{4})-(\d{3})$/, ([year, day]) => ordinalDay(year, day)],
+  [/^(\d{4})-?W(\d\d)$/, ([year, week]) => weekDay(year, week, 1)],
+  [/^(\d{4})-?W(\d\d)-?(\d)$/, ([year, week, day]) => weekDay(year, week, day)],
+];
 
-/** An ISO 8601 text as ms since the epoch, digits past the millisecond dropped; null when it is none. */
-export function parseIso(text: string, zone: string): number | null {
-  const match = ISO.exec(text);
-  if (match === null) return null;
-  const part = (index: number): number => Number(match[index] ?? "0");
-  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map(part);
-  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return null;
+function dayOf(year: number, month: number, day: number): number | null {
+  if (month < 1 || month > 12 || day < 1) return null;
   const midnight = civil(year, month, day, 0, 0, 0);
-  if (new Date(midnight).getUTCMonth() !== month - 1) return null; // the 30th of February
-  const milliseconds = Number((match[7] ?? "").padEnd(3, "0").slice(0, 3));
-  const wall = civil(year, month, day, hour, minute, second) + milliseconds;
-  if (match[8] === "Z") return wall;
-  if (match[9] === undefined) return fromWallClock(wall, zone);
-  if (part(10) > 23 || part(11) > 59) return null;
-  const offset = (part(10) * 60 + part(11)) * 60_000;
-  return match[9] === "+" ? wall - offset : wall + offset;
+  return new Date(midnight).getUTCMonth() === month - 1 ? midnight : null; // the 30th of February
+}
+
+function ordinalDay(year: number, day: number): number | null {
+  const midnight = civil(year, 1, day, 0, 0, 0);
+  return day >= 1 && new Date(midnight).getUTCFullYear() === year ? midnight : null;
+}
+
+/** Weeks begin on Mondays; the first is the one that holds the year's first Thursday. */
+function weekDay(year: number, week: number, day: number): number | null {
+  let thursday = civil(year, 1, 1, 0, 0, 0);
+  while (new Date(thursday).getUTCDay() !== 4) thursday += DAY_MS;
+  thursday += (week - 1) * 7 * DAY_MS;
+  if (week < 1 || day < 1 || day > 7 || new Date(thursday).getUTCFullYear() !== year) return null;
+  return thursday + (day - 4) * DAY_MS;
+}
+
+/** An ISO 8601 text, or another that is documented, as ms since the epoch, digits past the millisecond dropped; null when it is none. */
+export function parseIso(text: string, zone: string): number | null {
+  if (text.length > 64 || /^\d+$/.test(text)) return null; // digits alone are a number
+  const bracket = /^(.*)\[([^[\]]*)\]$/.exec(text);
+  if (bracket !== null) {
+    const [, inner, named] = bracket;
+    if (!isZone(named)) return null;
+    const instant = parseIso(inner, named);
+    if (instant === null || !/[+-]\d\d(?::?\d\d)?$/.test(inner.replace(/^\d{4}-?[\d-]*/, ""))) return instant;
+    const wall = parseIso(inner.replace(/ ?[+-]\d\d(?::?\d\d)?$/, "Z"), named);
+    return wall !== null && wallClock(instant, named) === wall ? instant : null;
+  }
+  const epoch = /^(\d{1,15})(?:\.(\d+))?(s|ms)$/.exec(text);
+  if (epoch !== null) {
+    if (epoch[3] === "ms") return Number(epoch[1]);
+    return Number(epoch[1]) * 1000 + Number((epoch[2] ?? "").padEnd(3, "0").slice(0, 3));
+  }
+  const parts =
+    /^([\dW-]+?)(?:[Tt ](\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?)(?: ?(Z|z|UTC|[+-]\d\d(?::?\d\d)?))?)?$/.exec(text);
+  if (parts === null) return null;
+  const [, date, clock, offset] = parts;
+  let midnight: number | null = null;
+  let isDay = false;
+  for (const [form, read] of DATES) {
+    const match = form.exec(date);
+    if (match === null) continue;
+    midnight = read(match.slice(1).map(Number));
+    isDay = !/^\d{4}(?:-\d\d|-?W\d\d)?$/.test(date);
+  }
+  if (midnight === null) return null;
+  if (clock === undefined) return fromWallClock(midnight, zone);
+  if (!isDay) return null;
+  const [digits, fraction = ""] = clock.replaceAll(":", "").split(/[.,]/);
+  const [hour, minute, second] = [0, 2, 4].map((at) => Number(digits.slice(at, at + 2)));
+  const isEndOfDay = hour === 24 && minute === 0 && second === 0 && !/[1-9]/.test(fraction.slice(0, 3));
+  if ((hour > 23 && !isEndOfDay) || minute > 59 || second > 60) return null;
+  const milliseconds = Number(fraction.padEnd(3, "0").slice(0, 3));
+  const wall = midnight + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds;
+  if (offset === undefined) return fromWallClock(wall, zone);
+  if (!/^[+-]/.test(offset)) return wall;
+  const [hours, minutes] = [Number(offset.slice(1, 3)), Number(offset.slice(3).replace(":", ""))];
+  if (hours > 23 || minutes > 59) return null;
+  return wall - (offset.startsWith("-") ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+}
+
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -24,6 +24,7 @@ test("an answer, byte for byte", async (context) => {
   const body = '{"result":{"temperature":{"count":10}},"errors":[]}';
   const head = [
     "HTTP/1.1 200 OK",
+    "Tidemark-Window: 2020-01-13T14:12:00Z/2020-01-13T14:12:10Z",
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${body.length}`,
     "Date: X",

@@ -180,17 +180,62 @@ test("a sensor or a bound that is there twice is refused, not answered by the la
 });
 
 test("times that are none, in the order of the body", async () => {
-  const from = /^Unreadable time "yesterday" in from: expected "YYYY-MM-DD"/;
+  const from = /^Unreadable time "someday" in from: expected "YYYY-MM-DD"/;
   const to = /^Unreadable time \[1\] in to: /;
-  await refuses({ temperature: ["count"], from: "yesterday" }, from);
-  await refuses({ a: 1, to: [1], b: 1, from: "yesterday", c: 1 }, /key a/, to, /key b/, from, /key c/);
-  await refuses({ from: "yesterday", temperature: ["nope"], to: [1] }, from, /metric nope/, to);
-  const reversed = /^from after to: the window \[.*Z, .*Z\) is empty, expected from <= to$/;
+  await refuses({ temperature: ["count"], from: "someday" }, from);
+  await refuses({ a: 1, to: [1], b: 1, from: "someday", c: 1 }, /key a/, to, /key b/, from, /key c/);
+  await refuses({ from: "someday", temperature: ["nope"], to: [1] }, from, /metric nope/, to);
+  const reversed =
+    /^from after to: from is 2020-01-14 .* and to is \[2020-01-13 .*\) in Europe\/Berlin, expected from <= to$/;
   const bounds = { from: "2020-01-14", to: "2020-01-13" };
   await refuses({ a: 1, ...bounds, b: 1, temperature: ["count"] }, /key a/, reversed, /key b/);
   await refuses({ to: "2020-01-13", a: 1, from: "2020-01-14", b: 1 }, /key a/, reversed, /key b/);
-  await refuses({ temperature: ["count"], from: "2020-01-13 16:00:00Z", x: 1 }, reversed, /key x/); // newest: 14:13:05Z
+  const ahead =
+    /^from after now: from is 2020-01-15 .* and now is 2020-01-13 13:00:00 in Europe\/Berlin, expected from <= now/;
+  await refuses({ temperature: ["count"], from: "2020-01-15", x: 1 }, ahead, /key x/);
+  const both = { from: "2020-01-13", to: "2020-01-13", toExclusive: "2020-01-14" };
+  await refuses({ temperature: ["count"], ...both, x: 1 }, /^Cannot use to and toExclusive together/, /key x/);
   assert.equal((await ask({ temperature: ["count"], from: "2020-01-13", to: "2020-01-13" })).statusCode, 200);
+});
+
+test("an empty window, a relative one, one that ends before its end bound, another zone: the header tells which it is", async () => {
+  const window = async (bounds: object, query = "") => {
+    const response = await ask({ temperature: ["count", "rate", "mean"], ...bounds }, query);
+    assert.equal(response.statusCode, 200, response.body);
+    const { result } = response.json();
+    return [response.headers["tidemark-window"], result.temperature.count, result.temperature.rate];
+  };
+  const all = { from: "2020-01-13 15:12:00", to: "2020-01-13 15:12:59" };
+  assert.deepEqual(await window(all), ["2020-01-13T14:12:00Z/2020-01-13T14:13:00Z", 60, 1]);
+  const half = { from: "2020-01-13 15:12:00", toExclusive: "2020-01-13 15:12:30" };
+  assert.deepEqual(await window(half), ["2020-01-13T14:12:00Z/2020-01-13T14:12:30Z", 30, 1]);
+  // The hour that the clock leaves out, and what comes after the newest reading (14:13:05Z).
+  const gap = { from: "2020-03-29 02:00:00", to: "2020-03-29 02:59:59" };
+  assert.deepEqual(await window(gap), ["2020-03-29T01:00:00Z/2020-03-29T01:00:00Z", 0, 0]);
+  assert.deepEqual(await window({ from: "2020-01-13 16:00:00Z" }), ["2020-01-13T16:00:00Z/2020-01-13T16:00:00Z", 0, 0]);
+  assert.deepEqual(await window({ from: "now+3h/h", to: "now+3h/h" }), [
+    "2020-01-13T15:00:00Z/2020-01-13T16:00:00Z",
+    0,
+    0,
+  ]);
+  assert.equal((await window({ from: "today", to: "today" }))[0], "2020-01-12T23:00:00Z/2020-01-13T23:00:00Z");
+  assert.equal(
+    (await window({ from: "today", to: "today" }, "?timezone=Asia/Tokyo"))[0],
+    "2020-01-12T15:00:00Z/2020-01-13T15:00:00Z",
+  );
+  assert.deepEqual(await window({ from: "2020-01-13 14:12:00", to: "2020-01-13 14:12:59" }, "?timezone=UTC"), [
+    "2020-01-13T14:12:00Z/2020-01-13T14:13:00Z",
+    60,
+    1,
+  ]);
+  const refused = await ask({ temperature: ["count"] }, "?timezone=Mars/Phobos");
+  assert.equal(refused.statusCode, 400);
+  assert.match(
+    refused.json().errors[0],
+    /^Unexpected timezone "Mars\/Phobos" in the query: expected an IANA name such as/,
+  );
+  const receipt = (await ask({ temperature: ["count"], ...gap }, "?receipt=true")).json().receipt;
+  assert.deepEqual([receipt.window.seconds, receipt.sensors.temperature.coverage], [0, 0]);
 });
 
 test("bounds: null is not given; open ones come from the named sensors", async () => {

@@ -2,6 +2,7 @@
 import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../../core/limits.ts";
 import type { RejectionCode } from "../../core/rejections.ts";
 import {
+  epochMs,
   isDigits,
   lookalikeOf,
   lookalikeOfText,
@@ -87,7 +88,7 @@ export class JsonParser {
   #epoch(number: number): RejectionCode | null {
     const lookalike = lookalikeOf(number);
     if (lookalike !== null) return `time-looks-like-${lookalike}`;
-    const ms = Math.floor(number) + 0;
+    const ms = epochMs(number);
     if (!(ms >= TIME_MS_MIN && ms <= TIME_MS_MAX)) return "time-out-of-range";
     this.#row.hasTime = true;
     this.#row.timeMs = ms;

@@ -1,6 +1,6 @@
 /** Flat scanner over the bytes of a JSON object: any key order, white space and unknown keys, no string and no object made. Between learned shapes and JSON.parse. */
 import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../../core/limits.ts";
-import { lookalikeOf, TIME_READ, TimeReader } from "../../core/time.ts";
+import { epochMs, lookalikeOf, TIME_READ, TimeReader } from "../../core/time.ts";
 import type { Batch } from "../format.ts";
 import { isValue, NumberScanner } from "../numbers.ts";
 import { isWellFormedUtf8 } from "../utf8.ts";
@@ -113,7 +113,7 @@ export class JsonScanner {
       this.#row.sequence = number;
       return Number.isSafeInteger(number) && number >= 0;
     }
-    const ms = Math.floor(number);
+    const ms = epochMs(number);
     this.#row.hasTime = true;
     this.#row.timeMs = ms;
     return isEpochMs(number, ms);

@@ -6,7 +6,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
-import type { Zone } from "../../core/zone.ts";
+import { formatSecond } from "../../core/time.ts";
+import { BOUND_NAMES } from "../../core/time-window.ts";
+import { findZone, ZONE_EXPECTED, type Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { AnswerQueue } from "../answer-queue.ts";
 import type { BodyBudget } from "../body-budget.ts";
@@ -26,18 +28,24 @@ const JSON_TYPE = "application/json; charset=utf-8";
 const CLOSE: readonly string[] = ["Connection", "close"];
 const NO_HEADERS: readonly string[] = [];
 
+/** The window that an answer is about: its first second, and the first that does not belong to it. */
+const WINDOW_HEADER = "Tidemark-Window";
+
 const ERRORS_LIST = { type: "array", items: TEXT, description: "what of the body is not computed, in its order" };
 const NUMBERS = { type: "object", additionalProperties: { type: ["number", "null"] } };
 const REFUSAL = objectOf({ result: objectOf({}), errors: ERRORS_LIST });
 
 const SCHEMA = describe({
   summary: "Computes metrics of sensors over a window of time",
-  query: queryOf({ receipt: { enum: ["true", "false"], description: "adds what the answer rests on" } }),
+  query: queryOf({
+    receipt: { enum: ["true", "false"], description: "adds what the answer rests on" },
+    timezone: { ...TEXT, description: "the zone of times that name none, for this request" },
+  }),
   bytes: {
     "application/json": {
       type: "object",
       description: "a list of metrics for each sensor; trailing commas are allowed",
-      properties: { from: { type: ["string", "number", "null"] }, to: { type: ["string", "number", "null"] } },
+      properties: Object.fromEntries(BOUND_NAMES.map((name) => [name, { type: ["string", "number", "null"] }])),
       additionalProperties: { type: "array", items: TEXT },
     },
   },
@@ -77,7 +85,7 @@ export class ComputeRoute {
 
   constructor(options: ComputeOptions) {
     this.#options = options;
-    this.#reader = new ComputeReader(options.engine.sensors, options.zone);
+    this.#reader = new ComputeReader(options.engine.sensors);
   }
 
   /** Answers a plain request of exactly this path. @returns false for every other request, which it leaves alone */
@@ -93,7 +101,7 @@ export class ComputeRoute {
       if (body === undefined) this.#send(response, this.#failure(error), CLOSE);
       else {
         budget.give(body.length);
-        this.#send(response, this.#answer(body, false), NO_HEADERS);
+        this.#send(response, this.#answer(body, false, this.#options.zone), NO_HEADERS);
       }
     });
     return true;
@@ -107,9 +115,13 @@ export class ComputeRoute {
       for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
       return reply.code(status).type(type).send(text);
     });
-    type Asked = FastifyRequest<{ Querystring: { receipt?: "true" | "false" }; Body: Buffer }>;
+    type Asked = FastifyRequest<{ Querystring: { receipt?: "true" | "false"; timezone?: string }; Body: Buffer }>;
     scope.post(COMPUTE_PATH, { schema: SCHEMA }, (request: Asked, reply) => {
-      const { status, type, text } = this.#answer(request.body, request.query.receipt === "true");
+      const { receipt, timezone } = request.query;
+      const zone = timezone === undefined ? this.#options.zone : findZone(timezone);
+      const { status, type, text, headers } =
+        zone === null ? unknownZone(timezone) : this.#answer(request.body, receipt === "true", zone);
+      for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
       return reply.code(status).type(type).send(text);
     });
   }
@@ -119,24 +131,24 @@ export class ComputeRoute {
     this.#closing = true;
   }
 
-  #answer(body: Buffer, receipt: boolean): HttpAnswer {
+  #answer(body: Buffer, receipt: boolean, zone: Zone): HttpAnswer {
     try {
-      const answer = this.#compute(body, receipt);
-      if (typeof answer === "string") return { status: 200, type: JSON_TYPE, text: answer, headers: NO_HEADERS };
-      return { status: 400, type: JSON_TYPE, text: refusalText(answer), headers: NO_HEADERS };
+      return this.#compute(body, receipt, zone);
     } catch (error) {
       return this.#failure(error);
     }
   }
 
-  /** @returns the text of the answer, or the errors of a request of which nothing is computed */
-  #compute(body: Buffer, receipt: boolean): string | readonly string[] {
+  #compute(body: Buffer, receipt: boolean, zone: Zone): HttpAnswer {
     const { engine, clock } = this.#options;
-    const asked = this.#reader.read(body);
-    if ("refused" in asked) return asked.refused;
-    const window = windowOf(asked, engine, clock);
-    if ("refused" in window) return window.refused;
-    return receipt ? answerTextWithReceipt(asked, window, engine, clock) : answerText(asked, window, engine);
+    const nowMs = clock.now();
+    const asked = this.#reader.read(body, zone, nowMs);
+    if ("refused" in asked) return refusal(asked.refused);
+    const window = windowOf(asked, engine, nowMs);
+    if ("refused" in window) return refusal(window.refused);
+    const text = receipt ? answerTextWithReceipt(asked, window, engine, nowMs) : answerText(asked, window, engine);
+    const headers = [WINDOW_HEADER, `${formatSecond(window.start)}/${formatSecond(window.end)}`];
+    return { status: 200, type: JSON_TYPE, text, headers };
   }
 
   #failure(error: unknown): HttpAnswer {
@@ -154,4 +166,13 @@ export class ComputeRoute {
     response.writeHead(status, before.length + headers.length === 0 ? own : [...before, ...headers, ...own]);
     this.#queue.end(response, text);
   }
+}
+
+/** Nothing of the request is computed. */
+function refusal(errors: readonly string[]): HttpAnswer {
+  return { status: 400, type: JSON_TYPE, text: refusalText(errors), headers: NO_HEADERS };
+}
+
+function unknownZone(name: string | undefined): HttpAnswer {
+  return refusal([`Unexpected timezone ${JSON.stringify(name)} in the query: expected ${ZONE_EXPECTED}`]);
 }

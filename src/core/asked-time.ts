@@ -1,0 +1,103 @@
+/** The times of requests and of the command line → moments of UTC: those of payloads (time.ts), and times relative to now. */
+import { TIME_MS_MAX, TIME_MS_MIN } from "./limits.ts";
+import { parseRelative } from "./relative-time.ts";
+import {
+  epochMs,
+  isDigits,
+  type Lookalike,
+  lookalikeOf,
+  lookalikeOfText,
+  NO_TIME,
+  type ParsedTime,
+  readDigits,
+  readText,
+  reasonOf,
+  TEXT_BYTES_MAX,
+  TIME_OUT_OF_RANGE,
+  TIME_READ,
+  TimeReader,
+} from "./time.ts";
+import type { Zone } from "./zone.ts";
+
+/** Digits of a text that is a number of epoch milliseconds; fewer and more are mistakes. */
+const EPOCH_DIGITS_MIN = 11;
+const EPOCH_DIGITS_MAX = 16;
+
+/** What may stand for a time, for people. */
+export const TIME_EXPECTED =
+  '"YYYY-MM-DD", "YYYY-MM-DD HH:MM[:SS]", ISO 8601, epoch milliseconds, or a time such as "now-1h" or "today"';
+
+/** Why something is no time; `reason` is for people and may be empty. */
+export interface TimeFault {
+  readonly fault: "unreadable" | "out-of-range" | `looks-like-${Lookalike}`;
+  readonly reason: string;
+}
+
+const UNREADABLE: TimeFault = { fault: "unreadable", reason: "" };
+const OUT_OF_RANGE: TimeFault = { fault: "out-of-range", reason: reasonOf(TIME_OUT_OF_RANGE) };
+
+const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
+  seconds: {
+    fault: "looks-like-seconds",
+    reason: 'ten digits look like seconds, epoch times are milliseconds (seconds are written "1578928320s")',
+  },
+  microseconds: {
+    fault: "looks-like-microseconds",
+    reason: "16 digits look like microseconds, epoch times are milliseconds",
+  },
+  nanoseconds: {
+    fault: "looks-like-nanoseconds",
+    reason: "19 digits look like nanoseconds, epoch times are milliseconds",
+  },
+  date: {
+    fault: "looks-like-date",
+    reason: "the digits look like a date, write it with its separators: 2020-01-13T15:12:00Z",
+  },
+};
+
+/**
+ * Parses a time: what `TimeReader` reads, a year, a day in eight digits, epoch milliseconds as a number or a text of 11 to 16 digits,
+ * seconds with a fraction as a number, or a time relative to now (relative-time.ts).
+ * @example
+ * ```ts
+ * const minute = parseTime("2020-01-13 15:12", new Zone("Europe/Berlin"), 0);
+ * assert.deepEqual(minute, { startMs: Date.UTC(2020, 0, 13, 14, 12), endMs: Date.UTC(2020, 0, 13, 14, 13) });
+ * const now = Date.UTC(2020, 0, 13, 15, 12);
+ * assert.deepEqual(parseTime("-24h", new Zone("UTC"), now), { startMs: now - 86_400_000, endMs: now - 86_400_000 + 1 });
+ * ```
+ */
+export function parseTime(input: string | number, zone: Zone, nowMs: number): ParsedTime | TimeFault {
+  if (typeof input === "number") return parseEpoch(input);
+  if (input.length > TEXT_BYTES_MAX) return UNREADABLE;
+  const lookalike = lookalikeOfText(input);
+  if (lookalike !== null) return LOOKALIKES[lookalike];
+  if (isDigits(input)) return parseDigits(input, zone);
+  const reader = new TimeReader(zone);
+  const problem = readText(reader, input);
+  if (problem === TIME_READ) return reader.interval;
+  const relative = problem === NO_TIME ? parseRelative(input, zone, nowMs) : null;
+  if (relative === null) return faultOf(problem);
+  if (typeof relative === "string") return { fault: "unreadable", reason: relative };
+  return relative.startMs < TIME_MS_MIN || relative.endMs > TIME_MS_MAX ? OUT_OF_RANGE : relative;
+}
+
+function faultOf(problem: number): TimeFault {
+  return problem === TIME_OUT_OF_RANGE ? OUT_OF_RANGE : { fault: "unreadable", reason: reasonOf(problem) };
+}
+
+/** `2020`, `20200113`, or epoch milliseconds. */
+function parseDigits(text: string, zone: Zone): ParsedTime | TimeFault {
+  if (text.length >= EPOCH_DIGITS_MIN && text.length <= EPOCH_DIGITS_MAX) return parseEpoch(Number(text));
+  const read = readDigits(text, zone);
+  if (read === null) return UNREADABLE;
+  return typeof read === "number" ? faultOf(read) : read;
+}
+
+function parseEpoch(number: number): ParsedTime | TimeFault {
+  if (Number.isNaN(number)) return UNREADABLE;
+  const lookalike = lookalikeOf(number);
+  if (lookalike !== null) return LOOKALIKES[lookalike];
+  const startMs = epochMs(number);
+  if (!(startMs >= TIME_MS_MIN && startMs <= TIME_MS_MAX)) return OUT_OF_RANGE;
+  return { startMs, endMs: startMs + 1 };
+}

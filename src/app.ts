@@ -1,12 +1,13 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
 import type { Config } from "./config/config.ts";
-import { DEFAULT_SENSORS, type LogTarget } from "./config/values.ts";
+import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { openZone } from "./core/zone.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import type { Log } from "./log/log.ts";
+import type { FollowRule } from "./pipeline/following.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { State } from "./pipeline/state.ts";
 import { growHeapForKafka } from "./runtime/server-flags.ts";
@@ -31,7 +32,7 @@ export interface Core {
 
 export type CoreSettings = Pick<
   Config,
-  "log" | "data" | "sensors" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
+  "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
 >;
 
 /** Told of a notice when it comes up. */
@@ -60,7 +61,6 @@ export async function openCore(
     onNotice(text);
   };
   const zone = openZone(settings.timezone);
-  const sensors = settings.sensors ?? DEFAULT_SENSORS;
   const undo: (() => Promise<void> | void)[] = [];
   try {
     const lock = lockDataDirectory(settings.data);
@@ -69,8 +69,6 @@ export async function openCore(
     await thread.start();
     const log = await openLog(settings.log, settings, clock, thread, note);
     undo.push(() => log.close());
-    // Now, so that the first reading finds its topic, and a log that cannot be used ends the start with its reason.
-    await log.create(sensors);
     const db = Database.open(settings.data);
     undo.push(() => db.close());
     if (db.migratedFrom !== null) {
@@ -84,16 +82,18 @@ export async function openCore(
       state: new State(db),
       log,
       checkpointer,
-      sensors,
+      follow: ruleOf(settings),
       clock,
       zone,
       clockAheadMs: settings.clockAheadMs,
       keepMs: settings.keepMs,
     });
-    pipeline.start();
     undo.push(() => pipeline.close());
+    // Once before it is said to run: the first reading finds its topic, and a log that cannot be used ends the start with its reason.
+    await pipeline.start();
+    if (pipeline.notice !== null) onNotice(pipeline.notice);
     const close = once(() => unwind(undo));
-    return { engine: pipeline, log, failed: pipeline.failed, notice: () => notice, close };
+    return { engine: pipeline, log, failed: pipeline.failed, notice: () => notice ?? pipeline.notice, close };
   } catch (error) {
     await unwind(undo);
     throw error;
@@ -164,6 +164,14 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     await core.close();
     throw error;
   }
+}
+
+/** The local log is tidemark's own: a topic is made where a sensor is to be. In a Kafka that is asked for. */
+function ruleOf({ log, sensors, topics, createTopics }: CoreSettings): FollowRule {
+  const passes = (name: string): boolean => {
+    return topics === null || (topics.include.test(name) && topics.exclude?.test(name) !== true);
+  };
+  return { sensors, passes, mayCreate: log.kind === "local" || createTopics };
 }
 
 async function openLog(

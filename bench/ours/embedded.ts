@@ -21,7 +21,15 @@ const { readings, batch, clients, json } = argument<EmbeddedTask>();
 const data = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 try {
   const core = await openCore({
-    ...{ log: { kind: "local" }, data, sensors: [SENSOR], timezone: "UTC", keepMs: null },
+    ...{
+      log: { kind: "local" },
+      data,
+      sensors: [SENSOR],
+      topics: null,
+      createTopics: false,
+      timezone: "UTC",
+      keepMs: null,
+    },
     ...{ logRetentionBytes: 4e9, clockAheadMs: 300_000 },
   });
   const random = new Random(5);

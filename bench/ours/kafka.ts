@@ -23,6 +23,8 @@ try {
     log: { kind: "kafka", brokers: [bootstrap], tls: false, sasl: null },
     data,
     sensors: [topic],
+    topics: null,
+    createTopics: false,
     timezone: "UTC",
     keepMs: null,
     logRetentionBytes: 2e9,

@@ -14,7 +14,15 @@ export interface WindowTask {
 
 const { directory, sensors: names, questions, quantiles } = argument<WindowTask>();
 const core = await openCore({
-  ...{ log: { kind: "local" }, data: directory, sensors: names, timezone: "UTC", keepMs: null },
+  ...{
+    log: { kind: "local" },
+    data: directory,
+    sensors: names,
+    topics: null,
+    createTopics: false,
+    timezone: "UTC",
+    keepMs: null,
+  },
   ...{ logRetentionBytes: 1e9, clockAheadMs: 300_000 },
 });
 const P99 = shareOf("99");

@@ -23,8 +23,11 @@ export const BINS_MAX = 2048;
 /** Bins that a distribution may have in memory before it merges them: each merging makes room for many, and 4,096 places by hash are 3/4 full. */
 export const BINS_HELD_MAX = 3072;
 
-/** Sensors of one process: 20 bits of a page's 53-bit key. Refused at start (`config-invalid`). */
-export const SENSORS_MAX = 1_048_575;
+/**
+ * Sensors of one process, followed or not: each takes some KB, and a list of them is walked at each commit. New ones are refused (`too-many-sensors`).
+ * A page's key has room for a million.
+ */
+export const SENSORS_MAX = 10_000;
 
 /** A device this far ahead has a wrong clock (default of `clockAheadMs`): five minutes is NTP's own panic-free range many times over. Quarantined. */
 export const CLOCK_AHEAD_MS = 300_000;

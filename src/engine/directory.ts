@@ -10,12 +10,27 @@ export interface Sensor {
 /** What others than its owner may do with the list. */
 export interface SensorDirectory {
   readonly size: number;
+  /** Names that were refused since the start, as there were too many sensors. */
+  readonly refused: number;
   /** O(1). */
   find(name: string): Sensor | undefined;
   /** In the order they were added. */
   list(): readonly Sensor[];
   /** Calls back after a sensor was added, and after one is followed or is so no more. @returns a function that ends it */
   onChange(listener: (sensor: Sensor) => void): () => void;
+}
+
+/** Names listed in an error's text; the rest is counted. */
+const NAMES_SHOWN_MAX = 20;
+
+/** The names for people, however many there are: `temperature, humidity and 3 more`. */
+export function namesShown(sensors: SensorDirectory): string {
+  const names = sensors
+    .list()
+    .slice(0, NAMES_SHOWN_MAX)
+    .map(({ name }) => name);
+  const left = sensors.size - names.length;
+  return `${names.join(", ")}${left === 0 ? "" : ` and ${left} more`}`;
 }
 
 /** The list as its owner has it. Sensors are added and never removed. */
@@ -26,6 +41,11 @@ export class Directory<T extends Sensor> implements SensorDirectory {
 
   get size(): number {
     return this.#list.length;
+  }
+
+  /** A list without a bound refuses none. */
+  get refused(): number {
+    return 0;
   }
 
   find(name: string): T | undefined {

@@ -1,4 +1,5 @@
 /** What the server (and anything else in the process) may ask of the running system. Implemented by the pipeline. */
+import type { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
@@ -116,6 +117,12 @@ export interface Engine {
   /** Decodes the bytes again (a later tidemark may read them). @returns how many were taken in this time; the others stay */
   releaseRejections(ids: readonly number[]): Promise<number>;
   discardRejections(ids: readonly number[]): Promise<number>;
+  /** Why no readings of that sensor are taken; null: they are, though it may have to be admitted first. O(1). */
+  refusal(sensor: string): TidemarkError | null;
+  /** Follows a sensor that is not refused, and makes its topic where that may be. @throws TidemarkError as `refusal` says, "topic-missing", or of the log */
+  admit(sensor: string): Promise<void>;
+  /** What is worse than it should be though readings are taken in; null when all is well. */
+  readonly notice: string | null;
   /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */
   readonly trouble: string | null;
 }

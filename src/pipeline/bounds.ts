@@ -1,5 +1,5 @@
 /** When the history commits, and how much of what the pipeline knows stays in memory. Tests make them small, so that every one is reached. */
-import { COMMIT_INTERVAL_MS, COMMIT_READINGS } from "../core/limits.ts";
+import { COMMIT_INTERVAL_MS, COMMIT_READINGS, SENSORS_MAX } from "../core/limits.ts";
 
 export interface Bounds {
   /** Readings that wait for a commit, and for how long, ms. */
@@ -13,6 +13,8 @@ export interface Bounds {
   readonly waitingRows: number;
   /** Longest wait before a commit that failed is tried again, ms. */
   readonly retryMs: number;
+  /** Sensors, followed or not. Past it new ones are refused (`too-many-sensors`, `sensors.refused`). */
+  readonly sensors: number;
   /** Devices kept in memory. Past it, those idle longest become rows at the next commit. */
   readonly residentDevices: number;
   /** Boot names interned at once. Past it they are forgotten at the next commit and interned anew. */
@@ -35,6 +37,7 @@ export const BOUNDS: Bounds = {
   /** A commit inserts some 200,000 a second: half a second's work, in slices. */
   waitingRows: 100_000,
   retryMs: 10_000,
+  sensors: SENSORS_MAX,
   /** About 0.6 KB each. */
   residentDevices: 262_144,
   /** Of 20 bytes: 2 MB. */

@@ -10,11 +10,12 @@ import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
 import type { Change, Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
-import type { Fetched, Gap, Log, Position, Topic } from "../log/log.ts";
+import type { Fetched, Gap, Log } from "../log/log.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
+import { Following, type FollowRule } from "./following.ts";
 import { HeldBack, type Settled } from "./held-back.ts";
 import { Ingest } from "./ingest.ts";
 import type { Series } from "./sensors.ts";
@@ -37,8 +38,7 @@ export interface PipelineOptions {
   readonly state: State;
   readonly log: Log;
   readonly checkpointer: Checkpointer;
-  /** Those to follow. */
-  readonly sensors: readonly string[];
+  readonly follow: FollowRule;
   readonly clock: Clock;
   readonly zone: Zone;
   readonly clockAheadMs: number;
@@ -53,6 +53,7 @@ export class Pipeline implements Engine {
   readonly #ingest: Ingest;
   readonly #heldBack: HeldBack;
   readonly #commits: Commits;
+  readonly #following: Following;
   readonly #unread = new Unread();
   readonly #turns = new Turns();
   readonly #stop = new AbortController();
@@ -68,24 +69,27 @@ export class Pipeline implements Engine {
   readonly failed: Promise<never>;
 
   constructor(options: PipelineOptions) {
-    const { state, sensors } = options;
+    const { state, log } = options;
     this.#options = options;
     this.#state = state;
     this.sensors = state.sensors;
     this.#ingest = new Ingest(state, options);
     this.#heldBack = new HeldBack(state, this.#ingest);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
-    for (const name of sensors) state.sensors.follow(state.sensors.open(name));
+    this.#following = new Following(log, options.follow, state, this.#turns);
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
     });
     this.failed.catch(() => {});
   }
 
-  /** Starts to follow the log. */
-  start(): void {
+  /** Starts to follow the log. @returns when it does for the first time; rejects when that fails, while it is tried again until `close` */
+  start(): Promise<void> {
+    const started = Promise.withResolvers<void>();
+    started.promise.catch(() => {});
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#running = this.#run().catch((error: unknown) => this.#fail(error));
+    this.#running = this.#run(started).catch((error: unknown) => this.#fail(error));
+    return started.promise;
   }
 
   /** What is in memory cannot be trusted any more: nothing of it is committed. A disk that is full is no failure: all is as it was. */
@@ -120,15 +124,16 @@ export class Pipeline implements Engine {
     if (this.#failure === null) await this.#commits.tell();
   }
 
-  async #run(): Promise<void> {
+  async #run(started: PromiseWithResolvers<void>): Promise<void> {
     let wait = RETRY_FIRST_MS;
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#follow(() => {
+        await this.#follow(started.resolve, () => {
           wait = RETRY_FIRST_MS;
           this.#trouble = null;
         });
       } catch (error) {
+        started.reject(error);
         if (this.#stop.signal.aborted) return;
         if (!(error instanceof TidemarkError)) throw error;
         this.#trouble = error.message;
@@ -152,25 +157,15 @@ export class Pipeline implements Engine {
   }
 
   /** Opens the topics and reads them until closed or an error. @param onProgress called after each read */
-  async #follow(onProgress: () => void): Promise<void> {
-    const { log, sensors } = this.#options;
-    const topics = await this.#unlessStopped(log.create(sensors));
+  async #follow(onStart: () => void, onProgress: () => void): Promise<void> {
+    const topics = await this.#unlessStopped(this.#following.find());
     if (topics === null) return;
-    const opened = new Map(topics.map((topic) => [topic.name, topic]));
-    const positions = await this.#turns.take(async () => topics.flatMap((topic) => this.#positions(topic)));
-    const reader = log.reader(positions);
-    const stopWatching = log.watch(sensors, (changed) => {
-      for (const topic of changed) {
-        const before = opened.get(topic.name);
-        if (before?.id !== topic.id || before.partitions.length === topic.partitions.length) continue;
-        opened.set(topic.name, topic);
-        this.#turns
-          .take(async () => reader.add(this.#positions(topic).slice(before.partitions.length)))
-          .catch((error: unknown) => this.#fail(error));
-      }
+    const { reader, stop } = await this.#turns.take(async () => {
+      return this.#following.start(topics, (error) => this.#fail(error));
     });
     this.#unread.reader = reader;
     this.#trouble = null;
+    onStart();
     try {
       for (;;) {
         const fetched = await reader.read(this.#stop.signal);
@@ -180,17 +175,9 @@ export class Pipeline implements Engine {
         onProgress();
       }
     } finally {
-      stopWatching();
       this.#unread.reader = null;
-      await reader.close();
+      await stop();
     }
-  }
-
-  /** Where to read a topic's partitions on from. Only inside a turn. */
-  #positions(topic: Topic): Position[] {
-    return this.#state
-      .openTopic(topic)
-      .partitions.map(({ topic: name, partition, next }) => ({ topic: name, partition, offset: next }));
   }
 
   /** Takes in what was read, in slices. @returns the log's error when a batch is corrupt: what came before it is taken in */
@@ -292,6 +279,18 @@ export class Pipeline implements Engine {
     const source = this.#state.sources.find(topic);
     if (source === undefined) throw new Error(`BUG: topic "${topic}" was read but never opened`);
     return source;
+  }
+
+  refusal(sensor: string): TidemarkError | null {
+    return this.#following.refusal(sensor);
+  }
+
+  admit(sensor: string): Promise<void> {
+    return this.#following.admit(sensor);
+  }
+
+  get notice(): string | null {
+    return this.#following.notice;
   }
 
   get trouble(): string | null {

@@ -1,7 +1,6 @@
 /** The sensors and what is known of each beside its pages: totals, watermark, when it was last heard from. */
 import type { StatementSync } from "node:sqlite";
 import { TidemarkError } from "../core/errors.ts";
-import { SENSORS_MAX } from "../core/limits.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
 import type { Identities, Watermark } from "../identity/identities.ts";
 import { SecondRange } from "../rollups/second-range.ts";
@@ -26,81 +25,127 @@ export interface Series extends Sensor {
   readonly news: SecondRange;
 }
 
-/** The directory of sensors as the pipeline owns it. */
+/** A row of the table that no sensor was made of yet. */
+interface Stored {
+  readonly id: number;
+  readonly totals: Totals;
+}
+
+/** The directory of sensors as the pipeline owns it. Sensors that have a history stay known for ever, followed or not. */
 export class Sensors extends Directory<Series> implements CommitPart {
-  readonly waitingRows = 0;
   readonly waitingBytes = 0;
+  /** The most that there may be. Past it new ones are refused, and counted. */
+  readonly max: number;
   readonly #db: Database;
   readonly #identities: Identities;
+  readonly #stored = new Map<string, Stored>();
   readonly #byId = new Map<number, Series>();
+  /** Those that have no row yet. */
+  readonly #new = new Set<Series>();
+  readonly #refused = new Set<string>();
+  #nextId = 1;
   readonly #insert: StatementSync;
-  readonly #select: StatementSync;
-  readonly #nameOf: StatementSync;
   readonly #update: StatementSync;
 
-  constructor(db: Database, identities: Identities) {
+  constructor(db: Database, identities: Identities, max: number) {
     super();
     this.#db = db;
     this.#identities = identities;
+    this.max = max;
     db.declare(TABLES);
-    this.#insert = db.prepare("INSERT OR IGNORE INTO sensor(name) VALUES(?)");
-    this.#select = db.prepare("SELECT id, totals FROM sensor WHERE name=?");
-    this.#nameOf = db.prepare("SELECT name FROM sensor WHERE id=?");
+    this.#insert = db.prepare("INSERT INTO sensor VALUES(?, ?, ?)");
     this.#update = db.prepare("UPDATE sensor SET totals=? WHERE id=?");
+    for (const { id, name, totals } of db.prepare("SELECT id, name, totals FROM sensor ORDER BY id").all()) {
+      this.#stored.set(String(name), {
+        id: Number(id),
+        totals: totals instanceof Uint8Array ? Totals.decode(totals) : new Totals(),
+      });
+      this.#nextId = Number(id) + 1;
+    }
   }
 
-  /** Finds or makes the sensor. @throws TidemarkError "config-invalid" past the limit, "disk-full" */
+  /** Whether the sensor is known, or another may be made. */
+  hasRoomFor(name: string): boolean {
+    return this.find(name) !== undefined || this.#stored.has(name) || this.size + this.#stored.size < this.max;
+  }
+
+  /** Counts a sensor that there is no room for; past the limit such names are not told apart any more. */
+  refuse(name: string): void {
+    if (this.#refused.size < this.max) this.#refused.add(name);
+  }
+
+  override get refused(): number {
+    return this.#refused.size;
+  }
+
+  /** Finds or makes the sensor. Only inside a turn, or before the first one. @throws TidemarkError "too-many-sensors" */
   open(name: string): Series {
     const open = this.find(name);
     if (open !== undefined) return open;
-    this.#db.guarded(() => this.#insert.run(name));
-    const row = this.#select.get(name);
-    const id = Number(row?.id);
-    if (id > SENSORS_MAX) {
-      throw new TidemarkError("config-invalid", `Cannot add sensor "${name}": sensors must be <= ${SENSORS_MAX}`);
+    if (!this.hasRoomFor(name)) {
+      throw new TidemarkError("too-many-sensors", `Cannot add sensor "${name}": sensors must be <= ${this.max}`);
     }
+    const stored = this.#stored.get(name);
+    this.#stored.delete(name);
+    const id = stored?.id ?? this.#nextId++;
     const series: Series = {
       id,
       name,
-      totals: row?.totals instanceof Uint8Array ? Totals.decode(row.totals) : new Totals(),
+      totals: stored?.totals ?? new Totals(),
       watermark: this.#identities.watermark(id),
       followed: false,
       lastArrival: null,
-      changed: false,
+      changed: stored === undefined,
       news: new SecondRange(),
     };
+    if (stored === undefined) this.#new.add(series);
     this.#byId.set(id, series);
     this.add(series);
     return series;
   }
 
-  /** The sensor of that number, which this process may not have been asked to follow. */
-  of(id: number): Series {
-    return this.#byId.get(id) ?? this.open(String(this.#nameOf.get(id)?.name));
+  /** Adds those that have a row, in the order in which they were made. */
+  openStored(): void {
+    for (const name of [...this.#stored.keys()]) this.open(name);
   }
 
-  /** Its topic is read from now on. */
-  follow(series: Series): void {
-    if (series.followed) return;
-    series.followed = true;
+  /** The sensor of that number. */
+  of(id: number): Series {
+    if (!this.#byId.has(id)) this.openStored();
+    const series = this.#byId.get(id);
+    if (series === undefined) throw new Error(`BUG: no sensor has the number ${id}`);
+    return series;
+  }
+
+  /** Its topic is read from now on, or is so no more. */
+  follow(series: Series, followed: boolean): void {
+    if (series.followed === followed) return;
+    series.followed = followed;
     this.changed(series);
   }
 
-  /** Totals wait for a commit. O(sensors). */
+  /** Totals, or a new sensor, wait for a commit. O(sensors). */
   get hasChanged(): boolean {
     return this.list().some(({ changed }) => changed);
+  }
+
+  get waitingRows(): number {
+    return this.#new.size;
   }
 
   *write(): Generator<number> {
     for (const series of this.list()) {
       if (!series.changed) continue;
+      const { id, name } = series;
       const totals = series.totals.encode();
-      this.#db.guarded(() => this.#update.run(totals, series.id));
+      if (this.#new.has(series)) this.#db.guarded(() => this.#insert.run(id, name, totals));
+      else this.#db.guarded(() => this.#update.run(totals, id));
       yield totals.length;
     }
   }
 
   committed(): void {
     for (const series of this.list()) series.changed = false;
+    this.#new.clear();
   }
 }

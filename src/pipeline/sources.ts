@@ -112,6 +112,11 @@ export class Sources implements CommitPart {
     return source;
   }
 
+  /** Its topic is gone: nothing of it is read, or waited for. What was read of it stays known. */
+  close(source: Source): void {
+    source.partitions = [];
+  }
+
   #openPartition(topic: Topic, partition: number): PartitionState {
     const key = `${topic.name}/${partition}`;
     const known = this.#partitions.get(key);

@@ -39,7 +39,7 @@ export class State {
     this.bounds = bounds;
     this.history = new History(db);
     this.identities = new Identities(db, bounds);
-    this.sensors = new Sensors(db, this.identities);
+    this.sensors = new Sensors(db, this.identities, bounds.sensors);
     this.sources = new Sources(db);
     this.quarantine = new Quarantine(db, bounds.quarantineRows);
     this.rejections = new Rejections(db, bounds.rejectionRows, (sensor) => this.#dropped(sensor));
@@ -49,7 +49,7 @@ export class State {
     this.#parts = [history, identities, quarantine, rejections, sensors, sources, horizon];
   }
 
-  /** Where to read a topic on from, and which sensor it feeds. @throws TidemarkError "config-invalid" past the limit, "disk-full" */
+  /** Where to read a topic on from, and which sensor it feeds. @throws TidemarkError "too-many-sensors" */
   openTopic(topic: Topic): Source {
     return this.sources.open(topic, this.sensors.open(topic.name));
   }

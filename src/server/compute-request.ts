@@ -1,12 +1,11 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
 import { BOUND_NAMES, type BoundName, type Bounds, parseBounds, type WindowFault } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
-import type { SensorDirectory } from "../engine/directory.ts";
+import { namesShown, type SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
 import { depthOf, keysInOrder, parseLenient, repeatedKeys } from "./lenient-json.ts";
 import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
 import { type Column, MetricColumns } from "./metric-columns.ts";
-import { namesShown } from "./names-shown.ts";
 
 /** What is asked of one sensor; at least one column. */
 export interface Ask {

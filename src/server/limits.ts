@@ -118,6 +118,3 @@ export const STUCK_CLIENT_MS_MAX = 30_000;
 
 /** A client of the live stream comes back after this, ms. */
 export const LIVE_RETRY_MS = 2000;
-
-/** Names listed in an error's text; the rest is counted. */
-export const NAMES_SHOWN_MAX = 20;

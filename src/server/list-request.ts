@@ -23,13 +23,13 @@ export const IDS: Schema = objectOf({
   ids: { type: "array", minItems: 1, maxItems: IDS_MAX, items: { ...NATURAL, maximum: Number.MAX_SAFE_INTEGER } },
 });
 
-/** A part of a list of these items. */
-export function partOf(item: Schema): Schema {
+/** A part of a list of these items. @param more what the answer has beside them */
+export function partOf(item: Schema, more: Readonly<Record<string, Schema>> = {}): Schema {
   const next = {
     type: ["integer", "null"],
     description: "pass it as `after` for the part that follows; null at the end",
   };
-  return objectOf({ items: { type: "array", items: item }, next });
+  return objectOf({ items: { type: "array", items: item }, next, ...more });
 }
 
 /** A query that was validated → what is listed. */

@@ -39,8 +39,10 @@ export class LiveFeed {
   readonly #clients = new Set<Client>();
   /** Sensors whose rows are to be made, and the seconds that changed of each. */
   readonly #pending = new Map<string, Window | null>();
-  /** The sensors that are in the stream: followed ones, as many as there is room for. */
+  /** The sensors that are in the stream, as many as there is room for: those that are followed, or were since the start. */
   readonly #shown = new Set<string>();
+  /** Those that there was no room for. */
+  readonly #left = new Set<string>();
   #unsubscribe: (() => void) | null = null;
   #frameTimer: NodeJS.Timeout | null = null;
   #tickTimer: NodeJS.Timeout | null = null;
@@ -59,7 +61,11 @@ export class LiveFeed {
   }
 
   #show({ name, followed }: Sensor): void {
-    if (!followed || this.#shown.size >= LIVE_SENSORS_MAX) return;
+    if (!followed || this.#shown.has(name)) return;
+    if (this.#shown.size >= LIVE_SENSORS_MAX) {
+      this.#left.add(name);
+      return;
+    }
     this.#shown.add(name);
     if (this.#clients.size === 0) return;
     this.#pending.set(name, null);
@@ -137,7 +143,7 @@ export class LiveFeed {
     const startedAt = performance.now();
     this.#guarded(() => {
       const rows = this.#takePending(startedAt);
-      this.#send(event("update", this.#rows.data(rows)), startedAt);
+      this.#send(event("update", this.#rows.data(rows, this.#shown.size + this.#left.size)), startedAt);
     });
     const costMs = performance.now() - startedAt;
     const pauseMs = Math.max(FRAME_INTERVAL_MS_MIN, costMs * FRAME_COST_FACTOR);
@@ -205,7 +211,7 @@ export class LiveFeed {
       const isFresh = kept !== undefined && kept.second === second && !this.#pending.has(sensor);
       rows.push(isFresh ? kept.text : this.#rows.make(sensor, this.#pending.get(sensor) ?? null).text);
     }
-    return event("snapshot", this.#rows.data(rows));
+    return event("snapshot", this.#rows.data(rows, this.#shown.size + this.#left.size));
   }
 
   /** A timer has no caller: when the engine cannot be read the clients are cut (who comes back is told why), and the failure is passed on. */

@@ -96,13 +96,9 @@ export class LiveRows {
     return row;
   }
 
-  /** `data` of an event that holds these rows. */
-  data(rows: readonly string[]): string {
-    const head = JSON.stringify({
-      time: this.#clock.now(),
-      trouble: this.#engine.trouble,
-      sensorsTotal: this.#engine.sensors.list().reduce((total, { followed }) => total + Number(followed), 0),
-    });
+  /** `data` of an event that holds these rows. @param sensorsTotal how many sensors there are, in the stream or not */
+  data(rows: readonly string[], sensorsTotal: number): string {
+    const head = JSON.stringify({ time: this.#clock.now(), trouble: this.#engine.trouble, sensorsTotal });
     return `${head.slice(0, -1)},"sensors":[${rows.join(",")}]}`;
   }
 

@@ -116,7 +116,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerErrorDocs(guarded);
     registerLive(guarded, feed);
     guarded.register(async (scope) => compute.register(scope));
-    guarded.register(async (scope) => registerReadings(scope, { ...options, sensors: engine.sensors, budget }));
+    guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.after(() => refuseOtherMethods(guarded, methods));
   });

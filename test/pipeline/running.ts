@@ -44,9 +44,16 @@ export async function withPipeline(options: Options, body: (running: Running) =>
     const db = Database.open(directory);
     const state = new State(db, { ...BOUNDS, ...options.bounds });
     const checkpointer = new Checkpointer(db.file);
-    const settings = { state, log, checkpointer, clock, zone: openZone("UTC"), sensors: ["temperature"] };
+    const settings = {
+      state,
+      log,
+      checkpointer,
+      clock,
+      zone: openZone("UTC"),
+      follow: { sensors: ["temperature"], passes: () => false, mayCreate: true },
+    };
     const pipeline = new Pipeline({ ...settings, clockAheadMs: 300_000, keepMs: options.keepMs ?? null });
-    pipeline.start();
+    void pipeline.start();
     return { log, db, state, checkpointer, pipeline };
   };
   let parts = open();

@@ -81,7 +81,7 @@ export class MeasuredRun {
       state: this.#state,
       log: this.#log,
       checkpointer: this.#checkpointer,
-      sensors: sources.map(({ topic }) => topic),
+      follow: { sensors: sources.map(({ topic }) => topic), passes: () => false, mayCreate: true },
       clock: systemClock,
       zone: openZone("UTC"),
       clockAheadMs: 300_000,
@@ -133,7 +133,7 @@ export class MeasuredRun {
     failed.catch((error: unknown) => {
       throw error;
     });
-    run.#pipeline.start();
+    void run.#pipeline.start();
     run.#loopDelay.enable();
     return run;
   }

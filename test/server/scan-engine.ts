@@ -1,6 +1,7 @@
 /** An engine for the server's tests: the raw readings, scanned for each question; status and dead letters as a test sets them. */
+import { TidemarkError } from "../../src/core/errors.ts";
 import type { Window } from "../../src/core/window.ts";
-import { Directory, type Sensor } from "../../src/engine/directory.ts";
+import { Directory, namesShown, type Sensor } from "../../src/engine/directory.ts";
 import type {
   Change,
   Engine,
@@ -42,6 +43,9 @@ const NO_TOTALS: SensorTotals = {
 export class ScanEngine implements Engine {
   readonly sensors = new Directory<Sensor>();
   trouble: string | null = null;
+  notice: string | null = null;
+  /** Whether sensors may appear. */
+  isOpen = false;
   /** Overrides of what `status` says. */
   readonly totals = new Map<string, Partial<SensorTotals>>();
   quarantine: Quarantined[] = [];
@@ -55,6 +59,15 @@ export class ScanEngine implements Engine {
 
   constructor(sensors: readonly string[] = ["temperature", "humidity", "pressure"]) {
     for (const sensor of sensors) this.appear(sensor);
+  }
+
+  refusal(sensor: string): TidemarkError | null {
+    if (this.isOpen || this.sensors.find(sensor) !== undefined) return null;
+    return new TidemarkError("not-found", `Cannot append to "${sensor}": expected one of ${namesShown(this.sensors)}`);
+  }
+
+  async admit(sensor: string): Promise<void> {
+    this.appear(sensor);
   }
 
   appear(name: string): void {

@@ -86,7 +86,7 @@ export class Simulation {
       state,
       log,
       checkpointer,
-      sensors: this.#history.options.sensors,
+      follow: { sensors: this.#history.options.sensors, passes: () => false, mayCreate: true },
       clock: this.#clock,
       zone: openZone(this.#history.options.zone),
       clockAheadMs: 300_000,
@@ -95,7 +95,7 @@ export class Simulation {
     pipeline.failed.catch((error: unknown) => {
       throw error;
     });
-    pipeline.start();
+    void pipeline.start();
     return { db, state, checkpointer, log, pipeline };
   }
 

@@ -3,13 +3,13 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
+import { namesShown } from "../../engine/directory.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
 import { parseLenient } from "../lenient-json.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import { IDS, PART_PARAMETERS, type PartQuery, partAsked, partOf, SENSOR_PARAMETER } from "../list-request.ts";
-import { namesShown } from "../names-shown.ts";
 import { RequestError } from "../problem.ts";
 import { describe, NATURAL, objectOf, queryOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
 import { STATUS, TOTALS } from "../status-schema.ts";
@@ -101,7 +101,7 @@ function registerSensors(scope: FastifyInstance, engine: Engine): void {
   const schema = describe({
     summary: "Sensors in their order, with their totals and times",
     query: queryOf(PART_PARAMETERS),
-    answer: partOf(SENSOR),
+    answer: partOf(SENSOR, { refused: { ...NATURAL, description: "names that were refused, as there were too many" } }),
     errors: [],
   });
   scope.get(SENSORS_PATH, { schema }, (request: FastifyRequest<{ Querystring: PartQuery }>, reply) => {
@@ -112,6 +112,7 @@ function registerSensors(scope: FastifyInstance, engine: Engine): void {
     return sendFresh(reply, {
       items: items.map(({ name }) => shownStatus(engine.status(name))),
       next: end < sensors.size ? end : null,
+      refused: sensors.refused,
     });
   });
 }

@@ -4,11 +4,10 @@ import { TidemarkError } from "../../core/errors.ts";
 import { NAME_BYTES_MAX } from "../../core/limits.ts";
 import { type ReadingsLog, recordsOfBody } from "../../doors/body.ts";
 import type { LookInto } from "../../doors/records-found.ts";
-import type { SensorDirectory } from "../../engine/directory.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
 import { PROBLEMS_SHOWN_MAX, READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../limits.ts";
-import { namesShown } from "../names-shown.ts";
 import { RequestError } from "../problem.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
 
@@ -19,7 +18,7 @@ const DEVICE_HEADER = "tidemark-device";
 
 /** What the route needs. */
 export interface ReadingsOptions {
-  readonly sensors: SensorDirectory;
+  readonly engine: Pick<Engine, "sensors" | "refusal" | "admit">;
   readonly log: ReadingsLog;
   readonly budget: BodyBudget;
   /** Absent: bodies are appended unseen. */
@@ -48,6 +47,8 @@ const SCHEMA = describe({
   ),
   errors: [
     "not-found",
+    "too-many-sensors",
+    "topic-missing",
     "request-too-large",
     "record-too-large",
     "log-full",
@@ -64,15 +65,14 @@ const SCHEMA = describe({
 const FORM = /^multipart\//i;
 
 /** One request is one append: all of it becomes durable, or the answer says that it did not. */
-export function registerReadings(scope: FastifyInstance, { sensors, log, budget, lookInto }: ReadingsOptions): void {
+export function registerReadings(scope: FastifyInstance, { engine, log, budget, lookInto }: ReadingsOptions): void {
   takeBodies(scope, READINGS_BODY_BYTES_MAX, budget);
   type Asked = FastifyRequest<{ Params: { sensor: string }; Body: Buffer }>;
   scope.post(READINGS_PATH, { schema: SCHEMA }, async (request: Asked) => {
     const { sensor } = request.params;
     const what = `Cannot append to "${sensor}"`;
-    if (sensors.find(sensor) === undefined) {
-      throw new TidemarkError("not-found", `${what}: expected one of ${namesShown(sensors)}`);
-    }
+    const refusal = engine.refusal(sensor);
+    if (refusal !== null) throw refusal;
     const { [DEVICE_HEADER]: device, "content-type": type } = request.raw.headers;
     if (type !== undefined && FORM.test(type)) {
       throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was ${type}`);
@@ -90,6 +90,8 @@ export function registerReadings(scope: FastifyInstance, { sensors, log, budget,
         `${what}: expected a reading, line ${line} is none (${code}): ${reason}`,
       );
     }
+    // The first reading of a sensor that was not there: only now, as what is no reading makes none.
+    if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);
     await log.append(sensor, records);
     const appended = found?.readings ?? records.length;
     return found === undefined || found.rejected === 0

@@ -1,0 +1,142 @@
+/** Which topics are read, which sensors may appear, and what becomes of those that do. */
+import { TidemarkError } from "../core/errors.ts";
+import { sensorNameFault } from "../core/sensor-name.ts";
+import { namesShown } from "../engine/directory.ts";
+import type { Log, LogReader, Position, Topic, Wanted } from "../log/log.ts";
+import type { State } from "./state.ts";
+import type { Turns } from "./turns.ts";
+
+/** What is to be followed. */
+export interface FollowRule {
+  /** A closed list; null: every topic of the log whose name passes, also when it is made later. */
+  readonly sensors: readonly string[] | null;
+  readonly passes: (name: string) => boolean;
+  /** Whether a missing topic may be made: that of a sensor in the list at once, another with its first reading. */
+  readonly mayCreate: boolean;
+}
+
+/** Each sensor: *unknown* → *known* (in the directory) → *followed* ⇄ *not followed* (its topic is gone, or was never there). */
+export class Following {
+  readonly #log: Log;
+  readonly #rule: FollowRule;
+  readonly #state: State;
+  readonly #turns: Turns;
+  readonly #wanted: Wanted;
+  /** The reader that follows the log; null while there is none. */
+  #reader: LogReader | null = null;
+  /** Whether the log was asked which topics there are. */
+  #isKnown = false;
+
+  constructor(log: Log, rule: FollowRule, state: State, turns: Turns) {
+    this.#log = log;
+    this.#rule = rule;
+    this.#state = state;
+    this.#turns = turns;
+    this.#wanted = rule.sensors ?? ((name) => this.#passes(name));
+    for (const name of rule.sensors ?? []) state.sensors.open(name);
+    state.sensors.openStored();
+  }
+
+  #passes(name: string): boolean {
+    return this.#rule.passes(name) && sensorNameFault(name) === null;
+  }
+
+  /** The topics there are, made where they may be. @throws TidemarkError "log-unreachable" | "log-refused" | "disk-full" */
+  async find(): Promise<readonly Topic[]> {
+    const { sensors, mayCreate } = this.#rule;
+    if (sensors !== null && mayCreate) return this.#log.create(sensors);
+    const names = sensors ?? (await this.#log.topics()).filter((name) => this.#passes(name));
+    return (await this.#log.open(names)).topics;
+  }
+
+  /** Reads these topics from where each was read to, and those that appear. Only inside a turn. @returns the reader, and what ends both */
+  start(topics: readonly Topic[], onFailure: (error: unknown) => void): { reader: LogReader; stop(): Promise<void> } {
+    const { sources, sensors } = this.#state;
+    const found = new Set(topics.map(({ name }) => name));
+    for (const source of sources.list()) {
+      if (found.has(source.topic)) continue;
+      sources.close(source);
+      sensors.follow(source.own, false);
+    }
+    const reader = this.#log.reader(topics.flatMap((topic) => this.#open(topic)));
+    this.#reader = reader;
+    this.#isKnown = true;
+    const stopWatching = this.#log.watch(this.#wanted, (appeared) => {
+      this.#turns.take(async () => this.#add(reader, appeared)).catch(onFailure);
+    });
+    const stop = async (): Promise<void> => {
+      stopWatching();
+      this.#reader = null;
+      await reader.close();
+    };
+    return { reader, stop };
+  }
+
+  /** Reads topics that are new, or have more partitions; of one that was made anew the reader itself tells. Only inside a turn. */
+  #add(reader: LogReader, topics: readonly Topic[]): void {
+    if (this.#reader !== reader) return;
+    for (const topic of topics) {
+      const known = this.#state.sources.find(topic.name)?.partitions ?? [];
+      if (known.length > 0 && known[0].topicId !== topic.id) continue;
+      const positions = this.#open(topic).slice(known.length);
+      if (positions.length > 0) reader.add(positions);
+    }
+  }
+
+  /** Where to read a topic's partitions on from; nowhere when there are too many sensors. */
+  #open(topic: Topic): Position[] {
+    const { sensors } = this.#state;
+    if (!sensors.hasRoomFor(topic.name)) {
+      sensors.refuse(topic.name);
+      return [];
+    }
+    const { own, partitions } = this.#state.openTopic(topic);
+    sensors.follow(own, true);
+    return partitions.map(({ partition, next }) => ({ topic: topic.name, partition, offset: next }));
+  }
+
+  /** Why no readings of that sensor are taken; null: they are, though it may have to be admitted first. O(1). */
+  refusal(name: string): TidemarkError | null {
+    const { sensors } = this.#state;
+    if (sensors.find(name)?.followed === true) return null;
+    const what = `Cannot append to "${name}"`;
+    const fault = sensorNameFault(name);
+    if (this.#rule.sensors === null && fault !== null) {
+      return new TidemarkError("request-invalid", `${what}: expected ${fault}`);
+    }
+    const mayBe = this.#rule.sensors?.includes(name) ?? this.#rule.passes(name);
+    if (!mayBe) return new TidemarkError("not-found", `${what}: expected one of ${namesShown(sensors)}`);
+    if (sensors.hasRoomFor(name)) return null;
+    sensors.refuse(name);
+    return new TidemarkError("too-many-sensors", `${what}: sensors must be <= ${sensors.max}, as many as there are`);
+  }
+
+  /** Follows a sensor that is not refused: its topic is made where that may be. @throws TidemarkError "topic-missing" where not, and those of the log */
+  async admit(name: string): Promise<void> {
+    const refusal = this.refusal(name);
+    if (refusal !== null) throw refusal;
+    const topics = this.#rule.mayCreate ? await this.#log.create([name]) : (await this.#log.open([name])).topics;
+    if (topics.length === 0) {
+      throw new TidemarkError(
+        "topic-missing",
+        `Cannot append to "${name}": expected its topic to exist (--create-topics makes it)`,
+      );
+    }
+    await this.#turns.take(async () => {
+      if (this.#reader !== null) this.#add(this.#reader, topics);
+    });
+  }
+
+  /** What is not read though it was asked for; null when there is nothing. */
+  get notice(): string | null {
+    const { sensors } = this.#state;
+    if (sensors.refused > 0) {
+      return `sensors must be <= ${sensors.max}: ${sensors.refused} more are not followed`;
+    }
+    const missing = this.#isKnown
+      ? (this.#rule.sensors ?? []).filter((name) => sensors.find(name)?.followed !== true)
+      : [];
+    if (missing.length === 0) return null;
+    return `waiting for topics that do not exist: ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""} (--create-topics makes them)`;
+  }
+}

@@ -96,6 +96,64 @@ test("any bytes under any Content-Type; nothing is judged here", async () => {
   }
 });
 
+test("a form is no reading, whatever its fields hold; what curl sends as it is is no form", async () => {
+  const before = log.appends.length;
+  const parts = '--x\r\nContent-Disposition: form-data; name="value"\r\n\r\n21\r\n--x--\r\n';
+  const form = "application/x-www-form-urlencoded";
+  for (const [type, body] of [
+    ["multipart/form-data; boundary=x", parts],
+    ["Multipart/Mixed", parts],
+    [form, "value=21.5"],
+    [`${form}; charset=utf-8`, "a=1&value=2"],
+    [form, "=3"],
+  ]) {
+    const response = await post(body, { "content-type": type });
+    assert.equal(response.statusCode, 415, `${type} ${body}`);
+    assert.match(response.json().detail, /expected JSON, NDJSON or a bare number, was a form \(/);
+  }
+  assert.equal(log.appends.length, before);
+  for (const body of ["21.5", '{"device":"a=b","value":1}', '[{"device":"a=b","value":1}]', '"a=b"', " 7 "]) {
+    assert.equal((await post(body, { "content-type": form })).statusCode, 200, body);
+  }
+});
+
+test("what will be rejected is told to the sender, and a body of nothing else is not appended", async (context) => {
+  const isReading = (value: Uint8Array): boolean => /^[0-9]+$/.test(Buffer.from(value).toString("latin1"));
+  const { app: seeing, log: kept } = await openFixture({
+    lookInto: (records, faultsMax) => {
+      const faults = records.flatMap(({ value }, record) =>
+        isReading(value) ? [] : [{ record, code: "not-a-number", reason: "the value is not a number" }],
+      );
+      const [readings, rejected] = [records.length - faults.length, faults.length];
+      return { readings, rejected, faults: faults.slice(0, faultsMax) };
+    },
+  });
+  context.after(() => seeing.close());
+  const send = async (payload: string) => {
+    const response = await seeing.inject({ method: "POST", url: "/readings/temperature", payload });
+    return [response.statusCode, response.json()];
+  };
+  assert.deepEqual(await send("1\n2"), [200, { appended: 2 }]);
+  const problem = (line: number) => ({ line, code: "not-a-number", reason: "the value is not a number" });
+  assert.deepEqual(await send("\n\nx\n1\r\n\n y\n"), [
+    200,
+    { appended: 1, rejected: 2, problems: [problem(3), problem(6)] },
+  ]);
+  assert.deepEqual(kept.last(), ["x", "1", "y"]); // what is rejected is kept with its bytes
+  const many = await send(`1\n${"x\n".repeat(30)}`);
+  assert.deepEqual(many, [
+    200,
+    { appended: 1, rejected: 30, problems: Array.from({ length: 10 }, (_, i) => problem(i + 2)) },
+  ]);
+  const appends = kept.appends.length;
+  const [status, { code, detail }] = await send("\n\n x\ny");
+  assert.deepEqual([status, code], [400, "request-invalid"]);
+  const text =
+    'Cannot append to "temperature": expected a reading, line 3 is none (not-a-number): the value is not a number';
+  assert.equal(detail, text);
+  assert.equal(kept.appends.length, appends);
+});
+
 test("Tidemark-Device is the key of the records", async () => {
   await post("1\n2", { "tidemark-device": Buffer.from("küche").toString("latin1") });
   const keys = log.appends.at(-1)?.records.map(({ key }) => Buffer.from(key ?? []).toString("utf8"));

@@ -16,6 +16,9 @@ const READINGS_PATH = "/readings/:sensor";
 /** Names the device of all readings of a request that do not name one themselves: it becomes the key of their records. */
 const DEVICE_HEADER = "tidemark-device";
 
+/** A form's first field has a shorter name than this, bytes. */
+const FIELD_NAME_BYTES_MAX = 256;
+
 /** What the route needs. */
 export interface ReadingsOptions {
   readonly engine: Pick<Engine, "sensors" | "refusal" | "admit">;
@@ -61,9 +64,6 @@ const SCHEMA = describe({
   ],
 });
 
-/** Bodies whose media type says that they are a form: their fields would be taken for readings. */
-const FORM = /^multipart\//i;
-
 /** One request is one append: all of it becomes durable, or the answer says that it did not. */
 export function registerReadings(scope: FastifyInstance, { engine, log, budget, lookInto }: ReadingsOptions): void {
   takeBodies(scope, READINGS_BODY_BYTES_MAX, budget);
@@ -74,10 +74,10 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
     const refusal = engine.refusal(sensor);
     if (refusal !== null) throw refusal;
     const { [DEVICE_HEADER]: device, "content-type": type } = request.raw.headers;
-    if (type !== undefined && FORM.test(type)) {
-      throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was ${type}`);
-    }
     const { body } = request;
+    if (type !== undefined && isForm(type, body)) {
+      throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was a form (${type})`);
+    }
     const records = recordsOfBody(sensor, body, deviceKey(what, device), READINGS_PER_BODY_MAX);
     const found = lookInto?.(records, PROBLEMS_SHOWN_MAX);
     const problems = found?.faults.map(({ record, code, reason }) => {
@@ -98,6 +98,15 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
       ? { appended }
       : { appended, rejected: found.rejected, problems };
   });
+}
+
+/** Whether a body is fields of a form, whose values could be taken for readings. `curl --data` calls everything a form: it has to look like one. */
+function isForm(type: string, body: Buffer): boolean {
+  if (/^multipart\//i.test(type)) return true;
+  return (
+    /^application\/x-www-form-urlencoded\b/i.test(type) &&
+    /^[^{["\s]*=/.test(body.toString("latin1", 0, FIELD_NAME_BYTES_MAX))
+  );
 }
 
 /** The line of a body in which a view of it begins, from 1 on. */

@@ -116,52 +116,45 @@ export interface ParsedTime {
  * Makes no object for a plain time: reuse one reader.
  */
 export class TimeReader {
-  readonly #home: Zone;
-  /** `#home`, or the one in brackets. */
-  #zone: Zone;
+  readonly #zone: Zone;
   /** First moment of the last text read, ms since the epoch; where a clock goes back of the earlier reading, in a gap shifted by it. */
   startMs = 0;
   #localMs = 0;
   #spanMs = 0;
   #offsetMs = 0;
   #zoned = false;
+  /** What read the last text, when that had a zone in brackets. */
+  #bracketed: TimeReader | null = null;
 
   constructor(zone: Zone) {
-    this.#home = zone;
     this.#zone = zone;
   }
 
   /** What the last text denotes as a bound of a window, at its written precision. */
   get interval(): ParsedTime {
+    if (this.#bracketed !== null) return this.#bracketed.interval;
     if (!this.#zoned) return intervalOf(this.#localMs, this.#spanMs, this.#zone);
     return { startMs: this.startMs, endMs: this.startMs + this.#spanMs };
   }
 
   /** @returns TIME_READ and sets `startMs`, or what is wrong with bytes[start, end) */
   read(bytes: Uint8Array, start: number, end: number): number {
-    this.#zone = this.#home;
-    const problem = this.#plain(bytes, start, end);
-    return problem === NO_TIME || problem === BAD_OFFSET ? this.#everyday(bytes, start, end, problem) : problem;
-  }
-
-  #plain(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    if (length < 10 || length > TEXT_BYTES_MAX) return NO_TIME;
+    if (length < 10 || length > TEXT_BYTES_MAX) return this.#everyday(bytes, start, end, NO_TIME);
     const year = pair(bytes, start) * 100 + pair(bytes, start + 2);
     const month = pair(bytes, start + 5);
     const day = pair(bytes, start + 8);
-    if (year < 0 || month < 0 || day < 0 || bytes[start + 4] !== 45 || bytes[start + 7] !== 45) return NO_TIME;
+    if (year < 0 || month < 0 || day < 0 || bytes[start + 4] !== 45 || bytes[start + 7] !== 45) {
+      return this.#everyday(bytes, start, end, NO_TIME);
+    }
+    this.#bracketed = null;
     this.#zoned = false;
     this.#spanMs = DAY_MS;
     const clockMs = length === 10 ? 0 : this.#clock(bytes, start + 10, end);
-    if (clockMs < 0) return -clockMs;
+    if (clockMs < 0) return this.#everyday(bytes, start, end, -clockMs);
     if (month < 1 || month > 12) return BAD_MONTH;
     if (day < 1 || day > daysIn(year, month)) return BAD_DAY;
     this.#localMs = daysFromCivil(year, month, day) * DAY_MS + clockMs;
-    return this.#settle();
-  }
-
-  #settle(): number {
     this.startMs = this.#zoned ? this.#localMs - this.#offsetMs : this.#zone.earlier(this.#localMs);
     return this.startMs < TIME_MS_MIN || this.startMs > TIME_MS_MAX ? TIME_OUT_OF_RANGE : TIME_READ;
   }
@@ -221,33 +214,36 @@ export class TimeReader {
     return TIME_READ;
   }
 
-  /** What is no plain time. A text of digits alone is none: it is a number. */
+  /** What is no plain time, for a reason that may have been too hasty. A text of digits alone is none: it is a number. */
   #everyday(bytes: Uint8Array, start: number, end: number, problem: number): number {
-    if (end - start > TEXT_BYTES_MAX) return problem;
+    if (end - start > TEXT_BYTES_MAX || (problem !== NO_TIME && problem !== BAD_OFFSET)) return problem;
     const text = asciiOf(bytes, start, end);
-    if (bytes[end - 1] === 93) return this.#bracketed(bytes, start, text);
+    if (bytes[end - 1] === 93) return this.#bracketedTime(bytes, start, text);
     const read = isDigits(text) ? null : readEveryday(text);
     if (read === null) return problem;
     if (typeof read === "string") return PROBLEMS[read];
+    this.#bracketed = null;
     this.#localMs = read.localMs;
     this.#spanMs = read.spanMs;
     this.#zoned = read.offsetMs !== null;
     this.#offsetMs = read.offsetMs ?? 0;
-    return this.#settle();
+    this.startMs = this.#zoned ? this.#localMs - this.#offsetMs : this.#zone.earlier(this.#localMs);
+    return this.startMs < TIME_MS_MIN || this.startMs > TIME_MS_MAX ? TIME_OUT_OF_RANGE : TIME_READ;
   }
 
   /** `2020-01-13T15:12:00+01:00[Europe/Berlin]` (RFC 9557); an offset must be that of the zone, but for Z, which claims none. */
-  #bracketed(bytes: Uint8Array, start: number, text: string): number {
+  #bracketedTime(bytes: Uint8Array, start: number, text: string): number {
     const open = text.indexOf("[");
     if (open < 1 || text[open - 1] === "]") return NO_TIME;
     const zone = findZone(text.slice(open + 1, -1));
     if (zone === null) return BAD_ZONE;
-    this.#zone = zone;
-    const end = start + open;
-    let problem = this.#plain(bytes, start, end);
-    if (problem === NO_TIME || problem === BAD_OFFSET) problem = this.#everyday(bytes, start, end, problem);
-    if (problem !== TIME_READ || !this.#zoned || /(?:[Zz]|UTC)$/.test(text.slice(0, open))) return problem;
-    return zone.offsetAt(this.startMs) === this.#offsetMs ? TIME_READ : OTHER_OFFSET;
+    const reader = new TimeReader(zone);
+    const problem = reader.read(bytes, start, start + open);
+    if (problem !== TIME_READ) return problem;
+    this.#bracketed = reader;
+    this.startMs = reader.startMs;
+    const claims = reader.#zoned && !/(?:[Zz]|UTC)$/.test(text.slice(0, open));
+    return claims && zone.offsetAt(this.startMs) !== reader.#offsetMs ? OTHER_OFFSET : TIME_READ;
   }
 }
 

@@ -154,6 +154,14 @@ describe("values", () => {
     assert.deepEqual(serve(origins).publicUrls, ["https://a.example", "https://b.example:8443", "http://c"]);
     assert.deepEqual(serve(origins).corsOrigins, ["https://d"]);
     assert.equal(serve("--timezone europe/berlin").timezone, "Europe/Berlin");
+    // The machine's own, as POSIX has it: never UTC by mistake, never with its sign turned.
+    assert.equal(serve("", { TZ: "GMT-2" }).timezone, "+02:00");
+    assert.equal(serve("", { TZ: "CET-1CEST,M3.5.0,M10.5.0/3" }).timezone, "CET-1CEST,M3.5.0,M10.5.0/3");
+    assert.equal(serve("--timezone UTC", { TZ: "nonsense" }).timezone, "UTC");
+    assert.match(
+      refusal("serve", { TZ: "CET-1CEST" }),
+      /^Cannot use the time zone of this machine: TZ is "CET-1CEST"; expected/,
+    );
   });
 
   test("what is followed: a list, a rule for topics, or what there is to follow by default", () => {
@@ -217,6 +225,9 @@ describe("values", () => {
     const berlin = load("sensor t --from 2020-07-13 --timezone Europe/Berlin");
     assert.ok(berlin.command === "sensor");
     assert.equal(berlin.sensor.fromMs, Date.UTC(2020, 6, 12, 22));
+    const hour = load("sensor t --from -1h");
+    assert.ok(hour.command === "sensor");
+    assert.ok(Math.abs((hour.sensor.fromMs ?? 0) - (Date.now() - 3_600_000)) < 60_000);
     const kafka = load("sensor t", { TIDEMARK_LOG: "kafka://b:1" });
     assert.ok(kafka.command === "sensor" && kafka.sensor.target?.kind === "kafka");
   });
@@ -239,6 +250,10 @@ describe("values", () => {
     assert.deepEqual(query.query.sensors, ["temperature", "humidity"]);
     assert.deepEqual(query.query.metrics, ["count", "p99.9"]);
     assert.deepEqual([query.query.from, query.query.to, query.query.json], ["2020-01-13", null, true]);
+    const relative = load("query t --from -24h --to now/d --timezone asia/tokyo");
+    assert.ok(relative.command === "query");
+    const { from, to, timezone } = relative.query;
+    assert.deepEqual([from, to, timezone, query.query.timezone], ["-24h", "now/d", "Asia/Tokyo", null]);
     const list = load("quarantine release 3 4 --sensor a");
     assert.ok(list.command === "quarantine");
     assert.deepEqual([list.list.action, list.list.ids, list.list.sensor], ["release", [3, 4], "a"]);

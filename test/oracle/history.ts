@@ -71,7 +71,7 @@ export const CASES: readonly string[] = [
     boots-interleaved boots-interleaved-without-boot lost-for-good duplicate duplicate-days-later duplicate-across-partitions duplicate-of-old-implicit-boot
     duplicate-of-quarantined conflict late late-days years-old
     clock-ahead clock-1970 clock-set-late clock-fast clock-edges sequence-base sequence-huge sequence-top
-    time-of-record time-epoch time-isoZ time-isoOffset time-isoLocal time-digits time-fractional time-microseconds
+    time-of-record time-epoch time-isoZ time-isoOffset time-isoLocal time-digits time-fractional time-microseconds time-everyday
     values-integers values-decimals values-tenths values-negatives values-wide values-continuous
     values-cancelling values-offset values-limits values-constant
     key-order key-twice key-escaped whitespace unknown-field null-field alias-seq alias-ts alias-beside-name`),

@@ -123,8 +123,16 @@ function writeName(name: string | number, device: Device, random: Seeded): strin
 function writeTime(time: number, style: TimeStyle, zone: string, random: Seeded, tally: Tally): string {
   const text = timeText(time, style, zone, random);
   if (text === null) return String(time);
-  tally(`time-${style}`);
+  tally(style === "isoZ" && !/T.*Z"$/.test(text) ? "time-everyday" : `time-${style}`);
   return text;
+}
+
+/** The same moment as other tools write it: by the time itself, so that it costs the generator no chance. */
+function everyday(text: string, time: number): string {
+  const basic = text.replace(/^(....)-(..)-(..)(.)(..):(..):/, "$1$2$3$4$5$6");
+  const forms = [text, text, text, text.toLowerCase(), text.replace("Z", " UTC"), text.replace("Z", " +00:00")];
+  forms.push(basic.replace("Z", "+00"), `${text.slice(0, -1)}[UTC]`, time < 0 ? text : `${(time / 1000).toFixed(3)}s`);
+  return forms[((Math.floor(time / 1000) % forms.length) + forms.length) % forms.length];
 }
 
 /** The time in a style; null where the style cannot say it. */
@@ -144,7 +152,7 @@ function timeText(time: number, style: TimeStyle, zone: string, random: Seeded):
     case "microseconds":
       return `"${new Date(time).toISOString().slice(0, -1)}${random.pick(["000", "456", "999"])}Z"`;
     case "isoZ":
-      return `"${iso(time)}Z"`;
+      return `"${everyday(`${iso(time)}Z`, time)}"`;
     case "isoOffset": {
       const minutes = random.pick([60, 120, -300, 330, -210, 845]);
       const sign = minutes < 0 ? "-" : "+";

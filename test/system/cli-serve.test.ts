@@ -48,6 +48,10 @@ describe("serve", () => {
         await succeeded(["query", "temperature", "count", "--data", data.path]).then(lastWord),
         String(2000 + extra),
       );
+      // 1,000 s from 2020-09-13 12:26:40Z on.
+      const noon = ["query", "temperature", "count", "--data", data.path, "--to", "2020-09-13 12:33:19"];
+      assert.equal(lastWord(await succeeded([...noon, "--timezone", "UTC"])), "800");
+      assert.equal(lastWord(await succeeded([...noon, "--timezone", "Asia/Tokyo"])), "0");
       server.kill(signal);
       const { code, stdout, stderr } = await server.ended;
       assert.equal(code, 0, stderr);

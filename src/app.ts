@@ -87,6 +87,7 @@ export async function openCore(
       zone,
       clockAheadMs: settings.clockAheadMs,
       keepMs: settings.keepMs,
+      onNotice,
     });
     undo.push(() => pipeline.close());
     // Once before it is said to run: the first reading finds its topic, and a log that cannot be used ends the start with its reason.

@@ -1,10 +1,12 @@
 /** The only place that asks what time it is; everything else takes a `Clock`. */
 export interface Clock {
-  /** Milliseconds since the epoch (UTC). */
+  /** Milliseconds since the epoch (UTC), as the host's clock has it: it may be set. */
   now(): number;
+  /** Milliseconds since some moment of this process, which nobody sets. */
+  steady(): number;
 }
 
-export const systemClock: Clock = { now: () => Date.now() };
+export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.now() };
 
 /**
  * A clock that moves only when it is told to: simulation and tests.
@@ -17,6 +19,7 @@ export const systemClock: Clock = { now: () => Date.now() };
  */
 export class ManualClock implements Clock {
   #nowMs: number;
+  #steadyMs = 0;
 
   constructor(startMs: number) {
     this.#nowMs = startMs;
@@ -26,11 +29,18 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  steady(): number {
+    return this.#steadyMs;
+  }
+
+  /** Sets the host's clock, as people and NTP do. */
   set(nowMs: number): void {
     this.#nowMs = nowMs;
   }
 
+  /** Time passes. */
   advance(ms: number): void {
     this.#nowMs += ms;
+    this.#steadyMs += ms;
   }
 }

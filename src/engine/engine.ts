@@ -40,6 +40,8 @@ export interface SensorStatus {
   /** Event times of the first and newest counted reading, ms; null before the first. */
   readonly firstTime: number | null;
   readonly lastTime: number | null;
+  /** Older readings are counted but in no window: the history is kept from here on, ms; null: from the first. */
+  readonly keptSince: number | null;
   /** The newest counted reading's value; null before the first. */
   readonly lastValue: number | null;
   /** When the newest reading was taken in, ms; null when none was since the start of the process. */

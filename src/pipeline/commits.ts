@@ -9,17 +9,11 @@ import type { State } from "./state.ts";
 /** First wait before a commit that failed is tried again, ms; doubled up to the bound. */
 const RETRY_FIRST_MS = 250;
 
-/** How often what is older than the history is kept is deleted, ms. */
-const EXPIRE_INTERVAL_MS = 3_600_000;
-const DAY_SECONDS = 86_400;
-
 export interface CommitsOptions {
   readonly state: State;
   readonly log: Log;
   readonly checkpointer: Checkpointer;
   readonly clock: Clock;
-  /** How long history is kept, ms; null: for ever. */
-  readonly keepMs: number | null;
   /** Ends the waiting for a disk that is full: what was not committed is then given up, and read from the log again. */
   readonly stop: AbortSignal;
 }
@@ -28,7 +22,6 @@ export class Commits {
   readonly #options: CommitsOptions;
   readonly #state: State;
   #waitingSinceMs: number | null = null;
-  #lastExpireMs = Number.NEGATIVE_INFINITY;
   #commitTrouble: string | null = null;
   #logTrouble: string | null = null;
   #telling: Promise<void> | null = null;
@@ -62,14 +55,11 @@ export class Commits {
    * @throws TidemarkError "disk-full" once stopped
    */
   async commit(): Promise<void> {
-    const { clock, stop } = this.#options;
+    const { stop } = this.#options;
     let wait = RETRY_FIRST_MS;
     for (;;) {
-      const now = clock.now();
-      const keepFrom = this.#keepFrom(now);
       try {
-        await this.#state.commit(keepFrom);
-        if (keepFrom !== null) this.#lastExpireMs = now;
+        await this.#state.commit();
         this.#commitTrouble = null;
         this.#waitingSinceMs = null;
         return;
@@ -81,13 +71,6 @@ export class Commits {
       await delay(wait, undefined, { signal: stop }).catch(() => {});
       wait = Math.min(wait * 2, this.#state.bounds.retryMs);
     }
-  }
-
-  /** The second before which history is deleted, when it is time to. */
-  #keepFrom(now: number): number | null {
-    const { keepMs } = this.#options;
-    if (keepMs === null || now - this.#lastExpireMs < EXPIRE_INTERVAL_MS) return null;
-    return Math.floor((now - keepMs) / 1000 / DAY_SECONDS) * DAY_SECONDS;
   }
 
   /** Tells the log of the last commit, unless it was told. Once that is on disk, it may let go of what is before it; of nothing after it. */

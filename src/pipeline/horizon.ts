@@ -1,49 +1,165 @@
-/** How far back the history is kept. What ends before is deleted with a commit; later readings of that time are counted, but not folded. */
+/** How far back each sensor's history is kept. What ends before is deleted with a commit; later readings of that time are counted, but not folded. */
+import type { Clock } from "../core/clock.ts";
+import { formatSecond } from "../core/time.ts";
 import type { History } from "../rollups/history.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
-import type { Sensors } from "./sensors.ts";
+import { KnownTime } from "./known-time.ts";
+import type { Sensors, Series } from "./sensors.ts";
 
-const SETTING = "kept-since";
+/** How often what is older than the history is kept is deleted, ms. */
+const INTERVAL_MS = 3_600_000;
+const DAY_SECONDS = 86_400;
+/** With more sensors than this one line of the log tells of all. */
+const LINES_MAX = 10;
 
-/** States: *kept* ⇄ *moving* (`moveTo` →, `committed` ←): the commit in between deletes, and moves it. */
+/** What was known of the time at the last commit, ms. */
+const KNOWN_TIME = "known-time";
+/** Versions before the horizon was a sensor's own kept one for all here, by the host's clock. */
+const OLD_SETTING = "kept-since";
+
+/** What `Horizon.start` needs to keep by. */
+export interface HorizonOptions {
+  /** How long history is kept, ms; null: for ever. */
+  readonly keepMs: number | null;
+  readonly clock: Clock;
+  /** Told of each deletion. */
+  readonly onNotice: (text: string) => void;
+}
+
+/**
+ * A sensor is kept from the midnight on that is `keepMs` before its newest counted reading, or before now where that is earlier; now is
+ * what `KnownTime` says. So a sensor that sends nothing loses nothing, nor does any by a host's clock that is wrong for a while.
+ *
+ * States of a sensor: *kept* ⇄ *moved* (`move` →, `committed` ←): its old readings count as expired and are in no window at once, and the
+ * commit in between deletes their pages. A horizon that turns out to lie too late is taken back at once.
+ */
 export class Horizon implements CommitPart {
   readonly waitingRows = 0;
   readonly waitingBytes = 0;
   readonly #db: Database;
   readonly #history: History;
   readonly #sensors: Sensors;
-  /** The first second that is kept. */
-  since: number;
-  #next: number | null = null;
+  readonly #moved = new Set<Series>();
+  #options: HorizonOptions | null = null;
+  #known: KnownTime | null = null;
+  #movedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(db: Database, history: History, sensors: Sensors) {
     this.#db = db;
     this.#history = history;
     this.#sensors = sensors;
-    this.since = Number(db.setting(SETTING) ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** The next commit moves it. @param second a UTC midnight; null: it stays */
-  moveTo(second: number | null): void {
-    this.#next = second;
+  /** Begins to keep, once the followed sensors are open: takes horizons back that lie too late. @throws TidemarkError "history-corrupt" */
+  start(options: HorizonOptions): void {
+    this.#options = options;
+    this.#adoptOld();
+    const { keepMs, clock } = options;
+    if (keepMs !== null) this.#known = new KnownTime(clock, this.#knownBefore(keepMs));
+    this.#takeBack(this.#known?.now() ?? 0);
   }
 
-  /** Deletes what has to go, inside a transaction that has its pages written before; yields after each sensor. */
-  *write(): Generator<number> {
-    const second = this.#next;
-    if (second === null) return;
-    for (const { id } of this.#sensors.list()) {
-      this.#db.guarded(() => this.#history.expire(id, second));
-      yield 0;
+  /** What time it was at least when the last process ended; null when there is nothing to lose. */
+  #knownBefore(keepMs: number): number | null {
+    const stored = this.#db.setting(KNOWN_TIME);
+    if (stored !== null) return Number(stored);
+    const times = this.#sensors.list().map(({ totals }) => totals.firstTime);
+    const first = Math.min(...times);
+    return Number.isFinite(first) ? first + keepMs : null;
+  }
+
+  /** Older versions left what they deleted in buckets of days and longer that began before: none of it may show when horizons are taken back. */
+  #adoptOld(): void {
+    const old = this.#db.setting(OLD_SETTING);
+    if (old === null) return;
+    this.#db.begin();
+    try {
+      for (const { id } of this.#db.prepare("SELECT id FROM sensor").all()) {
+        for (const _ of this.#history.expire(Number(id), Number(old))) {
+          // nobody waits for anything yet
+        }
+      }
+      this.#db.prepare("DELETE FROM setting WHERE name=?").run(OLD_SETTING);
+      this.#db.commit();
+    } catch (error) {
+      this.#db.rollback();
+      throw error;
     }
-    this.#db.guarded(() => this.#db.setSetting(SETTING, second));
+    this.#history.committed();
   }
 
+  /** Looks at the clock: to be called each few seconds. */
+  watch(): void {
+    this.#known?.now();
+  }
+
+  /** The midnight from which on a sensor may be kept. @param knownMs what time it is known to be */
+  #target({ totals }: Series, knownMs: number): number {
+    const { keepMs } = this.#options ?? { keepMs: null };
+    if (keepMs === null) return Number.NEGATIVE_INFINITY;
+    return Math.floor((Math.min(totals.lastTime, knownMs) - keepMs) / 1000 / DAY_SECONDS) * DAY_SECONDS;
+  }
+
+  #takeBack(knownMs: number): void {
+    for (const series of this.#sensors.list()) {
+      const target = this.#target(series, knownMs);
+      const before = series.totals.keptSince;
+      if (target >= before) continue;
+      series.totals.keptSince = target;
+      series.changed = true;
+      const since = Number.isFinite(target) ? `from ${formatSecond(target)}` : "for ever";
+      this.#options?.onNotice(
+        `the history of "${series.name}" is kept ${since} again, no more from ${formatSecond(before)}`,
+      );
+    }
+  }
+
+  /** Before a commit, when it is time to: moves the horizons. Counted at once and for good: a commit that fails has readings expired all the same. */
+  move(): void {
+    if (this.#options === null || this.#known === null) return;
+    const knownMs = this.#known.now();
+    this.#takeBack(knownMs);
+    const steadyMs = this.#options.clock.steady();
+    if (steadyMs - this.#movedAtMs < INTERVAL_MS) return;
+    this.#movedAtMs = steadyMs;
+    const lines: string[] = [];
+    let readings = 0;
+    for (const series of this.#sensors.list()) {
+      const { totals } = series;
+      const target = this.#target(series, knownMs);
+      if (!(target > totals.keptSince)) continue;
+      const expired = this.#readingsBefore(series, target);
+      series.news.add(Math.floor(totals.firstTime / 1000), target);
+      totals.keptSince = target;
+      totals.expired += expired;
+      series.changed = true;
+      this.#moved.add(series);
+      readings += expired;
+      if (expired > 0)
+        lines.push(`the history of "${series.name}" before ${formatSecond(target)} is deleted: ${expired} readings`);
+    }
+    if (lines.length <= LINES_MAX) for (const line of lines) this.#options.onNotice(line);
+    else this.#options.onNotice(`old history of ${lines.length} sensors is deleted: ${readings} readings`);
+  }
+
+  #readingsBefore({ id, totals }: Series, second: number): number {
+    const start = Math.max(totals.keptSince, Math.floor(totals.firstTime / 1000));
+    if (start >= second) return 0;
+    return this.#history.query(id, { start, end: second }, { sums: false, quantiles: false }).aggregate.count;
+  }
+
+  /** Deletes what has to go, inside a transaction that has its pages written before. */
+  *write(): Generator<number> {
+    for (const { id, totals } of this.#moved) yield* this.#history.expire(id, totals.keptSince);
+    const known = this.#known?.now();
+    if (known !== undefined) this.#db.guarded(() => this.#db.setSetting(KNOWN_TIME, Math.floor(known)));
+    yield 0;
+  }
+
+  /** The transaction of `write` has ended well. */
   committed(): void {
-    if (this.#next === null) return;
-    this.since = this.#next;
-    this.#next = null;
-    for (const { id } of this.#sensors.list()) this.#history.forget(id, this.since);
+    for (const { id, totals } of this.#moved) this.#history.forget(id, totals.keptSince);
+    this.#moved.clear();
   }
 }

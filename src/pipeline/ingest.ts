@@ -241,7 +241,7 @@ export class Ingest {
       totals.lastValue = latestValue;
     }
     if (latest > partition.newest) partition.newest = latest;
-    totals.expired += run.dropBefore(this.#state.horizon.since * 1000);
+    totals.expired += run.dropBefore(totals.keptSince * 1000);
     if (run.count === 0) return;
     sensor.news.add(Math.floor(run.earliest / 1000), Math.floor(run.latest / 1000) + 1);
     this.#state.history.foldRun(sensor.id, run);

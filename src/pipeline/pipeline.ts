@@ -44,6 +44,8 @@ export interface PipelineOptions {
   readonly clockAheadMs: number;
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
+  /** Told of what whoever runs this should know: history that is deleted. */
+  readonly onNotice?: (text: string) => void;
 }
 
 export class Pipeline implements Engine {
@@ -77,6 +79,7 @@ export class Pipeline implements Engine {
     this.#heldBack = new HeldBack(state, this.#ingest);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
     this.#following = new Following(log, options.follow, state, this.#turns);
+    state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
     });
@@ -230,6 +233,7 @@ export class Pipeline implements Engine {
 
   /** Commits when it is due, and tells the log of a commit that it could not be told of. */
   #tick(): void {
+    this.#state.horizon.watch();
     if (this.#commits.isDue() && this.#turns.size <= 1) {
       this.#turns
         .take(async () => {
@@ -299,8 +303,8 @@ export class Pipeline implements Engine {
 
   query(name: string, window: Window, needs: Needs): Answer {
     const sensor = this.#sensor(name);
-    const { firstTime, lastTime } = sensor.totals;
-    const start = Math.max(window.start, this.#state.horizon.since, Math.floor(firstTime / 1000));
+    const { firstTime, lastTime, keptSince } = sensor.totals;
+    const start = Math.max(window.start, keptSince, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
     if (!(start < end)) return emptyAnswer(needs);
     return this.#state.history.query(sensor.id, { start, end }, needs);
@@ -318,6 +322,7 @@ export class Pipeline implements Engine {
       completeUntil: sensor.watermark.now(this.#options.clock.now()),
       firstTime: hasReadings ? totals.firstTime : null,
       lastTime: hasReadings ? totals.lastTime : null,
+      keptSince: Number.isFinite(totals.keptSince) ? totals.keptSince * 1000 : null,
       lastValue: hasReadings ? totals.lastValue : null,
       lastArrival: sensor.lastArrival,
       devices: identities.devicesOf(sensor.id),

@@ -85,12 +85,11 @@ export class State {
 
   /**
    * Writes everything that changed, in one transaction. Lets others run in between; nothing may be taken in meanwhile.
-   * @param keepFrom deletes what ends before this second (a UTC midnight); null: nothing
    * @throws TidemarkError "disk-full"; nothing is lost then: everything stays in memory and can be committed again
    */
-  async commit(keepFrom: number | null = null): Promise<void> {
+  async commit(): Promise<void> {
     let bytes = 0;
-    this.horizon.moveTo(keepFrom);
+    this.horizon.move();
     this.db.begin();
     try {
       bytes = await inSlices(this.#write());

@@ -23,6 +23,7 @@ const FIELDS = [
   "rejectionsDropped",
   "expired",
   "cutRecords",
+  "keptSince",
 ] as const;
 
 const out = new ByteWriter(256);
@@ -55,6 +56,8 @@ export class Totals {
   rejectionsDropped = 0;
   /** Counted readings older than the history is kept. */
   expired = 0;
+  /** The history is kept from this second on (horizon.ts): a midnight, or -Infinity. */
+  keptSince = Number.NEGATIVE_INFINITY;
 
   /** Counted readings by what tells them apart. */
   identities(): { explicit: number; sequence: number; offset: number } {

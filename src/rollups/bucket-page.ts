@@ -162,6 +162,14 @@ export class BucketPage {
     this.rows.values[this.rowFor(i)] = values;
   }
 
+  /** Bucket i holds nothing any more. */
+  clear(i: number): void {
+    const row = this.rowOf(i);
+    if (row < 0) return;
+    this.rows.cells[row * ROW_CELLS + COUNT] = 0;
+    this.rows.values[row] = null;
+  }
+
   /** Bucket i keeps no values any more. */
   dropValues(i: number): void {
     const row = this.rowOf(i);

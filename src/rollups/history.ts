@@ -126,16 +126,18 @@ export class History implements CommitPart {
     this.#pages.trim();
   }
 
-  /** Deletes all pages that end before `second`, inside a transaction. @returns pages deleted */
-  expire(series: number, second: number): number {
-    let deleted = 0;
+  /**
+   * Deletes what a series holds before a UTC midnight, inside a transaction and after `write`: as if no reading before it had ever been
+   * folded. Yields the bytes of pages that hold some of both.
+   * @param second the midnight
+   */
+  *expire(series: number, second: number): Generator<number> {
+    yield* this.#changesOf(series).dropBefore(second);
     for (let level = 0; level <= TOP_LEVEL; level++) {
       const pageSeconds = STEP_SECONDS[level] * BUCKETS_PER_PAGE[level];
       const end = pageKey(series, level, Math.floor(second / pageSeconds));
-      const result = this.#deleteRange.run(pageKey(series, level, FIRST_PAGE), end);
-      deleted += Number(result.changes);
+      this.#db.guarded(() => this.#deleteRange.run(pageKey(series, level, FIRST_PAGE), end));
     }
-    return deleted;
   }
 
   /** Lets go of cached pages of a series that `expire` deleted. */

@@ -242,6 +242,39 @@ export class RollUp {
     this.#unmergedHours.clear();
   }
 
+  /**
+   * After all is merged: empties the buckets that end before a UTC midnight, in pages that go on after it, and merges those pages anew.
+   * Only from days on: pages of the levels below end with the day.
+   */
+  dropBefore(second: number): void {
+    let isChanged = false;
+    for (let level = HOUR_LEVEL + 1; level <= TOP_LEVEL; level++) {
+      const bucket = Math.floor(second / STEP_SECONDS[level]);
+      const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
+      const before = bucket - number * BUCKETS_PER_PAGE[level];
+      const page = this.#pages.find(this.#series, level, number, null);
+      if (page === undefined) continue;
+      scratch.reset();
+      page.readBuckets().mergeInto(scratch, 0, before, false);
+      if (scratch.count === 0 && !isChanged) continue;
+      isChanged = true;
+      const buckets = this.#open(level, number).buckets as BucketPage;
+      for (let i = 0; i < before; i++) buckets.clear(i);
+      if (level < TOP_LEVEL) this.#mergeWhole(page);
+      this.#pages.remeasure(page);
+    }
+  }
+
+  /** Merges a page of buckets into its parent, numbers and values. */
+  #mergeWhole(page: CachedPage): void {
+    const { page: parent, bucket } = this.#parent(page);
+    const buckets = page.buckets as BucketPage;
+    scratch.reset();
+    buckets.mergeInto(scratch, 0, buckets.size, true);
+    (parent.buckets as BucketPage).set(bucket, scratch);
+    (parent.buckets as BucketPage).setValues(bucket, buckets.mergedValues());
+  }
+
   /** Merges the values of an hour's minutes. */
   #hourValues(hour: number): void {
     const minutes = this.#pages.find(this.#series, 1, hour, null);

@@ -222,17 +222,28 @@ export class SeriesChanges {
     }
     this.#rollUp.numbers();
     yield* this.#rollUp.values();
-    for (const page of this.#dirty) {
-      if (page.isEmpty) this.#pages.delete(page);
-      else {
-        if (page.isOpen) {
-          page.close(encode(page).slice());
-          this.#pages.remeasure(page);
-        }
-        this.#pages.store(page, page.encoded as Uint8Array);
-      }
-      yield page.encoded?.length ?? 0;
+    for (const page of this.#dirty) yield this.#store(page);
+  }
+
+  /** Writes a page, or deletes it. @returns its bytes */
+  #store(page: CachedPage): number {
+    if (page.isEmpty) {
+      this.#pages.delete(page);
+      return 0;
     }
+    if (page.isOpen) {
+      page.close(encode(page).slice());
+      this.#pages.remeasure(page);
+    }
+    const bytes = page.encoded as Uint8Array;
+    this.#pages.store(page, bytes);
+    return bytes.length;
+  }
+
+  /** After `write`, in the same transaction: takes what ends before a UTC midnight out of pages that go on after it, and writes these. */
+  *dropBefore(second: number): Generator<number> {
+    this.#rollUp.dropBefore(second);
+    for (const page of this.#dirty) if (page.isOpen) yield this.#store(page);
   }
 
   /** What was written is committed. */

@@ -19,6 +19,8 @@ interface SensorReceipt {
   readonly coverage: number;
   /** Now − event time of the newest counted reading (of all, not of the window), ms; null before the first. */
   readonly lastAgeMs: number | null;
+  /** Older readings were deleted, or not kept (`totals.expired`), whatever the window; null: all are kept. */
+  readonly keptSince: string | null;
   readonly completeUntil: string | null;
   /** Why `completeUntil` is null; absent when it is not. */
   readonly completeUntilNote?: string;
@@ -53,6 +55,7 @@ const SENSOR = objectOf(
     late: NATURAL,
     coverage: SHARE,
     lastAgeMs: { type: ["integer", "null"] },
+    keptSince: TIME_OR_NULL,
     completeUntil: TIME_OR_NULL,
     completeUntilNote: NOTE,
     identity: objectOf({ inUse: TEXT_OR_NULL, readings: IDENTITIES }),
@@ -121,6 +124,7 @@ export class Receipt {
       late: aggregate.late,
       coverage: aggregate.seconds / Math.max(1, this.#window.end - this.#window.start),
       lastAgeMs: status.lastTime === null ? null : this.#nowMs - status.lastTime,
+      keptSince: status.keptSince === null ? null : formatMs(status.keptSince),
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
       ...(note === null ? {} : { completeUntilNote: note }),
       identity: { inUse: identityInUse(status.identities), readings: status.identities },

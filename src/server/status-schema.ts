@@ -33,6 +33,7 @@ export const STATUS = {
   completeUntil: TIME_OR_NULL,
   firstTime: TIME_OR_NULL,
   lastTime: TIME_OR_NULL,
+  keptSince: TIME_OR_NULL,
   lastValue: { type: ["number", "null"] },
   lastArrival: TIME_OR_NULL,
   devices: NATURAL,

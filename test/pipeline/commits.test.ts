@@ -45,8 +45,8 @@ test("what follows a commit in the middle of a read is committed when it is time
     const { state } = running;
     const { promise: committed, resolve } = Promise.withResolvers<void>();
     const commit = state.commit.bind(state);
-    state.commit = async (keepFrom) => {
-      await commit(keepFrom);
+    state.commit = async () => {
+      await commit();
       if (storedPosition(running) === 10) resolve();
     };
     await running.send(...readings(0, 10));
@@ -61,9 +61,9 @@ test("a full disk is trouble, in the middle of a read or at close, and nothing i
     const { state } = running;
     const commit = state.commit.bind(state);
     let failures = 0;
-    state.commit = async (keepFrom) => {
+    state.commit = async () => {
       try {
-        await commit(keepFrom);
+        await commit();
       } catch (error) {
         if (++failures === 2) disk.free();
         throw error;

@@ -101,19 +101,6 @@ test("a device with a hundred duplicates and nothing new is flagged until someth
     assert.equal(pipeline.status("temperature").stuckDevices, 0);
   }));
 
-test("--keep deletes what is older, whole days, and a late reading from then is counted but in no window", () =>
-  withPipeline({ keepMs: 10 * 86_400_000 }, async (bench) => {
-    await bench.send(...Array.from({ length: 40 }, (_, i) => reading("d", i, NOW - i * 86_400_000, i)));
-    await bench.pipeline.releaseQuarantine([]); // commits
-    await bench.reopen();
-    const kept = bench.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate;
-    assert.deepEqual([kept.count, kept.max], [11, 10]);
-    await bench.send(reading("d", 100, NOW - 20 * 86_400_000, 500));
-    const { totals } = bench.pipeline.status("temperature");
-    assert.deepEqual([totals.counted, totals.expired], [41, 1]);
-    assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.count, 11);
-  }));
-
 test("the log is told of positions only once they are on disk, and reading goes on from there", () =>
   withPipeline({}, async (bench) => {
     await bench.send(reading("d", 0, NOW), reading("d", 1, NOW));

@@ -27,18 +27,25 @@ export interface Running {
   readonly clock: ManualClock;
   readonly state: State;
   readonly db: Database;
+  /** What whoever runs it was told. */
+  readonly notices: readonly string[];
   /** What a test sends next, as it comes from the log. */
   arrivals(...payloads: unknown[]): Arrival[];
   /** Resolves when it is taken in. */
   send(...payloads: unknown[]): Promise<void>;
-  /** Whatever state it is in: a clean close, which may fail, then a new one on the same directory. */
-  reopen(): Promise<void>;
+  /**
+   * Whatever state it is in: a clean close, which may fail, then a new one on the same directory.
+   * @param keep another `--keep` from now on; @param between what happens while it is closed
+   */
+  reopen(keep?: { readonly keepMs?: number }, between?: () => void): Promise<void>;
 }
 
 export async function withPipeline(options: Options, body: (running: Running) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "tidemark-pipeline-"));
   const clock = new ManualClock(NOW);
+  const notices: string[] = [];
   let offset = 0;
+  let keep: { readonly keepMs?: number } = options;
   const open = () => {
     const log = new ReplayLog([{ name: "temperature", id: "t-1", partitions: [0] }], options.rowsAtOnce);
     const db = Database.open(directory);
@@ -52,7 +59,12 @@ export async function withPipeline(options: Options, body: (running: Running) =>
       zone: openZone("UTC"),
       follow: { sensors: ["temperature"], passes: () => false, mayCreate: true },
     };
-    const pipeline = new Pipeline({ ...settings, clockAheadMs: 300_000, keepMs: options.keepMs ?? null });
+    const pipeline = new Pipeline({
+      ...settings,
+      clockAheadMs: 300_000,
+      keepMs: keep.keepMs ?? null,
+      onNotice: (text) => notices.push(text),
+    });
     void pipeline.start();
     return { log, db, state, checkpointer, pipeline };
   };
@@ -79,6 +91,7 @@ export async function withPipeline(options: Options, body: (running: Running) =>
       return parts.db;
     },
     clock,
+    notices,
     arrivals: (...payloads) =>
       payloads.map((payload) => ({
         sensor: "temperature",
@@ -92,8 +105,10 @@ export async function withPipeline(options: Options, body: (running: Running) =>
         nowMs: clock.now(),
       })),
     send: (...payloads) => parts.log.deliver(running.arrivals(...payloads)),
-    reopen: async () => {
+    reopen: async (next = keep, between = () => {}) => {
       await close().catch(() => {});
+      keep = next;
+      between();
       parts = open();
     },
   };

@@ -232,3 +232,45 @@ test("content outside of what it replaces is a bug of the caller", (context) => 
   );
   assert.throws(() => history.replaceSeconds(1, { start: 4, end: 5 }, run), /BUG/);
 });
+
+for (const seed of [1, 2, 3, 4]) {
+  test(`what is expired leaves what would be there without it, seed ${seed}`, (context) => {
+    const random = new Random(seed);
+    const kept = keep(context);
+    let readings: Reading[] = [];
+    let midnight = START - (START % 86_400) - 86_400;
+    for (let round = 0; round < 8; round++) {
+      const days = Array.from({ length: 600 }, () => ({
+        time: (START + random.integer(0, 100 * 86_400)) * 1000,
+        value: random.integer(0, 99) / 4,
+      }));
+      const more = [...stretch(random, VALUES.decimals), ...days].filter(({ time }) => time >= midnight * 1000);
+      kept.history.foldRun(1, runOf(more));
+      readings.push(...more);
+      midnight += random.pick([0, 1, 1, 3, 40]) * 86_400;
+      const { db, history } = kept;
+      const written = (fails: boolean): void => {
+        db.begin();
+        for (const _ of history.write()) {
+          // one page
+        }
+        for (const _ of history.expire(1, midnight)) {
+          // one page
+        }
+        if (fails) db.rollback();
+        else db.commit();
+      };
+      if (random.chance(0.3)) written(true);
+      written(false);
+      history.committed();
+      history.forget(1, midnight);
+      readings = readings.filter(({ time }) => time >= midnight * 1000);
+      if (random.chance(0.2)) kept.reopen();
+      const straight = keep(context);
+      straight.history.foldRun(1, runOf(readings));
+      straight.commit();
+      assert.deepEqual(kept.pages(), straight.pages());
+      if (readings.length > 0) compare(kept, 1, readings, START - 1e7, START + 1e8);
+    }
+  });
+}

@@ -94,10 +94,10 @@ export class MeasuredRun {
   #timeCommits(): void {
     const state = this.#state;
     const commit = state.commit.bind(state);
-    state.commit = async (keepFrom) => {
+    state.commit = async () => {
       const startMs = now();
       try {
-        return await commit(keepFrom);
+        return await commit();
       } finally {
         this.#commits.push({ startMs, endMs: now() });
       }

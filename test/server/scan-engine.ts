@@ -132,6 +132,7 @@ export class ScanEngine implements Engine {
       completeUntil: lastTime,
       firstTime: readings.length === 0 ? null : Math.min(...times),
       lastTime,
+      keptSince: null,
       lastValue: newest.length === 0 ? null : Math.max(...newest),
       lastArrival: null,
       devices: readings.length === 0 ? 0 : 1,

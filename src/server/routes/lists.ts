@@ -170,6 +170,7 @@ function shownStatus(status: SensorStatus): object {
     completeUntil: shownTime(status.completeUntil),
     firstTime: shownTime(status.firstTime),
     lastTime: shownTime(status.lastTime),
+    keptSince: shownTime(status.keptSince),
     lastArrival: shownTime(status.lastArrival),
   };
 }

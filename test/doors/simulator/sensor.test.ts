@@ -200,7 +200,7 @@ describe("when nothing is taken", () => {
     const door = new Door();
     const lines: string[] = [];
     let nowMs = 1_600_000_000_000;
-    const clock = { now: () => (nowMs += 1000) }; // each look is a second later: 1000 readings
+    const clock = { now: () => (nowMs += 1000), steady: () => nowMs }; // each look is a second later: 1000 readings
     const options = { ...OPTIONS, rate: 1000, count: 150_000 };
     const result = await runSensor(options, door, clock, NEVER, (line) => {
       lines.push(line);

@@ -1,6 +1,6 @@
 /**
  * Readings a second from a local Kafka broker into columns, and CPU seconds a million: `node bench/kafka-fetch.ts [million readings] [bytes of a batch]`.
- * Interleaved in one process: our reader, and its fall-back; the library's own `Consumer.fetch` and stream; and, where it is installed, librdkafka (kcat), in a process of its own.
+ * Interleaved in one process: our reader; the library's own `Consumer.fetch` and stream; and, where it is installed, librdkafka (kcat), in a process of its own.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { Consumer, stringDeserializers } from "@platformatic/kafka";
@@ -58,8 +58,8 @@ async function timed(run: () => Promise<number>): Promise<Lap> {
 }
 
 /** Ours: offsets, times and byte positions of every record, checksums verified; the digits are summed to show that they were touched. */
-async function ours(bootstrap: string, way: { readonly reader?: "library" } = {}): Promise<number> {
-  const log = await openKafkaLog({ bootstrap: [bootstrap], clock: systemClock, ...way });
+async function ours(bootstrap: string): Promise<number> {
+  const log = await openKafkaLog({ bootstrap: [bootstrap], clock: systemClock });
   await log.create([TOPIC]);
   const reader = log.reader([{ topic: TOPIC, partition: 0, offset: 0 }]);
   const into = new Records();
@@ -164,7 +164,6 @@ async function kcat(bootstrap: string): Promise<Lap> {
 
 const contestants: [string, (bootstrap: string) => Promise<Lap>][] = [
   ["tidemark reader", (bootstrap) => timed(() => ours(bootstrap))],
-  ["tidemark reader, ?reader=library", (bootstrap) => timed(() => ours(bootstrap, { reader: "library" }))],
   ["@platformatic/kafka Consumer.fetch", (bootstrap) => timed(() => libraryFetch(bootstrap))],
   ["@platformatic/kafka stream", (bootstrap) => timed(() => libraryStream(bootstrap))],
 ];

@@ -24,8 +24,6 @@ export interface Core {
   readonly log: Log;
   /** Rejects when a bug ends the pipeline. */
   readonly failed: Promise<never>;
-  /** What is worse than it should be though readings are taken in; null when all is well. */
-  readonly notice: () => string | null;
   /** Stops taking in, commits, syncs, closes; idempotent. */
   close(): Promise<void>;
 }
@@ -55,11 +53,6 @@ export async function openCore(
   clock: Clock = systemClock,
   onNotice: OnNotice = () => {},
 ): Promise<Core> {
-  let notice: string | null = null;
-  const note = (text: string): void => {
-    notice = text;
-    onNotice(text);
-  };
   const zone = openZone(settings.timezone);
   const undo: (() => Promise<void> | void)[] = [];
   try {
@@ -67,7 +60,7 @@ export async function openCore(
     undo.push(() => lock.release());
     const thread = new DiskThread();
     await thread.start();
-    const log = await openLog(settings.log, settings, clock, thread, note);
+    const log = await openLog(settings.log, settings, clock, thread);
     undo.push(() => log.close());
     const db = Database.open(settings.data);
     undo.push(() => db.close());
@@ -92,9 +85,9 @@ export async function openCore(
     undo.push(() => pipeline.close());
     // Once before it is said to run: the first reading finds its topic, and a log that cannot be used ends the start with its reason.
     await pipeline.start();
-    if (pipeline.notice !== null) onNotice(pipeline.notice);
+    for (const notice of pipeline.notices) onNotice(notice);
     const close = once(() => unwind(undo));
-    return { engine: pipeline, log, failed: pipeline.failed, notice: () => notice ?? pipeline.notice, close };
+    return { engine: pipeline, log, failed: pipeline.failed, close };
   } catch (error) {
     await unwind(undo);
     throw error;
@@ -141,7 +134,6 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
-      notice: core.notice,
       onBug: bug,
     });
     const addresses = await server.listen({
@@ -175,25 +167,17 @@ function ruleOf({ log, sensors, topics, createTopics }: CoreSettings): FollowRul
   return { sensors, passes, mayCreate: log.kind === "local" || createTopics };
 }
 
-async function openLog(
-  target: LogTarget,
-  settings: CoreSettings,
-  clock: Clock,
-  thread: DiskThread,
-  onNotice: OnNotice,
-): Promise<Log> {
+async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, thread: DiskThread): Promise<Log> {
   if (target.kind === "local") {
     return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock, thread });
   }
-  const { brokers, tls, sasl, reader } = target;
+  const { brokers, tls, sasl } = target;
   // Loaded when it is asked for: the client is half of the program's code and 37 MB of memory.
   const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
   growHeapForKafka(process.execArgv);
   return openKafkaLog({
     bootstrap: brokers,
     clock,
-    onFallBack: onNotice,
-    ...(reader === undefined ? {} : { reader }),
     ...(tls ? { tls: {} } : {}),
     ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
   });

@@ -66,13 +66,12 @@ export async function requireFreeTopic(address: KafkaAddress, sensor: string, si
   }
 }
 
-async function openKafka({ brokers, tls, sasl, reader }: KafkaAddress) {
+async function openKafka({ brokers, tls, sasl }: KafkaAddress) {
   // The client library is loaded by those sensors only that need it.
   const { openKafkaLog } = await import("../log/kafka/kafka-log.ts");
   return openKafkaLog({
     bootstrap: brokers,
     clock: systemClock,
-    ...(reader === undefined ? {} : { reader }),
     ...(tls ? { tls: {} } : {}),
     ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
   });

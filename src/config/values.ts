@@ -14,8 +14,6 @@ export interface KafkaAddress {
   readonly brokers: readonly string[];
   readonly tls: boolean;
   readonly sasl: SaslCredentials | null;
-  /** Set: the client library's own consumer reads, not our Fetch. */
-  readonly reader?: "library";
 }
 
 export interface SaslCredentials {
@@ -203,7 +201,7 @@ export function parseToken(text: string): Parsed<string> {
     : { expected: 'a token of 16 to 256 characters of A-Z a-z 0-9 "-" "." "_" "~" "+" "/"' };
 }
 
-const KAFKA_SHAPE = "kafka://host:port[,host:port][?tls=true&sasl=scram-sha-512&reader=library]";
+const KAFKA_SHAPE = "kafka://host:port[,host:port][?tls=true&sasl=scram-sha-512]";
 
 /** `local`, or `kafka://…`. */
 export function parseLogTarget(text: string): Parsed<LogTarget> {
@@ -235,7 +233,7 @@ export function parseUrl(text: string): Parsed<URL> {
 
 const BROKER_PATTERN = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(\d{1,5})$/;
 
-const KAFKA_PARAMETERS: ReadonlySet<string> = new Set(["tls", "sasl", "reader"]);
+const KAFKA_PARAMETERS: ReadonlySet<string> = new Set(["tls", "sasl"]);
 
 /** By hand, as WHATWG URLs have one host. User and password are percent-decoded. */
 function parseKafka(text: string): KafkaAddress | null {
@@ -252,14 +250,12 @@ function parseKafka(text: string): KafkaAddress | null {
   const asked = (query.get("sasl") ?? "plain").toUpperCase();
   const mechanism = SASL_MECHANISMS.find((name) => name === asked);
   if (!("value" in tls) || mechanism === undefined) return null;
-  if ((query.get("reader") ?? "library") !== "library") return null;
-  const reader = query.has("reader") ? ({ reader: "library" } as const) : {};
-  if (match[1] === undefined) return query.has("sasl") ? null : { brokers, tls: tls.value, sasl: null, ...reader };
+  if (match[1] === undefined) return query.has("sasl") ? null : { brokers, tls: tls.value, sasl: null };
   const colon = match[1].indexOf(":");
   const user = decoded(match[1].slice(0, colon));
   const password = decoded(match[1].slice(colon + 1));
   if (colon < 1 || user === null || password === null) return null;
-  return { brokers, tls: tls.value, sasl: { mechanism, user, password }, ...reader };
+  return { brokers, tls: tls.value, sasl: { mechanism, user, password } };
 }
 
 function decoded(text: string): string | null {
@@ -275,6 +271,5 @@ export function shownTarget(target: LogTarget | SendTarget): string {
   if (target.kind === "local") return "local";
   if (target.kind === "http") return target.url.href.replace(/\/$/, "");
   const user = target.sasl === null ? "" : `${encodeURIComponent(target.sasl.user)}@`;
-  const query = [...(target.tls ? ["tls=true"] : []), ...(target.reader === "library" ? ["reader=library"] : [])];
-  return `kafka://${user}${target.brokers.join(",")}${query.length === 0 ? "" : `?${query.join("&")}`}`;
+  return `kafka://${user}${target.brokers.join(",")}${target.tls ? "?tls=true" : ""}`;
 }

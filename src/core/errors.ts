@@ -17,6 +17,7 @@ export const ERRORS = {
   "log-full": { retryable: true, status: 429 },
   "log-sync-failed": { retryable: false, status: 503 },
   "log-corrupt": { retryable: false, status: 500 },
+  "log-too-old": { retryable: false, status: 500 },
   "log-closed": { retryable: true, status: 503 },
   "sensor-taken": { retryable: false, status: 409 },
   "too-many-sensors": { retryable: false, status: 409 },

@@ -55,6 +55,25 @@ export interface SensorStatus {
   readonly identities: { readonly explicit: number; readonly sequence: number; readonly offset: number };
   /** Records in the log that are not yet taken in. */
   readonly lag: number;
+  /** Partitions that are not read on though the log holds more. */
+  readonly standstills: readonly Standstill[];
+}
+
+/** A partition that is not read on though the log holds more of it; the others are. */
+export interface Standstill {
+  readonly topic: string;
+  readonly partition: number;
+  /** The next to be read. */
+  readonly offset: number;
+  /** Records from there on, as last heard. */
+  readonly waiting: number;
+  /** ms. */
+  readonly since: number;
+  readonly reason: "unreadable" | "open-transaction";
+  /** What is wrong, in a sentence. */
+  readonly detail: string;
+  /** The offset behind what is unreadable; null when it is not known. */
+  readonly resumeAt: number | null;
 }
 
 /** A reading held back because of its clock. */
@@ -123,8 +142,14 @@ export interface Engine {
   refusal(sensor: string): TidemarkError | null;
   /** Follows a sensor that is not refused, and makes its topic where that may be. @throws TidemarkError as `refusal` says, "topic-missing", or of the log */
   admit(sensor: string): Promise<void>;
-  /** What is worse than it should be though readings are taken in; null when all is well. */
-  readonly notice: string | null;
+  /**
+   * Reads a partition that stands still, as it is unreadable, on from another offset. What is between counts as a gap.
+   * @returns how many records were passed over
+   * @throws TidemarkError "request-invalid" when it does not stand still, or the offset is not behind it and within the log
+   */
+  skip(topic: string, partition: number, to: number): Promise<number>;
+  /** What is worse than it should be though readings are taken in: topics that are missing, sensors that are too many, partitions that stand still. */
+  readonly notices: readonly string[];
   /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */
   readonly trouble: string | null;
 }

@@ -44,7 +44,7 @@ export interface Gap {
 export interface Fetched {
   readonly topic: string;
   readonly partition: number;
-  /** The offset after the newest readable record the log had at the time of this read: what is between is the lag. */
+  /** The offset after the newest record the log had at the time of this read: what is between is the lag. */
   readonly logEnd: number;
   /** Set when records before the first of this read were dropped unread. */
   readonly gap: Gap | null;
@@ -52,9 +52,13 @@ export interface Fetched {
    * Fills `into` with the next batch; rows before the position asked for are left out already.
    * May yield `count` 0 with a larger `nextOffset` (control batches, aborted transactions, compaction).
    * @returns false when this read is used up; what `into` pointed to may be used again then
-   * @throws TidemarkError "log-corrupt", naming topic, partition and offset, when a checksum fails
+   * @throws TidemarkError "log-corrupt" (naming topic, partition and offset, when a checksum fails), "log-too-old" (written before Kafka 0.11),
+   * "topic-missing", "topic-recreated" (open it anew), "log-refused" (Kafka does not allow it): the partition stands still. No read brings it any
+   * more until `LogReader.add` gives it an offset; the others go on.
    */
   next(into: Records): boolean;
+  /** Once `next` threw: the offset behind what cannot be read, as its own header has it; null when that is not known. */
+  readonly resumeAt: number | null;
 }
 
 /** Reads forward from its positions and follows the tail. One read at a time. */
@@ -62,7 +66,7 @@ export interface LogReader {
   /**
    * The next batches of any partition, fairly; waits for a record when all is read.
    * @returns null once closed, or when `signal` aborts
-   * @throws TidemarkError "topic-recreated", "topic-missing" (open the topics anew), "log-unreachable" (retried inside first)
+   * @throws TidemarkError "log-unreachable" (retried inside first), "log-refused" when all reading is
    */
   read(signal?: AbortSignal): Promise<Fetched | null>;
   /**
@@ -70,8 +74,13 @@ export interface LogReader {
    * and nothing of what was fetched of it before is handed out any more.
    */
   add(positions: readonly Position[]): void;
-  /** The offset after the newest readable record of a partition that it reads, as last seen; no I/O. O(1): asked for at every batch. */
+  /** The offset after the newest record of a partition that it reads, as last seen; no I/O. O(1): asked for at every batch. */
   end(topic: string, partition: number): number;
+  /**
+   * Since when an open transaction holds back what comes next of a partition, ms, as far as this reader knows: no record from there on is brought before
+   * the transaction has ended, whoever wrote it. Null when there is none. No I/O.
+   */
+  heldBackSince(topic: string, partition: number): number | null;
   close(): Promise<void>;
 }
 

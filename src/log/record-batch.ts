@@ -1,4 +1,5 @@
 /** RecordBatch v2, the form of batches on Kafka's wire and in the embedded log: bytes ⇄ `Records`. The hottest loop of the product. */
+import { crc32 } from "node:zlib";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { ABSENT, Records } from "../core/records.ts";
 import { asBuffer, decompress } from "./compression.ts";
@@ -23,8 +24,8 @@ export const MAGIC = 2;
 /** Attribute bits. */
 export const CODEC_BITS = 0x07;
 export const APPEND_TIME_BIT = 0x08;
-export const TRANSACTIONAL_BIT = 0x10;
-export const CONTROL_BIT = 0x20;
+const TRANSACTIONAL_BIT = 0x10;
+const CONTROL_BIT = 0x20;
 
 /** The shortest record: length, attributes, two deltas, two lengths and a count of headers, one byte each. Bounds what a count may claim. */
 const RECORD_BYTES_MIN = 7;
@@ -73,25 +74,10 @@ export class BatchHeader {
 }
 
 /**
- * The offset after all complete batches in bytes[start, end), from their headers alone (no checksum): what to ask for next, before decoding.
- * @returns -1 when there is no complete batch
- */
-export function nextBatchOffset(bytes: Uint8Array, start: number, end: number): number {
-  let next = -1;
-  for (let p = start; end - p >= BATCH_HEADER_BYTES; ) {
-    const length = int32(bytes, p + 8);
-    if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES || length > end - p - BATCH_PREFIX_BYTES) break;
-    next = int64(bytes, p) + int32(bytes, p + 23) + 1;
-    p += BATCH_PREFIX_BYTES + length;
-  }
-  return next;
-}
-
-/**
  * Reads the header of the batch at `position`; no checksum yet.
  * @param where names the log in an error, e.g. `"temperature" partition 0`
  * @returns false when the batch is not complete before `end`
- * @throws TidemarkError "log-corrupt" when no batch can look like this
+ * @throws TidemarkError "log-corrupt" when no batch can look like this, "log-too-old" when it was written before Kafka 0.11
  */
 export function readBatchHeader(
   bytes: Uint8Array,
@@ -100,12 +86,10 @@ export function readBatchHeader(
   header: BatchHeader,
   where = "the log",
 ): boolean {
+  if (end - position > MAGIC_AT && bytes[position + MAGIC_AT] !== MAGIC) throw foreign(bytes, position, where);
   if (end - position < BATCH_HEADER_BYTES) return false;
   const baseOffset = int64(bytes, position);
   const length = int32(bytes, position + 8);
-  if (bytes[position + MAGIC_AT] !== MAGIC) {
-    throw corrupt(where, baseOffset, `magic must be ${MAGIC}, was ${bytes[position + MAGIC_AT]}`);
-  }
   if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES) {
     throw corrupt(where, baseOffset, `length must be >= ${BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES}, was ${length}`);
   }
@@ -124,6 +108,36 @@ export function readBatchHeader(
     throw corrupt(where, baseOffset, `offsets must be within 0 and 2^53, the last was ${header.nextOffset - 1}`);
   }
   return true;
+}
+
+/**
+ * The offset behind a batch that cannot be read, as its header has it.
+ * @param from what was asked for: the batch holds it, or comes after it
+ * @param logEnd the offset after the log's newest record
+ * @returns null when the header is not to be believed
+ */
+export function resumeBehind(bytes: Uint8Array, position: number, from: number, logEnd: number): number | null {
+  if (bytes.length - position <= MAGIC_AT) return null;
+  const isOld = bytes[position + MAGIC_AT] < MAGIC;
+  if (!isOld && bytes.length - position < BATCH_HEADER_BYTES) return null;
+  const next = int64(bytes, position) + (isOld ? 0 : int32(bytes, position + 23)) + 1;
+  return next > from && next <= logEnd ? next : null;
+}
+
+/** Of a message of before Kafka 0.11: offset int64, size int32 (of what follows), CRC-32 uint32 (over what follows), magic int8 … */
+const OLD_CRC_AT = 12;
+
+/** What is no RecordBatch v2: a message of before Kafka 0.11 if its own checksum says so, else anything. */
+function foreign(bytes: Uint8Array, position: number, where: string): TidemarkError {
+  const magic = bytes[position + MAGIC_AT];
+  const offset = int64(bytes, position);
+  const end = position + BATCH_PREFIX_BYTES + int32(bytes, position + 8);
+  const isOld = magic < MAGIC && end > position + MAGIC_AT && end <= bytes.length;
+  if (!isOld || crc32(bytes.subarray(position + MAGIC_AT, end)) !== int32(bytes, position + OLD_CRC_AT) >>> 0) {
+    return corrupt(where, offset, `magic must be ${MAGIC}, was ${magic}`);
+  }
+  const why = `was written before Kafka 0.11 (message format ${magic}), which is not read`;
+  return new TidemarkError("log-too-old", `Cannot decode ${where}: the message at offset ${offset} ${why}`);
 }
 
 const controlRows = new Records(1);

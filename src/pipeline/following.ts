@@ -72,13 +72,13 @@ export class Following {
     return { reader, stop };
   }
 
-  /** Reads topics that are new, or have more partitions; of one that was made anew the reader itself tells. Only inside a turn. */
+  /** Reads topics that are new, were made anew, or have more partitions. Only inside a turn. */
   #add(reader: LogReader, topics: readonly Topic[]): void {
     if (this.#reader !== reader) return;
     for (const topic of topics) {
-      const known = this.#state.sources.find(topic.name)?.partitions ?? [];
-      if (known.length > 0 && known[0].topicId !== topic.id) continue;
-      const positions = this.#open(topic).slice(known.length);
+      const before = this.#state.sources.find(topic.name)?.partitions ?? [];
+      const known = before.length > 0 && before[0].topicId === topic.id ? before.length : 0;
+      const positions = this.#open(topic).slice(known);
       if (positions.length > 0) reader.add(positions);
     }
   }

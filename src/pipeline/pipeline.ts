@@ -20,8 +20,10 @@ import { HeldBack, type Settled } from "./held-back.ts";
 import { Ingest } from "./ingest.ts";
 import type { Series } from "./sensors.ts";
 import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
+import { Standstills } from "./standstills.ts";
 import type { State } from "./state.ts";
 import { Turns } from "./turns.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 import { Unread } from "./unread.ts";
 
 /** How long records are taken in before others may run, ms: HTTP requests wait no longer for it. */
@@ -44,7 +46,7 @@ export interface PipelineOptions {
   readonly clockAheadMs: number;
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
-  /** Told of what whoever runs this should know: history that is deleted. */
+  /** Told of what whoever runs this should know: history that is deleted, partitions that stand still and are read on. */
   readonly onNotice?: (text: string) => void;
 }
 
@@ -58,6 +60,7 @@ export class Pipeline implements Engine {
   readonly #following: Following;
   readonly #unread = new Unread();
   readonly #turns = new Turns();
+  readonly #standstills: Standstills;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   #running: Promise<void> = Promise.resolve();
@@ -80,6 +83,13 @@ export class Pipeline implements Engine {
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
     this.#following = new Following(log, options.follow, state, this.#turns);
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
+    this.#standstills = new Standstills({
+      ...options,
+      turns: this.#turns,
+      unread: this.#unread,
+      commit: () => this.#commit(),
+      fail: (error) => this.#fail(error),
+    });
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
     });
@@ -146,22 +156,9 @@ export class Pipeline implements Engine {
     }
   }
 
-  /** What the work comes to; null as soon as this is stopped: a log that is not there may take its time. */
-  async #unlessStopped<T>(work: Promise<T>): Promise<T | null> {
-    const { signal } = this.#stop;
-    const { promise, resolve } = Promise.withResolvers<null>();
-    const stop = (): void => resolve(null);
-    signal.addEventListener("abort", stop);
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
-  }
-
   /** Opens the topics and reads them until closed or an error. @param onProgress called after each read */
   async #follow(onStart: () => void, onProgress: () => void): Promise<void> {
-    const topics = await this.#unlessStopped(this.#following.find());
+    const topics = await unlessAborted(this.#following.find(), this.#stop.signal);
     if (topics === null) return;
     const { reader, stop } = await this.#turns.take(async () => {
       return this.#following.start(topics, (error) => this.#fail(error));
@@ -173,8 +170,7 @@ export class Pipeline implements Engine {
       for (;;) {
         const fetched = await reader.read(this.#stop.signal);
         if (fetched === null) return;
-        const corrupt = await this.#turns.take(() => this.#take(fetched));
-        if (corrupt !== null) throw corrupt;
+        await this.#turns.take(() => this.#take(fetched));
         onProgress();
       }
     } finally {
@@ -183,8 +179,8 @@ export class Pipeline implements Engine {
     }
   }
 
-  /** Takes in what was read, in slices. @returns the log's error when a batch is corrupt: what came before it is taken in */
-  async #take(fetched: Fetched): Promise<TidemarkError | null> {
+  /** Takes in what was read, in slices; what came before a batch that cannot be read is taken in. */
+  async #take(fetched: Fetched): Promise<void> {
     const source = this.#source(fetched.topic);
     const partition = partitionOf(source, fetched.partition);
     try {
@@ -192,7 +188,7 @@ export class Pipeline implements Engine {
       let sliceEnd = performance.now() + INGEST_SLICE_MS;
       for (;;) {
         this.#limitMark(source);
-        if (!this.#ingest.takeBatch(fetched, source, partition)) return null;
+        if (!this.#ingest.takeBatch(fetched, source, partition)) return this.#standstills.passed(partition);
         await this.#state.catchUp();
         if (this.#state.isFull) await this.#commit();
         if (performance.now() < sliceEnd) continue;
@@ -201,7 +197,7 @@ export class Pipeline implements Engine {
         sliceEnd = performance.now() + INGEST_SLICE_MS;
       }
     } catch (error) {
-      if (error instanceof TidemarkError && error.code === "log-corrupt") return error;
+      if (this.#standstills.halt(partition, error, fetched.resumeAt)) return;
       // In the middle of a batch, or of a commit: to read on from here would count twice, or not at all.
       this.#fail(error);
       throw error;
@@ -241,6 +237,7 @@ export class Pipeline implements Engine {
         })
         .catch((error: unknown) => this.#fail(error));
     }
+    this.#standstills.tick();
     this.#tell();
   }
 
@@ -293,8 +290,13 @@ export class Pipeline implements Engine {
     return this.#following.admit(sensor);
   }
 
-  get notice(): string | null {
-    return this.#following.notice;
+  skip(topic: string, partition: number, to: number): Promise<number> {
+    return this.#standstills.skip(topic, partition, to);
+  }
+
+  get notices(): readonly string[] {
+    const { notice } = this.#following;
+    return [...(notice === null ? [] : [notice]), ...this.#standstills.notices()];
   }
 
   get trouble(): string | null {
@@ -330,6 +332,7 @@ export class Pipeline implements Engine {
       stuckDevices: identities.stuckDevicesOf(sensor.id),
       identities: totals.identities(),
       lag: this.#unread.lag(this.#state.sources.feeding(sensor)),
+      standstills: this.#standstills.of(this.#state.sources.feeding(sensor)),
     };
   }
 

@@ -7,8 +7,18 @@ export class Unread {
   reader: LogReader | null = null;
 
   #isAtEnd(partition: PartitionState): boolean {
+    return partition.next >= this.endOf(partition);
+  }
+
+  /** Where the log ends, as last heard. */
+  endOf(partition: PartitionState): number {
     if (this.reader !== null) partition.end = this.reader.end(partition.topic, partition.partition);
-    return partition.next >= partition.end;
+    return partition.end;
+  }
+
+  /** Since when an open transaction holds back what comes next, ms; null when none does. */
+  heldBackSince({ topic, partition }: PartitionState): number | null {
+    return this.reader?.heldBackSince(topic, partition) ?? null;
   }
 
   /** Records of the sources that are not taken in. */

@@ -22,6 +22,7 @@ import { registerHealth } from "./routes/health.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
 import { registerReadings } from "./routes/readings.ts";
+import { registerSkip } from "./routes/skip.ts";
 import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
 
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
@@ -43,8 +44,6 @@ export interface ServerOptions {
   readonly publicUrls?: readonly string[];
   /** Origins of other sites whose pages may ask and read. */
   readonly corsOrigins?: readonly string[];
-  /** What is worse than it should be though readings are taken in; null when all is well. */
-  readonly notice?: () => string | null;
   /** Told of exceptions that are bugs; the client gets a 500 that says nothing of it. */
   readonly onBug: OnBug;
 }
@@ -103,7 +102,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   allowOrigins(app, corsOrigins);
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, { engine, connections: () => ports.counts, notice: options.notice });
+    registerHealth(open, { engine, connections: () => ports.counts });
     refuseOtherMethods(open, methods);
   });
   app.register(async (guarded) => {
@@ -118,6 +117,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
+    guarded.register(async (scope) => registerSkip(scope, engine, budget));
     guarded.after(() => refuseOtherMethods(guarded, methods));
   });
 

@@ -1,6 +1,6 @@
 /** What is known of a sensor, as schemas: a field that the engine has and a schema lacks is an error of types. */
-import type { SensorStatus, SensorTotals } from "../engine/engine.ts";
-import { NATURAL, objectOf, type Schema, TEXT, TIME_OR_NULL } from "./route-schema.ts";
+import type { SensorStatus, SensorTotals, Standstill } from "../engine/engine.ts";
+import { NATURAL, objectOf, type Schema, TEXT, TIME, TIME_OR_NULL } from "./route-schema.ts";
 
 /** Counted readings by identity. */
 export const IDENTITIES = objectOf({
@@ -26,6 +26,18 @@ export const TOTALS = {
   rejectionsDropped: NATURAL,
 } satisfies Record<keyof SensorTotals, Schema>;
 
+/** A partition that is not read on. */
+const STANDSTILL = objectOf({
+  topic: TEXT,
+  partition: NATURAL,
+  offset: { ...NATURAL, description: "the next to be read" },
+  waiting: { ...NATURAL, description: "records from there on" },
+  since: TIME,
+  reason: { enum: ["unreadable", "open-transaction"] },
+  detail: TEXT,
+  resumeAt: { type: ["integer", "null"], description: "the offset behind what is unreadable" },
+} satisfies Record<keyof Standstill, Schema>);
+
 /** Everything else of it. */
 export const STATUS = {
   sensor: TEXT,
@@ -41,4 +53,5 @@ export const STATUS = {
   stuckDevices: NATURAL,
   identities: IDENTITIES,
   lag: NATURAL,
+  standstills: { type: "array", items: STANDSTILL },
 } satisfies Record<Exclude<keyof SensorStatus, "totals">, Schema>;

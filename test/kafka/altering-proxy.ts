@@ -4,17 +4,63 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 const PRODUCE_KEY = 0;
 const FETCH_KEY = 1;
+const LIST_OFFSETS_KEY = 2;
 const METADATA_KEY = 3;
 const API_VERSIONS_KEY = 18;
+const INIT_PRODUCER_ID_KEY = 22;
+
+/** The protocol's "unsupported version". */
+const UNSUPPORTED_VERSION = 35;
+
+/** Newest versions by the call's key: what brokers speak that are older, or no Apache Kafka (docs/decisions say where that was looked up). */
+export const VERSIONS: readonly (readonly [name: string, versionMax: ReadonlyMap<number, number>])[] = [
+  [
+    "as Kafka 2.7 speaks",
+    new Map([
+      [PRODUCE_KEY, 8],
+      [FETCH_KEY, 12],
+      [LIST_OFFSETS_KEY, 5],
+      [METADATA_KEY, 9],
+      [INIT_PRODUCER_ID_KEY, 4],
+    ]),
+  ],
+  [
+    "as Redpanda speaks",
+    new Map([
+      [PRODUCE_KEY, 7],
+      [FETCH_KEY, 11],
+      [LIST_OFFSETS_KEY, 4],
+      [METADATA_KEY, 8],
+      [INIT_PRODUCER_ID_KEY, 3],
+    ]),
+  ],
+  [
+    "as Azure Event Hubs speaks",
+    new Map([
+      [PRODUCE_KEY, 7],
+      [FETCH_KEY, 6],
+      [METADATA_KEY, 5],
+    ]),
+  ],
+  [
+    "as Kafka 0.11 speaks",
+    new Map([
+      [PRODUCE_KEY, 3],
+      [FETCH_KEY, 4],
+      [LIST_OFFSETS_KEY, 2],
+      [METADATA_KEY, 4],
+      [INIT_PRODUCER_ID_KEY, 0],
+      [API_VERSIONS_KEY, 1],
+    ]),
+  ],
+];
 
 export interface Alterations {
   /** The newest version that is said to be spoken, by the protocol's key of the call. */
   readonly versionMax?: ReadonlyMap<number, number>;
-  /** Bytes added to the end of Fetch answers of version 13 and later. */
+  /** Bytes added to the end of Fetch answers, at first. */
   readonly fetchTail?: number;
 }
-
-export const KEYS = { fetch: FETCH_KEY, metadata: METADATA_KEY };
 
 /** Splits a stream into its messages, each behind an int32 of its length. */
 function* messages(held: { bytes: Buffer }, chunk: Buffer): Generator<Buffer> {
@@ -34,10 +80,13 @@ export class AlteringProxy {
   readonly #alterations: Alterations;
   /** So many answers to Produce are lost, each with its connection: the batch is stored, and nobody hears of it. */
   lostProduceAnswers = 0;
+  /** Bytes added to the end of Fetch answers. */
+  fetchTail: number;
 
   constructor(brokerPort: number, alterations: Alterations) {
     this.#brokerPort = brokerPort;
     this.#alterations = alterations;
+    this.fetchTail = alterations.fetchTail ?? 0;
     this.#server = createServer((client) => this.#relay(client));
   }
 
@@ -94,19 +143,22 @@ export class AlteringProxy {
   }
 
   #altered(answer: Buffer, { key, version }: { readonly key: number; readonly version: number }): Buffer {
-    if (key === API_VERSIONS_KEY) this.#limitVersions(answer);
+    if (key === API_VERSIONS_KEY && version > (this.#alterations.versionMax?.get(API_VERSIONS_KEY) ?? version)) {
+      return unsupported(answer.readInt32BE(4));
+    }
+    if (key === API_VERSIONS_KEY) this.#limitVersions(answer, version);
     if (key === METADATA_KEY) this.#redirect(answer);
-    const tail = this.#alterations.fetchTail ?? 0;
-    if (key !== FETCH_KEY || version < 13 || tail === 0) return answer;
-    const longer = Buffer.concat([answer, Buffer.alloc(tail)]);
+    if (key !== FETCH_KEY || this.fetchTail === 0) return answer;
+    const longer = Buffer.concat([answer, Buffer.alloc(this.fetchTail)]);
     longer.writeInt32BE(longer.length - 4, 0);
     return longer;
   }
 
-  /** ApiVersions Response v3: error_code int16, then a compact array of api_key, min_version, max_version int16 each and tags. */
-  #limitVersions(answer: Buffer): void {
-    let p = 11; // behind length, correlation id, error code and the array's length, one byte for up to 126 calls
-    for (let left = answer[10] - 1; left > 0; left--, p += 7) {
+  /** ApiVersions Response: error_code int16, then an array (compact from version 3 on) of api_key, min_version, max_version int16 each (and tags). */
+  #limitVersions(answer: Buffer, version: number): void {
+    const isCompact = version >= 3;
+    let p = isCompact ? 11 : 14; // behind length, correlation id, error code and the array's length, one byte for up to 126 calls
+    for (let left = isCompact ? answer[10] - 1 : answer.readInt32BE(10); left > 0; left--, p += isCompact ? 7 : 6) {
       const max = this.#alterations.versionMax?.get(answer.readInt16BE(p));
       if (max !== undefined) answer.writeInt16BE(Math.min(max, answer.readInt16BE(p + 4)), p + 4);
     }
@@ -127,4 +179,13 @@ export class AlteringProxy {
     this.#server.close();
     await once(this.#server, "close");
   }
+}
+
+/** What a broker says that does not know this version of ApiVersions: in the form of version 0, without saying more. */
+function unsupported(correlationId: number): Buffer {
+  const answer = Buffer.alloc(14);
+  answer.writeInt32BE(10, 0);
+  answer.writeInt32BE(correlationId, 4);
+  answer.writeInt16BE(UNSUPPORTED_VERSION, 8);
+  return answer;
 }

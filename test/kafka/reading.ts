@@ -2,14 +2,11 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
 import { Records } from "../../src/core/records.ts";
-import { DirectCluster } from "../../src/log/kafka/direct-cluster.ts";
+import { Cluster } from "../../src/log/kafka/cluster.ts";
 import { systemPause } from "../../src/log/kafka/pause.ts";
 import type { Gap, Log, LogReader, Topic } from "../../src/log/log.ts";
 import { type BatchHeader, BatchHeader as Header, readBatchHeader } from "../../src/log/record-batch.ts";
 import { type Seen, seen } from "../suites/log-suite.ts";
-
-/** The two ways to read a Kafka, as options of `openKafkaLog`. */
-export const READERS = [{ name: "our own Fetch", reader: {} }] as const;
 
 /** What a reader brought, by partition. */
 export interface Read {
@@ -45,15 +42,15 @@ export async function batchHeaders(
   partition: number,
   end: number,
 ): Promise<BatchHeader[]> {
-  const cluster = new DirectCluster({ bootstrap: [bootstrap], clientId: "headers" }, systemClock, systemPause);
+  const cluster = new Cluster({ bootstrap: [bootstrap], clientId: "headers" }, systemClock, systemPause);
   const fetcher = cluster.fetcher();
   const headers: BatchHeader[] = [];
   try {
     const [{ id, leaders }] = await cluster.locate([topic]);
     for (let next = 0; next < end; ) {
       const wanted = { topic, topicId: id, partition, next, epoch: -1 };
-      const [{ records }] = await fetcher.fetch(leaders[partition], [wanted]);
-      if (!(records instanceof Uint8Array)) continue;
+      const [[, { records }]] = await fetcher.fetch(leaders[partition], [wanted]);
+      if (records === null) continue;
       for (let position = 0; ; ) {
         const header = new Header();
         if (!readBatchHeader(records, position, records.length, header)) break;
@@ -67,4 +64,18 @@ export async function batchHeaders(
     await cluster.close();
   }
   return headers;
+}
+
+/** Reads until a partition stands still. @returns why */
+export async function readFailure(reader: LogReader): Promise<unknown> {
+  const records = new Records();
+  for (;;) {
+    const fetched = await reader.read();
+    assert.ok(fetched !== null);
+    try {
+      while (fetched.next(records));
+    } catch (error) {
+      return error;
+    }
+  }
 }

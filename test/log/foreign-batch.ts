@@ -73,7 +73,7 @@ export function foreignBatch(batch: ForeignBatch): Buffer {
 }
 
 /** Writes the checksum that belongs to the bytes as they are. */
-export function sealed(bytes: Buffer): Buffer {
+function sealed(bytes: Buffer): Buffer {
   bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
   return bytes;
 }

@@ -1,6 +1,7 @@
 /** RecordBatch v2: against a plain encoder with BigInt, against the Kafka client's own codec, and against damage. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { createRecordsBatch, Reader, readRecordsBatch } from "@platformatic/kafka";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
@@ -8,14 +9,15 @@ import { Records } from "../../src/core/records.ts";
 import { compressBatch, encodeBatch } from "../../src/log/batch-writer.ts";
 import { CODECS, DECOMPRESSED_BYTES_MAX } from "../../src/log/compression.ts";
 import { crc32c } from "../../src/log/crc32c.ts";
+import { endOf } from "../../src/log/kafka/fetched.ts";
 import {
   BatchHeader,
   CONTROL_ABORT,
   CONTROL_COMMIT,
   controlType,
   decodeBatch,
-  nextBatchOffset,
   readBatchHeader,
+  resumeBehind,
 } from "../../src/log/record-batch.ts";
 import { seen } from "../suites/log-suite.ts";
 import { expected, foreignBatch, foreignCodecs, randomBatch, randomBytes, xerial } from "./foreign-batch.ts";
@@ -112,7 +114,7 @@ describe("RecordBatch v2", () => {
     const into = new Records();
     for (let end = 0; end < batch.length; end += end < 80 ? 1 : 37) {
       assert.equal(decodeBatch(batch, 0, end, 0, into), -1);
-      assert.equal(nextBatchOffset(batch, 0, end), -1);
+      assert.deepEqual(endOf(batch.subarray(0, end)), { next: -1, epoch: -1, damaged: false });
     }
   });
 
@@ -123,11 +125,11 @@ describe("RecordBatch v2", () => {
       const batch = { ...randomBatch(random), baseOffset: BigInt(base) };
       const start = all.length;
       all = Buffer.concat([all, foreignBatch(batch)]);
-      assert.equal(nextBatchOffset(all, 0, all.length - 1), base === 0 ? -1 : base);
+      assert.equal(endOf(all.subarray(0, all.length - 1)).next, base === 0 ? -1 : base);
       base += (batch.lastOffsetDelta ?? 0) + 1;
-      assert.equal(nextBatchOffset(all, 0, all.length), base);
-      assert.equal(nextBatchOffset(all, start, all.length), base);
-      assert.equal(nextBatchOffset(Buffer.concat([all, Buffer.alloc(100)]), 0, all.length + 100), base);
+      assert.equal(endOf(all).next, base);
+      assert.equal(endOf(all.subarray(start)).next, base);
+      assert.equal(endOf(Buffer.concat([all, Buffer.alloc(100)])).next, base);
     }
   });
 
@@ -253,6 +255,54 @@ describe("RecordBatch v2", () => {
       corrupt(/Cannot decode t: .*magic must be 2, was 1/),
     );
   });
+});
+
+describe("messages of before Kafka 0.11", () => {
+  /** Message formats 0 and 1 (https://kafka.apache.org/documentation/#messageset): offset, size, crc, magic, attributes, timestamp (1), key, value. */
+  function oldMessage(magic: 0 | 1, offset: number, value: string): Buffer {
+    const body = Buffer.alloc(2 + (magic === 1 ? 8 : 0) + 8 + value.length);
+    body[0] = magic;
+    const at = body.length - value.length - 8;
+    body.writeInt32BE(-1, at);
+    body.writeInt32BE(value.length, at + 4);
+    body.write(value, at + 8);
+    const head = Buffer.alloc(16);
+    head.writeBigInt64BE(BigInt(offset), 0);
+    head.writeInt32BE(body.length + 4, 8);
+    head.writeUInt32BE(crc32(body), 12);
+    return Buffer.concat([head, body]);
+  }
+
+  for (const magic of [0, 1] as const) {
+    test(`format ${magic} is named, with its offset, and so is where to go on`, () => {
+      for (const bytes of [oldMessage(magic, 7, "1"), Buffer.concat([oldMessage(magic, 7, "1"), Buffer.alloc(100)])]) {
+        assert.throws(
+          () => decodeBatch(bytes, 0, bytes.length, 0, new Records(), "t"),
+          (error) =>
+            error instanceof TidemarkError &&
+            error.code === "log-too-old" &&
+            error.message ===
+              `Cannot decode t: the message at offset 7 was written before Kafka 0.11 (message format ${magic}), which is not read`,
+        );
+      }
+      assert.equal(resumeBehind(oldMessage(magic, 7, "1"), 0, 7, 10), 8);
+    });
+
+    test(`format ${magic} whose checksum is wrong is damage`, () => {
+      const bytes = oldMessage(magic, 7, "1");
+      bytes[bytes.length - 1] ^= 1;
+      assert.throws(() => decodeBatch(bytes, 0, bytes.length, 0, new Records()), corrupt(/magic must be 2, was/));
+    });
+  }
+});
+
+test("where to go on behind a damaged batch: behind it, or unknown where its header cannot be believed", () => {
+  const records = Array.from({ length: 5 }, (_, i) => ({ value: Buffer.from(String(i)) }));
+  const bytes = encodeBatch({ baseOffset: 10, records, timestamp: 0 });
+  assert.equal(resumeBehind(bytes, 0, 12, 20), 15);
+  assert.equal(resumeBehind(bytes, 0, 15, 20), null);
+  assert.equal(resumeBehind(bytes, 0, 12, 14), null);
+  assert.equal(resumeBehind(bytes.subarray(0, 30), 0, 12, 20), null);
 });
 
 /** Decodes; what comes out must lie within the bytes. @returns false when the batch was refused as damaged or is incomplete */

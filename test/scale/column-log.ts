@@ -83,6 +83,7 @@ export class ColumnLog implements Log {
       add: () => {
         throw new Error("its topics do not change");
       },
+      heldBackSince: () => null,
       end: (topic) => endOf(this.#sources.findIndex((source) => source.topic === topic)),
       close: async () => {
         isClosed = true;
@@ -115,6 +116,7 @@ function fetchedOf(source: ColumnSource, from: number, to: number, logEnd: numbe
     partition: 0,
     logEnd,
     gap: null,
+    resumeAt: null,
     next(into: Records): boolean {
       if (at >= to) return false;
       const rows = Math.min(BATCH_ROWS, to - at);

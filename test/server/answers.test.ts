@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fastify, { type FastifyInstance, type InjectOptions, type RouteOptions } from "fastify";
-import type { Quarantined, RejectedRecord } from "../../src/engine/engine.ts";
+import type { Quarantined, RejectedRecord, Standstill } from "../../src/engine/engine.ts";
 import { AJV_OPTIONS } from "../../src/server/validation.ts";
 import { NOON, openFixture } from "./fixture.ts";
 
@@ -54,6 +54,17 @@ const REJECTED: RejectedRecord = {
 
 const post = (url: string, payload: string | object): InjectOptions => ({ method: "POST", url, payload });
 
+const STANDSTILL: Standstill = {
+  topic: "temperature",
+  partition: 0,
+  offset: 12,
+  waiting: 3,
+  since: NOON,
+  reason: "unreadable",
+  detail: "the batch at offset 12 is damaged",
+  resumeAt: 13,
+};
+
 const REQUESTS: [status: number, route: string, asked: InjectOptions][] = [
   [200, "/compute/metrics", post("/compute/metrics", { temperature: ["count", "p50"], pressure: ["mean"], more: 1 })],
   [200, "/compute/metrics", post("/compute/metrics?receipt=true", { temperature: ["median"], from: NOON })],
@@ -72,6 +83,21 @@ const REQUESTS: [status: number, route: string, asked: InjectOptions][] = [
   [200, "/quarantine/release", post("/quarantine/release", { ids: [1] })],
   [400, "/quarantine/release", post("/quarantine/release", { ids: [-1] })],
   [200, "/rejections/discard", post("/rejections/discard", { ids: [1] })],
+  [
+    200,
+    "/sensors/skip",
+    { method: "POST", url: "/sensors/skip", payload: { sensor: "temperature", partition: 0, to: 13 } },
+  ],
+  [
+    400,
+    "/sensors/skip",
+    { method: "POST", url: "/sensors/skip", payload: { sensor: "temperature", partition: 1, to: 13 } },
+  ],
+  [
+    404,
+    "/sensors/skip",
+    { method: "POST", url: "/sensors/skip", payload: { sensor: "pressures", partition: 1, to: 13 } },
+  ],
   [200, "/livez", { url: "/livez" }],
   [200, "/readyz", { url: "/readyz" }],
 ];
@@ -84,8 +110,9 @@ test("answers have the fields of their schemas, all of them and no others", asyn
       );
       return { readings: records.length - faults.length, rejected: faults.length, faults };
     },
-    notice: () => "slow",
   });
+  engine.notices = ["a partition stands still"];
+  engine.standstills = [STANDSTILL];
   engine.add("temperature", [NOON, 1.5], [NOON + 1000, 2]);
   const check = await checker(server.routes);
   for (const [status, route, asked] of REQUESTS) {

@@ -10,6 +10,7 @@ import type {
   RejectedRecord,
   SensorStatus,
   SensorTotals,
+  Standstill,
 } from "../../src/engine/engine.ts";
 import { Aggregate, type Needs } from "../../src/metrics/aggregate.ts";
 import type { Answer } from "../../src/metrics/answer.ts";
@@ -43,9 +44,10 @@ const NO_TOTALS: SensorTotals = {
 export class ScanEngine implements Engine {
   readonly sensors = new Directory<Sensor>();
   trouble: string | null = null;
-  notice: string | null = null;
   /** Whether sensors may appear. */
   isOpen = false;
+  notices: readonly string[] = [];
+  standstills: readonly Standstill[] = [];
   /** Overrides of what `status` says. */
   readonly totals = new Map<string, Partial<SensorTotals>>();
   quarantine: Quarantined[] = [];
@@ -140,7 +142,14 @@ export class ScanEngine implements Engine {
       stuckDevices: 0,
       identities: { explicit: 0, sequence: readings.length, offset: 0 },
       lag: 0,
+      standstills: this.standstills,
     };
+  }
+
+  async skip(topic: string, partition: number, to: number): Promise<number> {
+    const found = this.standstills.find((one) => one.topic === topic && one.partition === partition);
+    if (found === undefined) throw new TidemarkError("request-invalid", `Cannot skip in "${topic}": it is read`);
+    return to - found.offset;
   }
 
   onChange(listener: (changes: readonly Change[]) => void): () => void {

@@ -168,12 +168,11 @@ function statusAs(port: number, host: string): Promise<number | undefined> {
   });
 }
 
-test("a notice is told by the probe that says ready", async (context) => {
-  let notice: string | null = null;
-  const { app } = await open(context, { notice: () => notice });
+test("notices are told by the probe that says ready", async (context) => {
+  const { app, engine } = await open(context);
   assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready" });
-  notice = "Kafka is read slowly";
-  assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready", notice });
+  engine.notices = ['cannot read "temperature" partition 0'];
+  assert.deepEqual((await app.inject("/readyz")).json(), { status: "ready", notices: engine.notices });
 });
 
 test("probes", async (context) => {

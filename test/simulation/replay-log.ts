@@ -1,6 +1,7 @@
 /** A log for simulations: the arrivals of a generated history, read in their order, with batch splits and stops where the test wants them. */
 import { TidemarkError } from "../../src/core/errors.ts";
 import { ABSENT, type Records } from "../../src/core/records.ts";
+import { FetchedFailure } from "../../src/log/fetched-failure.ts";
 import type { Fetched, Gap, Log, LogReader, NewRecord, Opened, Position, Topic } from "../../src/log/log.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 
@@ -17,7 +18,9 @@ export interface Delivery {
 export class ReplayLog implements Log {
   readonly kind = "replay";
   readonly #topics: Topic[];
-  #recreated = false;
+  /** Partitions that bring nothing before they are added anew, and those that were not said to be so yet. */
+  readonly #halted = new Set<string>();
+  readonly #failures: { readonly topic: string; readonly partition: number }[] = [];
   readonly #rowsAtOnce: number;
   #queue: { readonly rows: Arrival[]; readonly delivery: Delivery }[] = [];
   #wake: (() => void) | null = null;
@@ -25,6 +28,8 @@ export class ReplayLog implements Log {
   #closed = false;
   /** Positions that readers were opened at, and that were reported as committed. */
   readonly opened: Position[][] = [];
+  /** Positions that were added to readers. */
+  readonly added: Position[][] = [];
   readonly committedPositions: Position[][] = [];
   /** Called when positions are reported as committed. */
   onCommitted: (positions: readonly Position[]) => void = () => {};
@@ -35,11 +40,14 @@ export class ReplayLog implements Log {
     this.#rowsAtOnce = rowsAtOnce;
   }
 
-  /** The topic was deleted and made anew: readers fail until they open it again. */
+  /** The topic was deleted and made anew: its partitions bring nothing until they are added again. */
   recreate(topic: Topic): void {
     const at = this.#topics.findIndex((known) => known.name === topic.name);
+    for (const partition of this.#topics[at].partitions) {
+      this.#halted.add(`${topic.name}/${partition}`);
+      this.#failures.push({ topic: topic.name, partition });
+    }
     this.#topics[at] = topic;
-    this.#recreated = true;
     this.#wake?.();
   }
 
@@ -76,11 +84,13 @@ export class ReplayLog implements Log {
       read: async (signal) => {
         for (;;) {
           if (this.#closed || signal?.aborted) return null;
-          if (this.#recreated) {
-            this.#recreated = false;
-            throw new TidemarkError("topic-recreated", "Cannot read on: the topic was recreated");
+          const failure = this.#failures.shift();
+          if (failure !== undefined) {
+            const error = new TidemarkError("topic-recreated", "Cannot read on: the topic was recreated");
+            return new FetchedFailure({ ...failure, logEnd: 0 }, error);
           }
-          const next = this.#queue.shift();
+          const at = this.#queue.findIndex(({ rows }) => !this.#halted.has(`${rows[0].sensor}/${rows[0].partition}`));
+          const [next] = at < 0 ? [] : this.#queue.splice(at, 1);
           if (next !== undefined) {
             const { rows, delivery } = next;
             const key = `${rows[0].sensor}/${rows[0].partition}`;
@@ -90,10 +100,13 @@ export class ReplayLog implements Log {
             positionOf.set(key, Math.max(from, rows[rows.length - 1].offset + 1));
             // What follows a batch that cannot be read is brought again.
             if (delivery.corruptBatch !== undefined) this.#queue.unshift(next);
-            return fetchedOf(rows, from, gap, { rowsAtOnce: this.#rowsAtOnce, ...delivery });
+            const onCorrupt = (): void => void this.#halted.add(key);
+            return fetchedOf(rows, from, gap, { rowsAtOnce: this.#rowsAtOnce, ...delivery, onCorrupt });
           }
-          this.#drained?.();
-          this.#drained = null;
+          if (this.#queue.length === 0) {
+            this.#drained?.();
+            this.#drained = null;
+          }
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
             signal?.addEventListener("abort", () => resolve(), { once: true });
@@ -101,8 +114,14 @@ export class ReplayLog implements Log {
         }
       },
       add: (added) => {
-        for (const { topic, partition, offset } of added) positionOf.set(`${topic}/${partition}`, offset);
+        this.added.push([...added]);
+        for (const { topic, partition, offset } of added) {
+          positionOf.set(`${topic}/${partition}`, offset);
+          this.#halted.delete(`${topic}/${partition}`);
+        }
+        this.#wake?.();
       },
+      heldBackSince: () => null,
       end: () => 0,
       close: async () => {},
     };
@@ -140,7 +159,7 @@ function fetchedOf(
   rows: readonly Arrival[],
   from: number,
   gap: Gap | null,
-  { rowsAtOnce, corruptBatch }: Delivery & { rowsAtOnce: number },
+  { rowsAtOnce, corruptBatch, onCorrupt }: Delivery & { rowsAtOnce: number; onCorrupt: () => void },
 ): Fetched {
   const { sensor, partition } = rows[0];
   const logEnd = rows[rows.length - 1].offset + 1;
@@ -151,9 +170,13 @@ function fetchedOf(
     partition,
     logEnd,
     gap,
+    resumeAt: null,
     next(into: Records): boolean {
       if (at >= rows.length) return false;
-      if (batches++ === corruptBatch) throw new TidemarkError("log-corrupt", "Cannot read: a checksum is wrong");
+      if (batches++ === corruptBatch) {
+        onCorrupt();
+        throw new TidemarkError("log-corrupt", "Cannot read: a checksum is wrong");
+      }
       const batch = rows.slice(at, at + rowsAtOnce);
       at += batch.length;
       fill(

@@ -3,69 +3,66 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../../src/core/clock.ts";
-import { PRODUCE_RETRIES } from "../../src/log/kafka/cluster.ts";
 import { type KafkaLog, openKafkaLog } from "../../src/log/kafka/kafka-log.ts";
+import { RETRIES_MAX } from "../../src/log/kafka/producer.ts";
 import { AlteringProxy } from "../kafka/altering-proxy.ts";
 import { sharedBroker, skipWithoutKafka } from "../kafka/broker.ts";
-import { READERS } from "../kafka/reading.ts";
 import { readRecords, record, refused, values } from "../suites/log-suite.ts";
 
-for (const { name: way, reader: options } of READERS) {
-  describe(`appends, beside ${way}`, { skip: skipWithoutKafka(), timeout: 100_000 }, () => {
-    let broker: Awaited<ReturnType<typeof sharedBroker>>;
-    let proxy: AlteringProxy;
-    let log: KafkaLog;
+describe(`appends`, { skip: skipWithoutKafka(), timeout: 100_000 }, () => {
+  let broker: Awaited<ReturnType<typeof sharedBroker>>;
+  let proxy: AlteringProxy;
+  let log: KafkaLog;
 
-    before(async () => {
-      broker = await sharedBroker();
-      proxy = await AlteringProxy.start(broker.bootstrap, {});
-      log = await openKafkaLog({ bootstrap: [proxy.bootstrap], clock: systemClock, ...options });
-    });
-
-    after(async () => {
-      await log?.close();
-      await proxy?.stop();
-      await broker?.stop();
-    });
-
-    async function newTopic(): Promise<string> {
-      const [{ name }] = await log.create([`appends-${randomUUID()}`]);
-      return name;
-    }
-
-    async function held(topic: string): Promise<(string | null)[]> {
-      const { end } = await log.bounds(topic, 0);
-      const reader = log.reader([{ topic, partition: 0, offset: 0 }]);
-      const rows = await readRecords(reader, end);
-      await reader.close();
-      return values(rows);
-    }
-
-    test("an acknowledgement that is lost, first and later: sent again, stored once", async () => {
-      const topic = await newTopic();
-      const expected: string[] = [];
-      for (const [i, lost] of [1, 0, 2, 1].entries()) {
-        proxy.lostProduceAnswers = lost;
-        const batch = [`${i}:a`, `${i}:b`, `${i}:c`].slice(i % 2);
-        expected.push(...batch);
-        await log.append(
-          topic,
-          batch.map((value) => record(value, "device")),
-        );
-        assert.equal(proxy.lostProduceAnswers, 0);
-      }
-      assert.deepEqual(await held(topic), expected);
-    });
-
-    test("an append that was given up may be stored; none that follows is taken for it", async () => {
-      const topic = await newTopic();
-      await log.append(topic, [record("before")]);
-      proxy.lostProduceAnswers = PRODUCE_RETRIES + 1;
-      await assert.rejects(log.append(topic, [record("given up")]), refused("log-unreachable"));
-      proxy.lostProduceAnswers = 0;
-      await log.append(topic, [record("behind")]);
-      await log.append(topic, [record("last")]);
-      assert.deepEqual(await held(topic), ["before", "given up", "behind", "last"]);
-    });
+  before(async () => {
+    broker = await sharedBroker();
+    proxy = await AlteringProxy.start(broker.bootstrap, {});
+    log = await openKafkaLog({ bootstrap: [proxy.bootstrap], clock: systemClock });
   });
-}
+
+  after(async () => {
+    await log?.close();
+    await proxy?.stop();
+    await broker?.stop();
+  });
+
+  async function newTopic(): Promise<string> {
+    const [{ name }] = await log.create([`appends-${randomUUID()}`]);
+    return name;
+  }
+
+  async function held(topic: string): Promise<(string | null)[]> {
+    const { end } = await log.bounds(topic, 0);
+    const reader = log.reader([{ topic, partition: 0, offset: 0 }]);
+    const rows = await readRecords(reader, end);
+    await reader.close();
+    return values(rows);
+  }
+
+  test("an acknowledgement that is lost, first and later: sent again, stored once", async () => {
+    const topic = await newTopic();
+    const expected: string[] = [];
+    for (const [i, lost] of [1, 0, 2, 1].entries()) {
+      proxy.lostProduceAnswers = lost;
+      const batch = [`${i}:a`, `${i}:b`, `${i}:c`].slice(i % 2);
+      expected.push(...batch);
+      await log.append(
+        topic,
+        batch.map((value) => record(value, "device")),
+      );
+      assert.equal(proxy.lostProduceAnswers, 0);
+    }
+    assert.deepEqual(await held(topic), expected);
+  });
+
+  test("an append that was given up may be stored; none that follows is taken for it", async () => {
+    const topic = await newTopic();
+    await log.append(topic, [record("before")]);
+    proxy.lostProduceAnswers = RETRIES_MAX + 1;
+    await assert.rejects(log.append(topic, [record("given up")]), refused("log-unreachable"));
+    proxy.lostProduceAnswers = 0;
+    await log.append(topic, [record("behind")]);
+    await log.append(topic, [record("last")]);
+    assert.deepEqual(await held(topic), ["before", "given up", "behind", "last"]);
+  });
+});

@@ -1,29 +1,33 @@
-/** The Kafka log passes the contract of every log, against a real broker: read by our own Fetch, and by the client library's consumer. */
+/** The Kafka log passes the contract of every log, against a real broker: in the newest versions of the protocol, and in those of older and of other brokers. */
 import { test } from "node:test";
 import { Admin } from "@platformatic/kafka";
 import { systemClock } from "../../src/core/clock.ts";
 import { openKafkaLog } from "../../src/log/kafka/kafka-log.ts";
+import { AlteringProxy, VERSIONS } from "../kafka/altering-proxy.ts";
 import { sharedBroker, skipWithoutKafka } from "../kafka/broker.ts";
-import { READERS } from "../kafka/reading.ts";
 import { logSuite } from "../suites/log-suite.ts";
 
 const skip = skipWithoutKafka();
-for (const { name, reader } of READERS) {
+for (const [name, versionMax] of [["the newest versions", new Map()], ...VERSIONS] as const) {
   if (skip !== false) {
     test(`log contract: kafka, ${name}`, { skip });
     continue;
   }
   logSuite(`kafka, ${name}`, async () => {
     const broker = await sharedBroker();
+    const proxy = await AlteringProxy.start(broker.bootstrap, { versionMax });
     return {
-      open: () => openKafkaLog({ bootstrap: [broker.bootstrap], clock: systemClock, ...reader }),
+      open: () => openKafkaLog({ bootstrap: [proxy.bootstrap], clock: systemClock }),
       trim: async (_log, topic, end) => {
         const admin = new Admin({ clientId: "trim", bootstrapBrokers: [broker.bootstrap] });
         const partitions = [{ partition: 0, offset: BigInt(end >> 1) }];
         await admin.deleteRecords({ topics: [{ name: topic, partitions }] });
         await admin.close();
       },
-      dispose: () => broker.stop(),
+      dispose: async () => {
+        await proxy.stop();
+        await broker.stop();
+      },
     };
   });
 }

@@ -67,7 +67,7 @@ class Served {
   async notice(): Promise<unknown> {
     const { status, text } = await this.#ask("/readyz");
     assert.equal(status, 200, text);
-    return JSON.parse(text).notice;
+    return JSON.parse(text).notices?.[0];
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Reads the embedded log forward and follows its tail, woken by the writer's word that a transaction is durable. */
 import { assert, TidemarkError } from "../../core/errors.ts";
 import type { Records } from "../../core/records.ts";
+import { FetchedFailure } from "../fetched-failure.ts";
 import type { Fetched, Gap, LogReader, Position } from "../log.ts";
 import { BatchHeader, decodeBatch, readBatchHeader } from "../record-batch.ts";
 import type { ReadConnection, Row } from "./log-file.ts";
@@ -33,6 +34,8 @@ interface Track {
   tail: TopicTail | null;
   /** Another track has taken its place. */
   isDropped: boolean;
+  /** It cannot be read on. */
+  isHalted: boolean;
 }
 
 /** States: idle → reading (waiting for a record, or not) → idle; closed for good from either. */
@@ -108,20 +111,31 @@ export class EmbeddedReader implements LogReader {
     for (let i = 0; i < this.#tracks.length; i++) {
       const at = (this.#turn + i) % this.#tracks.length;
       const track = this.#tracks[at];
+      if (track.isHalted) continue;
       const tail = (track.tail ??= this.#tailOf(track));
       if (track.offset >= tail.end) continue;
       this.#turn = at + 1;
-      const where = `${connection.path}, topic "${track.topic}"`;
+      return { track, fetched: this.#fetchOf(connection, track, tail) };
+    }
+    return null;
+  }
+
+  #fetchOf(connection: ReadConnection, track: Track, tail: TopicTail): Fetched {
+    const { topic, partition } = track;
+    const where = `${connection.path}, topic "${topic}"`;
+    try {
       const rows = connection.rows(tail.number, track.offset, tail.end, READ_BYTES);
-      const from = firstOffset(track, rows, tail.end, where);
+      const from = firstOffset(track, rows, tail.end, () => connection.start(tail.number), where);
       const { gap } = track;
       track.gap = null;
       track.offset = rows[rows.length - 1].next;
       const logEnd = Math.max(tail.end, track.offset);
-      const fetched = new EmbeddedFetched(track.topic, track.partition, logEnd, gap, rows, from, where);
-      return { track, fetched };
+      return new EmbeddedFetched({ topic, partition, logEnd, gap, rows, from, where, onDamaged: () => halt(track) });
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      halt(track);
+      return new FetchedFailure({ topic, partition, logEnd: tail.end }, error);
     }
-    return null;
   }
 
   #tailOf(track: Track): TopicTail {
@@ -137,6 +151,11 @@ export class EmbeddedReader implements LogReader {
     return tail;
   }
 
+  /** There are no transactions. */
+  heldBackSince(): null {
+    return null;
+  }
+
   end(topic: string, partition: number): number {
     return partition === 0 ? (this.#source.tail(topic)?.end ?? 0) : 0;
   }
@@ -149,20 +168,27 @@ export class EmbeddedReader implements LogReader {
 }
 
 function trackAt({ topic, partition, offset }: Position): Track {
-  return { topic, partition, offset, gap: null, tail: null, isDropped: false };
+  return { topic, partition, offset, gap: null, tail: null, isDropped: false, isHalted: false };
 }
 
-/** Where in `rows` reading goes on; notes the gap when the first records wanted are gone. @throws TidemarkError "log-corrupt" when others are missing */
-function firstOffset(track: Track, rows: readonly Row[], end: number, where: string): number {
+function halt(track: Track): void {
+  track.isHalted = true;
+}
+
+/**
+ * Where in `rows` reading goes on; notes the gap when the first records wanted are gone. Leaves out of `rows` what is behind a hole.
+ * @param start the first offset that the topic holds
+ * @throws TidemarkError "log-corrupt" when what is wanted first is missing, and was not dropped with all before it
+ */
+function firstOffset(track: Track, rows: Row[], end: number, start: () => number, where: string): number {
   const from = track.offset;
-  let expected = from;
-  for (const [i, { base, next }] of rows.entries()) {
-    if (i === 0 && base > from) track.gap = { ...track.gap, from, to: base };
-    else if (i === 0 ? next <= from : base !== expected) throw missing(where, expected, base);
-    expected = next;
-  }
   if (rows.length === 0) throw missing(where, from, end);
-  return Math.max(from, rows[0].base);
+  const { base, next } = rows[0];
+  if (next <= from || (base > from && start() < base)) throw missing(where, from, base);
+  if (base > from) track.gap = { ...track.gap, from, to: base };
+  const hole = rows.findIndex((row, i) => i > 0 && row.base !== rows[i - 1].next);
+  if (hole > 0) rows.length = hole;
+  return Math.max(from, base);
 }
 
 function missing(where: string, from: number, to: number): TidemarkError {
@@ -171,46 +197,61 @@ function missing(where: string, from: number, to: number): TidemarkError {
 
 const header = new BatchHeader();
 
+interface EmbeddedContent {
+  readonly topic: string;
+  readonly partition: number;
+  readonly logEnd: number;
+  readonly gap: Gap | null;
+  readonly rows: readonly Row[];
+  /** The offset asked for: rows before it are left out. */
+  readonly from: number;
+  readonly where: string;
+  /** A batch cannot be read, which `next` then throws. */
+  readonly onDamaged: () => void;
+}
+
 class EmbeddedFetched implements Fetched {
   readonly topic: string;
   readonly partition: number;
   readonly logEnd: number;
   readonly gap: Gap | null;
-  readonly #rows: readonly Row[];
-  readonly #from: number;
-  readonly #where: string;
+  resumeAt: number | null = null;
+  readonly #content: EmbeddedContent;
   #at = 0;
 
-  constructor(
-    topic: string,
-    partition: number,
-    logEnd: number,
-    gap: Gap | null,
-    rows: readonly Row[],
-    from: number,
-    where: string,
-  ) {
-    this.topic = topic;
-    this.partition = partition;
-    this.logEnd = logEnd;
-    this.gap = gap;
-    this.#rows = rows;
-    this.#from = from;
-    this.#where = where;
+  constructor(content: EmbeddedContent) {
+    this.#content = content;
+    this.topic = content.topic;
+    this.partition = content.partition;
+    this.logEnd = content.logEnd;
+    this.gap = content.gap;
   }
 
   next(into: Records): boolean {
-    if (this.#at === this.#rows.length) return false;
-    const { base, next, bytes } = this.#rows[this.#at++];
-    const whole = readBatchHeader(bytes, 0, bytes.length, header, this.#where) && header.end === bytes.length;
+    const { rows, onDamaged } = this.#content;
+    if (this.#at === rows.length) return false;
+    const row = rows[this.#at];
+    try {
+      this.#read(row, into);
+    } catch (error) {
+      this.resumeAt = row.next;
+      onDamaged();
+      throw error;
+    }
+    this.#at++;
+    return true;
+  }
+
+  #read({ base, next, bytes }: Row, into: Records): void {
+    const { where, from } = this.#content;
+    const whole = readBatchHeader(bytes, 0, bytes.length, header, where) && header.end === bytes.length;
     if (!whole || header.baseOffset !== base || header.nextOffset !== next) {
       const found = `${bytes.length} bytes of offsets ${header.baseOffset} to ${header.nextOffset}`;
       const text = `the batch at offset ${base} is damaged: it must end at offset ${next}, was ${found}`;
-      throw new TidemarkError("log-corrupt", `Cannot read ${this.#where}: ${text}`);
+      throw new TidemarkError("log-corrupt", `Cannot read ${where}: ${text}`);
     }
-    decodeBatch(bytes, 0, bytes.length, this.#from, into, this.#where);
+    decodeBatch(bytes, 0, bytes.length, from, into, where);
     // Every timestamp in this file is the log's own; a packed batch has them as deltas, without the attribute.
     into.appendTime = true;
-    return true;
   }
 }

@@ -4,8 +4,8 @@ import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { asBuffer } from "../compression.ts";
 import type { NewRecord, Topic } from "../log.ts";
 import { keyHash } from "./client.ts";
-import type { Producing } from "./cluster.ts";
 import { operatingError } from "./faults.ts";
+import type { Producer } from "./producer.ts";
 
 /** A request's records, bytes: they become one batch, and brokers take batches of 1 MiB by default. A larger record leaves alone. */
 const REQUEST_BYTES_MAX = 524_288;
@@ -33,7 +33,7 @@ interface Part {
 export type OnEnd = (topic: Topic, partition: number, end: number) => void;
 
 export class Appender {
-  readonly #producing: () => Producing;
+  readonly #producer: () => Producer;
   readonly #onEnd: OnEnd;
   /** By topic and partition, while there is something to send. */
   readonly #lanes = new Map<string, Share[]>();
@@ -42,8 +42,8 @@ export class Appender {
   /** Which partition records without a key go to: another one with each append. */
   #turn = 0;
 
-  constructor(producing: () => Producing, onEnd: OnEnd) {
-    this.#producing = producing;
+  constructor(producer: () => Producer, onEnd: OnEnd) {
+    this.#producer = producer;
     this.#onEnd = onEnd;
   }
 
@@ -148,7 +148,7 @@ export class Appender {
 
   async #produce(topic: Topic, partition: number, records: readonly NewRecord[]): Promise<void> {
     try {
-      const base = await this.#producing().produce(topic.name, partition, records);
+      const base = await this.#producer().produce(topic.name, partition, records);
       if (base >= 0) this.#onEnd(topic, partition, base + records.length);
     } catch (error) {
       throw operatingError(`append to "${topic.name}"`, error);

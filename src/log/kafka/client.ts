@@ -1,6 +1,6 @@
-/** The client library's administration: what makes topics and writes a group's offsets. Reading and appending have their own doors (cluster.ts). */
+/** The client library's administration: what makes topics and writes a group's offsets. Reading and appending have requests of their own (cluster.ts). */
 import { Admin, murmur2 } from "@platformatic/kafka";
-import { connectionOptions, type KafkaAddress } from "./cluster.ts";
+import { connectionOptions, type KafkaAddress } from "./address.ts";
 
 /** Methods throw the library's errors (faults.ts names them). */
 export class KafkaClient {

@@ -1,131 +1,146 @@
-/** What reading and appending ask of a Kafka cluster. Two ways to get it: our own Fetch and Produce (direct-cluster.ts), and the client library's consumer and producer (library-cluster.ts). */
-import type { ConnectionOptions } from "@platformatic/kafka";
-import type { NewRecord } from "../log.ts";
-import type { RecordSet } from "./fetched.ts";
+/** A Kafka cluster as reading and appending see it: where topics are led, what offsets they hold. The client library's connections, our own requests. */
+import { type Connection, type ConnectionOptions, ConnectionPool, ProtocolError } from "@platformatic/kafka";
+import type { Clock } from "../../core/clock.ts";
+import { isInternal } from "../watching.ts";
+import { type BrokerAddress, connectionOptions, type KafkaAddress, parseAddress } from "./address.ts";
+import { linkTo } from "./broker-link.ts";
+import { NONE } from "./faults.ts";
+import { READ_COMMITTED } from "./fetch.ts";
+import { Fetcher } from "./fetcher.ts";
+import { type LocatedTopic, NOWHERE } from "./metadata.ts";
+import type { Pause } from "./pause.ts";
+import { Producer } from "./producer.ts";
 
-/** How long one connection attempt may take; a local broker needs one of them, a cluster across a continent 300. */
-const CONNECT_MS_MAX = 3000;
-/** How long an answer may take before the connection is given up. A fetch waits `FETCH_WAIT_MS` in the broker. */
-const ANSWER_MS_MAX = 15_000;
-
-/** How long a fetch waits in the broker when there is nothing new: it ends at the first new record anyway. */
-export const FETCH_WAIT_MS = 500;
-/** A fetch's answer, bytes. Measured best from 1 to 4 MB (bench/kafka-fetch.ts); two answers per leader are held at most. A larger batch comes alone. */
-export const FETCH_BYTES_MAX = 2_097_152;
-/** The broker's answer to acks=all may wait for replicas this long, ms. */
-export const PRODUCE_MS_MAX = 5000;
-/** Tries of one batch again, over three seconds and a half: a leader election, not a broken broker. */
-export const PRODUCE_RETRIES = 6;
-export const PRODUCE_RETRY_MS_MAX = 1000;
-/** "Read committed": records of open and aborted transactions are not readings yet, or never. */
-export const READ_COMMITTED = 1;
 /** Offsets asked for by these "timestamps" (Kafka protocol, ListOffsets). */
-export const LATEST = -1n;
-export const EARLIEST = -2n;
+const LATEST = -1n;
+const EARLIEST = -2n;
+const CONSUMER_REPLICA = -1;
+const UNKNOWN_EPOCH = -1;
+/** What Kafka itself answers where it has no other code. */
+const UNKNOWN_ERROR = -1;
 
-/** Passed to the library as it is. */
-export type KafkaSecurity = Pick<ConnectionOptions, "tls" | "sasl" | "tlsServerName">;
-
-export interface KafkaAddress extends KafkaSecurity {
-  /** `host:port` of some brokers of the cluster. */
-  readonly bootstrap: readonly string[];
-  readonly clientId: string;
-}
-
-/** Where a topic's partitions are led, or why that is unknown. */
-export interface LocatedTopic {
-  readonly name: string;
-  /** "" where it is not known. */
-  readonly id: string;
-  readonly errorCode: number;
-  /** Node by partition number; -1 where no broker leads. */
-  readonly leaders: readonly number[];
-}
-
-export interface PartitionName {
+interface PartitionName {
   readonly topic: string;
   readonly partition: number;
 }
 
-export interface OffsetBounds {
+/** The first offset and the one after the last. */
+interface OffsetBounds {
   readonly start: number;
-  /** Exclusive. */
   readonly end: number;
 }
 
-/** What to fetch of one partition. */
-export interface FetchPosition {
-  readonly topic: string;
-  readonly topicId: string;
-  readonly partition: number;
-  /** The offset to read next. */
-  readonly next: number;
-  /** The leader epoch of the record before it, -1 when unknown: lets the broker tell whether the log was cut back since. */
-  readonly epoch: number;
-}
-
-/** A transaction that was taken back: its records from `firstOffset` up to its abort marker do not count. */
-export interface AbortedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
-}
-
-export interface FetchedPartition {
-  /** As the library writes a UUID: lower case, with hyphens. */
-  readonly topicId: string;
-  readonly partition: number;
-  /** A protocol error code; 0 when all is well. */
-  readonly errorCode: number;
-  /** The offset after the newest record that no open transaction holds back: what "read committed" may read. */
-  readonly lastStableOffset: number;
-  /** Where the log differs from what was read under an older leader; -1 when it does not. */
-  readonly divergedAt: number;
-  /** In any order; null when there is none. */
-  readonly aborted: readonly AbortedTransaction[] | null;
-  /** Batches as they are stored, the last one perhaps cut off; null when there are none. */
-  readonly records: RecordSet | null;
-}
-
-/** Fetches over connections of its own, so that a fetch that waits holds up nothing else. */
-export interface Fetcher {
-  /**
-   * One request for all `positions`, in this order, to their leader. Waits in the broker for the first record. Partitions without news may be left out.
-   * @throws the library's errors, or `Unreadable`
-   */
-  fetch(node: number, positions: readonly FetchPosition[]): Promise<readonly FetchedPartition[]>;
-  close(): Promise<void>;
-}
-
-/** Appends over connections of its own, as durably as the topic is configured (acks=all). */
-export interface Producing {
-  /**
-   * The records as one batch of one partition; one call at a time for each partition. What is sent again in here is told apart by its sequence and stored once.
-   * @returns the first one's offset, -1 where the broker does not say
-   * @throws the library's errors; afterwards the batch may be stored, unless it was refused
-   */
-  produce(topic: string, partition: number, records: readonly NewRecord[]): Promise<number>;
-  close(): Promise<void>;
-}
-
 /** Methods throw the library's errors (faults.ts names them), once each: trying again is the caller's business. */
-export interface Cluster {
-  /** Connects to one of the bootstrap brokers. @throws Unreadable when it does not speak what is needed */
-  reach(): Promise<void>;
+export class Cluster {
+  readonly #clientId: string;
+  readonly #options: ConnectionOptions;
+  readonly #bootstrap: readonly BrokerAddress[];
+  readonly #connections: ConnectionPool;
+  readonly #clock: Clock;
+  readonly #pause: Pause;
+  #nodes: ReadonlyMap<number, BrokerAddress> = new Map();
+  /** Which bootstrap broker is asked first: moves on after a failure. */
+  #first = 0;
+
+  constructor(address: KafkaAddress, clock: Clock, pause: Pause) {
+    this.#clock = clock;
+    this.#pause = pause;
+    this.#clientId = address.clientId;
+    this.#options = connectionOptions(address);
+    this.#bootstrap = address.bootstrap.map(parseAddress);
+    this.#connections = new ConnectionPool(this.#clientId, this.#options);
+  }
+
+  /** Connects to one of the bootstrap brokers. @throws TidemarkError "log-refused" when it is too old */
+  async reach(): Promise<void> {
+    await linkTo(await this.#connection());
+  }
+
+  async #connection(): Promise<Connection> {
+    const brokers = [...this.#bootstrap.slice(this.#first), ...this.#bootstrap.slice(0, this.#first)];
+    for (const node of this.#nodes.values()) {
+      if (!brokers.some(({ host, port }) => host === node.host && port === node.port)) brokers.push(node);
+    }
+    return this.#connections.getFirstAvailable(brokers);
+  }
+
+  /** The address that the cluster gives for a node. */
+  #addressOf(node: number): BrokerAddress {
+    const address = this.#nodes.get(node);
+    if (address === undefined) throw new Error(`node ${node} is not in the cluster's metadata`);
+    return address;
+  }
+
   /** Where the topics are now; asked anew, creates nothing. In the order of `names`. */
-  locate(names: readonly string[]): Promise<LocatedTopic[]>;
+  async locate(names: readonly string[]): Promise<LocatedTopic[]> {
+    const topics = await this.#metadata(names);
+    const byName = new Map(topics.map((topic) => [topic.name, topic]));
+    return names.map(
+      (name) => byName.get(name) ?? { name, id: "", errorCode: UNKNOWN_ERROR, leaders: [], isInternal: false },
+    );
+  }
+
   /** All topics that there are, but Kafka's own. */
-  list(): Promise<LocatedTopic[]>;
+  async list(): Promise<LocatedTopic[]> {
+    const topics = await this.#metadata(null);
+    return topics.filter((topic) => !topic.isInternal && !isInternal(topic.name));
+  }
+
+  async #metadata(names: readonly string[] | null): Promise<readonly LocatedTopic[]> {
+    try {
+      const { connection, metadata } = await linkTo(await this.#connection());
+      const { nodes, topics } = await metadata.async(connection, names);
+      this.#nodes = nodes;
+      return topics;
+    } catch (error) {
+      this.#first = (this.#first + 1) % this.#bootstrap.length;
+      throw error;
+    }
+  }
+
   /** The first offset and the one after the last that "read committed" may read, from the partitions' leader; in the order of `partitions`. */
-  offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]>;
-  fetcher(): Fetcher;
-  producing(): Producing;
-  close(): Promise<void>;
-}
+  async offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]> {
+    const { connection, listOffsets } = await linkTo(await this.#connections.get(this.#addressOf(node)));
+    const ask = async (timestamp: bigint): Promise<(partition: PartitionName) => number> => {
+      const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, own]) => ({
+        name,
+        partitions: own.map(({ partition }) => ({
+          partitionIndex: partition,
+          currentLeaderEpoch: UNKNOWN_EPOCH,
+          timestamp,
+        })),
+      }));
+      const answer = await listOffsets.async(connection, CONSUMER_REPLICA, READ_COMMITTED, topics);
+      const found = new Map<string, number>();
+      for (const topic of answer.topics) {
+        for (const one of topic.partitions) found.set(`${topic.name}/${one.partitionIndex}`, Number(one.offset));
+      }
+      return ({ topic, partition }) => found.get(`${topic}/${partition}`) ?? 0;
+    };
+    const [start, end] = await Promise.all([ask(EARLIEST), ask(LATEST)]);
+    return partitions.map((partition) => ({ start: start(partition), end: end(partition) }));
+  }
 
-/** Reading this way can never work here: not a fault that passes, and no damage. The other way may. */
-export class Unreadable extends Error {}
+  /** Fetches over connections of its own, so that a fetch that waits holds up nothing else. */
+  fetcher(): Fetcher {
+    return new Fetcher(this.#clientId, this.#options, (node) => this.#addressOf(node));
+  }
 
-/** What every connection is made with. */
-export function connectionOptions({ bootstrap: _bootstrap, clientId: _clientId, ...security }: KafkaAddress) {
-  return { ...security, connectTimeout: CONNECT_MS_MAX, requestTimeout: ANSWER_MS_MAX };
+  /** Appends over connections of its own. */
+  producer(): Producer {
+    const findLeader = (topic: string, partition: number): Promise<BrokerAddress> => this.#leaderOf(topic, partition);
+    return new Producer(this.#clientId, this.#options, findLeader, this.#clock, this.#pause);
+  }
+
+  async #leaderOf(topic: string, partition: number): Promise<BrokerAddress> {
+    const [{ errorCode, leaders }] = await this.locate([topic]);
+    const leader = leaders[partition] ?? NOWHERE;
+    if (leader !== NOWHERE) return this.#addressOf(leader);
+    if (errorCode !== NONE) throw new ProtocolError(errorCode);
+    throw new Error(`no broker leads "${topic}" partition ${partition}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
 }

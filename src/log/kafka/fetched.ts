@@ -1,23 +1,19 @@
-/** What one fetch brought of one partition, batch by batch, without what transactions took back. As bytes, the fast way; library-batches.ts is the other. */
-import { messageOf } from "../../core/errors.ts";
+/** What one fetch brought of one partition, batch by batch, without what transactions took back. */
 import type { Records } from "../../core/records.ts";
-import { crc32c } from "../crc32c.ts";
+import type { Fetched, Gap } from "../log.ts";
 import {
-  ATTRIBUTES_AT,
   BATCH_HEADER_BYTES,
   BATCH_PREFIX_BYTES,
   BatchHeader,
   CONTROL_ABORT,
-  CRC_AT,
   controlType,
   decodeBatch,
   readBatchHeader,
+  resumeBehind,
 } from "../record-batch.ts";
 import { int32, int64 } from "../varint.ts";
 import { giveBack } from "./fetch-buffers.ts";
-import { type FetchedContent, FetchedCursor } from "./fetched-cursor.ts";
-import { LibraryBatches, LibraryFetched } from "./library-batches.ts";
-import { Transactions } from "./transactions.ts";
+import { type AbortedTransaction, Transactions } from "./transactions.ts";
 
 /** Positions in a batch's header (record-batch.ts draws it). */
 const LENGTH_AT = 8;
@@ -26,11 +22,8 @@ const MAGIC_AT = 16;
 const MAGIC = 2;
 const LAST_DELTA_AT = 23;
 
-/** Batches of one partition, as the broker stores them or as the client library parsed them. */
-export type RecordSet = Uint8Array | LibraryBatches;
-
 /** Where a record set ends: the offset to fetch next and the leader epoch of its last whole batch; both -1 when there is none. */
-export interface BatchesEnd {
+interface BatchesEnd {
   readonly next: number;
   readonly epoch: number;
   /** True when what follows looks like no batch: reading it says what is wrong. */
@@ -38,17 +31,14 @@ export interface BatchesEnd {
 }
 
 /** Walks the headers alone, so that the next fetch can be under way before the first record is decoded. */
-export function endOf(records: RecordSet): BatchesEnd {
-  return records instanceof LibraryBatches ? records.end : endOfBytes(records);
-}
-
-function endOfBytes(bytes: Uint8Array): BatchesEnd {
+export function endOf(bytes: Uint8Array): BatchesEnd {
   let next = -1;
   let epoch = -1;
-  for (let p = 0; bytes.length - p >= BATCH_HEADER_BYTES; ) {
+  for (let p = 0; bytes.length - p > MAGIC_AT; ) {
     const length = int32(bytes, p + LENGTH_AT);
-    if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES || bytes[p + MAGIC_AT] !== MAGIC)
-      return { next, epoch, damaged: true };
+    if (bytes[p + MAGIC_AT] !== MAGIC) return { next, epoch, damaged: true };
+    if (bytes.length - p < BATCH_HEADER_BYTES) break;
+    if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES) return { next, epoch, damaged: true };
     if (length > bytes.length - p - BATCH_PREFIX_BYTES) break;
     next = int64(bytes, p) + int32(bytes, p + LAST_DELTA_AT) + 1;
     epoch = int32(bytes, p + EPOCH_AT);
@@ -57,40 +47,56 @@ function endOfBytes(bytes: Uint8Array): BatchesEnd {
   return { next, epoch, damaged: false };
 }
 
-/** The cursor for what was fetched. */
-export function openFetched(content: FetchedContent): FetchedCursor {
-  const { records } = content;
-  if (records === null) return new GapFetched(content);
-  return records instanceof LibraryBatches ? new LibraryFetched(content, records) : new BytesFetched(content, records);
+/** What a read brings of one partition. */
+export interface FetchedContent {
+  readonly topic: string;
+  readonly partition: number;
+  readonly logEnd: number;
+  readonly gap: Gap | null;
+  /** The offset asked for: rows before it are left out. */
+  readonly from: number;
+  /** Null when the read brings nothing but a gap. */
+  readonly records: Uint8Array | null;
+  readonly aborted: readonly AbortedTransaction[] | null;
 }
 
-/** A gap and nothing else: one batch without rows moves the position. */
-class GapFetched extends FetchedCursor {
-  #left = true;
-
-  next(into: Records): boolean {
-    if (!this.#left) return false;
-    this.#left = false;
-    return skip(into, this.from);
-  }
+/** A read with the reader's part in it. */
+interface OpenContent extends FetchedContent {
+  /** Called when a batch cannot be read, which `next` then throws: nothing behind it may be handed out. */
+  readonly onDamaged: () => void;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Cursor over a record set; its memory goes back when it is used up. */
-class BytesFetched extends FetchedCursor {
-  #bytes: Uint8Array;
+/** Cursor over a record set, or over a gap alone; its memory goes back when it is used up. */
+export class FetchedBatches implements Fetched {
+  readonly topic: string;
+  readonly partition: number;
+  readonly logEnd: number;
+  readonly gap: Gap | null;
+  readonly #from: number;
   readonly #header = new BatchHeader();
   readonly #transactions: Transactions;
-  readonly #onUnreadable: (why: string) => void;
+  readonly #onDamaged: () => void;
+  #bytes: Uint8Array;
   #position = 0;
+  /** Where the batch begins that is being read. */
+  #batchAt = 0;
+  /** A gap and nothing else: one batch without rows moves the position. */
+  #onlyGap: boolean;
   #failure: unknown = null;
+  resumeAt: number | null = null;
 
-  constructor(content: FetchedContent, bytes: Uint8Array) {
-    super(content);
-    this.#bytes = bytes;
-    this.#transactions = new Transactions(content.aborted);
-    this.#onUnreadable = content.onUnreadable;
+  constructor({ topic, partition, logEnd, gap, from, records, aborted, onDamaged }: OpenContent) {
+    this.topic = topic;
+    this.partition = partition;
+    this.logEnd = logEnd;
+    this.gap = gap;
+    this.#from = from;
+    this.#bytes = records ?? NO_BYTES;
+    this.#onlyGap = records === null;
+    this.#transactions = new Transactions(aborted);
+    this.#onDamaged = onDamaged;
   }
 
   next(into: Records): boolean {
@@ -99,15 +105,22 @@ class BytesFetched extends FetchedCursor {
       return this.#next(into);
     } catch (error) {
       this.#failure = error; // what is behind a damaged batch is not read by asking again
+      this.resumeAt = resumeBehind(this.#bytes, this.#batchAt, this.#from, this.logEnd);
+      this.#onDamaged();
       throw error;
     }
   }
 
   #next(into: Records): boolean {
+    if (this.#onlyGap) {
+      this.#onlyGap = false;
+      return skip(into, this.#from);
+    }
     const header = this.#header;
     const bytes = this.#bytes;
     const where = `"${this.topic}" partition ${this.partition}`;
     const start = this.#position;
+    this.#batchAt = start;
     if (!readBatchHeader(bytes, start, bytes.length, header, where)) {
       this.#bytes = NO_BYTES;
       giveBack(bytes);
@@ -115,30 +128,15 @@ class BytesFetched extends FetchedCursor {
     }
     this.#position = header.end;
     this.#transactions.moveTo(header.nextOffset);
-    try {
-      return this.#take(into, where);
-    } catch (error) {
-      if (isSound(bytes, header)) this.#onUnreadable(messageOf(error));
-      throw error;
-    }
-  }
-
-  #take(into: Records, where: string): true {
-    const header = this.#header;
-    const bytes = this.#bytes;
-    const nextOffset = Math.max(this.from, header.nextOffset);
+    const nextOffset = Math.max(this.#from, header.nextOffset);
     if (header.isControl) {
       if (controlType(bytes, header, where) === CONTROL_ABORT) this.#transactions.end(header.producerId);
       return skip(into, nextOffset);
     }
     if (header.isTransactional && this.#transactions.isAborted(header.producerId)) return skip(into, nextOffset);
-    decodeBatch(bytes, header.start, header.end, this.from, into, where);
+    decodeBatch(bytes, header.start, header.end, this.#from, into, where);
     return true;
   }
-}
-
-function isSound(bytes: Uint8Array, header: BatchHeader): boolean {
-  return crc32c(bytes, header.start + ATTRIBUTES_AT, header.end) === int32(bytes, header.start + CRC_AT) >>> 0;
 }
 
 function skip(into: Records, nextOffset: number): true {

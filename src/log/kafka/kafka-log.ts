@@ -1,10 +1,11 @@
 /** The log contract over a Kafka cluster: partitions are assigned by hand, and how far they were read is kept by the history, not by a consumer group. */
 import type { Clock } from "../../core/clock.ts";
-import { messageOf, TidemarkError } from "../../core/errors.ts";
+import { TidemarkError } from "../../core/errors.ts";
 import type { Log, LogReader, NewRecord, Opened, Position, Topic, Wanted } from "../log.ts";
+import type { KafkaAddress } from "./address.ts";
 import { Appender } from "./appender.ts";
 import { KafkaClient } from "./client.ts";
-import { type Cluster, type KafkaAddress, type LocatedTopic, type Producing, Unreadable } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import {
   INVALID_TOPIC,
   NONE,
@@ -13,11 +14,12 @@ import {
   UNKNOWN_TOPIC_OR_PARTITION,
 } from "./faults.ts";
 import { GroupOffsets } from "./group-offsets.ts";
-import { LibraryCluster } from "./library-cluster.ts";
+import { type LocatedTopic, NOWHERE } from "./metadata.ts";
 import { type Pause, retryMs, systemPause } from "./pause.ts";
+import type { Producer } from "./producer.ts";
 import { KafkaReader } from "./reader.ts";
 import { TopicWatch } from "./topic-watch.ts";
-import { MISSING_TRIES, NOWHERE, partitionKey } from "./track.ts";
+import { MISSING_TRIES, partitionKey } from "./track.ts";
 import type { OnTrouble } from "./trouble.ts";
 
 /** How long opening, creating and asking for bounds try to get through, ms: a broker that is just starting, not one that is not there. */
@@ -38,10 +40,6 @@ export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
   readonly groupId?: string;
   /** Of topics that are made; default 1. */
   readonly partitions?: number;
-  /** "library": the client library's own consumer reads, about twenty times slower and without checking checksums. Default: our own Fetch, and the library's consumer where that cannot work. */
-  readonly reader?: "library";
-  /** Told when reading falls back to the library's consumer by itself, and why; once. */
-  readonly onFallBack?: (notice: string) => void;
   /** Told when reading does not go on for some seconds, and null when it does again. Without it `read` throws "log-unreachable" then. */
   readonly onTrouble?: OnTrouble;
   /** How long to try before "log-unreachable", ms; default 10 s. */
@@ -50,34 +48,15 @@ export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
   readonly pause?: Pause;
 }
 
-/** Connects to a Kafka; 3.1 or later is read fast. @throws TidemarkError "log-unreachable" after `reachMs`, "log-refused" at once */
+/** Connects to a Kafka, 0.11 or later. @throws TidemarkError "log-unreachable" after `reachMs`, "log-refused" at once */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
-  const log = new KafkaLog(options, await clusterOf(options));
+  const log = new KafkaLog(options);
   try {
     await log.reach();
     return log;
   } catch (error) {
     await log.close();
     throw error;
-  }
-}
-
-/** How the cluster is read, and why it is not read fast where that was wanted. */
-interface Way {
-  readonly cluster: Cluster;
-  readonly fallBack: string | null;
-}
-
-async function clusterOf(options: KafkaLogOptions): Promise<Way> {
-  const address = addressOf(options);
-  if (options.reader === "library") return { cluster: new LibraryCluster(address), fallBack: null };
-  try {
-    const { DirectCluster } = await import("./direct-cluster.ts");
-    return { cluster: new DirectCluster(address, options.clock, options.pause ?? systemPause), fallBack: null };
-  } catch (error) {
-    // What a module asks for and the library does not export is found when it is linked.
-    const why = `the Kafka client library is not the one it was made for (${messageOf(error)})`;
-    return { cluster: new LibraryCluster(address), fallBack: why };
   }
 }
 
@@ -90,12 +69,9 @@ export class KafkaLog implements Log {
   readonly kind = "kafka";
   readonly #options: KafkaLogOptions;
   readonly #client: KafkaClient;
-  #cluster: Cluster;
-  /** The way that was given up: readers may still have requests under way there. */
-  #formerCluster: Cluster | null = null;
+  readonly #cluster: Cluster;
   /** Made by the first append. */
-  #producing: Producing | null = null;
-  #notice: string | null = null;
+  #producer: Producer | null = null;
   readonly #appender: Appender;
   readonly #groupOffsets: GroupOffsets;
   readonly #topics = new Map<string, Topic>();
@@ -108,19 +84,18 @@ export class KafkaLog implements Log {
   readonly #at: string;
   #closed: Promise<void> | null = null;
 
-  constructor(options: KafkaLogOptions, { cluster, fallBack }: Way) {
-    const { groupId = "tidemark", pause = systemPause, bootstrap } = options;
+  constructor(options: KafkaLogOptions) {
+    const { groupId = "tidemark", pause = systemPause, bootstrap, clock } = options;
     this.#options = options;
     this.#pause = pause;
     this.#at = `Kafka at ${bootstrap.join(", ")}`;
     this.#client = new KafkaClient(addressOf(options));
-    this.#cluster = cluster;
-    if (fallBack !== null) this.#announce(fallBack);
-    const producing = (): Producing => {
-      this.#producing ??= this.#cluster.producing();
-      return this.#producing;
+    this.#cluster = new Cluster(addressOf(options), clock, pause);
+    const producer = (): Producer => {
+      this.#producer ??= this.#cluster.producer();
+      return this.#producer;
     };
-    this.#appender = new Appender(producing, (topic, partition, end) => this.#heardOf(topic, partition, end));
+    this.#appender = new Appender(producer, (topic, partition, end) => this.#heardOf(topic, partition, end));
     this.#groupOffsets = new GroupOffsets(this.#client, groupId, pause, this.#stop.signal);
   }
 
@@ -129,34 +104,8 @@ export class KafkaLog implements Log {
     return this.#groupOffsets.errors;
   }
 
-  /** Set when reading fell back to the library's consumer by itself: why. */
-  get notice(): string | null {
-    return this.#notice;
-  }
-
   async reach(): Promise<void> {
-    await this.#persist(`reach ${this.#at}`, async () => {
-      try {
-        await this.#cluster.reach();
-      } catch (error) {
-        if (!(error instanceof Unreadable) || this.#fallBack(error.message) === null) throw error;
-        await this.#cluster.reach();
-      }
-    });
-  }
-
-  /** Reads on through the library's consumer. @returns null when that is how it reads already */
-  #fallBack(why: string): Cluster | null {
-    if (this.#cluster instanceof LibraryCluster) return this.#formerCluster === null ? null : this.#cluster;
-    this.#formerCluster = this.#cluster;
-    this.#cluster = new LibraryCluster(addressOf(this.#options));
-    this.#announce(why);
-    return this.#cluster;
-  }
-
-  #announce(why: string): void {
-    this.#notice = `${this.#at} is read by its client library's own consumer, slowly and without checking checksums: ${why}`;
-    this.#options.onFallBack?.(this.#notice);
+    await this.#persist(`reach ${this.#at}`, () => this.#cluster.reach());
   }
 
   /** Tries again what may help, for `reachMs` in all. */
@@ -276,8 +225,7 @@ export class KafkaLog implements Log {
     const { clock, onTrouble } = this.#options;
     const onClosed = (): void => void this.#readers.delete(reader);
     const endOf = ({ id }: Topic, partition: number): number => this.#ends.get(partitionKey(id, partition)) ?? 0;
-    const fallBack = (why: string): Cluster | null => this.#fallBack(why);
-    const options = { clock, onTrouble, pause: this.#pause, onClosed, endOf, fallBack };
+    const options = { clock, onTrouble, pause: this.#pause, onClosed, endOf };
     const reader = new KafkaReader(this.#cluster, positions, this.#topics, options);
     this.#readers.add(reader);
     return reader;
@@ -311,7 +259,7 @@ export class KafkaLog implements Log {
     waited.abort();
     this.#stop.abort();
     await Promise.all([...this.#watches].map((watch) => watch.ended));
-    const doors = [this.#client, this.#producing, this.#cluster, this.#formerCluster];
+    const doors = [this.#client, this.#producer, this.#cluster];
     await Promise.allSettled(doors.map((door) => door?.close()));
   }
 }

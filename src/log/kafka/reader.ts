@@ -2,13 +2,16 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../core/clock.ts";
 import { TidemarkError } from "../../core/errors.ts";
+import { FetchedFailure } from "../fetched-failure.ts";
 import type { Fetched, LogReader, Position, Topic } from "../log.ts";
-import { type Cluster, type FetchedPartition, type Fetcher, type LocatedTopic, Unreadable } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { operatingError } from "./faults.ts";
-import { openFetched } from "./fetched.ts";
-import type { FetchedCursor } from "./fetched-cursor.ts";
+import type { FetchedPartition, FetchPosition } from "./fetch.ts";
+import { FetchedBatches, type FetchedContent } from "./fetched.ts";
+import type { Fetcher } from "./fetcher.ts";
+import { type LocatedTopic, NOWHERE } from "./metadata.ts";
 import { type Pause, retryMs } from "./pause.ts";
-import { type Brought, NOWHERE, partitionKey, Track, type Verdict } from "./track.ts";
+import { Track, type Verdict } from "./track.ts";
 import { type OnTrouble, Trouble } from "./trouble.ts";
 
 /** Metadata is asked for again this often without a reason, ms: a partition that somebody added is noticed. */
@@ -25,20 +28,17 @@ export interface ReaderOptions {
   readonly onClosed: () => void;
   /** Where a partition ended when that was last heard of. */
   readonly endOf: (topic: Topic, partition: number) => number;
-  /** Told that reading this way can never work here, and why; gives another way, or null when there is none left. */
-  readonly fallBack: (why: string) => Cluster | null;
 }
 
 /**
  * States: idle → (first `read`) → running → closed, or failed: then `read` throws what cannot be mended here, after what was already fetched.
- * While running, `#supervise` finds leaders for partitions that have none, and a `#feed` per leader fetches.
+ * While running, `#supervise` finds leaders for partitions that have none, and a `#feed` per leader fetches. A partition that cannot be read on
+ * leaves both, behind a read that says why, until it is added anew.
  */
 export class KafkaReader implements LogReader {
-  #cluster: Cluster;
-  #fetcher: Fetcher;
-  /** The way that was given up: what it has under way may still come. */
-  #formerFetcher: Fetcher | null = null;
-  readonly #fallBack: (why: string) => Cluster | null;
+  readonly #cluster: Cluster;
+  readonly #fetcher: Fetcher;
+  readonly #clock: Clock;
   readonly #trouble: Trouble;
   readonly #pause: Pause;
   readonly #onClosed: () => void;
@@ -51,7 +51,7 @@ export class KafkaReader implements LogReader {
   /** What runs: the supervisor and a feed per leader. A bug in one of them is nobody's to catch, and ends the process. */
   readonly #tasks = new Set<Promise<void>>();
   #started = false;
-  #ready: { readonly track: Track; readonly fetched: FetchedCursor }[] = [];
+  #ready: { readonly track: Track; readonly fetched: Fetched; readonly onTaken: () => void }[] = [];
   /** By topic and partition. */
   readonly #trackOf = new Map<string, Map<number, Track>>();
   readonly #topics: ReadonlyMap<string, Topic>;
@@ -70,7 +70,7 @@ export class KafkaReader implements LogReader {
   ) {
     this.#cluster = cluster;
     this.#fetcher = cluster.fetcher();
-    this.#fallBack = options.fallBack;
+    this.#clock = options.clock;
     this.#pause = options.pause;
     this.#onClosed = options.onClosed;
     this.#trouble = new Trouble(options.clock, options.onTrouble ?? ((why) => this.#interrupt(why)));
@@ -97,15 +97,33 @@ export class KafkaReader implements LogReader {
     this.#wakeSupervisor();
   }
 
-  /** Another track takes its place; what is under way of it is ignored. */
-  #drop(track: Track): void {
-    track.leader = NOWHERE;
-    track.isDropped = true;
-    this.#trouble.good(track.where);
-    this.#tracks.splice(this.#tracks.indexOf(track), 1);
-    this.#turns = this.#turns.filter((other) => other !== track);
-    for (const { fetched } of this.#ready.filter((ready) => ready.track === track)) fetched.onTaken();
+  /** It cannot be read on: says so behind what was handed out already. */
+  #halt(track: Track, error: TidemarkError): void {
+    this.#leave(track);
+    this.#ready.push({ track, fetched: new FetchedFailure(track.place, error), onTaken: () => {} });
+    this.#wakeReader();
+  }
+
+  /** Nothing of what was fetched of it is handed out any more. */
+  #discard(track: Track): void {
+    this.#leave(track);
+    for (const { onTaken } of this.#ready.filter((ready) => ready.track === track)) onTaken();
     this.#ready = this.#ready.filter((ready) => ready.track !== track);
+  }
+
+  /** Another track takes its place. */
+  #drop(track: Track): void {
+    track.isDropped = true;
+    this.#discard(track);
+  }
+
+  /** It is not asked for any more, and what is under way of it is ignored. */
+  #leave(track: Track): void {
+    track.leader = NOWHERE;
+    this.#trouble.good(track.where);
+    const at = this.#tracks.indexOf(track);
+    if (at >= 0) this.#tracks.splice(at, 1);
+    this.#turns = this.#turns.filter((other) => other !== track);
   }
 
   async read(signal?: AbortSignal): Promise<Fetched | null> {
@@ -114,7 +132,7 @@ export class KafkaReader implements LogReader {
     while (!this.#stop.signal.aborted && signal?.aborted !== true) {
       const ready = this.#ready.shift();
       if (ready !== undefined) {
-        ready.fetched.onTaken();
+        ready.onTaken();
         await turn(); // lets the next request leave before the caller decodes, which holds the thread
         if (ready.track.isDropped) continue;
         return this.#stop.signal.aborted ? null : ready.fetched;
@@ -139,12 +157,17 @@ export class KafkaReader implements LogReader {
     return this.#trackOf.get(topic)?.get(partition)?.end ?? 0;
   }
 
+  heldBackSince(topic: string, partition: number): number | null {
+    const track = this.#trackOf.get(topic)?.get(partition);
+    return track === undefined || track.leader === NOWHERE ? null : track.heldBackSince;
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
-    for (const { fetched } of this.#ready.splice(0)) fetched.onTaken();
+    for (const { onTaken } of this.#ready.splice(0)) onTaken();
     this.#wakeReader();
     for (const track of this.#tracks) this.#trouble.good(track.where);
-    await Promise.all([this.#fetcher.close(), this.#formerFetcher?.close()]);
+    await this.#fetcher.close();
     await Promise.all(this.#tasks);
     this.#onClosed();
   }
@@ -211,9 +234,9 @@ export class KafkaReader implements LogReader {
 
   #place(located: readonly LocatedTopic[]): void {
     const byName = new Map(located.map((topic) => [topic.name, topic]));
-    for (const track of this.#tracks) {
+    for (const track of [...this.#tracks]) {
       const found = byName.get(track.topic.name);
-      if (found !== undefined) this.#follow(track, track.place(found)); // else it was added since it was asked
+      if (found !== undefined) this.#follow(track, track.locate(found)); // else it was added since it was asked
     }
     for (const leader of new Set(this.#tracks.map((track) => track.leader))) {
       if (leader === NOWHERE || this.#feeds.has(leader) || this.#over) continue;
@@ -224,7 +247,7 @@ export class KafkaReader implements LogReader {
 
   /** Does what a verdict says, except handing out. */
   #follow(track: Track, verdict: Verdict): void {
-    if (verdict.kind === "failed") this.#fail(verdict.error);
+    if (verdict.kind === "failed") this.#halt(track, verdict.error);
     if (verdict.kind === "lost") this.#lose(track, verdict.why);
   }
 
@@ -241,18 +264,17 @@ export class KafkaReader implements LogReader {
     while (!this.#over) {
       const tracks = this.#turns.filter((track) => track.leader === node);
       if (tracks.length === 0) break;
-      const asked = new Map(tracks.map((track) => [track.key, { track, from: track.next }]));
-      const answers = await this.#ask(node, tracks);
-      const brought = new Map<Track, Brought>();
+      const asked = new Map(tracks.map((track) => [positionOf(track), track]));
+      const answers = await this.#ask(node, asked);
+      const brought = new Map<Track, FetchedContent>();
       let incomplete: Track | null = null;
-      for (const answer of answers) {
-        const request = asked.get(partitionKey(answer.topicId, answer.partition));
+      for (const [position, answer] of answers) {
+        const track = asked.get(position);
         // An answer to what was asked elsewhere since then is no news.
-        if (request === undefined || request.track.leader !== node || request.track.next !== request.from) continue;
-        const { track } = request;
-        const first = track.accept(answer);
+        if (track === undefined || track.leader !== node || track.next !== position.next) continue;
+        const first = track.accept(answer, this.#clock.now());
         const verdict = first.kind === "out-of-range" ? await this.#relocate(node, track) : first;
-        if (track.isDropped) continue;
+        if (track.isDropped) continue; // meanwhile
         this.#follow(track, verdict);
         if (verdict.kind === "incomplete") incomplete = track;
         if (verdict.kind === "brought") brought.set(track, verdict.content);
@@ -274,14 +296,13 @@ export class KafkaReader implements LogReader {
   }
 
   /** Resolves when the reader takes the first of it, or at once when there is none. */
-  async #handOut(brought: ReadonlyMap<Track, Brought>): Promise<void> {
+  async #handOut(brought: ReadonlyMap<Track, FetchedContent>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    // Reading goes on the other way when it begins anew, as it must after a batch that was refused.
-    const onUnreadable = (why: string): void => void this.#fallBack(why);
     let count = 0;
     for (const [track, content] of brought) {
       if (track.isDropped) continue;
-      this.#ready.push({ track, fetched: openFetched({ ...content, onTaken: resolve, onUnreadable }) });
+      const onDamaged = (): void => this.#discard(track);
+      this.#ready.push({ track, fetched: new FetchedBatches({ ...content, onDamaged }), onTaken: resolve });
       count++;
     }
     if (count === 0 || this.#stop.signal.aborted) return;
@@ -289,38 +310,20 @@ export class KafkaReader implements LogReader {
     await promise;
   }
 
-  async #ask(node: number, tracks: readonly Track[]): Promise<readonly FetchedPartition[]> {
+  async #ask(node: number, asked: ReadonlyMap<FetchPosition, Track>): Promise<[FetchPosition, FetchedPartition][]> {
     try {
-      const requests = tracks.map(({ topic, partition, next, epoch }) => ({
-        topic: topic.name,
-        topicId: topic.id,
-        partition,
-        next,
-        epoch,
-      }));
-      return await this.#fetcher.fetch(node, requests);
+      return await this.#fetcher.fetch(node, [...asked.keys()]);
     } catch (error) {
-      this.#couldNotAsk(node, tracks, error);
+      this.#couldNotAsk(node, [...asked.values()], error);
       return [];
     }
   }
 
   #couldNotAsk(node: number, tracks: readonly Track[], error: unknown): void {
     if (this.#over) return;
-    if (error instanceof Unreadable && this.#turnTo(this.#fallBack(error.message))) return;
     const fault = operatingError("read from Kafka", error);
     if (!fault.retryable) this.#fail(fault);
     for (const track of tracks) if (track.leader === node) this.#lose(track, fault.message);
-  }
-
-  /** @returns false when there is no other way */
-  #turnTo(cluster: Cluster | null): boolean {
-    if (cluster === null) return false;
-    if (cluster === this.#cluster) return true; // another leader's feed was quicker
-    this.#cluster = cluster;
-    this.#formerFetcher = this.#fetcher;
-    this.#fetcher = cluster.fetcher();
-    return true;
   }
 
   /** The position is not in the log: dropped before it was read, or cut off behind it. */
@@ -330,6 +333,10 @@ export class KafkaReader implements LogReader {
       return { kind: "nothing" };
     }
     try {
+      // Where fetches name topics, one that was made anew looks like the old one cut back.
+      const [found] = await this.#cluster.locate([track.topic.name]);
+      const placed = track.locate(found);
+      if (placed.kind !== "nothing") return placed;
       const [{ start, end }] = await this.#cluster.offsets(node, [
         { topic: track.topic.name, partition: track.partition },
       ]);
@@ -338,4 +345,8 @@ export class KafkaReader implements LogReader {
       return { kind: "lost", why: operatingError(`find the offsets of ${track.where}`, error).message };
     }
   }
+}
+
+function positionOf({ topic, partition, next, epoch }: Track): FetchPosition {
+  return { topic: topic.name, topicId: topic.id, partition, next, epoch };
 }

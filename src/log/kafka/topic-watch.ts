@@ -1,8 +1,8 @@
 /** Tells of topics that appear, are made anew, or have more partitions, by asking Kafka again and again. */
 import type { Topic, Wanted } from "../log.ts";
 import { isWanted } from "../watching.ts";
-import type { LocatedTopic } from "./cluster.ts";
 import { NONE } from "./faults.ts";
+import type { LocatedTopic } from "./metadata.ts";
 import type { Pause } from "./pause.ts";
 
 /** How often it is asked, ms: a new topic is noticed within 5 s, and an answer of ten thousand topics takes some tens of ms. */

@@ -1,7 +1,6 @@
 /** One partition as its reader follows it: how far it was fetched, where, and what an answer of its leader means. */
 import { TidemarkError } from "../../core/errors.ts";
 import type { Gap, Topic } from "../log.ts";
-import type { FetchedPartition, LocatedTopic } from "./cluster.ts";
 import {
   CORRUPT_MESSAGE,
   NONE,
@@ -9,21 +8,16 @@ import {
   TOPIC_AUTHORIZATION_FAILED,
   UNKNOWN_TOPIC_OR_PARTITION,
 } from "./faults.ts";
-import { endOf } from "./fetched.ts";
-import type { FetchedContent } from "./fetched-cursor.ts";
-
-/** The leader of a partition that has none, or none that is known. */
-export const NOWHERE = -1;
+import type { FetchedPartition } from "./fetch.ts";
+import { endOf, type FetchedContent } from "./fetched.ts";
+import { type LocatedTopic, NOWHERE } from "./metadata.ts";
 
 /** A topic is believed to be gone when it was missing so often in a row, over about a second: brokers learn of topics one after another. */
 export const MISSING_TRIES = 6;
 
-/** What a read brings of one partition, before it is queued. */
-export type Brought = Omit<FetchedContent, "onTaken" | "onUnreadable">;
-
 /** What an answer means: something to hand out; nothing new; the position is not in the log; ask again elsewhere or later; give up. */
 export type Verdict =
-  | { readonly kind: "brought"; readonly content: Brought }
+  | { readonly kind: "brought"; readonly content: FetchedContent }
   | { readonly kind: "nothing" }
   | { readonly kind: "incomplete" }
   | { readonly kind: "out-of-range" }
@@ -40,8 +34,11 @@ export class Track {
   next: number;
   /** The leader epoch of the record before `next`, -1 when unknown: lets the broker tell whether the log was cut back since. */
   epoch = -1;
-  /** The end of what can be read, as last seen. */
+  /** The offset after the newest record, as last seen. */
   end: number;
+  /** The offset after the newest record that no open transaction holds back, and since when it has been this one while there was more, ms. */
+  #stable = -1;
+  #stableSince: number | null = null;
   /** The node it is fetched from, or `NOWHERE`. */
   leader = NOWHERE;
   /** Another track has taken its place: what still comes of it is ignored. */
@@ -64,7 +61,7 @@ export class Track {
   }
 
   /** Its leader by the cluster's metadata. */
-  place(found: LocatedTopic): Verdict {
+  locate(found: LocatedTopic): Verdict {
     const { name, id } = this.topic;
     const gone = found.errorCode === UNKNOWN_TOPIC_OR_PARTITION;
     this.#missing = gone ? this.#missing + 1 : 0;
@@ -84,8 +81,8 @@ export class Track {
     return { kind: "nothing" };
   }
 
-  /** What its leader's answer brings; moves on past it. */
-  accept(answer: FetchedPartition): Verdict {
+  /** What its leader's answer brings; moves on past it. @param now ms */
+  accept(answer: FetchedPartition, now: number): Verdict {
     switch (answer.errorCode) {
       case NONE:
         break;
@@ -101,7 +98,8 @@ export class Track {
       default:
         return { kind: "lost", why: `Cannot read ${this.where}: its broker answers with error ${answer.errorCode}` };
     }
-    this.end = answer.lastStableOffset;
+    this.end = answer.highWatermark;
+    this.#noteStable(answer.lastStableOffset, now);
     if (answer.divergedAt >= 0)
       return { kind: "brought", content: this.moveTo(Math.min(answer.divergedAt, this.next)) };
     if (answer.records === null) return { kind: "nothing" };
@@ -114,7 +112,20 @@ export class Track {
       this.end = Math.max(this.end, next); // the broker notes where the log ends before it reads
     }
     const { records, aborted } = answer;
-    return { kind: "brought", content: { ...this.#place, logEnd: this.end, gap: null, from, records, aborted } };
+    return { kind: "brought", content: { ...this.place, gap: null, from, records, aborted } };
+  }
+
+  /** A transaction holds records back while it is open, and everything behind its first record with them. */
+  #noteStable(stable: number, now: number): void {
+    const isHeldBack = stable >= 0 && stable < this.end;
+    if (!isHeldBack) this.#stableSince = null;
+    else if (stable !== this.#stable || this.#stableSince === null) this.#stableSince = now;
+    this.#stable = stable;
+  }
+
+  /** Since when nothing but a transaction has kept back what comes next, ms. */
+  get heldBackSince(): number | null {
+    return this.next >= this.#stable ? this.#stableSince : null;
   }
 
   /** What to do about a position that the leader does not have, given what it has. */
@@ -129,16 +140,17 @@ export class Track {
   }
 
   /** Ahead: what is between was dropped before it was read. Back: the log was cut back behind what was read. */
-  moveTo(to: number): Brought {
+  moveTo(to: number): FetchedContent {
     const from = this.next;
     this.next = to;
     this.epoch = -1;
     const gap: Gap = to >= from ? { from, to } : { from: to, to, cutFrom: from };
-    return { ...this.#place, logEnd: Math.max(this.end, to), gap, from: to, records: null, aborted: null };
+    return { ...this.place, logEnd: Math.max(this.end, to), gap, from: to, records: null, aborted: null };
   }
 
-  get #place(): { topic: string; partition: number } {
-    return { topic: this.topic.name, partition: this.partition };
+  /** What every read says. */
+  get place(): { topic: string; partition: number; logEnd: number } {
+    return { topic: this.topic.name, partition: this.partition, logEnd: this.end };
   }
 }
 
@@ -147,6 +159,7 @@ export function partitionKey(topicId: string, partition: number): string {
   return `${topicId}/${partition}`;
 }
 
+/** The partition cannot be read on until somebody has done something about it. */
 function failed(code: "topic-missing" | "topic-recreated" | "log-refused" | "log-corrupt", message: string): Verdict {
   return { kind: "failed", error: new TidemarkError(code, message) };
 }

@@ -1,5 +1,10 @@
 /** Which batches of a fetch belong to aborted transactions, found as Kafka's own consumer finds it (Kafka protocol, "Fetch API", aborted_transactions; KIP-98). */
-import type { AbortedTransaction } from "./cluster.ts";
+
+/** A transaction that was taken back: its records from `firstOffset` up to its abort marker do not count. */
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
 
 /** Walks along with the batches of one partition: a producer's batches are left out from the first offset of an aborted transaction on until its abort marker. */
 export class Transactions {

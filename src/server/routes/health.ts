@@ -19,8 +19,11 @@ const LIVEZ = describe({
 const READYZ = describe({
   summary: "Whether readings are taken in",
   answer: objectOf(
-    { status: { const: "ready" }, notice: { ...TEXT, description: "what is worse than it should be all the same" } },
-    ["notice"],
+    {
+      status: { const: "ready" },
+      notices: { type: "array", items: TEXT, description: "what is worse than it should be all the same" },
+    },
+    ["notices"],
   ),
   errors: ["not-ready"],
 });
@@ -29,12 +32,10 @@ const READYZ = describe({
 export interface HealthOptions {
   readonly engine: Engine;
   readonly connections: () => ConnectionCounts;
-  /** What is worse than it should be though readings are taken in; null when all is well. */
-  readonly notice?: (() => string | null) | undefined;
 }
 
 /** Adds both routes. */
-export function registerHealth(scope: FastifyInstance, { engine, connections, notice }: HealthOptions): void {
+export function registerHealth(scope: FastifyInstance, { engine, connections }: HealthOptions): void {
   // That it is answered at all says that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
@@ -43,7 +44,7 @@ export function registerHealth(scope: FastifyInstance, { engine, connections, no
     reply.header("cache-control", "no-store");
     const { trouble } = engine;
     if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${trouble}`));
-    const worse = notice?.() ?? null;
-    return reply.send({ status: "ready", ...(worse === null ? {} : { notice: worse }) });
+    const { notices } = engine;
+    return reply.send({ status: "ready", ...(notices.length === 0 ? {} : { notices }) });
   });
 }

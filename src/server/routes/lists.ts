@@ -6,11 +6,9 @@ import { formatMs } from "../../core/time.ts";
 import { namesShown } from "../../engine/directory.ts";
 import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
-import { takeBodies } from "../body-reader.ts";
-import { parseLenient } from "../lenient-json.ts";
+import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import { IDS, PART_PARAMETERS, type PartQuery, partAsked, partOf, SENSOR_PARAMETER } from "../list-request.ts";
-import { RequestError } from "../problem.ts";
 import { describe, NATURAL, objectOf, queryOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
 import { STATUS, TOTALS } from "../status-schema.ts";
 
@@ -65,16 +63,7 @@ interface ListSource<T> {
 
 /** Adds all of them. */
 export function registerLists(scope: FastifyInstance, engine: Engine, budget: BodyBudget): void {
-  takeBodies(scope, IDS_BODY_BYTES_MAX, budget);
-  scope.addHook("preValidation", (request, _reply, done) => {
-    if (!Buffer.isBuffer(request.body)) return done();
-    const parsed = parseLenient(request.body.toString("utf8"));
-    if ("unreadable" in parsed) {
-      return done(new RequestError(400, `Cannot read the request: expected {"ids":[…]}, ${parsed.unreadable}`));
-    }
-    request.body = parsed.value;
-    done();
-  });
+  takeJson(scope, IDS_BODY_BYTES_MAX, budget, '{"ids":[…]}');
   registerSensors(scope, engine);
   registerSource(scope, engine, {
     name: "quarantine",
@@ -172,6 +161,7 @@ function shownStatus(status: SensorStatus): object {
     lastTime: shownTime(status.lastTime),
     keptSince: shownTime(status.keptSince),
     lastArrival: shownTime(status.lastArrival),
+    standstills: status.standstills.map((standstill) => ({ ...standstill, since: formatMs(standstill.since) })),
   };
 }
 

@@ -1,78 +1,31 @@
-/** The fast way to append: our own record batches (batch-writer.ts) over the client library's connections. */
-import {
-  type Connection,
-  type ConnectionOptions,
-  ConnectionPool,
-  createAPI,
-  initProducerIdV4,
-  type Reader,
-  ResponseError,
-  Writer,
-} from "@platformatic/kafka";
+/** Appends our own record batches (batch-writer.ts) over the client library's connections. */
+import { type ConnectionOptions, ConnectionPool, ProtocolError } from "@platformatic/kafka";
 import type { Clock } from "../../core/clock.ts";
 import { type BatchProducer, encodeBatch } from "../batch-writer.ts";
 import { asBuffer } from "../compression.ts";
 import type { NewRecord } from "../log.ts";
-import { PRODUCE_MS_MAX, PRODUCE_RETRIES, PRODUCE_RETRY_MS_MAX, type Producing } from "./cluster.ts";
+import type { BrokerAddress } from "./address.ts";
+import { type BrokerLink, linkTo } from "./broker-link.ts";
 import { DUPLICATE_SEQUENCE_NUMBER, NONE, operatingError, PRODUCER_STATE_LOST } from "./faults.ts";
 import type { Pause } from "./pause.ts";
 
-const PRODUCE_KEY = 0;
-/** Names topics by name; every broker from 2.4 to 4.x speaks it. */
-const PRODUCE_VERSION = 9;
-const ACKS_ALL = -1;
 /** Sequences count on from 0 behind it. */
 const SEQUENCE_MAX = 0x7fffffff;
 /** Of a transaction; there is none. */
 const NO_TIMEOUT = 0;
-
-interface Produced {
-  readonly errorCode: number;
-  readonly baseOffset: number;
-}
-
-/** Produce v9 (Kafka protocol, "Produce API"): transactional_id, acks, timeout_ms, topics: name, partitions: index, records. One batch of one partition. */
-function createRequest(topic: string, partition: number, batch: Buffer): Writer {
-  return Writer.create()
-    .appendString(null)
-    .appendInt16(ACKS_ALL)
-    .appendInt32(PRODUCE_MS_MAX)
-    .appendArray([topic], (topics, name) => {
-      topics.appendString(name).appendArray([partition], (partitions, index) => {
-        partitions
-          .appendInt32(index)
-          .appendUnsignedVarInt(batch.length + 1)
-          .append(batch);
-      });
-    })
-    .appendTaggedFields();
-}
-
-/** The answer's beginning is all that is of use: topics: name, partitions: index, error_code, base_offset … */
-function parseResponse(_correlationId: number, _apiKey: number, _version: number, reader: Reader): Produced {
-  reader.readUnsignedVarInt();
-  reader.readString();
-  reader.readUnsignedVarInt();
-  reader.readInt32();
-  return { errorCode: reader.readInt16(), baseOffset: Number(reader.readInt64()) };
-}
-
-const produceApi = createAPI<[topic: string, partition: number, batch: Buffer], Produced>(
-  PRODUCE_KEY,
-  PRODUCE_VERSION,
-  createRequest,
-  parseResponse,
-);
-
-/** The calls that a broker must speak, in these versions. */
-export const PRODUCING_APIS = [produceApi, initProducerIdV4.api] as const;
+/** Not known yet: none before it. */
+const NO_PRODUCER = -1n;
+const NO_EPOCH = -1;
+/** Tries of one batch again, over three seconds and a half: a leader election, not a broken broker. */
+export const RETRIES_MAX = 6;
+const RETRY_MS_MAX = 1000;
 
 /** Where one partition's leader is, as an address; asked anew each time. */
-export type FindLeader = (topic: string, partition: number) => Promise<{ host: string; port: number }>;
+type FindLeader = (topic: string, partition: number) => Promise<BrokerAddress>;
 
 /** What is known of one partition. */
 interface Lane {
-  leader: { host: string; port: number } | null;
+  leader: BrokerAddress | null;
   /**
    * Whose the next batch is. Null before the first, and after a batch whose fate is not known: its sequence may be used or not, and under a new id
    * nothing that follows can be taken for it.
@@ -80,7 +33,8 @@ interface Lane {
   producer: BatchProducer | null;
 }
 
-export class DirectProducing implements Producing {
+/** Appends as durably as the topic is configured (acks=all). */
+export class Producer {
   readonly #pool: ConnectionPool;
   readonly #findLeader: FindLeader;
   readonly #clock: Clock;
@@ -95,6 +49,11 @@ export class DirectProducing implements Producing {
     this.#pause = pause;
   }
 
+  /**
+   * The records as one batch of one partition; one call at a time for each partition. What is sent again in here is told apart by its sequence and stored once.
+   * @returns the first one's offset, -1 where the broker does not say
+   * @throws the library's errors; afterwards the batch may be stored, unless it was refused
+   */
   async produce(topic: string, partition: number, records: readonly NewRecord[]): Promise<number> {
     const key = `${topic}/${partition}`;
     const lane = this.#lanes.get(key) ?? { leader: null, producer: null };
@@ -106,12 +65,12 @@ export class DirectProducing implements Producing {
       } catch (error) {
         const { code } = operatingError("append", error);
         const passes = code === "log-unreachable" || code === "topic-missing";
-        if (!passes || tries === PRODUCE_RETRIES || this.#stop.signal.aborted) {
+        if (!passes || tries === RETRIES_MAX || this.#stop.signal.aborted) {
           this.#lanes.delete(key);
           throw error;
         }
         lane.leader = null;
-        await this.#pause(Math.min(PRODUCE_RETRY_MS_MAX, 100 * 2 ** tries), this.#stop.signal);
+        await this.#pause(Math.min(RETRY_MS_MAX, 100 * 2 ** tries), this.#stop.signal);
       }
     }
   }
@@ -124,18 +83,18 @@ export class DirectProducing implements Producing {
     timestamp: number,
   ): Promise<number> {
     lane.leader ??= await this.#findLeader(topic, partition);
-    const connection = await this.#pool.get(lane.leader);
-    lane.producer ??= await newProducer(connection);
+    const link = await linkTo(await this.#pool.get(lane.leader));
+    lane.producer ??= await newProducer(link);
     const { producer } = lane;
     const batch = asBuffer(encodeBatch({ baseOffset: 0, records, timestamp, producer }));
-    const { errorCode, baseOffset } = await produceApi.async(connection, topic, partition, batch);
+    const { errorCode, baseOffset } = await link.produce.async(link.connection, topic, partition, batch);
     if (errorCode === NONE || errorCode === DUPLICATE_SEQUENCE_NUMBER) {
       lane.producer = { ...producer, sequence: after(producer.sequence, records.length) };
       return errorCode === NONE ? baseOffset : -1;
     }
     // The leader lacks batches before this one, or has forgotten the producer: it has not stored this one either.
     if (PRODUCER_STATE_LOST.has(errorCode)) lane.producer = null;
-    throw new ResponseError(PRODUCE_KEY, PRODUCE_VERSION, { [`${topic}/${partition}`]: [errorCode, null] }, null);
+    throw new ProtocolError(errorCode);
   }
 
   async close(): Promise<void> {
@@ -144,8 +103,9 @@ export class DirectProducing implements Producing {
   }
 }
 
-async function newProducer(connection: Connection): Promise<BatchProducer> {
-  const { producerId, producerEpoch } = await initProducerIdV4.api.async(connection, null, NO_TIMEOUT);
+async function newProducer({ connection, initProducerId }: BrokerLink): Promise<BatchProducer> {
+  const asked = await initProducerId.async(connection, null, NO_TIMEOUT, NO_PRODUCER, NO_EPOCH);
+  const { producerId, producerEpoch } = asked;
   return { id: Number(producerId), epoch: producerEpoch, sequence: 0 };
 }
 

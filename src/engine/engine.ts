@@ -109,9 +109,10 @@ export interface RejectedRecord {
   readonly arrival: number;
 }
 
-export interface Page<T> {
+/** Some items of a list, one after the other. */
+export interface ListPart<T> {
   readonly items: readonly T[];
-  /** Pass as `after` for the following page; null at the end. */
+  /** Pass as `after` for the part that follows; null at the end. */
   readonly next: number | null;
 }
 
@@ -129,12 +130,12 @@ export interface Engine {
   status(sensor: string): SensorStatus;
   /** Calls back after readings were taken in, with each sensor that changed and where. @returns a function that ends it */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
-  listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined>;
+  listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined>;
   /** Counts the readings after all. @returns how many there were */
   releaseQuarantine(ids: readonly number[]): Promise<number>;
   /** Forgets them for good (they stay counted as quarantined). @returns how many there were */
   discardQuarantine(ids: readonly number[]): Promise<number>;
-  listRejections(query: { sensor?: string; after?: number; limit: number }): Page<RejectedRecord>;
+  listRejections(query: { sensor?: string; after?: number; limit: number }): ListPart<RejectedRecord>;
   /** Decodes the bytes again (a later tidemark may read them). @returns how many were taken in this time; the others stay */
   releaseRejections(ids: readonly number[]): Promise<number>;
   discardRejections(ids: readonly number[]): Promise<number>;

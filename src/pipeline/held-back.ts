@@ -1,7 +1,7 @@
 /** What was not counted, to look at, release or discard: readings in quarantine and rejected records. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { REJECTIONS } from "../core/rejections.ts";
-import type { Page, Quarantined, RejectedRecord } from "../engine/engine.ts";
+import type { ListPart, Quarantined, RejectedRecord } from "../engine/engine.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Series } from "./sensors.ts";
 import type { State } from "./state.ts";
@@ -34,14 +34,14 @@ export class HeldBack {
     this.#ingest = ingest;
   }
 
-  listQuarantine(query: ListQuery): Page<Quarantined> {
+  listQuarantine(query: ListQuery): ListPart<Quarantined> {
     const rows = this.#state.quarantine.list(query.sensor?.id, query.after ?? 0, query.limit);
-    return pageOf(rows, query.limit, (row) => ({ ...row, sensor: this.#sensorOf(row).name }));
+    return partOf(rows, query.limit, (row) => ({ ...row, sensor: this.#sensorOf(row).name }));
   }
 
-  listRejections(query: ListQuery): Page<RejectedRecord> {
+  listRejections(query: ListQuery): ListPart<RejectedRecord> {
     const rows = this.#state.rejections.list(query.sensor?.id, query.after ?? 0, query.limit);
-    return pageOf(rows, query.limit, (row) => ({
+    return partOf(rows, query.limit, (row) => ({
       ...row,
       sensor: this.#sensorOf(row).name,
       reason: REJECTIONS.find(({ code }) => code === row.code)?.text ?? row.code,
@@ -95,6 +95,6 @@ export class HeldBack {
   }
 }
 
-function pageOf<T extends Row, U>(rows: readonly T[], limit: number, map: (row: T) => U): Page<U> {
+function partOf<T extends Row, U>(rows: readonly T[], limit: number, map: (row: T) => U): ListPart<U> {
   return { items: rows.map(map), next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
 }

@@ -9,7 +9,7 @@ import { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
-import type { Change, Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
+import type { Change, Engine, ListPart, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
 import type { Fetched, Gap, Log } from "../log/log.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
@@ -340,11 +340,11 @@ export class Pipeline implements Engine {
     return sensor === undefined ? query : { ...query, sensor: this.#sensor(sensor) };
   }
 
-  listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined> {
+  listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined> {
     return this.#heldBack.listQuarantine(this.#listQuery(query));
   }
 
-  listRejections(query: { sensor?: string; after?: number; limit: number }): Page<RejectedRecord> {
+  listRejections(query: { sensor?: string; after?: number; limit: number }): ListPart<RejectedRecord> {
     return this.#heldBack.listRejections(this.#listQuery(query));
   }
 

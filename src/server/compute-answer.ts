@@ -53,14 +53,14 @@ function resultText(request: ComputeRequest, window: Window, engine: Engine, rec
   const seconds = window.end - window.start;
   let text = '{"result":{';
   let before = "";
-  for (const { sensor, label, columns, needs } of request.asks) {
+  for (const { sensor, label, metrics, needs } of request.asks) {
     const answer = engine.query(sensor, window, needs);
-    receipt?.add(sensor, columns, answer);
+    receipt?.add(sensor, metrics, answer);
     const { aggregate } = answer;
     text += before + label;
     before = "{";
-    for (const column of columns) {
-      text += before + column.label + numberText(column.metric.read(aggregate, seconds));
+    for (const { metric, label: name } of metrics) {
+      text += before + name + numberText(metric.read(aggregate, seconds));
       before = ",";
     }
     text += "}";

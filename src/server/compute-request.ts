@@ -3,16 +3,16 @@ import { BOUND_NAMES, type BoundName, type Bounds, parseBounds, type WindowFault
 import type { Zone } from "../core/zone.ts";
 import { namesShown, type SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
+import { type LabelledMetric, LabelledMetrics } from "./labelled-metrics.ts";
 import { depthOf, keysInOrder, parseLenient, repeatedKeys } from "./lenient-json.ts";
 import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
-import { type Column, MetricColumns } from "./metric-columns.ts";
 
-/** What is asked of one sensor; at least one column. */
+/** What is asked of one sensor; at least one metric. */
 export interface Ask {
   readonly sensor: string;
   /** `"temperature":` */
   readonly label: string;
-  readonly columns: readonly Column[];
+  readonly metrics: readonly LabelledMetric[];
   readonly needs: Needs;
 }
 
@@ -46,7 +46,7 @@ const NEEDS: readonly Needs[] = [
 /** Reads the bodies of questions about these sensors. */
 export class ComputeReader {
   readonly #labels: Labels;
-  readonly #columns = new MetricColumns();
+  readonly #metrics = new LabelledMetrics();
 
   constructor(sensors: SensorDirectory) {
     this.#labels = new Labels(sensors);
@@ -65,7 +65,7 @@ export class ComputeReader {
       const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
       return { refused: [`Unreadable request body: ${SHAPE}; it is ${kind}`] };
     }
-    return new BodyReading(this.#labels, this.#columns).read(value, text, zone, nowMs);
+    return new BodyReading(this.#labels, this.#metrics).read(value, text, zone, nowMs);
   }
 }
 
@@ -91,7 +91,7 @@ class Labels {
 /** One body on its way through its keys. */
 class BodyReading {
   readonly #labels: Labels;
-  readonly #columns: MetricColumns;
+  readonly #metrics: LabelledMetrics;
   readonly #asks: Ask[] = [];
   readonly #sensors: string[] = [];
   readonly #errors: string[] = [];
@@ -99,9 +99,9 @@ class BodyReading {
   readonly #places: { readonly name: BoundName; readonly at: number }[] = [];
   #refused = false;
 
-  constructor(labels: Labels, columns: MetricColumns) {
+  constructor(labels: Labels, metrics: LabelledMetrics) {
     this.#labels = labels;
-    this.#columns = columns;
+    this.#metrics = metrics;
   }
 
   read(
@@ -152,23 +152,23 @@ class BodyReading {
       this.#refuse(`${what}: expected at most ${METRICS_PER_SENSOR_MAX} metrics, were ${list.length}`);
       return;
     }
-    const columns = this.#readMetrics(sensor, list);
-    if (columns.length > 0) this.#asks.push({ sensor, label, columns, needs: needsOf(columns) });
+    const metrics = this.#readMetrics(sensor, list);
+    if (metrics.length > 0) this.#asks.push({ sensor, label, metrics, needs: needsOf(metrics) });
   }
 
-  #readMetrics(sensor: string, list: readonly unknown[]): Column[] {
-    const columns: Column[] = [];
+  #readMetrics(sensor: string, list: readonly unknown[]): LabelledMetric[] {
+    const metrics: LabelledMetric[] = [];
     for (let i = 0; i < list.length; i++) {
       const name = list[i];
       if (i > 0 && list.indexOf(name) < i) continue; // asked twice, answered once
-      const column = typeof name === "string" ? this.#columns.find(name) : undefined;
-      if (column !== undefined) columns.push(column);
+      const metric = typeof name === "string" ? this.#metrics.find(name) : undefined;
+      if (metric !== undefined) metrics.push(metric);
       else {
         const shown = typeof name === "string" ? name : JSON.stringify(name);
         this.#errors.push(`Unexpected metric ${shown} to compute for the sensor ${sensor}`);
       }
     }
-    return columns;
+    return metrics;
   }
 
   #refuse(error: string): void {
@@ -214,10 +214,10 @@ function isNested(value: unknown): boolean {
   return false;
 }
 
-function needsOf(columns: readonly Column[]): Needs {
+function needsOf(metrics: readonly LabelledMetric[]): Needs {
   let sums = 0;
   let quantiles = 0;
-  for (const { metric } of columns) {
+  for (const { metric } of metrics) {
     if (metric.needs.sums) sums = 1;
     if (metric.needs.quantiles) quantiles = 2;
   }

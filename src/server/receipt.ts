@@ -5,7 +5,7 @@ import type { Engine, SensorStatus, SensorTotals } from "../engine/engine.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
 import { VALUE_BITS } from "../metrics/value-bits.ts";
-import type { Column } from "./metric-columns.ts";
+import type { LabelledMetric } from "./labelled-metrics.ts";
 import { NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL, TIME_OR_NULL } from "./route-schema.ts";
 import { IDENTITIES, TOTALS } from "./status-schema.ts";
 
@@ -110,7 +110,7 @@ export class Receipt {
   }
 
   /** Adds what the answer for a sensor rests on. */
-  add(sensor: string, columns: readonly Column[], { aggregate, cost }: Answer): void {
+  add(sensor: string, metrics: readonly LabelledMetric[], { aggregate, cost }: Answer): void {
     this.#pages += cost.pages;
     this.#buckets += cost.buckets;
     this.#pagesFromDisk += cost.pagesFromDisk;
@@ -128,7 +128,7 @@ export class Receipt {
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
       ...(note === null ? {} : { completeUntilNote: note }),
       identity: { inUse: identityInUse(status.identities), readings: status.identities },
-      quantiles: quantilesOf(columns, aggregate),
+      quantiles: quantilesOf(metrics, aggregate),
       totals: { ...totals, gaps: gapRecords },
       devices: status.devices,
       stuckDevices: status.stuckDevices,
@@ -166,10 +166,10 @@ function identityInUse(readings: SensorStatus["identities"]): string | null {
   return kinds.length === 0 ? null : kinds.length > 1 ? "mixed" : kinds[0][0];
 }
 
-function quantilesOf(columns: readonly Column[], aggregate: Aggregate): Quantiles | null {
+function quantilesOf(metrics: readonly LabelledMetric[], aggregate: Aggregate): Quantiles | null {
   if (aggregate.distribution === null) return null;
   const intervals: Record<string, readonly [low: number, high: number]> = {};
-  for (const { metric } of columns) {
+  for (const { metric } of metrics) {
     const interval = metric.share === undefined ? null : aggregate.interval(metric.share);
     if (interval !== null) intervals[metric.name] = interval;
   }

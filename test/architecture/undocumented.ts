@@ -117,7 +117,7 @@ export const UNDOCUMENTED: ReadonlySet<string> = new Set([
   "POWERS_OF_TEN",
   "PROBLEM_TYPE",
   "PRODUCE_RETRY_MS_MAX",
-  "Page",
+
   "PageCache",
   "PageTable",
   "ParsedBody",

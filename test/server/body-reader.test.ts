@@ -29,15 +29,15 @@ async function open(context: TestContext, budget: BodyBudget) {
     });
   });
   await app.ready();
-  const doors = new Ports((request, response) => app.routing(request, response), false);
-  const [{ port }] = await doors.open({ hosts: ["127.0.0.1"], port: 0 });
+  const ports = new Ports((request, response) => app.routing(request, response), false);
+  const [{ port }] = await ports.open({ hosts: ["127.0.0.1"], port: 0 });
   const release = (): void => {
     for (const resolve of held) resolve();
     held = [];
   };
   context.after(async () => {
     release();
-    await doors.close();
+    await ports.close();
     await app.close();
   });
   return { port, seen, bugs, release, waiting: () => held.length };

@@ -231,7 +231,7 @@ async function openFeed(context: TestContext, engine: ScanEngine) {
     throw error;
   });
   const responses: ServerResponse[] = [];
-  const doors = new Ports((_request, response) => {
+  const ports = new Ports((_request, response) => {
     responses.push(response);
     response.writeHead(200);
     response.write(feed.greeting());
@@ -239,10 +239,10 @@ async function openFeed(context: TestContext, engine: ScanEngine) {
   }, false);
   context.after(() => {
     feed.close();
-    return doors.close();
+    return ports.close();
   });
-  const [{ port }] = await doors.open({ hosts: ["127.0.0.1"], port: 0 });
-  return { feed, responses, port, doors };
+  const [{ port }] = await ports.open({ hosts: ["127.0.0.1"], port: 0 });
+  return { feed, responses, port, ports };
 }
 
 test("who does not read loses frames, not memory, and gets a snapshot once it reads again", async (context) => {

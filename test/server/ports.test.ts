@@ -4,7 +4,7 @@ import { createServer as createNetServer, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
 import { Ports, portInUseText } from "../../src/server/ports.ts";
 
-function doors(context: TestContext, openToOthers = false): Ports {
+function ports(context: TestContext, openToOthers = false): Ports {
   const made = new Ports(
     (request, response) => response.end(`${request.method} ${request.socket.localAddress}`),
     openToOthers,
@@ -33,7 +33,7 @@ async function textOf(host: string, port: number): Promise<string> {
 
 test("both loopbacks under one port, when no address is named", async (context) => {
   for (const hosts of [undefined, ["localhost"], ["127.0.0.1", "localhost", "::1"]]) {
-    const open = doors(context);
+    const open = ports(context);
     const addresses = await open.open({ hosts, port: 0 });
     assert.equal(addresses[0].address, "127.0.0.1");
     assert.ok(addresses.length <= 2);
@@ -49,14 +49,14 @@ test("both loopbacks under one port, when no address is named", async (context) 
 
 test("a port in use is named, and then none is kept", async (context) => {
   const { server, port } = await occupy(context, "127.0.0.1");
-  const open = doors(context);
+  const open = ports(context);
   const text = `Cannot listen on 127.0.0.1:${port}: another process uses the port; expected a free one (--port)`;
   await assert.rejects(open.open({ port }), { code: "port-in-use", message: text });
   server.close();
   const six = await occupy(context, "::1").catch(() => null);
   if (six === null) return context.skip("no IPv6 here");
   await assert.rejects(open.open({ port: six.port }), { code: "port-in-use", message: /^Cannot listen on \[::1\]:/ });
-  const other = doors(context);
+  const other = ports(context);
   await other.open({ hosts: ["127.0.0.1"], port: six.port }); // free again
   await other.close();
   six.server.close();
@@ -69,7 +69,7 @@ test("macOS's own service on port 5000 is named", () => {
 });
 
 test("addresses that this machine does not have", async (context) => {
-  const open = doors(context, true);
+  const open = ports(context, true);
   for (const host of ["192.0.2.1", "no-such-name.invalid"]) {
     await assert.rejects(open.open({ hosts: ["127.0.0.1", host], port: 0 }), {
       code: "address-unusable",
@@ -82,16 +82,16 @@ test("addresses that this machine does not have", async (context) => {
 
 test("beyond this machine only for who was told to", async (context) => {
   for (const host of ["0.0.0.0", "::", "192.168.1.7", "tidemark.example", ""]) {
-    await assert.rejects(doors(context).open({ hosts: ["127.0.0.1", host], port: 0 }), { code: "bind-refused" });
+    await assert.rejects(ports(context).open({ hosts: ["127.0.0.1", host], port: 0 }), { code: "bind-refused" });
   }
   for (const host of ["127.0.0.2", "::ffff:127.0.0.1"]) {
-    const open = doors(context);
+    const open = ports(context);
     await open.open({ hosts: [host], port: 0 }).catch((error: unknown) => {
       assert.notEqual((error as { code: string }).code, "bind-refused");
     });
     await open.close();
   }
-  const everywhere = doors(context, true);
+  const everywhere = ports(context, true);
   const [{ port }] = await everywhere.open({ hosts: ["0.0.0.0"], port: 0 });
   assert.equal(await textOf("127.0.0.1", port), "GET 127.0.0.1");
   await everywhere.close();

@@ -5,7 +5,7 @@ import { Directory, namesShown, type Sensor } from "../../src/engine/directory.t
 import type {
   Change,
   Engine,
-  Page,
+  ListPart,
   Quarantined,
   RejectedRecord,
   SensorStatus,
@@ -157,12 +157,12 @@ export class ScanEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  listQuarantine(query: { sensor?: string; after?: number; limit: number }): Page<Quarantined> {
-    return pageOf(this.quarantine, query);
+  listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined> {
+    return partOf(this.quarantine, query);
   }
 
-  listRejections(query: { sensor?: string; after?: number; limit: number }): Page<RejectedRecord> {
-    return pageOf(this.rejections, query);
+  listRejections(query: { sensor?: string; after?: number; limit: number }): ListPart<RejectedRecord> {
+    return partOf(this.rejections, query);
   }
 
   async releaseQuarantine(ids: readonly number[]): Promise<number> {
@@ -195,10 +195,10 @@ export class ScanEngine implements Engine {
   }
 }
 
-function pageOf<T extends { readonly id: number; readonly sensor: string }>(
+function partOf<T extends { readonly id: number; readonly sensor: string }>(
   all: readonly T[],
   { sensor, after, limit }: { sensor?: string; after?: number; limit: number },
-): Page<T> {
+): ListPart<T> {
   const items = all.filter((item) => item.id > (after ?? -1) && (sensor === undefined || item.sensor === sensor));
   const last = items[limit - 1];
   return { items: items.slice(0, limit), next: items.length > limit && last !== undefined ? last.id : null };

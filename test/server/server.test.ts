@@ -1,4 +1,4 @@
-/** The doors themselves: who may pass, what every path answers, how it closes. */
+/** The server itself: who may pass, what every path answers, how it closes. */
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";

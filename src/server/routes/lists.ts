@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
 import { namesShown } from "../../engine/directory.ts";
-import type { Engine, Page, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
+import type { Engine, ListPart, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
@@ -55,7 +55,7 @@ interface ListSource<T> {
   /** What an item of the answer looks like. */
   readonly item: Schema;
   readonly release: string;
-  list(query: { sensor?: string; after?: number; limit: number }): Page<T>;
+  list(query: { sensor?: string; after?: number; limit: number }): ListPart<T>;
   show(item: T): object;
   doRelease(ids: readonly number[]): Promise<number>;
   doDiscard(ids: readonly number[]): Promise<number>;

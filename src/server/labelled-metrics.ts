@@ -2,31 +2,31 @@
 import { findMetric, METRICS, type Metric } from "../metrics/registry.ts";
 import { PERCENTILES_KEPT } from "./limits.ts";
 
-/** One number of an answer. */
-export interface Column {
+/** A metric, and how its number is introduced in an answer. */
+export interface LabelledMetric {
   readonly metric: Metric;
   /** `"count":` */
   readonly label: string;
 }
 
 /** Finds metrics by name without parsing a percentile twice. */
-export class MetricColumns {
-  readonly #named = new Map<string, Column>(METRICS.map((metric) => [metric.name, columnOf(metric)]));
+export class LabelledMetrics {
+  readonly #named = new Map<string, LabelledMetric>(METRICS.map((metric) => [metric.name, labelled(metric)]));
   /** Names that clients choose: bounded. */
-  readonly #percentiles = new Map<string, Column>();
+  readonly #percentiles = new Map<string, LabelledMetric>();
 
-  find(name: string): Column | undefined {
+  find(name: string): LabelledMetric | undefined {
     const known = this.#named.get(name) ?? this.#percentiles.get(name);
     if (known !== undefined) return known;
     const metric = findMetric(name);
     if (metric === undefined) return undefined;
     if (this.#percentiles.size >= PERCENTILES_KEPT) this.#percentiles.clear();
-    const column = columnOf(metric);
-    this.#percentiles.set(name, column);
-    return column;
+    const made = labelled(metric);
+    this.#percentiles.set(name, made);
+    return made;
   }
 }
 
-function columnOf(metric: Metric): Column {
+function labelled(metric: Metric): LabelledMetric {
   return { metric, label: `${JSON.stringify(metric.name)}:` };
 }

@@ -157,10 +157,7 @@ export class Distribution {
 
   #sort(): Sorted {
     if (this.#bins !== null) return this.#bins.sorted();
-    const hashed = this.#hashed;
-    if (hashed === null) return this.#table.sorted();
-    const keys = hashed.sortedKeys();
-    return { keys, counts: Float64Array.from(keys, (key) => hashed.countOf(key)) };
+    return this.#hashed === null ? this.#table.sorted() : this.#hashed.sorted();
   }
 
   /**

@@ -1,4 +1,5 @@
 /** Counts of any doubles: open addressing with linear probing; a free place has count 0. */
+import { sortedDoubles } from "./sort-doubles.ts";
 
 const FIRST_CAPACITY = 16;
 /** Up to this a full table becomes four times as large, past it twice. */
@@ -62,15 +63,12 @@ export class HashedCounts {
     }
   }
 
-  countOf(key: number): number {
-    return this.keys.length === 0 ? 0 : this.counts[this.#find(key)];
-  }
-
-  sortedKeys(): Float64Array {
-    if (this.distinct === 0) return EMPTY;
-    const sorted = new Float64Array(this.distinct);
-    let n = 0;
-    for (let i = 0; i < this.keys.length; i++) if (this.counts[i] > 0) sorted[n++] = this.keys[i];
-    return sorted.sort();
+  /** Keys ascending, with their counts. */
+  sorted(): { keys: Float64Array; counts: Float64Array } {
+    const keys = new Float64Array(this.distinct);
+    for (let i = 0, n = 0; i < this.keys.length; i++) if (this.counts[i] > 0) keys[n++] = this.keys[i];
+    const sorted = { keys: sortedDoubles(keys), counts: new Float64Array(this.distinct) };
+    for (let i = 0; i < keys.length; i++) sorted.counts[i] = this.counts[this.#find(sorted.keys[i])];
+    return sorted;
   }
 }

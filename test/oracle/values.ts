@@ -32,8 +32,11 @@ const wide: ValueStyle = (random) => {
   return written(`${random.chance(0.5) ? "-" : ""}${digits}e${random.int(-130, 148)}`);
 };
 
-/** Whole doubles, every one another. */
-const continuous: ValueStyle = (random) => written(String((random.next() - 0.3) * random.pick([1, 1000])));
+/** Whole doubles, every one another: around 0, and close together far from it. */
+const continuous: ValueStyle = (random) => {
+  const at = random.next() - 0.3;
+  return written(String(random.pick([at, at * 1000, 1013.25 + at / 10])));
+};
 
 /** Sums in which everything large goes away: a naive sum is wrong by far. */
 const cancelling: ValueStyle = (random, index) => {

@@ -3,6 +3,7 @@
  * find the block that the one before used. Blocks are found by hash, counts stand in order within them.
  */
 import { BINS_HELD_MAX } from "../core/limits.ts";
+import type { EntriesHead } from "./entries.ts";
 import { edgeAt, highMask, lowMask, rankOf } from "./value-bits.ts";
 
 const BLOCK_BITS = 4;
@@ -79,8 +80,8 @@ export class Bins {
     return row;
   }
 
-  /** Counts the values codes[i] / scale, for the first n, times[i] times each. @param total of the times */
-  addDecimals(codes: Float64Array, times: Float64Array, n: number, scale: number, total: number): void {
+  /** Counts the values codes[i] / scale, for the first of them, times[i] times each. */
+  addDecimals(codes: Float64Array, times: Float64Array, { n, total }: EntriesHead, scale: number): void {
     this.#expect(total);
     for (let i = 0; i < n; i++) {
       floats[0] = codes[i] / scale;
@@ -88,8 +89,8 @@ export class Bins {
     }
   }
 
-  /** Counts what lies in bins of the first n ranks, which drop `dropped` bits: no more than these do. @param total of the times */
-  addRanks(ranks: Float64Array, times: Float64Array, n: number, dropped: number, total: number): void {
+  /** Counts what lies in bins of the first of these ranks, which drop `dropped` bits: no more than these do. */
+  addRanks(ranks: Float64Array, times: Float64Array, { n, total }: EntriesHead, dropped: number): void {
     this.#expect(total);
     const shift = dropped - 32;
     for (let i = 0; i < n; i++) {

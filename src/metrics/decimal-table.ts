@@ -2,7 +2,9 @@
  * Counts of values that are short decimals close to each other, as a sensor's are: value = code / scale, its count at code - low.
  * No hashing, no sorting.
  */
+import type { ByteReader } from "../core/bytes.ts";
 import { BINS_MAX } from "../core/limits.ts";
+import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
 
 /** Codes from the smallest to the largest that there is always room for, and that there is while a quarter of them came: hashing takes no less. */
 const SPAN_SURE = BINS_MAX;
@@ -64,32 +66,63 @@ export class DecimalTable {
   }
 
   /**
-   * Counts the values codes[i] / scale, for the first n ascending codes, times[i] times each. No count may pass `TABLE_COUNT_MAX`.
-   * @returns false, and counts none, when all of them would be no integers at a common scale, or span too many
+   * Makes room for codes at another scale, if it is none finer, or if there are none yet.
+   * @param coming different ones, at least
+   * @returns by what they are to be multiplied; 0 when there is no room
    */
-  addCodes(codes: Float64Array, times: Float64Array, n: number, scale: number): boolean {
-    if (!SCALES.includes(scale)) return false;
+  expect(first: number, last: number, scale: number, coming: number): number {
+    if (!SCALES.includes(scale)) return 0;
     // As small integers, since compiled code is thrown away when a field becomes a double.
     if (this.distinct === 0) this.scale = scale | 0;
     const finer = Math.max(1, scale / this.scale) | 0;
     const factor = Math.max(1, this.scale / scale) | 0;
-    const first = codes[0] * factor;
-    const last = codes[n - 1] * factor;
-    if (finer > 1 || first < this.low || last >= this.low + this.counts.length) {
-      if (!this.#cover(Math.min(this.#min * finer, first), Math.max(this.#max * finer, last), finer, n)) return false;
+    const low = first * factor;
+    const high = last * factor;
+    if (finer > 1 || low < this.low || high >= this.low + this.counts.length) {
+      if (!this.#cover(Math.min(this.#min * finer, low), Math.max(this.#max * finer, high), finer, coming)) return 0;
     }
-    const { counts, low } = this;
+    if (low < this.#min) this.#min = low;
+    if (high > this.#max) this.#max = high;
+    return factor;
+  }
+
+  /** Counts encoded entries whose codes, times `factor`, are expected. No count may pass `TABLE_COUNT_MAX`. */
+  addEntries(from: ByteReader, head: EntriesHead, factor: number): void {
+    const { bytes } = from;
+    const { counts } = this;
+    const first = head.first * factor - this.low;
+    let { position } = from;
+    let at = (first | 0) - factor;
+    let total = 0;
     let appeared = 0;
+    const { n, gapBits } = head;
+    const gapMask = (1 << gapBits) - 1;
     for (let i = 0; i < n; i++) {
-      const at = codes[i] * factor - low;
+      let entry = bytes[position++];
+      if (entry >= 128) entry = (entry & 127) | (bytes[position++] << 7);
+      let times = (entry >>> gapBits) + 1;
+      let gap = entry & gapMask;
+      if (entry >= 1 << 14) {
+        from.position = position - 2;
+        const long = from.varint();
+        position = from.position;
+        gap = long % (gapMask + 1);
+        times = (long - gap) / (gapMask + 1) + 1;
+      }
+      if (gap === GAP_MAX) {
+        from.position = position;
+        gap += from.varint();
+        position = from.position;
+      }
+      at += (gap + 1) * factor;
       const before = counts[at];
       if (before === 0) appeared++;
-      counts[at] = before + times[i];
+      counts[at] = before + times;
+      total += times;
     }
+    from.position = position;
     this.distinct += appeared;
-    if (first < this.#min) this.#min = first;
-    if (last > this.#max) this.#max = last;
-    return true;
+    agree(from, head, (at + this.low) / factor, total);
   }
 
   #appear(code: number): void {

@@ -13,6 +13,7 @@ import { BINS_HELD_MAX, BINS_MAX } from "../core/limits.ts";
 import { Bins } from "./bins.ts";
 import { DecimalTable, TABLE_COUNT_MAX } from "./decimal-table.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
+import type { EntriesHead } from "./entries.ts";
 import * as entries from "./entries.ts";
 import { HashedCounts } from "./hashed-counts.ts";
 import { OLD_SKETCH_DROPPED, OLD_TAGS, readOld } from "./old-distribution.ts";
@@ -97,8 +98,7 @@ export class Distribution {
     while (row < to) {
       const start = row;
       row = (this.#bins as Bins).addColumn(values, row, to);
-      this.count += row - start;
-      if ((this.#bins as Bins).distinct > BINS_HELD_MAX) this.#coarsen();
+      this.#added(row - start);
     }
   }
 
@@ -228,7 +228,7 @@ export class Distribution {
       }
       return;
     }
-    entries.writeEntries(out, n, counts);
+    entries.writeEntries(out, n, counts, this.count);
   }
 
   /** A copy of what `encode` writes. */
@@ -258,9 +258,9 @@ export class Distribution {
       }
       return;
     }
-    const total = entries.readEntries(from, n);
-    if (tag < TAG_DOUBLES) this.#addDecimals(n, POWERS_OF_TEN[tag - TAG_DECIMALS], total);
-    else this.#addRanks(n, bits, total, tag === TAG_SHORT);
+    const head = entries.readHead(from, n);
+    if (tag < TAG_DOUBLES) this.#mergeDecimals(from, head, POWERS_OF_TEN[tag - TAG_DECIMALS]);
+    else this.#mergeRanks(from, head, bits, tag === TAG_SHORT);
   }
 
   #mergeOld(from: ByteReader, tag: number): void {
@@ -268,31 +268,40 @@ export class Distribution {
     readOld(from, tag, (value, times) => this.add(value, times));
   }
 
-  /** Counts the first n of `entries` as codes / scale. */
-  #addDecimals(n: number, scale: number, total: number): void {
+  /** Entries of decimals: codes / scale. */
+  #mergeDecimals(from: ByteReader, head: EntriesHead, scale: number): void {
     this.#sorted = null;
-    const { codes, counts } = entries;
-    const isRoomy = this.#isTable && this.count + total <= TABLE_COUNT_MAX;
-    if (this.#bins !== null) this.#bins.addDecimals(codes, counts, n, scale, total);
-    else if (!isRoomy || !this.#table.addCodes(codes, counts, n, scale)) {
-      for (let i = 0; i < n; i++) this.add(codes[i] / scale, counts[i]);
-      return;
+    if (this.#isTable && this.count + head.total <= TABLE_COUNT_MAX) {
+      const factor = this.#table.expect(head.first, head.last, scale, head.n);
+      if (factor > 0) {
+        this.#table.addEntries(from, head, factor);
+        this.count += head.total;
+        return;
+      }
     }
-    this.count += total;
-    if (this.#bins !== null && this.#bins.distinct > BINS_HELD_MAX) this.#coarsen();
+    entries.readEntries(from, head);
+    const { codes, counts } = entries;
+    if (this.#bins !== null) {
+      this.#bins.addDecimals(codes, counts, head, scale);
+      this.#added(head.total);
+    } else for (let i = 0; i < head.n; i++) this.add(codes[i] / scale, counts[i]);
   }
 
-  /** Counts the first n of `entries` as ranks of edges, or of values that have no other bits. */
-  #addRanks(n: number, bits: number, total: number, isExact: boolean): void {
+  /** Entries of ranks: of edges, or of values that have no other bits. */
+  #mergeRanks(from: ByteReader, head: EntriesHead, bits: number, isExact: boolean): void {
     this.#sorted = null;
+    entries.readEntries(from, head);
     const { codes, counts } = entries;
     const bins = isExact ? this.#bins : this.#binsOf(bits);
-    if (bins === null || bins.dropped < bits) {
-      for (let i = 0; i < n; i++) this.add(edgeAt(codes[i], bits), counts[i]);
-      return;
-    }
-    bins.addRanks(codes, counts, n, bits, total);
-    this.count += total;
-    if (bins.distinct > BINS_HELD_MAX) this.#coarsen();
+    if (bins !== null && bins.dropped >= bits) {
+      bins.addRanks(codes, counts, head, bits);
+      this.#added(head.total);
+    } else for (let i = 0; i < head.n; i++) this.add(edgeAt(codes[i], bits), counts[i]);
+  }
+
+  /** So many readings were added to the bins. */
+  #added(readings: number): void {
+    this.count += readings;
+    if (this.#distinct > BINS_HELD_MAX) this.#coarsen();
   }
 }

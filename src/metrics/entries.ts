@@ -1,70 +1,97 @@
 /**
  * How encoded distributions list their bins: ascending integer codes, each with its count (docs/formats/history.md). One varint holds
- * the count and the step from the code before; steps of more than 3 take another.
+ * the count and the step from the code before; longer steps take another, and where every step is 1 none is written.
  */
 import type { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { BINS_MAX } from "../core/limits.ts";
 
 /** Codes left out before one: up to two stand in the low bits of the varint, 3 says that a varint of the others follows. */
 const GAP_BITS = 2;
-const GAP_MAX = (1 << GAP_BITS) - 1;
+/** See `GAP_BITS`. */
+export const GAP_MAX = (1 << GAP_BITS) - 1;
 
 /** The codes that were read last, and those that `writeEntries` writes: valid until the next of either. */
 export const codes = new Float64Array(BINS_MAX);
 /** The counts that were read last. */
 export const counts = new Float64Array(BINS_MAX);
 
-/** Writes the first `n` of `codes`, at least one, with these counts. */
-export function writeEntries(out: ByteWriter, n: number, counted: Float64Array): void {
+/** What precedes the entries. */
+export interface EntriesHead {
+  /** Entries, from 1 to `BINS_MAX`. */
+  readonly n: number;
+  /** Sum of their counts. */
+  readonly total: number;
+  /** The first code, and the last one. */
+  readonly first: number;
+  readonly last: number;
+  /** Low bits of an entry that tell of a gap: none where there are no gaps. */
+  readonly gapBits: number;
+}
+
+const gapBitsOf = (n: number, span: number): number => (span === n - 1 ? 0 : GAP_BITS);
+
+/** Writes the first `n` of `codes`, at least one, with these counts. @param total of them */
+export function writeEntries(out: ByteWriter, n: number, counted: Float64Array, total: number): void {
+  out.varint(total);
   out.signed(codes[0]);
+  const span = codes[n - 1] - codes[0];
+  out.varint(span);
+  const step = 1 << gapBitsOf(n, span);
   let previous = codes[0] - 1;
   for (let i = 0; i < n; i++) {
     const gap = codes[i] - previous - 1;
-    out.varint((counted[i] - 1) * (GAP_MAX + 1) + Math.min(gap, GAP_MAX));
+    out.varint((counted[i] - 1) * step + Math.min(gap, GAP_MAX));
     if (gap >= GAP_MAX) out.varint(gap - GAP_MAX);
     previous = codes[i];
   }
 }
 
-/** Reads `n` entries, from 1 to `BINS_MAX`, to `codes` and `counts`. @returns the sum of the counts @throws RangeError past the end */
-export function readEntries(from: ByteReader, n: number): number {
+/** Reads what precedes `n` entries. */
+export function readHead(from: ByteReader, n: number): EntriesHead {
+  const total = from.varint();
+  const first = from.signed();
+  const span = from.varint();
+  return { n, total, first, last: first + span, gapBits: gapBitsOf(n, span) };
+}
+
+/** Reads the entries that follow a head to `codes` and `counts`. @throws RangeError when they do not agree with it */
+export function readEntries(from: ByteReader, head: EntriesHead): void {
   const { bytes } = from;
-  let code = from.signed() - 1;
+  const { n, gapBits } = head;
+  const gapMask = (1 << gapBits) - 1;
+  let code = head.first - 1;
   let { position } = from;
   let total = 0;
   for (let i = 0; i < n; i++) {
     let entry = bytes[position++];
-    if (entry >= 128) {
-      const second = bytes[position++];
-      if (second >= 128) {
-        from.position = position - 2;
-        position = readLong(from, i, code);
-        code = codes[i];
-        total += counts[i];
-        continue;
-      }
-      entry = (entry & 127) | (second << 7);
+    if (entry >= 128) entry = (entry & 127) | (bytes[position++] << 7);
+    let times = (entry >>> gapBits) + 1;
+    let gap = entry & gapMask;
+    if (entry >= 1 << 14) {
+      from.position = position - 2;
+      const long = from.varint();
+      position = from.position;
+      gap = long % (gapMask + 1);
+      times = (long - gap) / (gapMask + 1) + 1;
     }
-    code += (entry & GAP_MAX) + 1;
-    if ((entry & GAP_MAX) === GAP_MAX) {
+    if (gap === GAP_MAX) {
       from.position = position;
-      code += from.varint();
+      gap += from.varint();
       position = from.position;
     }
+    code += gap + 1;
     codes[i] = code;
-    counts[i] = (entry >> GAP_BITS) + 1;
-    total += counts[i];
+    counts[i] = times;
+    total += times;
   }
-  if (position > bytes.length) throw new RangeError(`read past the end at byte ${bytes.length}`);
   from.position = position;
-  return total;
+  agree(from, head, code, total);
 }
 
-/** Reads an entry of more than two bytes. @returns the position after it */
-function readLong(from: ByteReader, i: number, previous: number): number {
-  const entry = from.varint();
-  const gap = entry % (GAP_MAX + 1);
-  codes[i] = previous + gap + 1 + (gap === GAP_MAX ? from.varint() : 0);
-  counts[i] = (entry - gap) / (GAP_MAX + 1) + 1;
-  return from.position;
+/** @throws RangeError unless the entries ended with that code, had that many readings, and did not go past the end */
+export function agree(from: ByteReader, head: EntriesHead, last: number, total: number): void {
+  if (last === head.last && total === head.total && from.position <= from.bytes.length) return;
+  throw new RangeError(
+    `distribution up to code ${last} of ${total} readings, its head says ${head.last}, ${head.total}`,
+  );
 }

@@ -134,7 +134,7 @@ export class DecimalTable {
   /** Makes room for the codes [min, max], at a scale that is `factor` times as fine. @param coming different ones, at least @returns false when they span too many */
   #cover(min: number, max: number, factor: number, coming: number): boolean {
     const span = max - min + 1;
-    if (span > SPAN_SURE && (span > SPAN_MAX || span > SPARSENESS_MAX * Math.max(this.distinct, coming))) return false;
+    if (span > SPAN_SURE && (span > SPAN_MAX || span > SPARSENESS_MAX * (this.distinct + coming))) return false;
     if (min < -CODE_MAX || max > CODE_MAX) return false;
     const fromZero = min >= 0 && max < FROM_ZERO_MAX;
     const needed = fromZero ? max + 1 : span;

@@ -254,9 +254,20 @@ function assertFinest(distribution: Distribution, values: readonly number[]): vo
 test("what nobody can have written is refused", () => {
   const refuse = (...bytes: number[]): void =>
     assert.throws(() => new Distribution().mergeEncoded(new ByteReader(Uint8Array.from(bytes))), RangeError);
-  refuse(19, 1, 0, 0);
-  refuse(17, 11, 1, 0, 0);
-  refuse(18, 53, 1, 0, 0);
-  refuse(18, 40, 0x81, 0x10, 0, 0);
+  const read = (...bytes: number[]): Distribution => {
+    const distribution = new Distribution();
+    distribution.mergeEncoded(new ByteReader(Uint8Array.from(bytes)));
+    return distribution;
+  };
+  // One place; two entries, three readings: 0.1 once, 0.4 twice.
+  assert.deepEqual(read(10, 2, 3, 2, 3, 0, 6).encoded(), distributionOf([0.1, 0.4, 0.4]).encoded());
+  refuse(10, 2, 4, 2, 3, 0, 6); // another total
+  refuse(10, 2, 3, 2, 4, 0, 6); // another span
+  refuse(10, 2, 3, 2, 3, 0); // one entry less
+  refuse(18, 40, 2, 3, 2, 4, 0, 6);
+  refuse(19, 1, 1, 0, 0, 0); // no such tag
+  refuse(17, 11, 1, 1, 0, 0, 0); // fewer dropped bits than there may be, and more
+  refuse(18, 53, 1, 1, 0, 0, 0);
+  refuse(18, 40, 0x81, 0x10, 1, 0, 0, 0); // 2,049 bins
   refuse(9, 2, 0);
 });

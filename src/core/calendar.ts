@@ -88,6 +88,21 @@ export function edgesOf(window: Window, step: Step, zone: Zone, bucketsMax: numb
   return edges;
 }
 
+/** The same wall time so much earlier, second of UTC: of a day of a month that has fewer, that month's last. */
+export function shiftedBack(second: number, { count, unit }: Step, zone: Zone): number {
+  if (unit === "s" || unit === "m" || unit === "h") return second - count * UNIT_SECONDS[unit];
+  const date = new Date(second * 1000 + zone.offsetAt(second * 1000));
+  if (unit === "d" || unit === "w") date.setUTCDate(date.getUTCDate() - count * (unit === "w" ? 7 : 1));
+  else {
+    const day = date.getUTCDate();
+    date.setUTCDate(1);
+    date.setUTCMonth(date.getUTCMonth() - count * (unit === "y" ? 12 : 1));
+    const last = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
+    date.setUTCDate(Math.min(day, last));
+  }
+  return secondOf(date.getTime(), zone);
+}
+
 /** The first edge after a second. */
 function edgeAfter(second: number, step: Step, zone: Zone): number {
   const { count, unit } = step;

@@ -1,9 +1,18 @@
 /** What is asked → the text of the answer. The hot path of the server: an answer is put together from ready-made pieces. */
+import { formatSecond } from "../core/time.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
 import { Receipt } from "./receipt.ts";
+
+/** Says which window was answered for. */
+export const WINDOW_HEADER = "Tidemark-Window";
+
+/** `2020-01-13T15:12:00Z/2020-01-13T15:13:01Z`, the end not included. */
+export function windowText({ start, end }: Window): string {
+  return `${formatSecond(start)}/${formatSecond(end)}`;
+}
 
 const NO_HISTORY = { firstMs: null, lastMs: null };
 
@@ -17,7 +26,10 @@ export function windowOf(request: ComputeRequest, engine: Engine, nowMs: number)
 }
 
 /** First and newest counted reading of these sensors. */
-function historyOf(sensors: readonly string[], engine: Engine): { firstMs: number | null; lastMs: number | null } {
+export function historyOf(
+  sensors: readonly string[],
+  engine: Engine,
+): { firstMs: number | null; lastMs: number | null } {
   let firstMs = Number.POSITIVE_INFINITY;
   let lastMs = Number.NEGATIVE_INFINITY;
   for (const sensor of sensors) {

@@ -6,6 +6,18 @@ export const COMPUTE_BODY_BYTES_MAX = 65_536;
 /** Metrics in one list: all percentiles and every named metric fit. Past it 400: each one may cost a sort of 1,024 values. */
 export const METRICS_PER_SENSOR_MAX = 128;
 
+/** Sensors of one series: more lines than that nobody tells apart in a chart. Past it 400. */
+export const SERIES_SENSORS_MAX = 8;
+
+/** Buckets that a server chooses a step for: two of each pixel of a wide screen. Past it 400. */
+export const SERIES_POINTS_MAX = 2000;
+
+/** Buckets of one answer: a day by the second, eleven years by the hour. About 10 µs each. Past it 400. */
+export const SERIES_BUCKETS_MAX = 100_000;
+
+/** Numbers of one answer: 8 MB while it is made. Past it 400. */
+export const SERIES_NUMBERS_MAX = 1_000_000;
+
 /** Percentiles whose parsed form is kept (the named metrics always are). Past it all are forgotten and made again. */
 export const PERCENTILES_KEPT = 256;
 

@@ -22,6 +22,7 @@ import { registerHealth } from "./routes/health.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
 import { registerReadings } from "./routes/readings.ts";
+import { registerSeries } from "./routes/series.ts";
 import { registerSkip } from "./routes/skip.ts";
 import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
 
@@ -114,6 +115,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     );
     registerErrorDocs(guarded);
     registerLive(guarded, feed);
+    registerSeries(guarded, options);
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));

@@ -6,14 +6,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
-import { formatSecond } from "../../core/time.ts";
 import { BOUND_NAMES } from "../../core/time-window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { AnswerQueue } from "../answer-queue.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { readBody, takeBodies } from "../body-reader.ts";
-import { answerText, answerTextWithReceipt, refusalText, windowOf } from "../compute-answer.ts";
+import {
+  answerText,
+  answerTextWithReceipt,
+  refusalText,
+  WINDOW_HEADER,
+  windowOf,
+  windowText,
+} from "../compute-answer.ts";
 import { ComputeReader } from "../compute-request.ts";
 import { type OnBug, reported } from "../error-handler.ts";
 import type { Guard } from "../guard.ts";
@@ -29,7 +35,6 @@ const CLOSE: readonly string[] = ["Connection", "close"];
 const NO_HEADERS: readonly string[] = [];
 
 /** The window that an answer is about: its first second, and the first that does not belong to it. */
-const WINDOW_HEADER = "Tidemark-Window";
 
 const ERRORS_LIST = { type: "array", items: TEXT, description: "what of the body is not computed, in its order" };
 const NUMBERS = { type: "object", additionalProperties: { type: ["number", "null"] } };
@@ -147,7 +152,7 @@ export class ComputeRoute {
     const window = windowOf(asked, engine, nowMs);
     if ("refused" in window) return refusal(window.refused);
     const text = receipt ? answerTextWithReceipt(asked, window, engine, nowMs) : answerText(asked, window, engine);
-    const headers = [WINDOW_HEADER, `${formatSecond(window.start)}/${formatSecond(window.end)}`];
+    const headers = [WINDOW_HEADER, windowText(window)];
     return { status: 200, type: JSON_TYPE, text, headers };
   }
 

@@ -1,0 +1,82 @@
+/** `GET /series`: the numbers of a chart. */
+import { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Clock } from "../../core/clock.ts";
+import type { Zone } from "../../core/zone.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { WINDOW_HEADER, windowText } from "../compute-answer.ts";
+import { SERIES_POINTS_MAX } from "../limits.ts";
+import { describe, objectOf, queryOf, TEXT } from "../route-schema.ts";
+import { SERIES_TYPES, writeSeries } from "../series-answer.ts";
+import { readSeries, type SeriesFormat, type SeriesQuery } from "../series-request.ts";
+
+const SERIES_PATH = "/series";
+
+const NAMES = { anyOf: [TEXT, { type: "array", items: TEXT }] };
+const TIME_ASKED = { ...TEXT, description: "as in POST /compute/metrics" };
+const NUMBERS = { type: "array", items: { type: ["number", "null"] }, description: "null: the bucket has none" };
+
+const SCHEMA = describe({
+  summary: "Metrics of up to eight sensors in buckets of a calendar: what a chart shows",
+  query: queryOf({
+    sensor: { ...NAMES, description: "one to eight names: repeated, or with commas between them" },
+    metrics: { ...NAMES, description: "as in POST /compute/metrics (mean,min,max)" },
+    from: TIME_ASKED,
+    to: TIME_ASKED,
+    toExclusive: TIME_ASKED,
+    points: {
+      type: "integer",
+      minimum: 1,
+      maximum: SERIES_POINTS_MAX,
+      description: "at most so many buckets, of a step that people read easily (500)",
+    },
+    every: { ...TEXT, description: "or the step itself: 10s, 15m, 1h, 1d, 1w, 1mo, 1y" },
+    timezone: { ...TEXT, description: "whose days and hours the buckets are, and of times that name none" },
+    shift: { ...TEXT, description: "the same buckets so much earlier: 1d, 1w, 1y" },
+    format: { enum: Object.keys(SERIES_TYPES), description: "else what Accept asks for, else JSON" },
+  }),
+  answer: objectOf({
+    step: TEXT,
+    timezone: TEXT,
+    edges: { type: "array", items: { type: "integer" }, description: "epoch ms, one more than buckets" },
+    series: {
+      type: "object",
+      description: "by sensor, by metric",
+      additionalProperties: { type: "object", additionalProperties: NUMBERS },
+    },
+  }),
+  errors: [],
+});
+
+/** What the route needs. */
+export interface SeriesOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly zone: Zone;
+}
+
+/** Adds the route. */
+export function registerSeries(scope: FastifyInstance, { engine, clock, zone }: SeriesOptions): void {
+  scope.get(SERIES_PATH, { schema: SCHEMA }, (request: FastifyRequest<{ Querystring: SeriesQuery }>, reply) => {
+    const { query } = request;
+    const asked = readSeries(query, engine, zone, clock.now());
+    const format = query.format ?? formatOf(request.headers.accept ?? "");
+    const { edges } = asked;
+    return reply
+      .type(SERIES_TYPES[format])
+      .header("Cache-Control", "no-store")
+      .header("Vary", "Accept")
+      .header(WINDOW_HEADER, windowText({ start: edges[0], end: edges[edges.length - 1] }))
+      .send(Readable.from(writeSeries(asked, engine, format)));
+  });
+}
+
+/** The first of the types of an Accept header that can be written. */
+function formatOf(accept: string): SeriesFormat {
+  for (const type of accept.toLowerCase().split(",")) {
+    if (type.includes("text/csv")) return "csv";
+    if (type.includes("ndjson") || type.includes("jsonl")) return "ndjson";
+    if (type.includes("json") || type.includes("*/*")) return "json";
+  }
+  return "json";
+}

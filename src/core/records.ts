@@ -3,6 +3,9 @@
 /** No key, or no value: the start position of an absent field. */
 export const ABSENT = -1;
 
+/** The timestamp of a record whose producer gave it none, as Kafka writes it. */
+export const NO_TIMESTAMP = -1;
+
 /**
  * A reusable batch of raw records. Columns have room for at least `count` rows; row i is one record.
  * Owner: whoever created it. `data` and the rows are valid until the next fill.
@@ -13,7 +16,7 @@ export class Records {
   data: Uint8Array = new Uint8Array(0);
   /** Log offsets, ascending, < 2^53. */
   offset: Float64Array;
-  /** Record timestamps, ms since the epoch: the log's own append time when `appendTime`, else what the producer claims. */
+  /** Record timestamps, ms since the epoch: the log's own append time when `appendTime`, else what the producer claims, or NO_TIMESTAMP. */
   timestamp: Float64Array;
   /** True when `timestamp` is the moment the log took the record in (Kafka's LogAppendTime; always for the embedded log). */
   appendTime = false;

@@ -2,11 +2,14 @@
 export const REJECTIONS = [
   { code: "empty", text: "the record has no value" },
   { code: "not-a-number", text: "the value is not a number" },
-  { code: "numeric-string", text: "the value is a text that holds a number: send it without quotes" },
+  {
+    code: "numeric-string",
+    text: "the value is a text that holds a number, but no plain decimal: send it without quotes",
+  },
   { code: "not-finite", text: "the value is NaN or infinite" },
   { code: "too-large", text: "the value's magnitude is over 1e150: its square leaves the doubles" },
   { code: "too-small", text: "the value's magnitude is under 1e-140 and not 0: its square leaves the doubles" },
-  { code: "unreadable", text: "the record is neither a number nor a JSON object" },
+  { code: "unreadable", text: "the record is neither a number nor JSON objects" },
   { code: "value-missing", text: 'the JSON object has no "value"' },
   { code: "time-unreadable", text: "the time is neither epoch milliseconds nor ISO 8601" },
   { code: "time-looks-like-seconds", text: "the time has ten digits and looks like seconds: send milliseconds" },

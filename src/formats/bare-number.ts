@@ -2,7 +2,17 @@
 import { RECORD_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../core/limits.ts";
 import type { RejectionCode } from "../core/rejections.ts";
 import type { Batch, Format, FormatDecoder } from "./format.ts";
-import { NumberScanner, SHORT_BYTES_MAX, shortDecimal, valueFault } from "./numbers.ts";
+import { Lines } from "./lines.ts";
+import {
+  isNumericText,
+  isPlainDecimal,
+  isUnderflowText,
+  NumberScanner,
+  SHORT_BYTES_MAX,
+  shortDecimal,
+  valueFault,
+} from "./numbers.ts";
+import { trimmedEnd, trimmedStart } from "./trim.ts";
 
 /** Texts that mean no finite number, as JavaScript, Python and C print them. */
 const NOT_FINITE = ["NaN", "nan", "Infinity", "-Infinity", "inf"];
@@ -20,17 +30,13 @@ export const bareNumber: Format = {
   create: (batch) => new BareNumberDecoder(batch),
 };
 
-/** True for ASCII white space: tab, LF, VT, FF, CR, space. */
-export function isSpace(byte: number): boolean {
-  return byte === 32 || (byte >= 9 && byte <= 13);
-}
-
 class BareNumberDecoder implements FormatDecoder {
   readonly #batch: Batch;
-  readonly #numbers = new NumberScanner();
+  readonly #value: BareValue;
 
   constructor(batch: Batch) {
     this.#batch = batch;
+    this.#value = new BareValue(batch);
   }
 
   decode(first: number): number {
@@ -49,8 +55,10 @@ class BareNumberDecoder implements FormatDecoder {
         row = next;
       }
     }
-    if (first === 0 && row === count && records.keyless && this.#batch.refused === 0)
-      this.#batch.readings.uniform = true;
+    const { readings, refused } = this.#batch;
+    if (first === 0 && row === count && records.keyless && refused === 0 && readings.origins === null) {
+      readings.uniform = true;
+    }
     return row;
   }
 
@@ -109,30 +117,71 @@ class BareNumberDecoder implements FormatDecoder {
     return limit;
   }
 
-  /** Any row. */
-  #one(row: number): void {
-    const { bytes, records, readings } = this.#batch;
-    let start = records.valueStart[row];
-    let end = records.valueEnd[row];
-    while (start < end && isSpace(bytes[start])) start++;
-    while (end > start && isSpace(bytes[end - 1])) end--;
-    const fault = this.#fault(start, end) ?? timeFault(records.timestamp[row]);
-    if (fault === null) {
-      readings.value[row] = this.#numbers.value;
-      readings.device[row] = this.#batch.keyDevice(row);
-    } else {
-      this.#batch.refuse(row, fault);
+  /** Any record. */
+  #one(record: number): void {
+    const { bytes, records } = this.#batch;
+    const start = trimmedStart(bytes, records.valueStart[record], records.valueEnd[record]);
+    const end = trimmedEnd(bytes, start, records.valueEnd[record]);
+    if (this.#value.faultOf(start, end) !== "not-a-number" || !this.#lines(record, start, end)) {
+      this.#value.decode(record, start, end);
     }
   }
 
-  /** Scans bytes[start, end) and says why they are no value. */
-  #fault(start: number, end: number): RejectionCode | null {
+  /** Several lines are as many readings if all of them are numbers. @returns false when they are not */
+  #lines(record: number, start: number, end: number): boolean {
+    const batch = this.#batch;
+    let count = 0;
+    for (const lines = new Lines(batch.bytes, start, end); lines.next(); count++) {
+      if (this.#value.faultOf(lines.start, lines.end) === "not-a-number") return false;
+    }
+    if (count < 2) return false;
+    let row = record;
+    for (const lines = new Lines(batch.bytes, start, end); lines.next(); row = -1) {
+      if (row < 0) row = batch.addRow(record);
+      batch.setBytes(row, lines.start, lines.end);
+      this.#value.decode(row, lines.start, lines.end);
+    }
+    return true;
+  }
+}
+
+/** One bare value, however it is written: for this format, and for lines between JSON objects. */
+export class BareValue {
+  readonly #batch: Batch;
+  readonly #numbers = new NumberScanner();
+  /** That `faultOf` found no fault in. */
+  #value = 0.5;
+
+  constructor(batch: Batch) {
+    this.#batch = batch;
+  }
+
+  /** Fills a row with the value bytes[start, end), which have nothing around them, or refuses it. */
+  decode(row: number, start: number, end: number): void {
+    const batch = this.#batch;
+    const record = batch.recordOf(row);
+    const fault = this.faultOf(start, end) ?? timeFault(batch.records.timestamp[record]);
+    if (fault === null) {
+      batch.readings.value[row] = this.#value;
+      batch.readings.device[row] = batch.keyDevice(record);
+    } else {
+      batch.refuse(row, fault);
+    }
+  }
+
+  /** Why bytes[start, end) are no value; null when they are. */
+  faultOf(start: number, end: number): RejectionCode | null {
     if (this.#numbers.scan(this.#batch.bytes, start, end) === end) {
-      return valueFault(this.#numbers.value, this.#numbers.isUnderflow);
+      this.#value = this.#numbers.value;
+      return valueFault(this.#value, this.#numbers.isUnderflow);
     }
     const text = this.#batch.text(start, end);
     if (NOT_FINITE.includes(text)) return "not-finite";
-    return text.startsWith('"') && isNumericText(parseText(text)) ? "numeric-string" : "not-a-number";
+    const quoted = text.startsWith('"') ? parseText(text) : "";
+    if (!isNumericText(quoted)) return "not-a-number";
+    if (!isPlainDecimal(quoted)) return "numeric-string";
+    this.#value = Number(quoted) + 0; // no -0
+    return valueFault(this.#value, isUnderflowText(quoted));
   }
 }
 
@@ -149,13 +198,6 @@ function parseText(json: string): string {
   } catch {
     return "";
   }
-}
-
-/** Whether a text is a number by the grammar of bare values, without white space. */
-export function isNumericText(text: string): boolean {
-  if (!/^[-+.0-9eE]+$/.test(text)) return false;
-  const bytes = Buffer.from(text, "latin1");
-  return new NumberScanner().scan(bytes, 0, bytes.length) === bytes.length;
 }
 
 /** Digits, sign or point: a row that begins so is nobody else's. */

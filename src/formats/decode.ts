@@ -2,9 +2,10 @@
 import { RECORD_BYTES_MAX } from "../core/limits.ts";
 import { Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
-import { bareNumber, isSpace } from "./bare-number.ts";
+import { bareNumber } from "./bare-number.ts";
 import { Batch, type DecodeContext, type Format, type FormatDecoder } from "./format.ts";
 import { json } from "./json/json.ts";
+import { trimmedEnd, trimmedStart } from "./trim.ts";
 
 /** Formats by the first bytes of their records. */
 export class Formats {
@@ -52,9 +53,8 @@ export class Decoder {
         batch.refuse(row++, "record-too-large");
         continue;
       }
-      let at = start;
-      while (at < end && isSpace(batch.bytes[at])) at++;
-      if (start === ABSENT || at >= end) batch.refuse(row++, "empty");
+      const at = start === ABSENT ? end : trimmedStart(batch.bytes, start, end);
+      if (start === ABSENT || trimmedEnd(batch.bytes, at, end) === at) batch.refuse(row++, "empty");
       else row = this.#decoderOf(placeOf[batch.bytes[at]]).decode(row);
     }
   }

@@ -5,6 +5,7 @@ import { IDENTITY_OFFSET, NO_BOOT, type Origins, type Readings } from "../core/r
 import { ABSENT, type Records } from "../core/records.ts";
 import { ACCEPTED, type RejectionCode, rejectionIndex } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
+import { nameOfLongKey } from "./long-key.ts";
 
 /** Where readings are decoded for: what the bytes alone do not say. */
 export interface DecodeContext {
@@ -173,22 +174,32 @@ export class Batch {
 
   /** Names a row's device by its record's key. */
   nameDeviceByKey(row: number): void {
-    const record = this.recordOf(row);
-    const [start, end] = this.#hasName(record) ? [this.records.keyStart[record], this.records.keyEnd[record]] : [0, 0];
-    this.nameDevice(row, this.view, start, end);
+    this.readings.device[row] = this.#keyDevice(this.recordOf(row), this.#seriesOf(row));
   }
 
-  /** Whether a record's key is a device's name. */
-  #hasName(record: number): boolean {
-    const length = this.records.keyEnd[record] - this.records.keyStart[record];
-    return this.records.keyStart[record] !== ABSENT && length > 0 && length <= NAME_BYTES_MAX;
-  }
-
-  /** The slot of the device of the source's own series that a record's key names: 1 to 256 bytes, as they are; else the nameless device. */
+  /**
+   * The slot of the device of the source's own series that a record's key names: 1 to 256 bytes as they are, more of them by their hash;
+   * without a key the nameless device.
+   */
   keyDevice(record: number): number {
     const { series, devices } = this.context;
-    if (!this.#hasName(record)) return this.namelessDevice();
-    return devices.internFrom(series, this.view, this.records.keyStart[record], this.records.keyEnd[record]);
+    const start = this.records.keyStart[record];
+    const end = this.records.keyEnd[record];
+    if (start !== ABSENT && end > start && end - start <= NAME_BYTES_MAX) {
+      return devices.internFrom(series, this.view, start, end);
+    }
+    return start === ABSENT || end <= start ? this.namelessDevice() : this.#keyDevice(record, series);
+  }
+
+  /** The same of any series. */
+  #keyDevice(record: number, series: number): number {
+    const { devices } = this.context;
+    const start = this.records.keyStart[record];
+    const end = this.records.keyEnd[record];
+    if (start === ABSENT) return devices.internFrom(series, this.view, 0, 0);
+    if (end - start <= NAME_BYTES_MAX) return devices.internFrom(series, this.view, start, end);
+    const name = nameOfLongKey(this.bytes, start, end);
+    return devices.intern(series, name, 0, name.length);
   }
 
   /** The slot of the device without a name. Asked for once a batch and only when needed: a name that nobody uses would be a device too many. */

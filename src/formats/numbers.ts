@@ -192,3 +192,20 @@ export function isValue(value: number, isUnderflow: boolean): boolean {
   const magnitude = Math.abs(value);
   return (magnitude <= VALUE_MAGNITUDE_MAX && magnitude >= VALUE_MAGNITUDE_MIN) || (value === 0 && !isUnderflow);
 }
+
+/** Whether a text is a number by the grammar of bare values, without white space. */
+export function isNumericText(text: string): boolean {
+  if (!/^[-+.0-9eE]+$/.test(text)) return false;
+  const bytes = Buffer.from(text, "latin1");
+  return new NumberScanner().scan(bytes, 0, bytes.length) === bytes.length;
+}
+
+/** Whether a text is a decimal as every program writes it: a number of JSON's grammar without an exponent. Such a text may stand for the number. */
+export function isPlainDecimal(text: string): boolean {
+  return /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text);
+}
+
+/** Whether a plain decimal that is 0 as a double is not 0 as it is written. */
+export function isUnderflowText(decimal: string): boolean {
+  return Number(decimal) === 0 && /[1-9]/.test(decimal);
+}

@@ -2,7 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import { ACTIVE_DEVICE_MS, CLOCK_BEHIND_MS } from "../core/limits.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
-import { ABSENT, Records } from "../core/records.ts";
+import { ABSENT, NO_TIMESTAMP, Records } from "../core/records.ts";
 import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder, type Formats } from "../formats/decode.ts";
@@ -73,6 +73,7 @@ export class Ingest {
   take(records: Records, source: Source, partition: Origin): void {
     const { own } = source;
     const readings = this.#readings;
+    if (!records.appendTime) stampArrival(records, this.#options.clock.now());
     this.#decoder(own).decode(records, readings);
     const { count, origins } = readings;
     this.#state.db.startReading();
@@ -358,6 +359,11 @@ export class Ingest {
       arrival: nowMs,
     });
   }
+}
+
+/** A record whose producer gave it no time has the time at which it arrives. */
+function stampArrival({ timestamp, count }: Records, nowMs: number): void {
+  for (let i = 0; i < count; i++) if (timestamp[i] === NO_TIMESTAMP) timestamp[i] = nowMs;
 }
 
 /** Whether these readings of a single record are all accepted, one at least. @param only the index of the one that is asked for; null: all */

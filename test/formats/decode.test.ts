@@ -1,6 +1,7 @@
 /** The decoder by example: each rule of docs/formats/payload.md, long batches, and what must not happen on the side. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { hash } from "node:crypto";
 import { test } from "node:test";
 import { Names } from "../../src/core/names.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../../src/core/readings.ts";
@@ -82,8 +83,8 @@ test("bare numbers", () => {
     "true",
     "null",
     "[1]",
-    "[1",
     '"x"',
+    "21\nabc\n22",
     '"4',
     "1,5",
     "5 5",
@@ -96,12 +97,15 @@ test("bare numbers", () => {
   }
   for (const text of ["NaN", "nan", "Infinity", "-Infinity", "inf", "1e999", "-1e999"])
     assert.equal(decoded(text), "not-finite", text);
-  assert.equal(decoded('"42"'), "numeric-string");
+  assert.deepEqual(decoded('"42"'), { value: 42 });
+  assert.deepEqual(decoded('"-4.20"'), { value: -4.2 });
+  for (const text of ['"+42"', '"1e5"', '".5"', '"5."', '"007"']) assert.equal(decoded(text), "numeric-string", text);
+  assert.equal(decoded('" 42"'), "not-a-number");
   assert.equal(decoded("1.1e150"), "too-large");
   assert.equal(decoded("-9e-141"), "too-small");
   assert.equal(decoded("1e-400"), "too-small");
   assert.deepEqual(decoded("0e-400"), { value: 0 });
-  for (const nothing of [null, "", " \n\t\v\f"]) assert.equal(decoded(nothing), "empty");
+  for (const nothing of [null, "", " \n\t\v\f", "\0", "\ufeff\n", "[]"]) assert.equal(decoded(nothing), "empty");
 });
 
 test("a JSON object: fields, aliases, nulls, duplicates", () => {
@@ -132,13 +136,15 @@ test("a JSON object: fields, aliases, nulls, duplicates", () => {
   assert.deepEqual(decoded('{"value":1,"ts":"2020-01-13 15:12:00"}'), { value: 1, time: "2020-01-13T14:12:00.000Z" });
   assert.deepEqual(decoded('{"value":1,"ts":"1763934000000"}'), { value: 1, time: "2025-11-23T21:40:00.000Z" });
   assert.deepEqual(decoded(' {"v\\u0061lue":1,"device":"\\u0061"} '), { value: 1, device: "a" });
+  assert.deepEqual(decoded('{"value":"21.5","sequence":"7"}'), { value: 21.5, sequence: 7 });
 });
 
 test("a JSON object: refusals, the first fault of several", () => {
   const codes: Record<string, string> = {
     "{}": "value-missing",
     '{"value":null}': "value-missing",
-    '{"value":"42"}': "numeric-string",
+    '{"value":"4.2e1"}': "numeric-string",
+    '{"value":"NaN"}': "not-a-number",
     '{"value":" 42"}': "not-a-number",
     '{"value":true}': "not-a-number",
     '{"value":{"value":1}}': "not-a-number",
@@ -148,7 +154,11 @@ test("a JSON object: refusals, the first fault of several", () => {
     '{"value":NaN}': "unreadable",
     "{'value':1}": "unreadable",
     '{"value":1,}': "unreadable",
-    '\v{"value":1}': "unreadable",
+    "[1": "unreadable",
+    '[{"value":1},]': "unreadable",
+    '{"value":1}x': "unreadable",
+    '{\n"value":21.5,\n"history":[\n900\n]': "unreadable",
+    '{\n"value":NaN,\n"history":[\n900\n]\n}': "unreadable",
     '{"value":1,"time":1763934000}': "time-looks-like-seconds",
     '{"value":1,"time":"1763934000"}': "time-looks-like-seconds",
     '{"value":1,"time":"1578928320.5"}': "time-looks-like-seconds",
@@ -165,7 +175,9 @@ test("a JSON object: refusals, the first fault of several", () => {
     '{"value":1,"device":true}': "device-invalid",
     '{"value":1,"boot":[]}': "boot-invalid",
     '{"value":1,"id":""}': "id-invalid",
-    '{"value":1,"seq":"5"}': "sequence-invalid",
+    '{"value":1,"seq":"5.0"}': "sequence-invalid",
+    '{"value":1,"seq":"05"}': "sequence-invalid",
+    '{"value":1,"seq":"9007199254740993"}': "sequence-invalid",
     '{"value":1,"seq":9007199254740992}': "sequence-invalid",
     '{"value":1,"seq":1.5}': "sequence-invalid",
     '{"value":1,"seq":-1,"id":"","boot":[],"device":[],"time":"x"}': "time-unreadable",
@@ -178,6 +190,65 @@ test("a JSON object: refusals, the first fault of several", () => {
   assert.equal(decoded(`{"value":1,"device":"${"x".repeat(257)}"}`), "device-invalid");
   assert.equal(decoded(`{"value":1,"device":"${"é".repeat(129)}"}`), "device-invalid");
   assert.equal(decoded(`{"value":1,"id":"${"x".repeat(1025)}"}`), "id-invalid");
+});
+
+/** The values and codes that a record makes. */
+function decodedAll(value: string): unknown[] {
+  const readings = new Readings(0);
+  const records = recordsOf([value]);
+  createDecoder(contextOf()).decode(records, readings);
+  return Array.from({ length: readings.count }, (_, row) =>
+    readings.rejection[row] === 0 ? readings.value[row] : rejectionAt(readings.rejection[row]).code,
+  );
+}
+
+test("several readings in one record", () => {
+  const pretty = (n: number): string => JSON.stringify({ value: 20 + n, raw: [n * 100, n * 100 + 1] }, null, 2);
+  assert.deepEqual(decodedAll('[{"value":1},{"value":2}]'), [1, 2]);
+  assert.deepEqual(decodedAll('[\n{"value":1} ,\t{"value":"x"}\n]'), [1, "not-a-number"]);
+  assert.deepEqual(decodedAll('{"value":1}{"value":2} {"value":NaN}'), [1, 2, "unreadable"]);
+  assert.deepEqual(decodedAll('{"value":1}\r\n\n{"value":NaN}\n{"value":3}\n'), [1, "unreadable", 3]);
+  assert.deepEqual(decodedAll(`${pretty(1)}\n${pretty(2)}`), [21, 22]);
+  assert.deepEqual(decodedAll('[{"value":1}]\n{"value":2,\n"x":[\n900\n]}'), [1, 2]);
+  assert.deepEqual(decodedAll('{"value":1}\n7\nabc'), [1, 7, "not-a-number"]);
+  assert.deepEqual(decodedAll("21\n\n22\r\n1e999"), [21, 22, "not-finite"]);
+  assert.deepEqual(decodedAll("21\nabc\n22"), ["not-a-number"]);
+  assert.deepEqual(decodedAll("--x\r\nContent-Disposition: form-data\r\n\r\n42\r\n--x--"), ["not-a-number"]);
+  assert.deepEqual(decodedAll('[{"value":1},[{"value":2}]]'), ["not-a-number"]);
+  assert.deepEqual(decodedAll("[1700000000000,21.5]"), ["not-a-number"]);
+});
+
+test("what stands around a reading is taken off: a byte order mark, NUL bytes, white space", () => {
+  for (const [before, after] of [
+    ["\ufeff", ""],
+    ["", "\0"],
+    ["\ufeff\r\n", "\0\0\n"],
+    ["\v", "\f\0 "],
+  ]) {
+    for (const text of ["21.5", '"21.5"', '{"value":21.5}', '[{"value":21.5}]']) {
+      assert.deepEqual(decodedAll(before + text + after), [21.5], JSON.stringify(before + text + after));
+    }
+    assert.deepEqual(decodedAll(`${before}{"value":1}${after}\n${before}{"value":2}${after}`), [1, 2]);
+    assert.deepEqual(decodedAll(`${before}1${after}\n${before}2${after}`), [1, 2]);
+  }
+  assert.equal(decoded("4\u00002"), "not-a-number");
+});
+
+test("a key that is longer than a name is the device by how it begins and its hash", () => {
+  const keys = [`${"k".repeat(63)}ü${"-".repeat(200)}1`, `${"k".repeat(63)}ü${"-".repeat(200)}2`];
+  const names = keys.map((key) => {
+    const context = contextOf();
+    const readings = new Readings(0);
+    createDecoder(context).decode(recordsOf(["1", '{"value":2}', '[{"value":3},{"value":4}]'], key), readings);
+    const slots = new Set(readings.device.subarray(0, readings.count));
+    assert.deepEqual([readings.count, slots.size, context.devices.size], [4, 1, 1]);
+    return context.devices.text(readings.device[0]);
+  });
+  for (const [i, key] of keys.entries()) {
+    assert.equal(names[i], `${"k".repeat(63)}~sha256:${hash("sha256", key).slice(0, 32)}`);
+  }
+  assert.notEqual(names[0], names[1]);
+  assert.deepEqual(decoded("1", "k".repeat(256)), { value: 1, device: "k".repeat(256) });
 });
 
 test("malformed UTF-8 is U+FFFD in names, and its own bytes in a key", () => {

@@ -66,6 +66,19 @@ const ODD_VALUES = [
   "nul",
   "tru",
   '"\\u0034"',
+  '"21.5"',
+  '"-0"',
+  '"-7"',
+  '"007"',
+  '"5."',
+  '".5"',
+  '"+5"',
+  '"1e-400"',
+  '"9007199254740991"',
+  '"9007199254740993"',
+  '"12345678901234567890.25"',
+  `"0.${"0".repeat(400)}1"`,
+  `"${"9".repeat(200)}"`,
 ];
 const TIMES = [
   '"2025-11-24T03:53:08.123Z"',
@@ -200,6 +213,8 @@ export interface Producer {
   readonly afterComma: string;
   readonly around: string;
   readonly timeStyle: "epoch" | "iso" | "local" | "odd";
+  /** Numbers stand in quotes. */
+  readonly quotes: boolean;
   readonly names: readonly string[];
 }
 
@@ -234,6 +249,7 @@ export class Payloads {
       afterComma: space(),
       around: random.chance(0.1) ? random.pick(SPACES) : "",
       timeStyle: random.pick(["epoch", "epoch", "iso", "local", "odd"] as const),
+      quotes: random.chance(0.2),
       names: random.chance(0.5) ? ["t-1", "t-22", "t-333"] : NAMES,
     };
   }
@@ -258,12 +274,12 @@ export class Payloads {
     if (random.chance(oddity / 4)) return random.pick(ODD_VALUES);
     switch (key) {
       case "value":
-        return random.chance(oddity) ? random.pick(ODD_NUMBERS) : this.number();
+        return random.chance(oddity) ? random.pick(ODD_NUMBERS) : this.quoted(producer, this.number());
       case "seq":
       case "sequence":
         return random.chance(oddity)
           ? random.pick([...ODD_NUMBERS, "1.0", "1e3", '"5"'])
-          : String(random.integer(0, 10 ** random.integer(1, 15)));
+          : this.quoted(producer, String(random.integer(0, 10 ** random.integer(1, 15))));
       case "ts":
       case "time":
         return random.chance(oddity) ? random.pick(TIMES) : this.time(producer.timeStyle);
@@ -276,6 +292,43 @@ export class Payloads {
         if (random.chance(oddity)) return random.pick(BROKEN_NESTED);
         return random.pick([JSON.stringify(random.pick(producer.names)), this.number(), ...NESTED]);
     }
+  }
+
+  quoted(producer: Producer, number: string): string {
+    return producer.quotes ? `"${number}"` : number;
+  }
+
+  /** Several readings in one record, or nearly: lists, objects one after the other, lines. */
+  several(producer: Producer, oddity: number): string {
+    const { random } = this;
+    const space = (): string => (random.chance(0.3) ? random.pick(SPACES) : "");
+    const count = random.pick([0, 1, 2, 2, 3, 3, 5, 9]);
+    const objects = Array.from({ length: count }, () => {
+      const text = random.chance(oddity / 3) ? this.bare() : this.object(producer, oddity);
+      return random.chance(oddity / 4) ? text.slice(0, random.integer(0, text.length)) : text;
+    });
+    const list = (items: readonly string[]): string => `[${space()}${items.join(`${space()},${space()}`)}${space()}]`;
+    switch (random.integer(0, 5)) {
+      case 0:
+        return list(objects);
+      case 1:
+        return objects.join(space());
+      case 2:
+        return objects.map((text) => text.replaceAll(/[\r\n]/g, " ")).join(random.pick(["\n", "\r\n", "\n\n", " \n"]));
+      case 3:
+        return objects.map((text) => text.replaceAll(",", ",\n")).join(random.pick(["\n", "", "\n\n"]));
+      case 4:
+        return `${objects.slice(0, 1).join("")}\n${list(objects.slice(1))}`;
+      default:
+        return Array.from({ length: count }, () => (random.chance(oddity) ? this.bare() : this.number())).join("\n");
+    }
+  }
+
+  /** What programs and editors put around a payload. */
+  wrapped(text: string): string {
+    const { random } = this;
+    const before = random.pick(["", "\ufeff", "\ufeff\r\n", "\n\ufeff", " \v", "\ufeff\ufeff"]);
+    return before + text + random.pick(["", "\0", "\0\0\n", "\n\0 ", "\r\n", "\f"]);
   }
 
   number(): string {

@@ -16,14 +16,88 @@ export interface Decoded {
 const TIME_MIN = Date.parse("0001-01-01T00:00:00Z");
 const TIME_MAX = Date.parse("9999-12-31T23:59:59.999Z");
 
-/** The reading in a record, or the code of its refusal. */
-export function reference(value: Buffer | null, timestamp: number, zone: string): Decoded | string {
-  if (value === null) return "empty";
-  if (value.length > 1048576) return "record-too-large";
-  const text = value.toString("utf8");
-  const bare = text.replace(/^[\t\n\v\f\r ]+|[\t\n\v\f\r ]+$/g, "");
-  if (bare === "") return "empty";
-  if (!bare.startsWith("{")) return bareValue(bare, timestamp);
+/** What a record makes: readings, or the codes of refusals; one at least. */
+export function reference(value: Buffer | null, timestamp: number, zone: string): (Decoded | string)[] {
+  if (value === null) return ["empty"];
+  if (value.length > 1048576) return ["record-too-large"];
+  const text = trimmed(value.toString("utf8"));
+  if (text === "") return ["empty"];
+  if (!/^[{[]/.test(text)) return bareValues(text, timestamp);
+  const whole = objectOf(text, timestamp, zone);
+  if (whole !== "unreadable") return [whole];
+  return linesOf(text).flatMap((line) =>
+    /^[{[]/.test(line) ? several(line, timestamp, zone) : bareValue(line, timestamp),
+  );
+}
+
+function trimmed(text: string): string {
+  return text.replace(/^[\t\n\v\f\r \ufeff]+/, "").replace(/[\t\n\v\f\r \0]+$/, "");
+}
+
+/** Lines, each with all that follows when it leaves a bracket open. */
+function linesOf(text: string): string[] {
+  const lines = text.split("\n");
+  const open = lines.findIndex((line) => {
+    const inText = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g;
+    // A quote before the first bracket begins no text.
+    const brackets = line
+      .slice(line.search(/[{[\]}]/))
+      .replace(inText, "")
+      .replace(/[^{}[\]]/g, "");
+    return (
+      line.search(/[{[\]}]/) >= 0 && [...brackets].reduce((depth, c) => depth + ("{[".includes(c) ? 1 : -1), 0) > 0
+    );
+  });
+  const whole = open < 0 ? lines : [...lines.slice(0, open), lines.slice(open).join("\n")];
+  return whole.map(trimmed).filter((line) => line !== "");
+}
+
+/** The parts of a line: objects one after the other, and lists of them. */
+function several(line: string, timestamp: number, zone: string): (Decoded | string)[] {
+  const found: (Decoded | string)[] = [];
+  for (let rest = line; rest !== ""; ) {
+    const length = /^[{[]/.test(rest) ? bracketed(rest) : -1;
+    if (length < 0) return ["unreadable"];
+    const part = rest.slice(0, length);
+    if (part.startsWith("{")) found.push(objectOf(part, timestamp, zone));
+    else {
+      const items = itemsOf(part.slice(1, -1));
+      if (items === null) return ["unreadable"];
+      found.push(...(typeof items === "string" ? [items] : items.map((item) => objectOf(item, timestamp, zone))));
+    }
+    rest = rest.slice(length).replace(/^[\t\n\r ]+/, "");
+  }
+  return found;
+}
+
+/** The objects of a list; the code when it is no list of objects, null when it is none at all. */
+function itemsOf(inside: string): string[] | string | null {
+  const items: string[] = [];
+  let rest = inside.replace(/^[\t\n\r ]+/, "");
+  if (rest === "") return "empty";
+  for (;;) {
+    const length = rest.startsWith("{") ? bracketed(rest) : -1;
+    if (length < 0) return "not-a-number";
+    items.push(rest.slice(0, length));
+    rest = rest.slice(length).replace(/^[\t\n\r ]+/, "");
+    if (rest === "") return items;
+    if (!/^,[\t\n\r ]*[^\t\n\r ]/.test(rest)) return null;
+    rest = rest.replace(/^,[\t\n\r ]*/, "");
+  }
+}
+
+/** How long the text is up to the bracket that closes its first one; -1 when none does. */
+function bracketed(text: string): number {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\[\s\S])*(?:"|\\?$)|[{}[\]]/g)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    if (depth === 0) return index + 1;
+  }
+  return -1;
+}
+
+function objectOf(text: string, timestamp: number, zone: string): Decoded | string {
   let fields: Record<string, unknown>;
   const sources = new Map<unknown, string>();
   try {
@@ -34,11 +108,13 @@ export function reference(value: Buffer | null, timestamp: number, zone: string)
   } catch {
     return "unreadable";
   }
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) return "unreadable";
   const number = fields["value"];
   if (number === undefined || number === null) return "value-missing";
-  if (typeof number === "string") return isDecimal(number) ? "numeric-string" : "not-a-number";
-  if (typeof number !== "number") return "not-a-number";
-  const fault = magnitudeFault(number, sources.get(fields) ?? "");
+  if (typeof number === "string" && !isPlain(number)) return isDecimal(number) ? "numeric-string" : "not-a-number";
+  if (typeof number !== "number" && typeof number !== "string") return "not-a-number";
+  const value = Number(number);
+  const fault = magnitudeFault(value, typeof number === "string" ? number : (sources.get(fields) ?? ""));
   if (fault !== null) return fault;
   const ownTime = timeOf(fields["time"] ?? fields["ts"], zone);
   if (typeof ownTime === "string") return ownTime;
@@ -52,12 +128,13 @@ export function reference(value: Buffer | null, timestamp: number, zone: string)
   if (id !== null && typeof id !== "string" && !Number.isSafeInteger(id)) return "id-invalid";
   const idText = id === null ? null : String(id);
   if (idText !== null && (idText === "" || Buffer.from(idText).length > 1024)) return "id-invalid";
-  const sequence = fields["sequence"] ?? fields["seq"] ?? null;
+  const written = fields["sequence"] ?? fields["seq"] ?? null;
+  const sequence = typeof written === "string" && /^(0|[1-9]\d*)$/.test(written) ? Number(written) : written;
   if (sequence !== null && !(typeof sequence === "number" && Number.isSafeInteger(sequence) && sequence >= 0)) {
     return "sequence-invalid";
   }
   return {
-    value: number + 0,
+    value: value + 0,
     time,
     ownTime: ownTime !== null,
     device,
@@ -67,21 +144,36 @@ export function reference(value: Buffer | null, timestamp: number, zone: string)
   };
 }
 
+function bareValues(text: string, timestamp: number): (Decoded | string)[] {
+  const single = bareValue(text, timestamp);
+  const lines = single === "not-a-number" ? linesOf(text).map((line) => bareValue(line, timestamp)) : [];
+  return lines.length > 1 && !lines.includes("not-a-number") ? lines : [single];
+}
+
 function bareValue(text: string, timestamp: number): Decoded | string {
   if (["NaN", "nan", "Infinity", "-Infinity", "inf"].includes(text)) return "not-finite";
+  let number = text;
   if (!isDecimal(text)) {
+    let parsed: unknown;
     try {
-      const parsed: unknown = JSON.parse(text);
-      return typeof parsed === "string" && isDecimal(parsed) ? "numeric-string" : "not-a-number";
+      parsed = JSON.parse(text);
     } catch {
       return "not-a-number";
     }
+    if (typeof parsed !== "string" || !isDecimal(parsed)) return "not-a-number";
+    if (!isPlain(parsed)) return "numeric-string";
+    number = parsed;
   }
-  const value = Number(text);
-  const fault = magnitudeFault(value, text);
+  const value = Number(number);
+  const fault = magnitudeFault(value, number);
   if (fault !== null) return fault;
   if (timestamp < TIME_MIN || timestamp > TIME_MAX) return "time-out-of-range";
   return { value: value + 0, time: timestamp, ownTime: false, device: null, boot: null, id: null, sequence: null };
+}
+
+/** A decimal that may stand in quotes. */
+function isPlain(text: string): boolean {
+  return /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text);
 }
 
 function isDecimal(text: string): boolean {

@@ -1,12 +1,20 @@
 /** Payloads by the book: what is read from each, and why each other one is refused. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { decodePayload, deviceOf, type Outcome } from "./decode.ts";
+import { decodeRecord, deviceOf, type Outcome } from "./decode.ts";
 import { GARBAGE, GARBAGE_CODES } from "./garbage.ts";
 import { fromWallClock, instantsOf, parseIso, wallClock } from "./local-time.ts";
 
-const decode = (text: string | null, zone = "UTC"): Outcome =>
-  decodePayload(text === null ? null : Buffer.from(text), zone);
+const decodeAll = (text: string | null, zone = "UTC"): Outcome[] =>
+  decodeRecord(text === null ? null : Buffer.from(text), zone);
+
+/** Of a record that makes one. */
+const decode = (text: string | null, zone = "UTC"): Outcome => {
+  const outcomes = decodeAll(text, zone);
+  assert.equal(outcomes.length, 1, text?.slice(0, 100));
+  return outcomes[0];
+};
 
 const read = (text: string): Record<string, unknown> => {
   const outcome = decode(text);
@@ -45,6 +53,35 @@ test("bare numbers, as JSON and as older producers print them", () => {
     ["0.1", 0.1],
   ];
   for (const [text, value] of texts) assert.ok(Object.is(read(text).value, value), text);
+});
+
+test("numbers in quotes, when they are plain decimals", () => {
+  for (const text of ['"21.5"', '{"value":"21.5"}', ' \ufeff{"value":"21.5"}\0'])
+    assert.equal(read(text).value, 21.5, text);
+  assert.ok(Object.is(read('{"value":"-0"}').value, 0));
+  assert.equal(read('{"value":1,"sequence":"7"}').sequence, 7);
+  assert.deepEqual(decode(`{"value":"0.${"0".repeat(150)}1"}`), { code: "too-small" });
+  assert.deepEqual(decode(`"${"9".repeat(200)}"`), { code: "too-large" });
+});
+
+test("several readings in a record", () => {
+  const values = (text: string): unknown[] =>
+    decodeAll(text).map((outcome) => ("code" in outcome ? outcome.code : outcome.value));
+  assert.deepEqual(values('[{"value":1},{"value":2}]'), [1, 2]);
+  assert.deepEqual(values('{"value":1}{"value":2}'), [1, 2]);
+  assert.deepEqual(values('{"value":1} [{"value":2}]\n{"value":3}'), [1, 2, 3]);
+  assert.deepEqual(values('{"value":1}\n{"value":NaN}\n5\nx\n{"value":3}x\n'), [
+    1,
+    "unreadable",
+    5,
+    "not-a-number",
+    "unreadable",
+  ]);
+  assert.deepEqual(values('{\n"value":1,\n"history":[\n900\n]}\n{\n"value":2}'), [1, 2]);
+  assert.deepEqual(values('{"value":1}\n{"value":2,\n"history":[\n900\n]'), [1, "unreadable"]);
+  assert.deepEqual(values("21\n\n22\r\n1e999\n"), [21, 22, "not-finite"]);
+  assert.deepEqual(values("21\nabc\n22"), ["not-a-number"]);
+  assert.deepEqual(values('[{"value":1},{"value":"x"}]'), [1, "not-a-number"]);
 });
 
 test("every field of an object", () => {
@@ -135,5 +172,10 @@ test("the device is the payload's, else the key's, else nameless", () => {
   assert.equal(deviceOf("a", key(3)), "a");
   assert.equal(deviceOf(null, key(3)), "ééé", "its bytes, whatever they are");
   assert.equal(deviceOf(null, key(256)).length, 256);
-  for (const none of [null, key(0), key(257)]) assert.equal(deviceOf(null, none), "");
+  const long = [`${"k".repeat(63)}ü${"-".repeat(200)}1`, `${"k".repeat(63)}ü${"-".repeat(200)}2`];
+  for (const text of long) {
+    const digits = createHash("sha256").update(text).digest("hex").slice(0, 32);
+    assert.equal(deviceOf(null, Buffer.from(text)), `${"k".repeat(63)}~sha256:${digits}`);
+  }
+  for (const none of [null, key(0)]) assert.equal(deviceOf(null, none), "");
 });

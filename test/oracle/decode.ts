@@ -2,6 +2,7 @@
  * What a record says, by the book: the oracle's own decoder of payloads, `JSON.parse` and `Number` under the documented grammar.
  * Part of test/oracle, which imports nothing from src/.
  */
+import { createHash } from "node:crypto";
 import { parseIso, TIME_MAX, TIME_MIN } from "./local-time.ts";
 
 const RECORD_BYTES_MAX = 1_048_576;
@@ -30,25 +31,109 @@ export function refused(outcome: Outcome): outcome is { readonly code: string } 
   return "code" in outcome;
 }
 
-/** Reads one record's value. `zone` is for times without one. */
-export function decodePayload(bytes: Uint8Array | null, zone: string): Outcome {
-  if (bytes === null) return { code: "empty" };
-  if (bytes.length > RECORD_BYTES_MAX) return { code: "record-too-large" };
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  const trimmed = text.replace(/^[ \t\n\r\v\f]+/, "").replace(/[ \t\n\r\v\f]+$/, "");
-  if (trimmed === "") return { code: "empty" };
-  return trimmed.startsWith("{") ? decodeObject(text, zone) : decodeBare(trimmed);
+/** Reads one record's value: what each of its readings says, or is refused as; one at least. `zone` is for times without one. */
+export function decodeRecord(bytes: Uint8Array | null, zone: string): Outcome[] {
+  if (bytes === null) return [{ code: "empty" }];
+  if (bytes.length > RECORD_BYTES_MAX) return [{ code: "record-too-large" }];
+  const text = strip(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+  if (text === "") return [{ code: "empty" }];
+  if (!"{[".includes(text[0])) {
+    const one = decodeBare(text);
+    if (!isNoNumber(one)) return [one];
+    const lines = cutLines(text);
+    const each = lines.map(decodeBare);
+    return lines.length > 1 && !each.some(isNoNumber) ? each : [one];
+  }
+  if (isObject(parseJson(text))) return [decodeObject(text, zone)];
+  return cutLines(text).flatMap((line) => ("{[".includes(line[0]) ? decodeLine(line, zone) : [decodeBare(line)]));
 }
+
+function isNoNumber(outcome: Outcome): boolean {
+  return refused(outcome) && outcome.code === "not-a-number";
+}
+
+/** Without white space and byte order marks before it, and white space and NUL behind it. */
+function strip(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && " \t\n\r\v\f\ufeff".includes(text[start])) start++;
+  while (end > start && " \t\n\r\v\f\0".includes(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+/** Lines that are not blank; the first that opens a bracket and does not close it has all that follows with it. */
+function cutLines(text: string): string[] {
+  const lines: string[] = [];
+  for (let rest = text; rest !== ""; ) {
+    const newline = rest.indexOf("\n");
+    const line = newline < 0 ? rest : rest.slice(0, newline);
+    const isOpen = depths(line, false).at(-1) ?? 0;
+    lines.push(strip(isOpen > 0 ? rest : line));
+    rest = isOpen > 0 || newline < 0 ? "" : rest.slice(newline + 1);
+  }
+  return lines.filter((line) => line !== "");
+}
+
+/** How many brackets are open behind each character; in texts brackets are none. `everywhere`: a quote begins a text outside of brackets too. */
+function depths(text: string, everywhere: boolean): number[] {
+  const found: number[] = [];
+  let depth = 0;
+  let isText = false;
+  let isEscaped = false;
+  for (const char of text.split("")) {
+    if (isText) {
+      if (!isEscaped && char === '"') isText = false;
+      isEscaped = !isEscaped && char === "\\";
+    } else if (char === '"') isText = everywhere || depth > 0;
+    else if ("{[".includes(char)) depth++;
+    else if ("}]".includes(char)) depth--;
+    found.push(depth);
+  }
+  return found;
+}
+
+/** Objects and lists of objects with nothing but white space between. */
+function decodeLine(line: string, zone: string): Outcome[] {
+  const outcomes: Outcome[] = [];
+  for (let rest = line; rest !== ""; rest = rest.replace(/^[ \t\n\r]+/, "")) {
+    const close = "{[".includes(rest[0]) ? depths(rest, true).indexOf(0) : -1;
+    if (close < 0) return [{ code: "unreadable" }];
+    const part = rest.slice(0, close + 1);
+    const decoded = part.startsWith("{") ? [decodeObject(part, zone)] : decodeList(part, zone);
+    if (decoded === null) return [{ code: "unreadable" }];
+    outcomes.push(...decoded);
+    rest = rest.slice(close + 1);
+  }
+  return outcomes;
+}
+
+/** The objects of a list, or one refusal when it is a list of something else; null when its commas are wrong. */
+function decodeList(list: string, zone: string): Outcome[] | null {
+  const outcomes: Outcome[] = [];
+  let rest = list.slice(1, -1).replace(/^[ \t\n\r]+/, "");
+  if (rest === "") return [{ code: "empty" }];
+  for (;;) {
+    const close = rest.startsWith("{") ? depths(rest, true).indexOf(0) : -1;
+    if (close < 0) return [{ code: "not-a-number" }];
+    outcomes.push(decodeObject(rest.slice(0, close + 1), zone));
+    const [, comma, next] = /^[ \t\n\r]*(,?)[ \t\n\r]*([\s\S]*)$/.exec(rest.slice(close + 1)) ?? [];
+    if (comma === "" && next === "") return outcomes;
+    if (comma === "" || next === "") return null;
+    rest = next;
+  }
+}
+
+/** A number in quotes is one when it is written plainly: digits, perhaps a minus before them and a point among them. */
+const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 
 function decodeBare(text: string): Outcome {
   if (NOT_FINITE.has(text)) return { code: "not-finite" };
-  if (NUMBER.test(text)) {
-    const value = judgeValue(text);
-    if (typeof value === "string") return { code: value };
-    return { value, time: null, device: null, boot: null, id: null, sequence: null };
-  }
-  const parsed = parseJson(text);
-  return { code: typeof parsed === "string" && NUMBER.test(parsed) ? "numeric-string" : "not-a-number" };
+  const quoted = NUMBER.test(text) ? undefined : parseJson(text);
+  if (typeof quoted === "string" && NUMBER.test(quoted) && !PLAIN.test(quoted)) return { code: "numeric-string" };
+  const number = typeof quoted === "string" ? quoted : text;
+  if (!NUMBER.test(number)) return { code: "not-a-number" };
+  const value = judgeValue(number);
+  if (typeof value === "string") return { code: value };
+  return { value, time: null, device: null, boot: null, id: null, sequence: null };
 }
 
 /** The double nearest to a number's text, or the code of its refusal. */
@@ -71,7 +156,7 @@ function parseJson(text: string): unknown {
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function decodeObject(text: string, zone: string): Outcome {
@@ -82,8 +167,9 @@ function decodeObject(text: string, zone: string): Outcome {
 
   const raw = field("value");
   if (raw === undefined) return { code: "value-missing" };
-  if (typeof raw === "string" && NUMBER.test(raw)) return { code: "numeric-string" };
-  if (typeof raw !== "number") return { code: "not-a-number" };
+  const isPlain = typeof raw === "string" && PLAIN.test(raw);
+  if (typeof raw === "string" && NUMBER.test(raw) && !isPlain) return { code: "numeric-string" };
+  if (typeof raw !== "number" && !isPlain) return { code: "not-a-number" };
   const value = judgeValue(raw === 0 ? sourceOfValue(text) : String(raw));
   if (typeof value === "string") return { code: value };
 
@@ -95,7 +181,8 @@ function decodeObject(text: string, zone: string): Outcome {
   if (boot === undefined) return { code: "boot-invalid" };
   const id = judgeName(field("id"), 1, ID_BYTES_MAX);
   if (id === undefined) return { code: "id-invalid" };
-  const sequence = field("sequence") ?? field("seq") ?? null;
+  const written = field("sequence") ?? field("seq") ?? null;
+  const sequence = typeof written === "string" && /^(?:0|[1-9]\d*)$/.test(written) ? Number(written) : written;
   if (sequence !== null && !(typeof sequence === "number" && Number.isSafeInteger(sequence) && sequence >= 0)) {
     return { code: "sequence-invalid" };
   }
@@ -156,9 +243,14 @@ function judgeName(name: unknown, bytesMin: number, bytesMax: number): string | 
   return bytes.length < bytesMin || bytes.length > bytesMax ? undefined : bytes.toString("latin1");
 }
 
-/** The device of a record: the payload's, else the key's bytes, else the nameless one. */
+/** The device of a record: the payload's, else the key's bytes (a long key's first 64 and its hash), else the nameless one. */
 export function deviceOf(payloadDevice: string | null, key: Uint8Array | null): string {
   if (payloadDevice !== null) return payloadDevice;
-  if (key === null || key.length < 1 || key.length > NAME_BYTES_MAX) return "";
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+  if (key === null) return "";
+  const text = Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+  if (key.length <= NAME_BYTES_MAX) return text;
+  // Not in the middle of a character, whose later bytes are 0x80 to 0xbf, three at most.
+  const shown = [64, 63, 62].find((length) => !/[\x80-\xbf]/.test(text[length])) ?? 61;
+  const digits = createHash("sha256").update(key).digest("hex").slice(0, 32);
+  return `${text.slice(0, shown)}~sha256:${digits}`;
 }

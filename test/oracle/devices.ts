@@ -135,6 +135,11 @@ function nameOf(random: Seeded, index: number): string | number {
   ]);
 }
 
+/** Some keys are longer than a name may be, and differ behind what a name could hold. */
+function keyOf(name: string | number, random: Seeded): Buffer {
+  return Buffer.from(random.chance(0.3) ? `${"plant/hall/rack/".repeat(17)}${name}` : String(name));
+}
+
 /** The devices of one sensor, each with the number of readings it is to make. */
 export function createDevices(
   random: Seeded,
@@ -173,7 +178,7 @@ function createDevice(random: Seeded, kind: Kind, sensor: number, index: number,
     index,
     kind,
     name: naming === "payload" ? name : null,
-    key: naming === "key" ? Buffer.from(String(name)) : naming === "none" ? null : gateway,
+    key: naming === "key" ? keyOf(name, random) : naming === "none" ? null : gateway,
     values: index < KINDS.length ? kind.values : random.pick(VALUE_STYLE_NAMES),
     // Two boards of one name: in which order they speak is all that is known of them.
     home: isTwin(kind) ? 0 : random.int(0, partitions - 1),

@@ -16,19 +16,21 @@ const names = (name: string): string[] =>
 
 /** Texts by code; null is a record without a value. */
 export const GARBAGE: Readonly<Record<string, readonly (string | null)[]>> = {
-  empty: [null, "", " ", "\n", "\t \r\n"],
+  empty: [null, "", " ", "\n", "\t \r\n", "\0", "\ufeff", "\ufeff \0\n", "[]", " [ ] "],
   "not-a-number": [
-    ..."true false null [1] [] abc 0x10 1_000 0b11 1,5 12abc - + . --5 +-5 1e e5 1e+ .e1 1.2.3 <value>5</value>".split(
+    ..."true false null [1] [1,2] abc 0x10 1_000 0b11 1,5 12abc - + . --5 +-5 1e e5 1e+ .e1 1.2.3 <value>5</value>".split(
       " ",
     ),
     '"abc"',
     '""',
+    '[{"value":1},2]',
+    "21\nabc\n22",
     ...["true", "false", "{}", "[1]", '"abc"', '""', '"0x10"', '"NaN"', '{"value":1}'].map(
       (value) => `{"value":${value}}`,
     ),
     '{"value":"x","time":"never","device":true,"sequence":-1}',
   ],
-  "numeric-string": ['"42"', ' "-3.5e2"\n', '{"value":"42"}', '{"device":"a","sequence":1,"value":"21.37"}'],
+  "numeric-string": ['"+42"', ' "-3.5e2"\n', '"007"', '{"value":"4.2e1"}', '{"device":"a","sequence":1,"value":".37"}'],
   "not-finite": [
     "NaN",
     "nan",
@@ -72,7 +74,13 @@ export const GARBAGE: Readonly<Record<string, readonly (string | null)[]>> = {
     '{"value":5.}',
     '{"value":NaN}',
     '{"value":1}x',
-    '{"value":1}{"value":2}',
+    '{"value":1}{"value":2',
+    "[1",
+    '[{"value":1},]',
+    '[{"value":1}{"value":2}]',
+    '[{"value":1}',
+    '{\n"value":NaN,\n"history":[\n900\n]\n}',
+    '{\n// probe\n"value":21.5,\n"history":[\n900\n]\n}',
     ' {"value" 1}',
     '{"device":"a\nb","value":1}',
     '{"device":"\\x41","value":1}',
@@ -117,8 +125,8 @@ export const GARBAGE: Readonly<Record<string, readonly (string | null)[]>> = {
     '{"value":1,"id":"","sequence":-1}',
   ],
   "sequence-invalid": [
-    ...withField("sequence", ["-1", "1.5", "9007199254740992", "1e300", '"5"', "true", "{}", "[]"]),
-    ...withField("seq", ["-1", '"7"']),
+    ...withField("sequence", ["-1", "1.5", "9007199254740992", "1e300", '"5.0"', '"07"', '"-1"', "true", "{}", "[]"]),
+    ...withField("seq", ["-1", '"9007199254740993"', '" 7"', '""']),
     '{"value":1,"device":"a","sequence":0.5,"seq":7}',
   ],
   "record-too-large": tooLarge(),

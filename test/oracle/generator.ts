@@ -21,8 +21,8 @@
 import { createDevices, KINDS } from "./devices.ts";
 import { GARBAGE, GARBAGE_CODES } from "./garbage.ts";
 import { type Batch, CASES, type GeneratorOptions, type History, type Mark } from "./history.ts";
-import type { Arrival, Fate } from "./oracle.ts";
-import { renderPayload } from "./payload.ts";
+import { type Arrival, type Fate, fateOf, type ReadingFate } from "./oracle.ts";
+import { joinReadings, renderPayload, wrap } from "./payload.ts";
 import { Seeded } from "./seeded.ts";
 import { DAY, HOUR, type Reading, type Sending, type Span, type Tally, TICK_MAX } from "./sending.ts";
 import { createTimeline } from "./timeline.ts";
@@ -37,6 +37,8 @@ const READ_LAG = 3 * HOUR;
 const MANY_READINGS = 50;
 const MANY_VALUES = 2048;
 const MANY_IN_BATCH = 20;
+/** Share of records that are several readings, where what follows allows it. */
+const SEVERAL = 0.04;
 
 /** Makes a history. O(readings); 200,000 take a few seconds. */
 export function createHistory(given: GeneratorOptions): History {
@@ -205,7 +207,11 @@ class Builder {
     const { sensor, partition } = batch[0];
     if (this.#batches.length > 0 && this.#random.chance(0.03)) this.#mark(sensor, partition, nowMs);
     const start = this.#arrivals.length;
-    for (const sending of batch) this.#addArrival(sending, logTime, nowMs);
+    for (let at = 0; at < batch.length; ) {
+      const record = this.#recordAt(batch, at);
+      this.#addArrival(record, logTime, nowMs);
+      at += record.length;
+    }
     this.#closeBatch(start, sensor, partition, nowMs, false);
     if (batch.length === 1) this.#tally("batch-of-one");
     if (batch.length >= MANY_IN_BATCH) this.#tally("batch-of-many");
@@ -245,26 +251,57 @@ class Builder {
     this.#closeBatch(start, sensor, partition, nowMs, true);
   }
 
-  #addArrival(sending: Sending, logTime: number, nowMs: number): void {
-    const { log, zone, sensors } = this.#options;
-    const { reading, sensor, partition } = sending;
+  /** The sendings that are one record: the one at `at`, now and then with some that follow it. */
+  #recordAt(batch: readonly Sending[], at: number): Sending[] {
+    const first = batch[at];
+    const isWithGarbage = first.garbage !== null || (at + 1 < batch.length && batch[at + 1].garbage !== null);
+    const size = this.#random.chance(isWithGarbage ? 0.5 : SEVERAL) ? this.#random.int(2, 5) : 1;
+    const isLike = (sending: Sending): boolean =>
+      keyText(sending) === keyText(first) && isBare(sending) === isBare(first) && canBeJoined(sending);
+    let end = at + 1;
+    while (end < Math.min(batch.length, at + size) && isLike(first) && isLike(batch[end])) end++;
+    return batch.slice(at, end);
+  }
+
+  #addArrival(record: readonly Sending[], logTime: number, nowMs: number): void {
+    const { log, clock, sensors } = this.#options;
+    const { sensor, partition, key } = record[0];
     const appendTime = log !== "kafka";
-    const recordTime = appendTime ? logTime : sending.recordTime;
+    const hasNoTime = !appendTime && clock === "moving" && this.#random.chance(0.01);
+    const recordTime = appendTime ? logTime : hasNoTime ? -1 : record[0].recordTime;
     const judgedAgainst = appendTime ? recordTime : nowMs;
-    const payloadTime = reading === null ? null : timeOf(reading, judgedAgainst);
-    const value =
-      reading !== null
-        ? renderPayload(reading, payloadTime, sending.conflict, zone, this.#random, this.#tally)
-        : bytesOf(sending.garbage?.text ?? null);
+    const times = record.map(({ reading }) => (reading === null ? null : timeOf(reading, judgedAgainst)));
     const offset = this.#offsets[sensor][partition]++;
     const topicId = this.#topicIds[sensor];
     const head = { sensor: sensors[sensor], topicId, partition, offset, recordTime, appendTime };
-    this.#arrivals.push({ ...head, key: sending.key, value, nowMs });
-    this.#fates.push(this.#fate(sending, payloadTime ?? recordTime, judgedAgainst));
+    this.#arrivals.push({ ...head, key, value: this.#valueOf(record, times), nowMs });
+    const timeOfRecord = hasNoTime ? nowMs : recordTime;
+    this.#fates.push(fateOf(record.map((each, i) => this.#fate(each, times[i] ?? timeOfRecord, judgedAgainst))));
+    if (hasNoTime) this.#tally("time-none");
+    if (key !== null && key.length > 256) this.#tally("key-hashed");
+    if (record.length > 1 && record.some(({ garbage }) => garbage !== null)) this.#tally("several-with-refused");
+  }
+
+  #valueOf(record: readonly Sending[], times: readonly (number | null)[]): Uint8Array | null {
+    const values = record.map(({ reading, conflict, garbage }, i) =>
+      reading !== null
+        ? renderPayload(reading, times[i], conflict, this.#options.zone, this.#random, this.#tally)
+        : bytesOf(garbage?.text ?? null),
+    );
+    const [value] = values;
+    if (value === null) return null;
+    if (values.length > 1)
+      return joinReadings(
+        values.filter((each) => each !== null),
+        isBare(record[0]),
+        this.#random,
+        this.#tally,
+      );
+    return record[0].reading !== null && this.#random.chance(0.02) ? wrap(value, this.#random, this.#tally) : value;
   }
 
   /** The truth about a sending, without the rules that must find it. */
-  #fate(sending: Sending, time: number, judgedAgainst: number): Fate {
+  #fate(sending: Sending, time: number, judgedAgainst: number): ReadingFate {
     const { reading } = sending;
     if (reading === null) return `rejected:${sending.garbage?.code}`;
     const fate = reading.identity?.taken ? "duplicate" : judge(time, judgedAgainst);
@@ -314,7 +351,27 @@ function timeOf({ edge, time }: Reading, judgedAgainst: number): number | null {
   return edge.isRelative ? judgedAgainst + edge.ms : edge.ms;
 }
 
-function judge(time: number, judgedAgainst: number): Fate {
+function isBare({ reading }: Sending): boolean {
+  return reading?.device.kind.bare === true;
+}
+
+/** In a record of several: a reading, or an object that is none. */
+function canBeJoined({ garbage }: Sending): boolean {
+  if (garbage === null) return true;
+  if (garbage.text === null || !/^ *\{/.test(garbage.text) || garbage.text.length > 2000) return false;
+  try {
+    JSON.parse(garbage.text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function keyText({ key }: Sending): string {
+  return key === null ? "none" : `key ${Buffer.from(key).toString("latin1")}`;
+}
+
+function judge(time: number, judgedAgainst: number): ReadingFate {
   if (time > judgedAgainst + AHEAD_MS) return "ahead";
   return time < YEAR_2000 ? "before-2000" : "counted";
 }

@@ -74,7 +74,8 @@ export const CASES: readonly string[] = [
     time-of-record time-epoch time-isoZ time-isoOffset time-isoLocal time-digits time-fractional time-microseconds time-everyday
     values-integers values-decimals values-tenths values-negatives values-wide values-continuous
     values-cancelling values-offset values-limits values-constant
-    key-order key-twice key-escaped whitespace unknown-field null-field alias-seq alias-ts alias-beside-name`),
+    several-list several-objects several-lines several-numbers several-with-refused number-as-text wrapped
+    key-hashed time-none key-order key-twice key-escaped whitespace unknown-field null-field alias-seq alias-ts alias-beside-name`),
   ...GARBAGE_CODES.map((code) => `rejected:${code}`),
   ...words(`fate-counted fate-duplicate fate-ahead fate-before-2000 fate-replay recreated-topic
     ties seconds-with-many-readings hours-with-many-values

@@ -304,7 +304,7 @@ describe("clocks", () => {
       identities: { explicit: 0, sequence: 1, offset: 1 },
     });
     const { arrival: _, ...held } = oracle.quarantine[0];
-    const facts = { value: 9, time: NOW + 300_001, judgedAgainst: NOW, reason: "ahead" };
+    const facts = { value: 9, time: NOW + 300_001, judgedAgainst: NOW, kind: "sequence", reason: "ahead" };
     assert.deepEqual(held, { device: "d", boot: "b", sequence: 2, ...facts });
   });
 

@@ -9,7 +9,7 @@
  *
  * Windows are whole seconds of UTC, half-open. Times are ms since the epoch.
  */
-import { type Decoded, decodePayload, deviceOf, refused } from "./decode.ts";
+import { type Decoded, decodeRecord, deviceOf, type Outcome, refused } from "./decode.ts";
 import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
 import { type CountedReading, type Interval, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
 
@@ -32,8 +32,16 @@ export interface Arrival {
   readonly nowMs: number;
 }
 
-/** What became of an arrival. `replay`: read before, not received again. */
-export type Fate = "counted" | "duplicate" | "ahead" | "before-2000" | "replay" | `rejected:${string}`;
+/** What became of a reading. */
+export type ReadingFate = "counted" | "duplicate" | "ahead" | "before-2000" | `rejected:${string}`;
+
+/** What became of an arrival: of each of its readings. `replay`: read before, not received again. */
+export type Fate = ReadingFate | "replay" | `${ReadingFate}+${string}`;
+
+/** The fate of a record whose readings have these. */
+export function fateOf([first, ...others]: readonly ReadingFate[]): Fate {
+  return others.length === 0 ? first : `${first}+${others.join("+")}`;
+}
 
 export interface Totals {
   readonly received: number;
@@ -56,6 +64,7 @@ export interface Rejection {
 
 export interface Quarantined {
   readonly arrival: Arrival;
+  readonly kind: IdentityKind;
   readonly device: string;
   readonly boot: string | null;
   /** Only where it is the identity. */
@@ -110,10 +119,13 @@ export class Oracle {
     const log = JSON.stringify([arrival.topicId, arrival.partition]);
     if (arrival.offset < (this.#next.get(log) ?? 0)) return "replay";
     this.#next.set(log, arrival.offset + 1);
+    const outcomes = decodeRecord(arrival.value, this.#zone);
+    return fateOf(outcomes.map((payload) => this.#receiveReading(arrival, payload)));
+  }
 
+  #receiveReading(arrival: Arrival, payload: Outcome): ReadingFate {
     const sensor = this.#sensor(arrival.sensor);
     this.#add(sensor, { received: 1 });
-    const payload = decodePayload(arrival.value, this.#zone);
     if (refused(payload)) {
       this.#add(sensor, { rejected: 1 });
       this.rejections.push({ arrival, code: payload.code });
@@ -121,7 +133,8 @@ export class Oracle {
     }
 
     const device = deviceOf(payload.device, arrival.key);
-    const time = payload.time ?? arrival.recordTime;
+    const hasNoTime = arrival.recordTime === -1 && !arrival.appendTime;
+    const time = payload.time ?? (hasNoTime ? arrival.nowMs : arrival.recordTime);
     const judgedAgainst = arrival.appendTime ? arrival.recordTime : arrival.nowMs;
     const reason = time > judgedAgainst + this.#aheadMs ? "ahead" : time < YEAR_2000 ? "before-2000" : null;
     const { value, boot, sequence, id } = payload;
@@ -138,6 +151,7 @@ export class Oracle {
       this.#add(sensor, { quarantined: 1 });
       this.quarantine.push({
         arrival,
+        kind,
         device: utf8(device),
         boot: boot === null ? null : utf8(boot),
         sequence: kind === "sequence" ? sequence : null,
@@ -159,9 +173,7 @@ export class Oracle {
       this.quarantine.splice(this.quarantine.indexOf(held), 1);
       const sensor = this.#sensor(held.arrival.sensor);
       this.#add(sensor, { quarantined: -1 });
-      const payload = decodePayload(held.arrival.value, this.#zone);
-      const explicit = !refused(payload) && payload.id !== null;
-      this.#count(sensor, held, explicit ? "explicit" : held.sequence !== null ? "sequence" : "offset");
+      this.#count(sensor, held, held.kind);
     }
     return released.length;
   }

@@ -27,6 +27,7 @@ export function renderPayload(
   const { device } = reading;
   const number = conflict ?? reading.written;
   if (device.kind.bare === true) {
+    if (random.chance(0.02)) return Buffer.from(quoted(number.text, tally));
     const text = writeBare(number, random);
     if (text !== number.text) tally("bare-odd-text");
     return Buffer.from(text);
@@ -65,7 +66,7 @@ function writeField(
   };
   switch (field) {
     case "value":
-      return [["value", number.text]];
+      return [["value", random.chance(0.02) ? quoted(number.text, tally) : number.text]];
     case "device":
       return device.name === null ? absent("device") : [["device", writeName(device.name, device, random)]];
     case "boot":
@@ -77,7 +78,8 @@ function writeField(
       const text =
         random.chance(0.01) && reading.sequence < 2 ** 50 ? `${reading.sequence}.0` : String(reading.sequence);
       if (alias) tally("alias-seq");
-      return withAlias("sequence", "seq", text, alias, "7", random, tally);
+      const shown = !text.includes(".") && random.chance(0.02) ? quoted(text, tally) : text;
+      return withAlias("sequence", "seq", shown, alias, "7", random, tally);
     }
     default: {
       if (time === null) return absent(alias ? "ts" : "time");
@@ -92,6 +94,13 @@ function writeField(
       return withAlias("time", "ts", text, alias, "0", random, tally);
     }
   }
+}
+
+/** A number as a text, where it is digits, a minus before them, a point and digits behind; else as it is. */
+function quoted(text: string, tally: Tally): string {
+  if (!/^-?(0|[1-9][0-9]*)([.][0-9]+)?$/.test(text)) return text;
+  tally("number-as-text");
+  return `"${text}"`;
 }
 
 /** The field under its name or its alias; now and then under both, where the name wins unless it is null. */
@@ -184,5 +193,32 @@ function assemble(fields: readonly Field[], device: Device, random: Seeded, tall
       return `{\n${fields.map(([key, text]) => `  ${quote(key)}: ${text}`).join(",\n")}\n}\n`;
     default:
       return ` \t{ ${fields.map(([key, text]) => `${quote(key)} :\t${text} `).join("\r\n,")} }\r\n`;
+  }
+}
+
+/** What stands around a record: what editors and C programs put there. */
+export function wrap(value: Uint8Array, random: Seeded, tally: Tally): Uint8Array {
+  tally("wrapped");
+  const before = random.pick(["", "\ufeff", "\ufeff\r\n", "\v"]);
+  return Buffer.concat([Buffer.from(before), value, Buffer.from(random.pick(["\0", "\n\0\0", " \f", "\0\r\n"]))]);
+}
+
+/** Several readings as one record: objects as a list, one after the other or on lines, bare numbers on lines. */
+export function joinReadings(values: readonly Uint8Array[], isBare: boolean, random: Seeded, tally: Tally): Uint8Array {
+  const texts = values.map((value) => Buffer.from(value).toString("utf8"));
+  if (isBare) {
+    tally("several-numbers");
+    return Buffer.from(texts.join(random.pick(["\n", "\r\n", "\n\n"])));
+  }
+  switch (random.int(0, 2)) {
+    case 0:
+      tally("several-list");
+      return Buffer.from(`[${texts.join(random.pick([",", ", ", "\n,"]))}]`);
+    case 1:
+      tally("several-objects");
+      return Buffer.from(texts.join(random.pick(["", " ", "\n"])));
+    default:
+      tally("several-lines");
+      return Buffer.from(`${texts.map((text) => text.replaceAll(/[\r\n]+/g, " ")).join("\n")}\n`);
   }
 }

@@ -34,7 +34,7 @@ export interface Lanes {
   readonly lanes: readonly (readonly ReadingsRequest[])[];
   /** Records by sensor. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Arrivals that HTTP cannot carry: without a value, larger than a record may be, not one value although over several lines. */
+  /** Arrivals that HTTP cannot carry: without a value, larger than a record may be, with a key longer than a header, not one value although over several lines. */
   readonly leftOut: number;
 }
 
@@ -74,7 +74,7 @@ export function lanesOf(history: History, seed: number, sensors = history.option
 function recordOf({ key, value }: Arrival, mayBeMultiLine: boolean): SentRecord | null {
   const whole = value === null ? "" : latin1(value).replace(JSON_SPACE_ENDS, "");
   const text = mayBeMultiLine || !isJson(whole) ? whole : whole.replaceAll("\n", " ");
-  if (text === "" || text.length > 1_048_576) return null;
+  if (text === "" || text.length > 1_048_576 || (key !== null && key.length > 256)) return null;
   if (text.includes("\n") && (!isJson(text) || isJson(text.slice(0, text.indexOf("\n"))))) return null;
   return { key: key === null ? null : headerOf(key), value: Buffer.from(text, "latin1") };
 }

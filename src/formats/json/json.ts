@@ -1,12 +1,14 @@
-/** JSON objects (docs/formats/payload.md): shapes learned from the topic, then the scanner, then JSON.parse, which all say the same. */
+/** JSON objects (docs/formats/payload.md): shapes learned from the topic, then the scanner, then JSON.parse, which all say the same; then records of several. */
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { TimeReader } from "../../core/time.ts";
 import type { Batch, Format, FormatDecoder } from "../format.ts";
+import { trimmedEnd, trimmedStart } from "../trim.ts";
 import { Shape } from "./fields.ts";
 import { type LearnedRun, learn } from "./learned.ts";
 import { JsonParser } from "./parse.ts";
 import { JsonRow } from "./row.ts";
 import { JsonScanner } from "./scanner.ts";
+import { decodeSeveral } from "./several.ts";
 
 /** Shapes kept per topic: producers of one sensor are of a few kinds. A new one takes the place of the oldest. */
 const SHAPES_MAX = 4;
@@ -16,8 +18,8 @@ const LEARN_AFTER_MIN = 64;
 const LEARN_AFTER_MAX = 65_536;
 
 export const json: Format = {
-  name: "JSON object",
-  firstBytes: [123],
+  name: "JSON",
+  firstBytes: [123, 91],
   create: (batch) => new JsonDecoder(batch),
 };
 
@@ -76,13 +78,33 @@ class JsonDecoder implements FormatDecoder {
     return first;
   }
 
-  /** One row of a shape that is not known. */
-  #one(row: number, start: number, end: number): void {
+  /** One record of a shape that is not known. */
+  #one(record: number, start: number, end: number): void {
     const isScanned = this.#scanner.scan(start, end, null);
-    if (isScanned && this.#row.isInTime(this.#batch, row)) this.#row.write(this.#batch, row);
-    else this.#parser.decode(row, start, end);
+    if (isScanned && this.#row.isInTime(this.#batch, record)) this.#row.write(this.#batch, record);
+    else {
+      const { bytes } = this.#batch;
+      const from = trimmedStart(bytes, start, end);
+      const to = trimmedEnd(bytes, from, end);
+      if (!this.#object(record, from, to)) decodeSeveral(this.#batch, record, from, to, this.#part);
+    }
     if (isScanned && ++this.#misses >= this.#learnAfter) this.#learn(start, end);
   }
+
+  /** The object bytes[start, end), scanned or parsed. @returns false when they are none */
+  #object(row: number, start: number, end: number): boolean {
+    if (this.#batch.bytes[start] !== 123) return false;
+    if (!this.#scanner.scan(start, end, null) || !this.#row.isInTime(this.#batch, row)) {
+      return this.#parser.decode(row, start, end);
+    }
+    this.#row.write(this.#batch, row);
+    return true;
+  }
+
+  /** An object of a record of several. */
+  readonly #part = (row: number, start: number, end: number): void => {
+    if (!this.#object(row, start, end)) this.#batch.refuse(row, "unreadable");
+  };
 
   #learn(start: number, end: number): void {
     this.#learnAfter = this.#hits > this.#misses ? LEARN_AFTER_MIN : Math.min(this.#learnAfter * 2, LEARN_AFTER_MAX);

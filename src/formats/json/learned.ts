@@ -156,8 +156,10 @@ function literal(bytes: Uint8Array, start: number, end: number): string {
 function stepOf(kind: number, length: number): string | null {
   switch (kind) {
     case VALUE:
+    case VALUE + TEXT:
       return decimal;
     case SEQUENCE:
+    case SEQUENCE + TEXT:
       return integer;
     case TIME:
       return length === EPOCH_DIGITS ? epoch : null;

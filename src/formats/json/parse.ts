@@ -11,9 +11,8 @@ import {
   TIME_READ,
   TimeReader,
 } from "../../core/time.ts";
-import { isNumericText } from "../bare-number.ts";
 import type { Batch } from "../format.ts";
-import { NumberScanner, valueFault } from "../numbers.ts";
+import { isNumericText, isPlainDecimal, isUnderflowText, NumberScanner, valueFault } from "../numbers.ts";
 import type { JsonRow } from "./row.ts";
 import { isJsonSpace } from "./skip.ts";
 
@@ -32,16 +31,17 @@ export class JsonParser {
     this.#times = new TimeReader(batch.context.zone);
   }
 
-  /** Decodes the value bytes[start, end) of `row`: columns or a rejection. */
-  decode(row: number, start: number, end: number): void {
-    const fault = this.#read(row, start, end);
+  /** Decodes the object bytes[start, end) into `row`: columns or a rejection. @returns false when they are no object */
+  decode(row: number, start: number, end: number): boolean {
+    const fields = parseObject(this.#batch.text(start, end));
+    if (fields === null) return false;
+    const fault = this.#read(fields, row, start, end);
     if (fault === null) this.#row.write(this.#batch, row);
     else this.#batch.refuse(row, fault);
+    return true;
   }
 
-  #read(row: number, start: number, end: number): RejectionCode | null {
-    const fields = parseObject(this.#batch.text(start, end));
-    if (fields === null) return "unreadable";
+  #read(fields: Record<string, unknown>, row: number, start: number, end: number): RejectionCode | null {
     this.#row.clear(this.#names);
     return (
       this.#value(fields["value"], start, end) ??
@@ -56,11 +56,17 @@ export class JsonParser {
 
   #value(value: unknown, start: number, end: number): RejectionCode | null {
     if (value === undefined || value === null) return "value-missing";
-    if (typeof value === "string") return isNumericText(value) ? "numeric-string" : "not-a-number";
+    if (typeof value === "string") return this.#valueText(value);
     if (typeof value !== "number") return "not-a-number";
     this.#row.value = value + 0; // no -0
     // Only the text tells 0 from a number too small for a double.
     return valueFault(value, value === 0 && this.#isUnderflow(start, end));
+  }
+
+  #valueText(text: string): RejectionCode | null {
+    if (!isPlainDecimal(text)) return isNumericText(text) ? "numeric-string" : "not-a-number";
+    this.#row.value = Number(text) + 0; // no -0
+    return valueFault(this.#row.value, isUnderflowText(text));
   }
 
   #isUnderflow(start: number, end: number): boolean {
@@ -139,8 +145,9 @@ export class JsonParser {
     return null;
   }
 
-  #sequence(sequence: unknown): RejectionCode | null {
-    if (sequence === null) return null;
+  #sequence(field: unknown): RejectionCode | null {
+    if (field === null) return null;
+    const sequence = typeof field === "string" && /^(?:0|[1-9]\d*)$/.test(field) ? Number(field) : field;
     if (typeof sequence !== "number" || !Number.isSafeInteger(sequence) || sequence < 0) return "sequence-invalid";
     this.#row.sequence = sequence + 0; // no -0
     return null;
@@ -150,7 +157,7 @@ export class JsonParser {
 function parseObject(text: string): Record<string, unknown> | null {
   try {
     const parsed: unknown = JSON.parse(text);
-    return isObject(parsed) ? parsed : null;
+    return isObject(parsed) && !Array.isArray(parsed) ? parsed : null;
   } catch {
     return null;
   }

@@ -122,7 +122,11 @@ export class JsonScanner {
   #text(field: number, bytes: Uint8Array, start: number, end: number): number {
     const quote = this.#stringEnd(bytes, start, end);
     if (quote < 0) return -1;
-    if (field === TIME) {
+    if (field === VALUE || field === SEQUENCE) {
+      if (this.#isWide || !isPlain(bytes, start, quote, field === VALUE)) return -1;
+      if (this.#numbers.scan(bytes, start, quote) !== quote || !this.#numbers.isJson) return -1;
+      if (!this.#number(field, this.#numbers.value)) return -1;
+    } else if (field === TIME) {
       // A text of digits is read as a number: by JSON.parse's path.
       if (this.#times.read(bytes, start, quote) !== TIME_READ) return -1;
       this.#row.hasTime = true;
@@ -160,6 +164,15 @@ export class JsonScanner {
 /** Whether a payload's number may be its time: in the years 1 to 9999, and not looking like something else. */
 function isEpochMs(number: number, ms: number): boolean {
   return ms >= TIME_MS_MIN && ms <= TIME_MS_MAX && lookalikeOf(number) === null;
+}
+
+/** Whether bytes[start, end) are digits, or what else a plain decimal consists of: then a number of JSON's grammar has no exponent. */
+function isPlain(bytes: Uint8Array, start: number, end: number, isDecimal: boolean): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at];
+    if ((byte < 48 || byte > 57) && !(isDecimal && (byte === 46 || byte === 45))) return false;
+  }
+  return true;
 }
 
 /** Whether a JSON number is an integer that `String()` prints as it stands. */

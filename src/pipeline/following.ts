@@ -56,7 +56,7 @@ export class Following {
     for (const source of sources.list()) {
       if (found.has(source.topic)) continue;
       sources.close(source);
-      sensors.follow(source.own, false);
+      for (const series of [source.own, ...source.others]) sensors.follow(series, sources.isFed(series));
     }
     const reader = this.#log.reader(topics.flatMap((topic) => this.#open(topic)));
     this.#reader = reader;

@@ -83,6 +83,7 @@ export class Ingest {
         for (const batch of this.#bySeries.split(records, readings, origins)) {
           const series = this.#state.sensors.of(batch.series);
           this.#state.sources.feed(source, series);
+          this.#state.sensors.follow(series, true);
           this.#takeReadings(batch.records, batch.readings, series, partition, batch);
         }
       }

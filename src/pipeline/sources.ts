@@ -86,6 +86,11 @@ export class Sources implements CommitPart {
     return this.#feeding.get(series.id) ?? [];
   }
 
+  /** Whether a topic is read whose readings go to the sensor. */
+  isFed(series: Series): boolean {
+    return this.feeding(series).some(({ partitions }) => partitions.length > 0);
+  }
+
   /** A reading of the source is of the sensor. */
   feed(source: Source, series: Series): void {
     if (series === source.own || source.others.has(series)) return;

@@ -28,6 +28,7 @@ export interface Core {
   close(): Promise<void>;
 }
 
+/** What the core needs to know of the configuration. */
 export type CoreSettings = Pick<
   Config,
   "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"

@@ -8,6 +8,7 @@ import { runningServer } from "./run-files.ts";
 /** A question over ten years of history takes milliseconds; a busy disk seconds. */
 const ANSWER_MS_MAX = 30_000;
 
+/** A server's answer, its JSON parsed. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;

@@ -5,6 +5,7 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** … and in the foreground: the terminal was closed. */
 const TERMINAL_CLOSED = "SIGHUP";
 
+/** How a command learns that it is to end. */
 export interface Ending {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;

@@ -37,6 +37,7 @@ const COLUMNS: Readonly<Record<string, readonly (readonly [title: string, cell: 
 /** Of a record so much is shown. */
 const SHOWN_MAX = 60;
 
+/** Lists, releases or discards what a server holds back. */
 export async function held(what: "quarantine" | "rejections", config: ListConfig, console: Console): Promise<void> {
   if (config.action === "list") await list(what, config, console);
   else await act(what, config.action, config, console);

@@ -18,6 +18,7 @@ export interface ProcessRecord {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+/** Names of processes, and so of their files: the server, and what a simulated sensor's begins with. */
 export const SERVER = "server";
 export const SENSOR_PREFIX = "sensor-";
 
@@ -29,10 +30,12 @@ const LOCK_MS_MAX = 120_000;
 /** SQLite's result code when another connection has the file (SQLITE_BUSY). */
 const BUSY = 5;
 
+/** Where the records and log files of the processes of a data directory lie. */
 export function runDirectory(data: string): string {
   return join(data, "run");
 }
 
+/** The log file of a process in the background. */
 export function logFileOf(data: string, name: string): string {
   return join(runDirectory(data), `${name}.log`);
 }
@@ -89,6 +92,7 @@ export function runningServer(data: string): ProcessRecord | null {
   return record !== null && isRunning(record) ? record : null;
 }
 
+/** Whether the process of a record is still there, and is no other one under its number. */
 export function isRunning(record: ProcessRecord): boolean {
   return birthOf(record.pid) === record.birth;
 }

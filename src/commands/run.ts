@@ -14,6 +14,7 @@ import { isRunning, logFileOf, runDirectory, runningServer, SERVER } from "./run
 /** How often it is looked whether the server that is watched still runs. */
 const ALIVE_MS = 500;
 
+/** Where a command writes, and what it knows of the terminal. */
 export interface Terminal extends Console {
   readonly color: boolean;
 }
@@ -82,6 +83,7 @@ export async function run(invocation: ServerInvocation, terminal: Terminal): Pro
   }
 }
 
+/** Shows the live table of a running server until it is ended by a key or a signal. */
 export async function watchCommand(client: ClientConfig, terminal: Terminal): Promise<void> {
   const ending = endOnSignals(terminal.inBackground, () => {});
   try {

@@ -34,6 +34,7 @@ export interface ClientConfig {
   readonly token: string | null;
 }
 
+/** What a simulated sensor is asked to do. */
 export interface SensorConfig {
   readonly sensor: string;
   /** null: the server of `client`. */
@@ -50,6 +51,7 @@ export interface SensorConfig {
   readonly fromMs: number | null;
 }
 
+/** What `tidemark query` is asked to do. */
 export interface QueryConfig {
   readonly client: ClientConfig;
   readonly sensors: readonly string[];
@@ -63,6 +65,7 @@ export interface QueryConfig {
   readonly json: boolean;
 }
 
+/** What `tidemark quarantine` and `tidemark rejections` are asked to do. */
 export interface ListConfig {
   readonly client: ClientConfig;
   readonly action: "list" | "release" | "discard";
@@ -73,6 +76,7 @@ export interface ListConfig {
   readonly json: boolean;
 }
 
+/** Reads which server is asked. @throws TidemarkError "config-invalid" */
 export function clientConfig(settings: Settings, cwd: string): ClientConfig {
   const port = settings.read("port", parseInteger(0, 65_535));
   // A port asked for is a server asked for, whatever runs on the data directory.
@@ -86,6 +90,7 @@ export function clientConfig(settings: Settings, cwd: string): ClientConfig {
   };
 }
 
+/** Reads what `tidemark sensor` is asked to do. @throws TidemarkError "config-invalid" */
 export function sensorConfig(settings: Settings, operands: readonly string[], cwd: string): SensorConfig {
   if (operands.length !== 1) throw invalid(`Cannot start a sensor: expected one name, were ${operands.length}`);
   const name = parseSensor(operands[0]);
@@ -130,6 +135,7 @@ const parseFrom =
     return { expected: `${TIME_EXPECTED}${reason}` };
   };
 
+/** Reads what `tidemark query` is asked to do. @throws TidemarkError "config-invalid" */
 export function queryConfig(settings: Settings, operands: readonly string[], cwd: string): QueryConfig {
   if (operands.length === 0) {
     throw invalid("Cannot query: expected a sensor, such as tidemark query temperature count mean p95");
@@ -148,6 +154,7 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
   };
 }
 
+/** Reads what a command over lists is asked to do. @throws TidemarkError "config-invalid" */
 export function listConfig(name: string, settings: Settings, operands: readonly string[], cwd: string): ListConfig {
   const actions = ["list", "release", "discard"] as const;
   const action = operands.length === 0 ? "list" : actions.find((word) => word === operands[0]);

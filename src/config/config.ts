@@ -82,6 +82,7 @@ export interface Simulate {
   readonly isDemonstration: boolean;
 }
 
+/** A command that starts a server. */
 export interface ServerInvocation {
   readonly command: "run" | "start" | "serve";
   readonly config: Config;
@@ -92,6 +93,7 @@ export interface ServerInvocation {
   readonly watch: boolean;
 }
 
+/** The one thing that a call of the program asks for. */
 export type Invocation =
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" }
@@ -102,6 +104,7 @@ export type Invocation =
   | { readonly command: "query"; readonly query: QueryConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig };
 
+/** An invocation, and what is to be said before it begins. */
 export interface Loaded {
   readonly invocation: Invocation;
   /** What was passed over, for stderr. */

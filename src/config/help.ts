@@ -4,6 +4,7 @@ import { COMMANDS, type Command, flagOf, optionOf, variableOf } from "./option-t
 /** Flags that every command takes. */
 const EVERYWHERE = [["-h, --help", "print this"]] as const;
 
+/** `tidemark --help`: every command in a line. */
 export function programHelp(): string {
   const commands = COMMANDS.map((command) => [command.name, command.text] as const);
   return [
@@ -25,6 +26,7 @@ export function programHelp(): string {
   ].join("\n");
 }
 
+/** `tidemark COMMAND --help`: its operands and options. */
 export function commandHelp(command: Command): string {
   const options = command.options.map(optionOf);
   const rows = options.map((option) => {

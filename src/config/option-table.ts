@@ -1,6 +1,7 @@
 /** Every command and option of the command line: parsing, help and suggestions derive from these lists. */
 import { METRICS, type MetricName } from "../metrics/registry.ts";
 
+/** A flag, which may be a variable of the environment and a key of the configuration file, too. */
 export interface Option {
   /** Unique; the flag is its last part after a colon (two commands may mean different things by one flag). */
   readonly id: string;
@@ -14,6 +15,7 @@ export interface Option {
   readonly repeated?: boolean;
 }
 
+/** Every option of every command. Two of one flag are told apart by what stands before the colon. */
 export const OPTIONS = [
   {
     id: "log",
@@ -136,10 +138,12 @@ export const OPTIONS = [
   { id: "json", text: "print JSON" },
 ] as const satisfies readonly Option[];
 
+/** What options are called in the code. */
 export type OptionId = (typeof OPTIONS)[number]["id"];
 
 const byId = new Map<string, Option>(OPTIONS.map((option) => [option.id, option]));
 
+/** The option of that id. O(1). */
 export function optionOf(id: OptionId): Option {
   return byId.get(id) ?? { id, text: "" };
 }
@@ -180,6 +184,7 @@ const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly Opti
 
 const LIST = ["list:sensor", "list:limit", "list:after", "json", ...CLIENT] as const satisfies readonly OptionId[];
 
+/** A command, and what may stand behind it. */
 export interface Command {
   readonly name: string;
   /** What stands after the name in the usage line. */
@@ -190,6 +195,7 @@ export interface Command {
   readonly options: readonly OptionId[];
 }
 
+/** Every command, in the order of the help. */
 export const COMMANDS = [
   {
     name: "run",
@@ -268,8 +274,10 @@ export const COMMANDS = [
   },
 ] as const satisfies readonly Command[];
 
+/** The names of COMMANDS. */
 export type CommandName = (typeof COMMANDS)[number]["name"];
 
+/** The command of that name; undefined when there is none. */
 export function findCommand(name: string): (typeof COMMANDS)[number] | undefined {
   return COMMANDS.find((command) => command.name === name);
 }

@@ -6,6 +6,7 @@ import { shownPattern, shownTarget } from "./values.ts";
 /** Of sensors that are no closed list. */
 export const OPEN_SENSORS = "those that appear";
 
+/** By option, what a server's settings come to. */
 export function shownSettings(config: Config): Record<string, string> {
   return {
     log: shownTarget(config.log),

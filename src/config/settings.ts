@@ -7,6 +7,7 @@ import { nearest } from "./nearest.ts";
 import { type Command, flagOf, OPTIONS, type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type Parsed, parseFlag } from "./values.ts";
 
+/** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A setting that was given (not a default): its text, and by what. */
@@ -16,6 +17,7 @@ export interface Given {
   readonly isFlag: boolean;
 }
 
+/** The configuration file, in the directory that the program is started in. */
 export const CONFIG_FILE = "tidemark.config.json";
 
 /** Variables that are ours and no option. */
@@ -25,14 +27,17 @@ export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
 const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, BACKGROUND_LOG];
 const TEST_VARIABLES = "TIDEMARK_TEST_";
 
+/** The end of an error that has a suggestion; "" without one. */
 export function didYouMean(word: string | undefined): string {
   return word === undefined ? "" : `; did you mean ${word}?`;
 }
 
+/** The error of everything that a person gave and that cannot be used. */
 export function invalid(message: string): TidemarkError {
   return new TidemarkError("config-invalid", message);
 }
 
+/** What was given, in quotes, as an error shows it. */
 export function shown(text: string): string {
   return JSON.stringify(text.length > 80 ? text.slice(0, 80) + "…" : text);
 }

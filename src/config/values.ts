@@ -9,6 +9,7 @@ export type Parsed<T> = { readonly value: T } | { readonly expected: string };
 /** Where readings are kept: a log of our own in the data directory, or a Kafka. */
 export type LogTarget = { readonly kind: "local" } | ({ readonly kind: "kafka" } & KafkaAddress);
 
+/** A Kafka cluster, as `kafka://…` names it. */
 export interface KafkaAddress {
   /** host:port, at least one. */
   readonly brokers: readonly string[];
@@ -16,6 +17,7 @@ export interface KafkaAddress {
   readonly sasl: SaslCredentials | null;
 }
 
+/** Who we are, for brokers that ask. */
 export interface SaslCredentials {
   readonly mechanism: SaslMechanism;
   readonly user: string;
@@ -23,6 +25,7 @@ export interface SaslCredentials {
 }
 
 const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+/** How that is proven. */
 export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
 
 /** Where a sensor sends: a tidemark (or anything that speaks its HTTP), or a Kafka. */
@@ -100,6 +103,7 @@ export const parseKeep = (text: string): Parsed<number | null> => {
   return "value" in parsed ? parsed : { expected: `${parsed.expected}, or "forever"` };
 };
 
+/** Whole numbers of that range. */
 export const parseInteger =
   (min: number, max: number) =>
   (text: string): Parsed<number> => {
@@ -115,12 +119,14 @@ export const parseNumber =
     return value >= min && value <= max ? { value } : { expected: `a number from ${min} to ${max}` };
   };
 
+/** `true`, `false`, 1 or 0. */
 export function parseFlag(text: string): Parsed<boolean> {
   if (text === "true" || text === "1") return { value: true };
   if (text === "false" || text === "0") return { value: false };
   return { expected: '"true" or "false"' };
 }
 
+/** Any text but the empty one. */
 export function parseText(text: string): Parsed<string> {
   return text === "" ? { expected: "a text" } : { value: text };
 }
@@ -195,6 +201,7 @@ export function parseTimezone(text: string): Parsed<string> {
   }
 }
 
+/** A token of characters that an `Authorization` header takes. */
 export function parseToken(text: string): Parsed<string> {
   return TOKEN_PATTERN.test(text)
     ? { value: text }

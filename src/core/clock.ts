@@ -1,4 +1,5 @@
 /** The only place that asks what time it is; everything else takes a `Clock`. */
+/** Something that knows what time it is. */
 export interface Clock {
   /** Milliseconds since the epoch (UTC), as the host's clock has it: it may be set. */
   now(): number;
@@ -6,6 +7,7 @@ export interface Clock {
   steady(): number;
 }
 
+/** The machine's own clock, which may step in either direction. */
 export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.now() };
 
 /**

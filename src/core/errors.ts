@@ -37,6 +37,7 @@ export const ERRORS = {
   internal: { retryable: false, status: 500 },
 } as const satisfies Record<string, { retryable: boolean; status: number }>;
 
+/** The codes of ERRORS. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /**

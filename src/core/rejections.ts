@@ -1,4 +1,5 @@
 /** Why a record was refused: bad input is a value, never an exception. Stored with the record's bytes, counted and listed. */
+/** Every reason there is; their order is stored, so that new ones are added at the end. */
 export const REJECTIONS = [
   { code: "empty", text: "the record has no value" },
   { code: "not-a-number", text: "the value is not a number" },
@@ -28,6 +29,7 @@ export const REJECTIONS = [
   { code: "record-too-large", text: "the record's value is over 1 MiB" },
 ] as const;
 
+/** The codes of REJECTIONS. */
 export type RejectionCode = (typeof REJECTIONS)[number]["code"];
 
 /** Column value for a reading that was not refused; a refused one holds `rejectionIndex(code)`. */

@@ -1,5 +1,6 @@
 /** Which entries of a cache to let go of: second-chance replacement over insertion order (the CLOCK algorithm, Corbató 1968). */
 
+/** What is cached; the cache's owner sets `dirty`, whoever uses the entry `used`. */
 export interface Entry {
   /** Differs from the store, so it must stay. */
   readonly dirty: boolean;

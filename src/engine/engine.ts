@@ -30,6 +30,7 @@ export interface SensorTotals {
   readonly rejectionsDropped: number;
 }
 
+/** What is known of a sensor, apart from its history. */
 export interface SensorStatus {
   readonly sensor: string;
   /** Its topic is read; false: nothing is added to its history. */
@@ -123,6 +124,7 @@ export interface Change {
   readonly seconds: Window | null;
 }
 
+/** The running system, as its doors see it. Nothing in it waits for the log. */
 export interface Engine {
   readonly sensors: SensorDirectory;
   /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */

@@ -24,6 +24,7 @@ const RUN_ROWS_MAX = 512;
 const timeMsMin = TIME_MS_MIN;
 const timeMsMax = TIME_MS_MAX;
 
+/** The format of bare numbers; it claims what no other format does. */
 export const bareNumber: Format = {
   name: "bare number",
   firstBytes: null,

@@ -28,6 +28,7 @@ export interface Format {
   create(batch: Batch): FormatDecoder;
 }
 
+/** Decodes the rows of a batch that are of its format. */
 export interface FormatDecoder {
   /**
    * Decodes a record, which has this format's first byte, is not blank and not too large, and goes on with the records behind it

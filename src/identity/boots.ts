@@ -29,6 +29,7 @@ export interface OlderBoot {
   readonly lastTime: number;
 }
 
+/** The boots of all devices: rows on disk, and the cache in front of them. */
 export class Boots {
   readonly #names: Names;
   readonly #findNamed: StatementSync;

@@ -21,6 +21,7 @@ const DELTA_BYTES_MAX = 262_144;
 const out = new ByteWriter(4096);
 const state = new ByteWriter(512);
 
+/** Writes deltas and sweeps with each commit, and reads them at recovery. */
 export class Deltas {
   readonly #db: Database;
   readonly #devices: Devices;

@@ -20,6 +20,7 @@ const sought = Buffer.alloc(HASH_BYTES);
 const keyOf = (sensor: number, id: string): string =>
   String.fromCodePoint(sensor) + hash("sha256", id, "binary").slice(0, HASH_BYTES);
 
+/** The ids that were seen: pending ones until a commit, then rows. */
 export class ExplicitIds {
   readonly #db: Database;
   readonly #find: StatementSync;

@@ -27,6 +27,7 @@ class Entry {
 const BLOCKS_KEYED = 2 ** 21;
 const BOOTS_KEYED = 2 ** 31;
 
+/** The seen blocks of all boots: changed ones stay in memory until they are committed, clean ones while there is room. */
 export class SeenStore {
   readonly #select: StatementSync;
   readonly #insert: StatementSync;

@@ -7,6 +7,7 @@ import type { Devices } from "./devices.ts";
 const EXACT_DEVICES_MAX = 1000;
 const READINGS_BETWEEN = 65_536;
 
+/** The mark of one sensor, kept while its devices are heard. */
 export class Watermark {
   readonly #devices: Devices;
   readonly #sensor: number;

@@ -12,6 +12,7 @@ function wasmCodecs(): typeof import("@platformatic/wasm-utils") {
 
 /** Bits 0–2 of a batch's attributes (Kafka protocol, "Record Batch"). */
 export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+/** The names of CODECS. */
 export type Codec = (typeof CODECS)[number];
 
 /**
@@ -52,6 +53,7 @@ export function decompress(codec: number, packed: Buffer): Buffer {
   }
 }
 
+/** Compresses a batch's records; "none" gives them back as they are. */
 export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
   switch (codec) {
     case "none":

@@ -54,10 +54,12 @@ export function writeVarint(bytes: Uint8Array, position: number, value: number):
   return p;
 }
 
+/** Reads 16 bits, big-endian, signed. */
 export function int16(bytes: Uint8Array, p: number): number {
   return ((bytes[p] << 24) | (bytes[p + 1] << 16)) >> 16;
 }
 
+/** Reads 32 bits, big-endian, signed. */
 export function int32(bytes: Uint8Array, p: number): number {
   return (bytes[p] << 24) | (bytes[p + 1] << 16) | (bytes[p + 2] << 8) | bytes[p + 3];
 }
@@ -67,6 +69,7 @@ export function int64(bytes: Uint8Array, p: number): number {
   return int32(bytes, p) * 4_294_967_296 + (int32(bytes, p + 4) >>> 0);
 }
 
+/** Writes 32 bits, big-endian. */
 export function writeInt32(bytes: Uint8Array, p: number, value: number): void {
   bytes[p] = value >>> 24;
   bytes[p + 1] = value >>> 16;

@@ -11,6 +11,7 @@ export interface Needs {
   readonly quantiles: boolean;
 }
 
+/** Everything there is. */
 export const ALL_NEEDS: Needs = { sums: true, quantiles: true };
 
 /** Parts of a running total: more than a stored sum has, so that merging rarely needs the slow path. */

@@ -11,6 +11,7 @@ export interface Cost {
   pagesFromDisk: number;
 }
 
+/** An aggregate that belongs to whoever asked, with its cost. */
 export interface Answer {
   readonly aggregate: Aggregate;
   readonly cost: Cost;

@@ -25,6 +25,7 @@ export const TABLE_COUNT_MAX = 2 ** 32 - 1;
 
 let learnedLength = FIRST_LENGTH;
 
+/** A table that grows in either direction while it is worth its memory. */
 export class DecimalTable {
   scale = 1;
   /** The code of the first count. */

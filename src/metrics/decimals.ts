@@ -1,5 +1,6 @@
 /** Values that are short decimals (21.37) as small integers and a power of ten, where that is lossless. */
 
+/** Scales by their number of decimals. */
 export const POWERS_OF_TEN = new Float64Array([1, 10, 100, 1e3, 1e4, 1e5, 1e6]);
 
 /** Past this a scaled integer no longer fits a zigzag varint of 52 bits. */

@@ -45,6 +45,7 @@ export function renewed(bytes: Uint8Array): Uint8Array {
   return values.encoded();
 }
 
+/** Counts by bin: readings are added one by one or as runs, and other distributions are merged in. */
 export class Distribution {
   /** Values that are decimals close to each other, as long as all are. */
   readonly #table = new DecimalTable();

@@ -27,6 +27,7 @@ export function fromDouble(x: number): Dyadic {
   return { m: x < 0 ? -m : m, e: (biased === 0 ? 1 : biased) - 1075 };
 }
 
+/** The exact sum of two. */
 export function add(a: Dyadic, b: Dyadic): Dyadic {
   if (a.m === 0n) return b;
   if (b.m === 0n) return a;

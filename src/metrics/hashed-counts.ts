@@ -13,6 +13,7 @@ const COUNT_MAX = 2 ** 32 - 1;
 const floats = new Float64Array(1);
 const words = new Int32Array(floats.buffer);
 
+/** A table that grows and never shrinks. */
 export class HashedCounts {
   keys = EMPTY;
   counts: Uint32Array | Float64Array = NO_COUNTS;

@@ -1,6 +1,7 @@
 /** When the history commits, and how much of what the pipeline knows stays in memory. Tests make them small, so that every one is reached. */
 import { COMMIT_INTERVAL_MS, COMMIT_READINGS, SENSORS_MAX } from "../core/limits.ts";
 
+/** What is bounded, by name. */
 export interface Bounds {
   /** Readings that wait for a commit, and for how long, ms. */
   readonly commitReadings: number;
@@ -27,6 +28,7 @@ export interface Bounds {
   readonly rejectionRows: number;
 }
 
+/** The bounds of a server. */
 export const BOUNDS: Bounds = {
   commitReadings: COMMIT_READINGS,
   commitIntervalMs: COMMIT_INTERVAL_MS,

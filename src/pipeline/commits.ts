@@ -9,6 +9,7 @@ import type { State } from "./state.ts";
 /** First wait before a commit that failed is tried again, ms; doubled up to the bound. */
 const RETRY_FIRST_MS = 250;
 
+/** What commits, and who is told of it. */
 export interface CommitsOptions {
   readonly state: State;
   readonly log: Log;
@@ -18,6 +19,7 @@ export interface CommitsOptions {
   readonly stop: AbortSignal;
 }
 
+/** States: waiting → writing → waiting, or, after a failure, waiting for another try; closed after the last one. */
 export class Commits {
   readonly #options: CommitsOptions;
   readonly #state: State;

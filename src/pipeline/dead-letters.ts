@@ -12,6 +12,7 @@ const ROW_BYTES = 200;
 /** Rows read at once to be dropped. */
 const DROPPED_AT_ONCE = 100;
 
+/** A reading in quarantine, with what is needed to count it. */
 export interface QuarantineRow {
   readonly id: number;
   readonly sensor: number;
@@ -24,6 +25,7 @@ export interface QuarantineRow {
   readonly reason: "ahead" | "before-2000";
 }
 
+/** A refused record, with what is needed to read it again. */
 export interface RejectionRow {
   readonly id: number;
   readonly sensor: number;
@@ -192,6 +194,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
   }
 }
 
+/** Readings whose clock is impossible. */
 export class Quarantine extends DeadLetters<QuarantineRow> {
   readonly #rowsMax: number;
 
@@ -228,6 +231,7 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   }
 }
 
+/** Records, or readings of them, that were refused. */
 export class Rejections extends DeadLetters<RejectionRow> {
   readonly #rowsMax: number;
   readonly #onDropped: (sensor: number) => void;

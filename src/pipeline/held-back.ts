@@ -25,6 +25,7 @@ export interface Settled {
   readonly changed: ReadonlySet<Series>;
 }
 
+/** Looks at dead letters, and takes them in after all. */
 export class HeldBack {
   readonly #state: State;
   readonly #ingest: Ingest;

@@ -36,6 +36,7 @@ const TICK_MS = 500;
 const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 10_000;
 
+/** What a pipeline is made of. */
 export interface PipelineOptions {
   readonly state: State;
   readonly log: Log;
@@ -50,6 +51,7 @@ export interface PipelineOptions {
   readonly onNotice?: (text: string) => void;
 }
 
+/** The one pipeline of a process. `start` begins, `close` commits and ends. */
 export class Pipeline implements Engine {
   readonly sensors: SensorDirectory;
   readonly #options: PipelineOptions;

@@ -17,6 +17,7 @@ import { type Source, Sources } from "./sources.ts";
 /** How long a commit works before it lets others run, ms: a fraction of what a reader of the live stream would notice. */
 const COMMIT_SLICE_MS = 4;
 
+/** Opened from the database, changed by ingest, written by commits. */
 export class State {
   readonly db: Database;
   readonly bounds: Bounds;

@@ -2,6 +2,7 @@
 import type { LogReader } from "../log/log.ts";
 import type { PartitionState, Source } from "./sources.ts";
 
+/** Knows where the log of each partition ends. */
 export class Unread {
   /** The reader that follows the log; null while there is none: then what was last heard counts. */
   reader: LogReader | null = null;

@@ -19,6 +19,7 @@ const ROW_BYTES = 46;
 /** Takes rows [from, to) of a run. */
 type Fold = (run: ReadingRun, from: number, to: number) => void;
 
+/** Deferred readings of one series, in columns. */
 export class Backlog {
   /** What waits, as it came. */
   #waiting = new ReadingRun();

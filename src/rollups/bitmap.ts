@@ -14,6 +14,7 @@ export function writeBitmap(out: ByteWriter, column: Uint8Array, length: number)
   }
 }
 
+/** Whether bit i is set. */
 export function hasBit(bitmap: Uint8Array, i: number): boolean {
   return (bitmap[i >> 3] & (1 << (i & 7))) !== 0;
 }

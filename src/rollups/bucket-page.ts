@@ -33,6 +33,7 @@ function isPlain(parts: Float64Array, at: number): boolean {
   return part === Math.trunc(part) && Math.abs(part) <= PLAIN_SUM_MAX && parts[at + 1] === 0;
 }
 
+/** Buckets of one page as rows, found by their place. */
 export class BucketPage {
   readonly size: number;
   readonly rows = new BucketRows();

@@ -35,6 +35,7 @@ const FIRST_ROWS = 2;
 /** An object with its fields, a typed array and a list: about what they cost besides their contents. */
 const OBJECT_BYTES = 300;
 
+/** Rows of ROW_CELLS numbers each; a row that is taken begins empty. */
 export class BucketRows {
   /** `ROW_CELLS` doubles a row. A row with count 0 is empty and its other cells mean nothing. */
   cells: Float64Array;

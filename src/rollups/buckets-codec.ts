@@ -22,6 +22,7 @@ const starts = new Float64Array(SIZE_MAX);
 const baseMs = (key: number): number => pageOf(key) * BUCKETS_PER_PAGE[levelOf(key)] * stepMs(key);
 const stepMs = (key: number): number => STEP_SECONDS[levelOf(key)] * 1000;
 
+/** The bytes of a page, its checksum among them. `key` is part of what the checksum covers. */
 export function encodeBuckets(key: number, page: BucketPage): Uint8Array<ArrayBuffer> {
   const base = baseMs(key);
   const step = stepMs(key);

@@ -15,6 +15,7 @@ import { queryWindow } from "./window-query.ts";
 /** One reading. */
 const one = new ReadingRun(1);
 
+/** The pages of all series, in memory and on disk. */
 export class History implements CommitPart {
   readonly waitingRows = 0;
   readonly #db: Database;

@@ -33,14 +33,17 @@ export function pageKey(series: number, level: number, page: number): number {
   return (series * LEVEL_BITS + level) * PAGE_BITS + page + PAGE_ZERO;
 }
 
+/** The series of a page's key. */
 export function seriesOf(key: number): number {
   return Math.floor(key / (PAGE_BITS * LEVEL_BITS));
 }
 
+/** The level of a page's key. */
 export function levelOf(key: number): number {
   return Math.floor(key / PAGE_BITS) % LEVEL_BITS;
 }
 
+/** The number of the page. */
 export function pageOf(key: number): number {
   return (key % PAGE_BITS) - PAGE_ZERO;
 }

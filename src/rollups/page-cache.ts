@@ -133,6 +133,7 @@ export class CachedPage {
   }
 }
 
+/** Pages by key. Those that are clean can be dropped at any time, and are read again. */
 export class PageCache {
   readonly #pages = new Map<number, CachedPage>();
   readonly #bytesMax: number;

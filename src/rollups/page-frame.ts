@@ -23,6 +23,7 @@ export function check(key: number, bytes: Uint8Array): void {
   }
 }
 
+/** The error of a page that cannot be what was written. */
 export function corrupt(key: number, why: string, cause?: unknown): TidemarkError {
   const place = `series ${seriesOf(key)}, level ${levelOf(key)}, page ${pageOf(key)}`;
   return new TidemarkError("history-corrupt", `Cannot read a page of the history (${place}): ${why}`, cause);

@@ -9,6 +9,7 @@ import { HotPages } from "./running-totals.ts";
 
 const TABLES = "CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
 
+/** Finds pages, and says which there are. */
 export class PageTable {
   readonly #db: Database;
   readonly #select: StatementSync;

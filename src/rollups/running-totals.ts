@@ -16,6 +16,7 @@ export const READS_MIN = 8;
 /** After so many refusals for want of room, totals that were not used since the last time make room. */
 export const REFUSALS_PER_SWEEP = 4096;
 
+/** The totals of one page, made when it was asked for often enough and dropped when it changes. */
 export class RunningTotals {
   /** Row i: the buckets [0, i] of the page; row size + i: its buckets [i, size). */
   readonly #rows: BucketRows;

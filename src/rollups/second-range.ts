@@ -1,6 +1,7 @@
 /** The smallest run of seconds that holds all that was added. */
 import type { Window } from "../core/window.ts";
 
+/** Begins empty, and grows. */
 export class SecondRange {
   #start = Number.POSITIVE_INFINITY;
   #end = Number.NEGATIVE_INFINITY;

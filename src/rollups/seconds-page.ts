@@ -39,6 +39,7 @@ const gathered = new Float64Array(SECONDS_PER_PAGE * LISTED_READINGS_MAX);
 /** Index of a second's minute in the page: second / 60. */
 const minuteOf = (second: number): number => (second * 1093) >>> 16;
 
+/** The seconds of one page, each in the form that its readings need. */
 export class SecondsPage {
   /** Second since the epoch of the first bucket. */
   readonly start: number;

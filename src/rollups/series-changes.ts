@@ -32,6 +32,7 @@ const OPEN_PAGES_MAX = 800;
 /** Where batches are put in order. */
 const order = new SecondOrder();
 
+/** The open pages of one series between two commits. */
 export class SeriesChanges {
   readonly #series: number;
   readonly #pages: PageTable;

@@ -16,6 +16,7 @@ export interface Ask {
   readonly needs: Needs;
 }
 
+/** A question that can be answered. */
 export interface ComputeRequest {
   /** In the order of the body; not empty. */
   readonly asks: readonly Ask[];

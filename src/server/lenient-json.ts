@@ -1,6 +1,7 @@
 /** The JSON of request bodies: as JSON.parse has it, and trailing commas; nothing else of JSON5. Keys in the order of the text. */
 import { messageOf } from "../core/errors.ts";
 
+/** A body that is JSON, or was but for trailing commas. */
 export interface ParsedBody {
   /** What JSON.parse made of `text`; keys such as "__proto__" are plain own properties in it. */
   readonly value: unknown;
@@ -8,6 +9,7 @@ export interface ParsedBody {
   readonly text: string;
 }
 
+/** Why a body is none, for people. */
 export interface UnreadableBody {
   readonly unreadable: string;
 }

@@ -1,6 +1,7 @@
 /** Which addresses only this machine reaches. */
 import { BlockList, isIP } from "node:net";
 
+/** The addresses that a server listens on unless told otherwise. */
 export const LOOPBACKS = ["127.0.0.1", "::1"] as const;
 
 const loopback = new BlockList();

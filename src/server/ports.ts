@@ -20,8 +20,10 @@ import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
 import { PROBLEM_TYPE, type Problem, problemHeaders } from "./problem.ts";
 import { UsualResponse } from "./usual-headers.ts";
 
+/** Answers one request. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** Where to listen. */
 export interface Place {
   /** Addresses or names; undefined: both loopbacks, or the one there is. */
   readonly hosts?: readonly string[] | undefined;

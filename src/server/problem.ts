@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode, TidemarkError } from "../core/errors.ts";
 import { STATUS_CODES } from "../core/node-http.ts";
 import { RETRY_AFTER_SECONDS } from "./limits.ts";
 
+/** The media type of RFC 9457. */
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
 /** Where the server itself shows docs/ERRORS.md; every code is a heading in it. */
@@ -64,6 +65,7 @@ function messageOfFramework(error: unknown): string {
   return `Cannot read the request: ${error instanceof Error ? error.message : STATUS_CODES[400]}`;
 }
 
+/** Answers with a problem, through the framework. */
 export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply {
   const headers = problemHeaders(answer);
   for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);

@@ -29,6 +29,7 @@ import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
 const PARAMETER_LENGTH_MAX = 256;
 
+/** What a server serves, and to whom. */
 export interface ServerOptions {
   readonly engine: Engine;
   readonly log: ReadingsLog;

@@ -5,8 +5,10 @@ import type { Database } from "./database.ts";
 /** Rows of one statement: past it there is little left to save, and each run stays well below a commit's slice. */
 const ROWS = 16;
 
+/** What SQLite stores in a column. */
 export type Value = number | string | Uint8Array | null;
 
+/** Rows that wait for the next full statement; `flush` writes the rest. */
 export class BulkInsert {
   readonly #db: Database;
   readonly #one: StatementSync;

@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { CheckpointReply } from "./checkpoint-thread.ts";
 import { DiskThread } from "./disk-thread.ts";
 
+/** One sync is under way at a time; others wait for it. */
 export class Checkpointer {
   readonly #port: MessagePort;
   readonly #portClosed: Promise<void>;

@@ -14,6 +14,7 @@ const BUSY = 5;
 /** What this process holds, so that a lock outlives its caller's interest in it: a database that nothing refers to is closed when the garbage is collected. */
 const held = new Set<DatabaseSync>();
 
+/** A directory that is ours until it is released, or the process ends. */
 export interface DataLock {
   /** Lets go of the directory. Idempotent. */
   release(): void;

@@ -1,5 +1,6 @@
 /** What the live stream tells (docs/formats/live.md): the data of an event → rows, parsed once; all else in this room trusts them. */
 
+/** What a table shows of some readings. */
 export interface Moments {
   readonly count: number;
   readonly mean: number | null;
@@ -28,6 +29,7 @@ export interface LiveRow extends Moments {
   readonly stuckDevices: number;
 }
 
+/** One event: a whole table, or the rows that changed. */
 export interface LiveEvent {
   /** True: forget what was known of all sensors. */
   readonly snapshot: boolean;

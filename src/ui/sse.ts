@@ -5,6 +5,7 @@ import { request as tlsRequest } from "node:https";
 import { TidemarkError } from "../core/errors.ts";
 import { request } from "../core/node-http.ts";
 
+/** One event of a stream. */
 export interface SentEvent {
   readonly name: string;
   readonly data: string;

@@ -2,6 +2,7 @@
 import { ageText, countText, meanText, rateText, sparkText, valueText } from "./figures.ts";
 import type { LiveRow } from "./live-event.ts";
 
+/** Of a terminal, in characters. */
 export interface Size {
   readonly columns: number;
   readonly rows: number;
@@ -13,6 +14,7 @@ export type Connection =
   | { readonly kind: "live" }
   | { readonly kind: "lost"; readonly forMs: number; readonly tries: number; readonly reason: string };
 
+/** What is drawn. */
 export interface TableState {
   readonly server: string;
   readonly connection: Connection;

@@ -22,6 +22,7 @@ const LINE_MS_MIN = 1000;
 const RETRY_MS_FIRST = 250;
 const RETRY_MS_MAX = 5000;
 
+/** What to watch, and where to show it. */
 export interface WatchOptions {
   /** Of the server, ending in a slash. */
   readonly url: URL;

@@ -116,7 +116,7 @@ function readModule(path: string, source: SourceFile): Module {
       const names = namesExported(statement);
       if (names.length > 0) {
         const place = placeOf(statement);
-        const documented = isDocumented(statement, index === 0, source);
+        const documented = isDocumented(index, source);
         const inSignature =
           isType(statement) && exported.some((other) => other !== statement && mentions(other, names));
         for (const name of names) exports.push({ name, place, documented, inSignature });
@@ -168,9 +168,15 @@ function mentions(node: Node, names: readonly string[]): boolean {
   return node.forEachChild((child) => mentions(child, names) || undefined) === true;
 }
 
-/** The first comment of a file is its head, and stands for a docstring only where the file has one export. */
-function isDocumented(statement: Statement, first: boolean, source: SourceFile): boolean {
+/**
+ * The first comment of a file is its head, and stands for a docstring only where the file has one export. One above a run of constants is
+ * that of all of them.
+ */
+function isDocumented(index: number, source: SourceFile): boolean {
+  const statement = source.statements[index];
   const docs = (statement as { jsDoc?: readonly Node[] }).jsDoc?.length ?? 0;
-  if (!first) return docs > 0;
-  return docs > 1 || (docs === 1 && source.statements.flatMap(namesExported).length === 1);
+  if (index === 0) return docs > 1 || (docs === 1 && source.statements.flatMap(namesExported).length === 1);
+  if (docs > 0) return true;
+  const inRun = isVariableStatement(statement) && isVariableStatement(source.statements[index - 1]);
+  return inRun && !/\n\s*\n/.test(statement.getFullText(source)) && isDocumented(index - 1, source);
 }

@@ -13,6 +13,7 @@ const ANSWER_BYTES_MAX = 4_194_304;
 /** Of node:http or node:https. */
 export type Agent = InstanceType<typeof PlainAgent>;
 
+/** What came back, of any status. */
 export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;

@@ -4,6 +4,7 @@ import { type ErrorCode, TidemarkError } from "../../core/errors.ts";
 import { type Agent, type Answer, agentFor, bearer, exchange, reasonOf } from "./exchange.ts";
 import type { Sent, Target } from "./send-queue.ts";
 
+/** A tidemark to send readings to. */
 export class HttpTarget implements Target {
   readonly name: string;
   readonly #url: URL;

@@ -3,6 +3,7 @@ import { messageOf, TidemarkError } from "../../core/errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Sent, Target } from "./send-queue.ts";
 
+/** A log to append readings to. */
 export class LogTarget implements Target {
   readonly name: string;
   readonly #sensor: string;

@@ -28,6 +28,7 @@ const DRAIN_MS = 5000;
 /** Of jitter: another stream of numbers than the values', so that a slow network changes no value. */
 const JITTER_SEED = 0x9e3779b9;
 
+/** What a sensor measures, how often, and until when. */
 export interface SensorOptions extends SimulationOptions {
   readonly sensor: string;
   /** Readings to measure; null: go on. */
@@ -36,6 +37,7 @@ export interface SensorOptions extends SimulationOptions {
   readonly fromMs: number | null;
 }
 
+/** What a sensor did when it ended. */
 export interface SensorResult {
   /** Different readings. */
   readonly measured: number;

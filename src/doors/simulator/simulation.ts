@@ -13,6 +13,7 @@ const DUPLICATE_SECONDS_MAX = 10;
 /** Payloads delayed: a minute of the fastest sensor in full. Past it they go out at once. */
 const DELAYED_MAX = 600_000;
 
+/** What is simulated; equal options give equal payloads. */
 export interface SimulationOptions {
   readonly device: string;
   /** Unique for each start of the process. */

@@ -17,6 +17,7 @@ const SHAPES_MAX = 4;
 const LEARN_AFTER_MIN = 64;
 const LEARN_AFTER_MAX = 65_536;
 
+/** The format of JSON objects. */
 export const json: Format = {
   name: "JSON",
   firstBytes: [123, 91],

@@ -16,6 +16,7 @@ import { isNumericText, isPlainDecimal, isUnderflowText, NumberScanner, valueFau
 import type { JsonRow } from "./row.ts";
 import { isJsonSpace } from "./skip.ts";
 
+/** Decodes one row at a time; reused. */
 export class JsonParser {
   readonly #batch: Batch;
   readonly #row: JsonRow;

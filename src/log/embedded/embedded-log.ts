@@ -21,6 +21,7 @@ const QUEUE_BYTES_MAX = 67_108_864;
 /** The file's name in the data directory. */
 const LOG_FILE = "log.db";
 
+/** Where the log lies, and how large it may become. */
 export interface EmbeddedLogSettings {
   /** Made when it does not exist. */
   readonly directory: string;

@@ -52,6 +52,7 @@ interface TopicState {
     | undefined;
 }
 
+/** Owns the file while the log is open: nobody else writes to it. */
 export class LogWriter {
   readonly path: string;
   readonly #retentionBytes: number;

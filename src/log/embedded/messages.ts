@@ -33,6 +33,7 @@ export type Request =
   | { readonly kind: "committed"; readonly offsets: readonly { readonly topic: number; readonly offset: number }[] }
   | { readonly kind: "close" };
 
+/** What the writer says, one for each request and now and then by itself. */
 export type Answer =
   | { readonly kind: "topics"; readonly topics: readonly StoredTopic[]; readonly held: Held }
   | { readonly kind: "appended"; readonly held: Held }

@@ -32,6 +32,7 @@ interface Part {
 /** Told where a partition ends after an append. */
 export type OnEnd = (topic: Topic, partition: number, end: number) => void;
 
+/** Gathers appends by partition. An append settles when the broker has acknowledged it, or given up. */
 export class Appender {
   readonly #producer: () => Producer;
   readonly #onEnd: OnEnd;

@@ -32,6 +32,7 @@ const CLOSE_MS_MAX = 5000;
  */
 const PARTITIONS = 1;
 
+/** Where the cluster is, and how it is read. */
 export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
   readonly clock: Clock;
   /** Default "tidemark". */
@@ -65,6 +66,7 @@ function addressOf({ clientId = "tidemark", bootstrap, tls, sasl, tlsServerName 
   return { clientId, bootstrap, ...security };
 }
 
+/** A Kafka cluster as a log. States: opened (`open` was called) → closed; readers and appends belong to it. */
 export class KafkaLog implements Log {
   readonly kind = "kafka";
   readonly #options: KafkaLogOptions;

@@ -8,6 +8,7 @@ const RETRY_MS_MAX = 1000;
 /** Resolves after `ms`, or when `signal` aborts; never rejects. Injected, so that a simulation owns time. */
 export type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
 
+/** Waits by the machine's clock. */
 export const systemPause: Pause = (ms, signal) => timer(ms, undefined, { signal }).catch(() => {});
 
 /** How long to wait before the try after `failures` failed ones, ms. */

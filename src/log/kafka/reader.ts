@@ -20,6 +20,7 @@ const METADATA_INTERVAL_MS = 30_000;
 /** Where a fault is that keeps leaders from being found, while nothing is read. */
 const CLUSTER = "the cluster";
 
+/** What a reader reads, and by what. */
 export interface ReaderOptions {
   readonly clock: Clock;
   readonly pause: Pause;

@@ -24,6 +24,7 @@ export type Verdict =
   | { readonly kind: "lost"; readonly why: string }
   | { readonly kind: "failed"; readonly error: TidemarkError };
 
+/** The place of one partition. It changes with each answer: on, back to where the log was cut, or past a gap. */
 export class Track {
   readonly topic: Topic;
   readonly partition: number;

@@ -17,9 +17,16 @@ export type Codec = (typeof CODECS)[number];
 
 /**
  * The most a batch may decompress to, bytes: 64 times what a broker takes as one batch by default (`message.max.bytes`).
- * A batch that claims more is refused before memory is spent on it.
+ * Snappy and LZ4 claim what they hold, and a claim of more is refused before memory is spent on it; gzip and zstd are inflated piece by piece, up to it.
  */
 export const DECOMPRESSED_BYTES_MAX = 67_108_864;
+
+/** A batch that is not damaged but holds more than `DECOMPRESSED_BYTES_MAX`. */
+export class TooLarge extends Error {
+  constructor(bytes: string) {
+    super(`its records must decompress to <= ${DECOMPRESSED_BYTES_MAX} bytes, were ${bytes}`);
+  }
+}
 
 /** Chunks in which zlib hands out what it decompresses, bytes: the usual batch fits into one. */
 const CHUNK_BYTES_MIN = 65_536;
@@ -35,19 +42,19 @@ const LZ4_MAGIC = 0x184d2204;
 
 /**
  * The bytes that `packed` holds.
- * @throws Error when they are malformed or over `DECOMPRESSED_BYTES_MAX`; the caller names the batch
+ * @throws TooLarge, or another Error when they are malformed; the caller names the batch
  */
 export function decompress(codec: number, packed: Buffer): Buffer {
   switch (codec) {
     case 1:
-      return gunzipSync(packed, zlibOptions(packed));
+      return inflated(gunzipSync, packed);
     case 2:
       return unsnappy(packed);
     case 3:
       requireBound(lz4Bound(packed));
       return wasmCodecs().lz4Decompress(packed);
     case 4:
-      return zstdDecompressSync(packed, zlibOptions(packed));
+      return inflated(zstdDecompressSync, packed);
     default:
       throw new Error(`the codec must be 0 to 4, was ${codec}`);
   }
@@ -74,6 +81,17 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+function inflated(inflate: typeof gunzipSync | typeof zstdDecompressSync, packed: Buffer): Buffer {
+  try {
+    return inflate(packed, zlibOptions(packed));
+  } catch (error) {
+    if (error instanceof RangeError && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE") {
+      throw new TooLarge("more");
+    }
+    throw error;
+  }
+}
+
 function zlibOptions(packed: Buffer) {
   const chunkSize = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, packed.length * USUAL_RATIO));
   return { chunkSize, maxOutputLength: DECOMPRESSED_BYTES_MAX };
@@ -88,7 +106,7 @@ const LZ4_RATIO_MAX = 255;
 
 function requireBound(bytes: number): void {
   if (bytes > DECOMPRESSED_BYTES_MAX) {
-    throw new Error(`decompressed bytes must be <= ${DECOMPRESSED_BYTES_MAX}, were up to ${bytes}`);
+    throw new TooLarge(`up to ${bytes}`);
   }
 }
 

@@ -2,7 +2,7 @@
 import { crc32 } from "node:zlib";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { ABSENT, Records } from "../core/records.ts";
-import { asBuffer, decompress } from "./compression.ts";
+import { asBuffer, decompress, TooLarge } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { int16, int32, int64, readVarint, readVarlong, slot } from "./varint.ts";
 
@@ -110,6 +110,20 @@ export function readBatchHeader(
   return true;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
+/** What is left of a batch that is read in pieces; reused, filled by `startBatch`. */
+export class BatchRest {
+  /** The records, inflated. */
+  data: Uint8Array = NO_BYTES;
+  position = 0;
+  end = 0;
+  /** Records that were not read. */
+  left = 0;
+  /** The offset delta of the last record read. */
+  before = -1;
+}
+
 /**
  * The offset behind a batch that cannot be read, as its header has it.
  * @param from what was asked for: the batch holds it, or comes after it
@@ -145,7 +159,8 @@ const controlRows = new Records(1);
 /** The type of a control batch's marker: `CONTROL_ABORT`, `CONTROL_COMMIT`, or another number that a reader may skip. @throws TidemarkError "log-corrupt" */
 export function controlType(bytes: Uint8Array, header: BatchHeader, where = "the log"): number {
   const rows = controlRows;
-  decodeRows(bytes, header, 0, rows, where);
+  startBatch(bytes, header, ownRest, where);
+  continueBatch(header, ownRest, 0, rows, Number.POSITIVE_INFINITY, where);
   if (rows.count < 1 || rows.keyStart[0] === ABSENT || rows.keyEnd[0] - rows.keyStart[0] < 4) {
     throw corrupt(where, header.baseOffset, "a control record must have a key of >= 4 bytes");
   }
@@ -153,6 +168,7 @@ export function controlType(bytes: Uint8Array, header: BatchHeader, where = "the
 }
 
 const ownHeader = new BatchHeader();
+const ownRest = new BatchRest();
 
 /**
  * Fills `into` with the records of the batch at `position` whose offset is >= `from`; positions point into `bytes`, or into new memory when the batch was compressed.
@@ -188,9 +204,60 @@ export function decodeBatch(
     into.appendTime = header.appendTime;
     into.nextOffset = Math.max(from, header.nextOffset);
   } else {
-    decodeRows(bytes, header, from, into, where);
+    startBatch(bytes, header, ownRest, where);
+    continueBatch(header, ownRest, from, into, Number.POSITIVE_INFINITY, where);
   }
   return header.end;
+}
+
+/** Rows that are decoded at once where a batch is read in pieces: a usual batch is one piece, and columns of more would stay reserved (4 MB). */
+export const PIECE_ROWS = 131_072;
+
+/** Verifies the batch of the header and inflates its records, for `continueBatch`. @throws TidemarkError "log-corrupt" */
+export function startBatch(bytes: Uint8Array, header: BatchHeader, rest: BatchRest, where = "the log"): void {
+  verify(bytes, header, where);
+  rest.before = -1;
+  rest.left = header.count;
+  rest.data = bytes;
+  rest.position = header.start + BATCH_HEADER_BYTES;
+  rest.end = header.end;
+  if (header.codec !== 0) {
+    rest.data = decompressed(bytes.subarray(rest.position, rest.end), header, where);
+    rest.position = 0;
+    rest.end = rest.data.length;
+  }
+  if (header.count < 0 || header.count * RECORD_BYTES_MIN > rest.end - rest.position) {
+    throw corrupt(where, header.baseOffset, `${rest.end - rest.position} bytes cannot hold ${header.count} records`);
+  }
+}
+
+/**
+ * Fills `into` with the next records of the batch; there are more while `rest.left` is not 0.
+ * @param from rows of lower offsets are left out
+ * @param rowsMax so many at most
+ * @throws TidemarkError "log-corrupt" when a length is malformed
+ */
+export function continueBatch(
+  header: BatchHeader,
+  rest: BatchRest,
+  from: number,
+  into: Records,
+  rowsMax: number,
+  where = "the log",
+): void {
+  into.count = 0;
+  into.appendTime = header.appendTime;
+  if (from >= header.nextOffset) rest.left = 0;
+  else {
+    const count = Math.min(rest.left, rowsMax) | 0;
+    into.reserve(count);
+    into.data = rest.data;
+    const fault = decodeColumns(rest, count, header, from, into);
+    if (fault !== "") throw corrupt(where, header.baseOffset, fault);
+    if (header.appendTime) into.timestamp.fill(header.maxTimestamp, 0, into.count);
+  }
+  into.nextOffset = Math.max(from, rest.left > 0 ? header.baseOffset + rest.before + 1 : header.nextOffset);
+  if (rest.left === 0) rest.data = NO_BYTES;
 }
 
 function verify(bytes: Uint8Array, header: BatchHeader, where: string): void {
@@ -199,34 +266,14 @@ function verify(bytes: Uint8Array, header: BatchHeader, where: string): void {
   if (actual !== wanted) throw corrupt(where, header.baseOffset, `checksum must be ${hex(wanted)}, was ${hex(actual)}`);
 }
 
-function decodeRows(bytes: Uint8Array, header: BatchHeader, from: number, into: Records, where: string): void {
-  verify(bytes, header, where);
-  into.count = 0;
-  into.appendTime = header.appendTime;
-  into.nextOffset = Math.max(from, header.nextOffset);
-  if (from >= header.nextOffset) return;
-  let data = bytes;
-  let position = header.start + BATCH_HEADER_BYTES;
-  let end = header.end;
-  if (header.codec !== 0) {
-    data = decompressed(bytes.subarray(position, end), header, where);
-    position = 0;
-    end = data.length;
-  }
-  if (header.count < 0 || header.count * RECORD_BYTES_MIN > end - position) {
-    throw corrupt(where, header.baseOffset, `${end - position} bytes cannot hold ${header.count} records`);
-  }
-  into.reserve(header.count);
-  into.data = data;
-  const fault = decodeColumns(data, position, end, header, from, into);
-  if (fault !== "") throw corrupt(where, header.baseOffset, fault);
-  if (header.appendTime) into.timestamp.fill(header.maxTimestamp, 0, into.count);
-}
-
 function decompressed(packed: Uint8Array, header: BatchHeader, where: string): Uint8Array {
   try {
     return decompress(header.codec, asBuffer(packed));
   } catch (cause) {
+    if (cause instanceof TooLarge) {
+      const what = `Cannot decode ${where}: the batch at offset ${header.baseOffset} is too large: ${cause.message}`;
+      throw new TidemarkError("log-corrupt", what, cause);
+    }
     throw corrupt(where, header.baseOffset, "its records cannot be decompressed", cause);
   }
 }
@@ -237,22 +284,17 @@ function decompressed(packed: Uint8Array, header: BatchHeader, where: string): U
  * `| 0` keeps lengths and deltas in small integers (as Kafka's own int32); without it every position becomes a double.
  * @returns "" or what is malformed
  */
-function decodeColumns(
-  data: Uint8Array,
-  position: number,
-  end: number,
-  header: BatchHeader,
-  from: number,
-  into: Records,
-): string {
+function decodeColumns(rest: BatchRest, count: number, header: BatchHeader, from: number, into: Records): string {
+  const { data } = rest;
+  const end = rest.end | 0;
   const { offset, timestamp, keyStart, keyEnd, valueStart, valueEnd } = into;
-  const { baseOffset, baseTimestamp, count } = header;
+  const { baseOffset, baseTimestamp } = header;
   const lastDelta = (header.nextOffset - 1 - baseOffset) | 0;
   const fromDelta = Math.max(0, from - baseOffset) | 0;
   let row = 0;
   let keyRows = 0; // rows whose key columns are written: whole runs without keys, the usual case, are filled at once
-  let before = -1;
-  let p = position;
+  let before = rest.before | 0;
+  let p = rest.position | 0;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let left = count; left > 0; left--) {
     if (before >= fromDelta - 1) {
@@ -265,7 +307,7 @@ function decodeColumns(
         if (left === 0) break;
       }
     }
-    if (p >= end) return `${left} of ${count} records are missing`;
+    if (p >= end) return `${left + rest.left - count} of ${header.count} records are missing`;
     let x = data[p++];
     let length = x >>> 1;
     if (x >= 128) {
@@ -369,7 +411,10 @@ function decodeColumns(
     valueEnd[row] = valueLength < 0 ? ABSENT : valueAt + valueLength;
     row++;
   }
-  if (p !== end) return `${end - p} bytes are left after the last record`;
+  rest.left -= count;
+  rest.position = p;
+  rest.before = before;
+  if (rest.left === 0 && p !== end) return `${end - p} bytes are left after the last record`;
   keyStart.fill(ABSENT, keyRows, row);
   keyEnd.fill(ABSENT, keyRows, row);
   into.keyless = keyRows === 0;

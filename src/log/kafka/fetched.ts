@@ -5,11 +5,14 @@ import {
   BATCH_HEADER_BYTES,
   BATCH_PREFIX_BYTES,
   BatchHeader,
+  BatchRest,
   CONTROL_ABORT,
+  continueBatch,
   controlType,
-  decodeBatch,
+  PIECE_ROWS,
   readBatchHeader,
   resumeBehind,
+  startBatch,
 } from "../record-batch.ts";
 import { int32, int64 } from "../varint.ts";
 import { giveBack } from "./fetch-buffers.ts";
@@ -76,6 +79,8 @@ export class FetchedBatches implements Fetched {
   readonly gap: Gap | null;
   readonly #from: number;
   readonly #header = new BatchHeader();
+  /** Of the batch that is being read. */
+  readonly #rest = new BatchRest();
   readonly #transactions: Transactions;
   readonly #onDamaged: () => void;
   #bytes: Uint8Array;
@@ -118,7 +123,12 @@ export class FetchedBatches implements Fetched {
     }
     const header = this.#header;
     const bytes = this.#bytes;
+    const rest = this.#rest;
     const where = `"${this.topic}" partition ${this.partition}`;
+    if (rest.left > 0) {
+      continueBatch(header, rest, this.#from, into, PIECE_ROWS, where);
+      return true;
+    }
     const start = this.#position;
     this.#batchAt = start;
     if (!readBatchHeader(bytes, start, bytes.length, header, where)) {
@@ -134,7 +144,8 @@ export class FetchedBatches implements Fetched {
       return skip(into, nextOffset);
     }
     if (header.isTransactional && this.#transactions.isAborted(header.producerId)) return skip(into, nextOffset);
-    decodeBatch(bytes, header.start, header.end, this.#from, into, where);
+    startBatch(bytes, header, rest, where);
+    continueBatch(header, rest, this.#from, into, PIECE_ROWS, where);
     return true;
   }
 }

@@ -62,7 +62,7 @@ export class Aggregate {
 
   constructor(needs: Needs) {
     this.needs = needs;
-    this.distribution = needs.quantiles ? new Distribution() : null;
+    this.distribution = needs.quantiles ? new Distribution(true) : null;
   }
 
   addSum(part: number): void {

@@ -2,8 +2,10 @@
  * Counts of bins (value-bits.ts), in blocks of 16 neighbours: the values of a sensor lie close to each other, so that most additions
  * find the block that the one before used. Blocks are found by hash, counts stand in order within them.
  */
+
+import type { ByteReader } from "../core/bytes.ts";
 import { BINS_HELD_MAX } from "../core/limits.ts";
-import type { EntriesHead } from "./entries.ts";
+import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
 import { edgeAt, highMask, lowMask, rankOf } from "./value-bits.ts";
 
 const BLOCK_BITS = 4;
@@ -12,6 +14,9 @@ const FIRST_BLOCKS = 16;
 
 /** Readings that counts of 32 bits surely hold. */
 const COUNT_MAX = 2 ** 32 - 1;
+
+/** Dropped bits that leave ranks of 32 bits. */
+export const RANK_BITS_MIN = 32;
 
 /** The high word of a NaN: of no block. */
 const NO_BLOCK = 0x7fffffff;
@@ -89,19 +94,57 @@ export class Bins {
     }
   }
 
-  /** Counts what lies in bins of the first of these ranks, which drop `dropped` bits: no more than these do. */
-  addRanks(ranks: Float64Array, times: Float64Array, { n, total }: EntriesHead, dropped: number): void {
-    this.#expect(total);
-    const shift = dropped - 32;
+  /** Counts encoded entries whose codes are ranks that drop `dropped` bits: no more than these do, at least `RANK_BITS_MIN`. */
+  addEntries(from: ByteReader, head: EntriesHead, dropped: number): void {
+    this.#expect(head.total);
+    const { bytes } = from;
+    const { n, gapBits } = head;
+    const gapMask = (1 << gapBits) - 1;
+    const shift = dropped - RANK_BITS_MIN;
+    const mask = this.#highMask;
+    const slotShift = this.#slotShift;
+    let counts = this.#counts;
+    let block = NO_BLOCK;
+    let base = 0;
+    let { position } = from;
+    let rank = (head.first | 0) - 1;
+    let total = 0;
+    let appeared = 0;
     for (let i = 0; i < n; i++) {
-      if (dropped < 32) {
-        floats[0] = edgeAt(ranks[i], dropped);
-        this.#addBits(words[1], words[0], times[i]);
-        continue;
+      let entry = bytes[position++];
+      if (entry >= 128) entry = (entry & 127) | (bytes[position++] << 7);
+      let times = (entry >>> gapBits) + 1;
+      let gap = entry & gapMask;
+      if (entry >= 1 << 14) {
+        from.position = position - 2;
+        const long = from.varint();
+        position = from.position;
+        gap = long % (gapMask + 1);
+        times = (long - gap) / (gapMask + 1) + 1;
       }
-      const rank = ranks[i] | 0;
-      this.#addBits(rank < 0 ? (-rank << shift) | SIGN : rank << shift, 0, times[i]);
+      if (gap === GAP_MAX) {
+        from.position = position;
+        gap += from.varint();
+        position = from.position;
+      }
+      rank = (rank + gap + 1) | 0;
+      const sign = rank >> 31;
+      const high = (((rank ^ sign) - sign) << shift) | (sign & SIGN);
+      if ((high & mask) !== block) {
+        block = high & mask;
+        this.#turnTo(block, 0);
+        base = this.#base;
+        counts = this.#counts;
+      }
+      const at = base + ((high >>> slotShift) & (BLOCK - 1));
+      const before = counts[at];
+      if (before === 0) appeared++;
+      counts[at] = before + times;
+      total += times;
     }
+    this.distinct += appeared;
+    from.position = position;
+    agree(from, head, rank, total);
   }
 
   /** So many readings come: the first that no 32 bits count widen all counts to doubles. */

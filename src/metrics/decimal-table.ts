@@ -6,10 +6,12 @@ import type { ByteReader } from "../core/bytes.ts";
 import { BINS_MAX } from "../core/limits.ts";
 import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
 
-/** Codes from the smallest to the largest that there is always room for, and that there is while a quarter of them came: hashing takes no less. */
+/** Codes from the smallest to the largest that there is always room for. */
 const SPAN_SURE = BINS_MAX;
-const SPAN_MAX = 8 * BINS_MAX;
-const SPARSENESS_MAX = 4;
+/** There is for more while a quarter of them came: hashing takes no less. */
+const HELD = { spanMax: 8 * BINS_MAX, sparsenessMax: 4 };
+/** The one table of a question is faster than hashing even when it is mostly empty. */
+const WIDE = { spanMax: 32 * BINS_MAX, sparsenessMax: 32 };
 /** A table of codes below this begins with 0. */
 const FROM_ZERO_MAX = 1024;
 const FIRST_LENGTH = 16;
@@ -35,6 +37,11 @@ export class DecimalTable {
   /** Smallest and largest code counted. */
   #min = Number.POSITIVE_INFINITY;
   #max = Number.NEGATIVE_INFINITY;
+  readonly #bounds: typeof HELD;
+
+  constructor(isWide: boolean) {
+    this.#bounds = isWide ? WIDE : HELD;
+  }
 
   /** Counts a value. @returns false when it and all that are here are not integers at a common scale, span too many of them, or are too many */
   add(value: number, times: number): boolean {
@@ -135,7 +142,8 @@ export class DecimalTable {
   /** Makes room for the codes [min, max], at a scale that is `factor` times as fine. @param coming different ones, at least @returns false when they span too many */
   #cover(min: number, max: number, factor: number, coming: number): boolean {
     const span = max - min + 1;
-    if (span > SPAN_SURE && (span > SPAN_MAX || span > SPARSENESS_MAX * (this.distinct + coming))) return false;
+    const { spanMax, sparsenessMax } = this.#bounds;
+    if (span > SPAN_SURE && (span > spanMax || span > sparsenessMax * (this.distinct + coming))) return false;
     if (min < -CODE_MAX || max > CODE_MAX) return false;
     const fromZero = min >= 0 && max < FROM_ZERO_MAX;
     const needed = fromZero ? max + 1 : span;

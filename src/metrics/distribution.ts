@@ -6,11 +6,12 @@
  * index read from the double's bits instead of a logarithm keeps narrow ranges far from zero apart).
  *
  * In memory it is one of three, and moves on, never back: a table of decimals close to each other (exact), counts by hash (exact),
- * bins, of which it may hold more until somebody looks. Which of them it is shows in no answer and no encoded byte.
+ * bins, of which it may hold more until somebody looks. Beside bins a table gathers the encoded decimals that are merged, until then.
+ * Which of them it is shows in no answer and no encoded byte.
  */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { BINS_HELD_MAX, BINS_MAX } from "../core/limits.ts";
-import { Bins } from "./bins.ts";
+import { Bins, RANK_BITS_MIN } from "./bins.ts";
 import { DecimalTable, TABLE_COUNT_MAX } from "./decimal-table.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
 import type { EntriesHead } from "./entries.ts";
@@ -37,6 +38,8 @@ interface Sorted {
   readonly counts: Float64Array;
 }
 
+const NOTHING: Sorted = { keys: new Float64Array(0), counts: new Float64Array(0) };
+
 /** Encoded bytes as this version writes them: themselves, unless an older one wrote them. */
 export function renewed(bytes: Uint8Array): Uint8Array {
   if (bytes[0] >= OLD_TAGS) return bytes;
@@ -48,7 +51,7 @@ export function renewed(bytes: Uint8Array): Uint8Array {
 /** Counts by bin: readings are added one by one or as runs, and other distributions are merged in. */
 export class Distribution {
   /** Values that are decimals close to each other, as long as all are. */
-  readonly #table = new DecimalTable();
+  readonly #table: DecimalTable;
   /** Otherwise all values, */
   #hashed: HashedCounts | null = null;
   /** or, when they are too many, their bins. */
@@ -57,6 +60,11 @@ export class Distribution {
   #sorted: Sorted | null = null;
   /** Readings in it. */
   count = 0;
+
+  /** @param isWide its table may take a quarter of a megabyte: for the one that a question merges all of its buckets into */
+  constructor(isWide = false) {
+    this.#table = new DecimalTable(isWide);
+  }
 
   /** Low bits that the bins drop; 0: exact counts of values. */
   get dropped(): number {
@@ -122,19 +130,19 @@ export class Distribution {
     this.#toBins(fewestDropped(all.keys), all);
   }
 
+  /** Bins that drop at least so many bits. What the table holds stays there. */
+  #binsOf(dropped: number): Bins {
+    if (this.#bins !== null && this.#bins.dropped >= dropped) return this.#bins;
+    const held = this.#bins?.sorted() ?? this.#hashed?.sorted();
+    return held === undefined ? this.#toBins(dropped, NOTHING) : this.#toBins(dropped, held);
+  }
+
   #toBins(dropped: number, { keys, counts }: Sorted): Bins {
     const bins = new Bins(dropped);
     for (let i = 0; i < keys.length; i++) bins.add(keys[i], counts[i]);
     this.#bins = bins;
     this.#hashed = null;
-    this.#table.clear();
-    this.#sorted = null;
     return bins;
-  }
-
-  /** Bins that drop at least so many bits. */
-  #binsOf(dropped: number): Bins {
-    return this.#bins !== null && this.#bins.dropped >= dropped ? this.#bins : this.#toBins(dropped, this.#sort());
   }
 
   /** Adds everything that `other` holds. O(bins of `other`). */
@@ -147,9 +155,17 @@ export class Distribution {
   /** Not to be changed. */
   sorted(): Sorted {
     if (this.#sorted !== null) return this.#sorted;
+    if (this.#table.distinct > 0 && (this.#bins !== null || this.#table.distinct > BINS_MAX)) this.#tableToBins();
     if (this.#distinct > BINS_MAX) this.#coarsen();
     this.#sorted = this.#sort();
     return this.#sorted;
+  }
+
+  #tableToBins(): void {
+    const { keys, counts } = this.#table.sorted();
+    const bins = this.#binsOf(fewestDropped(keys));
+    for (let i = 0; i < keys.length; i++) bins.add(keys[i], counts[i]);
+    this.#table.clear();
   }
 
   get #distinct(): number {
@@ -272,7 +288,7 @@ export class Distribution {
   /** Entries of decimals: codes / scale. */
   #mergeDecimals(from: ByteReader, head: EntriesHead, scale: number): void {
     this.#sorted = null;
-    if (this.#isTable && this.count + head.total <= TABLE_COUNT_MAX) {
+    if (this.#hashed === null && this.count + head.total <= TABLE_COUNT_MAX) {
       const factor = this.#table.expect(head.first, head.last, scale, head.n);
       if (factor > 0) {
         this.#table.addEntries(from, head, factor);
@@ -291,18 +307,19 @@ export class Distribution {
   /** Entries of ranks: of edges, or of values that have no other bits. */
   #mergeRanks(from: ByteReader, head: EntriesHead, bits: number, isExact: boolean): void {
     this.#sorted = null;
-    entries.readEntries(from, head);
-    const { codes, counts } = entries;
     const bins = isExact ? this.#bins : this.#binsOf(bits);
-    if (bins !== null && bins.dropped >= bits) {
-      bins.addRanks(codes, counts, head, bits);
+    if (bins !== null && bins.dropped >= bits && bits >= RANK_BITS_MIN) {
+      bins.addEntries(from, head, bits);
       this.#added(head.total);
-    } else for (let i = 0; i < head.n; i++) this.add(edgeAt(codes[i], bits), counts[i]);
+      return;
+    }
+    entries.readEntries(from, head);
+    for (let i = 0; i < head.n; i++) this.add(edgeAt(entries.codes[i], bits), entries.counts[i]);
   }
 
   /** So many readings were added to the bins. */
   #added(readings: number): void {
     this.count += readings;
-    if (this.#distinct > BINS_HELD_MAX) this.#coarsen();
+    if ((this.#bins as Bins).distinct > BINS_HELD_MAX) this.#coarsen();
   }
 }

@@ -25,7 +25,6 @@ import type { PageTable } from "./page-table.ts";
 import { SecondRange } from "./second-range.ts";
 import type { SecondsPage } from "./seconds-page.ts";
 
-const SECONDS_PER_HOUR = STEP_SECONDS[HOUR_LEVEL];
 const MINUTES_PER_HOUR = BUCKETS_PER_PAGE[1];
 
 /** Where buckets are merged: one at a time. */
@@ -60,10 +59,9 @@ export class RollUp {
   #gathered = new Distribution();
   /** Pages of each level, from hours on, whose values are not in their parent bucket. */
   readonly #staleValues = STEP_SECONDS.map(() => new Set<CachedPage>());
-  /** What is not merged upwards yet: numbers, values of minutes, values of hours and longer. Buckets outside equal the merge of their children. */
+  /** What is not merged upwards yet: numbers, and values by the level of the buckets. Buckets outside equal the merge of their children. */
   readonly #unmerged = new SecondRange();
-  readonly #unmergedMinutes = new SecondRange();
-  readonly #unmergedHours = new SecondRange();
+  readonly #unmergedValues = STEP_SECONDS.map(() => new SecondRange());
 
   constructor(series: number, pages: PageTable, open: Open) {
     this.#series = series;
@@ -74,8 +72,7 @@ export class RollUp {
   /** Readings of the seconds [start, end) came, or went. */
   changed(start: number, end: number): void {
     this.#unmerged.add(start, end);
-    this.#unmergedMinutes.add(start, end);
-    this.#unmergedHours.add(start, end);
+    for (let level = 1; level <= TOP_LEVEL; level++) this.#unmergedValues[level].add(start, end);
   }
 
   /**
@@ -83,17 +80,17 @@ export class RollUp {
    * that it reads lie within it, each with all its children.
    */
   reaches(window: Window, withValues: boolean): boolean {
-    return this.#unmerged.overlaps(window) || (withValues && this.#reachesValues(window));
+    return this.#unmerged.overlaps(window) || (withValues && this.#reachedLevel(window) > 0);
   }
 
-  #reachesValues(window: Window): boolean {
-    return this.#unmergedMinutes.overlaps(window) || this.#reachesHours(window);
-  }
-
-  /** Values of hours are read where the window covers whole ones: not in the running hour. */
-  #reachesHours({ start, end }: Window): boolean {
-    const first = Math.ceil(start / SECONDS_PER_HOUR) * SECONDS_PER_HOUR;
-    return this.#unmergedHours.overlaps({ start: first, end: Math.floor(end / SECONDS_PER_HOUR) * SECONDS_PER_HOUR });
+  /** The highest level with values that are not merged yet and that a window may read, as it covers a whole bucket there; 0: none. The running hour, and its day, are never covered. */
+  #reachedLevel({ start, end }: Window): number {
+    for (let level = TOP_LEVEL; level > 0; level--) {
+      const step = STEP_SECONDS[level];
+      const whole = { start: Math.ceil(start / step) * step, end: Math.floor(end / step) * step };
+      if (whole.start < whole.end && this.#unmergedValues[level].overlaps(whole)) return level;
+    }
+    return 0;
   }
 
   /** Merges the seconds of a page's changed minutes into these. */
@@ -201,7 +198,7 @@ export class RollUp {
 
   /** After `numbers`: merges the values that a window reads. */
   valuesFor(window: Window): void {
-    const steps = this.#reachesHours(window) ? this.values() : this.#allMinuteValues();
+    const steps = this.values(this.#reachedLevel(window));
     while (steps.next().done !== true) {
       // somebody looks, and waits for all of it
     }
@@ -212,21 +209,24 @@ export class RollUp {
       this.minuteValues(page);
       yield 0;
     }
-    this.#unmergedMinutes.clear();
+    this.#unmergedValues[1].clear();
   }
 
   /**
    * After `numbers`: merges all values, minutes' into hours, hours' into days and so on. Yields 0 between two steps; who merges
-   * meanwhile goes on with what is left, and leaves nothing.
+   * meanwhile goes on with what is left.
+   * @param highest the highest level whose buckets get theirs
    */
-  *values(): Generator<number> {
-    yield* this.#allMinuteValues();
+  *values(highest: number = TOP_LEVEL): Generator<number> {
+    if (highest > 0) yield* this.#allMinuteValues();
+    if (highest < HOUR_LEVEL) return;
     for (const hour of this.#staleHours) {
       this.#staleHours.delete(hour);
       this.#hourValues(hour);
       yield 0;
     }
-    for (let level = HOUR_LEVEL; level < TOP_LEVEL; level++) {
+    this.#unmergedValues[HOUR_LEVEL].clear();
+    for (let level = HOUR_LEVEL; level < highest; level++) {
       const pages = this.#staleValues[level];
       for (const page of pages) {
         pages.delete(page);
@@ -236,10 +236,9 @@ export class RollUp {
         this.#staleValues[level + 1].add(parent.page);
         yield 0;
       }
+      this.#unmergedValues[level + 1].clear();
     }
-    for (const page of this.#staleValues[TOP_LEVEL]) this.#pages.remeasure(page);
-    this.#staleValues[TOP_LEVEL].clear();
-    this.#unmergedHours.clear();
+    for (const page of this.#staleValues[highest]) this.#pages.remeasure(page);
   }
 
   /**

@@ -58,8 +58,8 @@ const BUGS: readonly Planted[] = [
     file: "src/rollups/roll-up.ts",
     changes: [
       [
-        "return this.#unmerged.overlaps(window) || (withValues && this.#reachesValues(window));",
-        "return false && withValues && this.#reachesValues(window);",
+        "return this.#unmerged.overlaps(window) || (withValues && this.#reachedLevel(window) > 0);",
+        "return false && withValues && this.#reachedLevel(window) > 0;",
       ],
     ],
   },

@@ -5,7 +5,7 @@ import { PREFLIGHT_SECONDS } from "./limits.ts";
 /** What a page may send and read beyond what any page may. */
 const METHODS = "GET, HEAD, POST";
 const HEADERS = "Authorization, Content-Encoding, Content-Type, Tidemark-Device";
-const READABLE = "Retry-After, WWW-Authenticate";
+const READABLE = "Retry-After, Tidemark-Window, WWW-Authenticate";
 
 /** Before any guard: a browser asks in advance without the token that the page will send. */
 export function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {

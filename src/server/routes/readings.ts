@@ -83,12 +83,11 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
     const problems = found?.faults.map(({ record, code, reason }) => {
       return { line: lineOf(body, records[record].value), code, reason };
     });
-    if (found?.readings === 0 && problems !== undefined) {
-      const [{ line, code, reason }] = problems;
-      throw new TidemarkError(
-        "request-invalid",
-        `${what}: expected a reading, line ${line} is none (${code}): ${reason}`,
-      );
+    if (found?.readings === 0) {
+      const first = problems?.at(0);
+      const none =
+        first === undefined ? "there is none" : `line ${first.line} is none (${first.code}): ${first.reason}`;
+      throw new TidemarkError("request-invalid", `${what}: expected a reading, ${none}`);
     }
     // The first reading of a sensor that was not there: only now, as what is no reading makes none.
     if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);

@@ -72,7 +72,7 @@ describe("a process that runs", () => {
   let tidemark: TidemarkProcess;
   let client: HttpClient;
   before(async () => {
-    tidemark = await TidemarkProcess.start({ data });
+    tidemark = await TidemarkProcess.start({ data, sensors: ["temperature", "humidity", "pressure"] });
     client = new HttpClient(tidemark.port);
   });
   after(async () => {

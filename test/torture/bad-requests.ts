@@ -16,6 +16,10 @@ export const BAD_QUESTIONS: readonly (readonly [body: string, error: RegExp])[] 
   ["{}", /^Nothing to compute: /],
   ['{"from":1700000000000}', /^Nothing to compute: /],
   ['{"temperature":[]}', /^Nothing to compute: /],
+  [
+    '{"temperature":["count"],"temperature":["max"]}',
+    /^Cannot use temperature of the request body: expected it once, was there 2 times$/,
+  ],
   ['{"wrongKey":["count"]}', /^Unexpected key wrongKey in the request body$/],
   ['{"__proto__":["count"]}', /^Unexpected key __proto__ in the request body$/],
   ['{"constructor":["count"]}', /^Unexpected key constructor in the request body$/],
@@ -32,7 +36,7 @@ export const BAD_QUESTIONS: readonly (readonly [body: string, error: RegExp])[] 
   ],
   [`{"temperature":["count"],"x":${"[".repeat(40)}${"]".repeat(40)}}`, /nested more than 32 deep$/],
   ...[
-    '"yesterday"',
+    '"gestern"',
     '""',
     "true",
     "[]",
@@ -51,7 +55,7 @@ export const BAD_QUESTIONS: readonly (readonly [body: string, error: RegExp])[] 
   ['{"temperature":["count"],"from":1578928320}', /^Unreadable time 1578928320 in from: .*seconds/],
   [
     '{"temperature":["count"],"from":"2020-01-13 15:13:00","to":"2020-01-13 15:12:00"}',
-    /^from after to: the window \[2020-01-13T15:13:00Z, 2020-01-13T15:12:01Z\) is empty, expected from <= to$/,
+    /^from after to: from is 2020-01-13 15:13:00 and to is \[2020-01-13 15:12:00, 2020-01-13 15:12:01\) in UTC, expected from <= to$/,
   ],
 ];
 
@@ -133,14 +137,43 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     detail: /Tidemark-Device must be 1 to 256 bytes, was 257$/,
   },
   {
-    what: "a compressed body",
+    what: "a body compressed by something that is not known",
+    method: "POST",
+    path: "/readings/temperature",
+    body: "7",
+    headers: { "content-encoding": "br" },
+    status: 415,
+    code: "request-invalid",
+    detail: /expected the Content-Encoding gzip or deflate, was br$/,
+  },
+  {
+    what: "a body that is said to be compressed and is not",
     method: "POST",
     path: "/readings/temperature",
     body: "7",
     headers: { "content-encoding": "gzip" },
+    status: 400,
+    code: "request-invalid",
+    detail: /^Cannot read the request body: expected gzip, /,
+  },
+  {
+    what: "a form",
+    method: "POST",
+    path: "/readings/temperature",
+    body: "value=7",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
     status: 415,
     code: "request-invalid",
-    detail: /expected no Content-Encoding, was gzip$/,
+    detail: /was a form \(application/,
+  },
+  {
+    what: "a list of ids that is none",
+    method: "POST",
+    path: "/quarantine/release",
+    body: '{"ids":"7"}',
+    status: 400,
+    code: "request-invalid",
+    detail: /^Cannot read the request: ids must be array, was "7"$/,
   },
   {
     what: "another method",
@@ -191,7 +224,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     path: "/quarantine?limit=0",
     status: 400,
     code: "request-invalid",
-    detail: /limit must be 1 to 1000, was 0$/,
+    detail: /limit must be >= 1, was 0$/,
   },
   {
     what: "a page after nowhere",

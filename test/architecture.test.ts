@@ -22,7 +22,6 @@ const LINES_MAX = 400;
 /** Files that may be longer, and why. */
 const LONG: Readonly<Record<string, string>> = {
   "src/log/record-batch.ts": "one structure of bytes, read in one pass",
-  "src/rollups/seconds-page.ts": "one structure whose rows change their form in place",
   "test/config/config.test.ts": "a line for each refusal of the command line",
   "test/formats/payloads.ts": "lists of what producers write",
   "test/suites/log-suite.ts": "one contract, which every log passes whole",

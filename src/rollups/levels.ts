@@ -12,6 +12,8 @@ const RATIO = STEP_SECONDS.map((step, level) => (level === 0 ? 1 : step / STEP_S
 /** Seconds in a page of level 0. */
 export const SECONDS_PER_PAGE = 600;
 export const SECONDS_PER_MINUTE = 60;
+/** The minute of a page that one of its seconds (0–599) belongs to: second / 60. */
+export const minuteOf = (second: number): number => (second * 1093) >>> 16;
 export const MINUTES_PER_PAGE = SECONDS_PER_PAGE / SECONDS_PER_MINUTE;
 
 /**

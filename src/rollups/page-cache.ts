@@ -116,7 +116,7 @@ export class CachedPage {
 
   /** Whether it is worth to be measured again: with heavy seconds that walks their rows, so it must have grown by then. */
   get hasGrown(): boolean {
-    if (this.seconds === null || this.seconds.heavy === null) return true;
+    if (this.seconds === null || !this.seconds.isHeavy) return true;
     return this.seconds.count > this.#measuredReadings * GROWTH + GROWTH_READINGS;
   }
 

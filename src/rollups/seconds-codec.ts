@@ -4,11 +4,13 @@ import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
 import { countBits, firstBit, hasBit, lastBit, writeBitmap } from "./bitmap.ts";
 import { BucketColumns, writeBuckets } from "./bucket-columns.ts";
-import { type BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
+import { COUNT, ROW_CELLS } from "./bucket-rows.ts";
 import { pageOf, SECONDS_PER_PAGE } from "./levels.ts";
+import { LISTED_READINGS_MAX, type ListedSeconds } from "./listed-seconds.ts";
 import { PackedColumn, packColumn } from "./packed-column.ts";
 import { corrupt, out, sealed } from "./page-frame.ts";
-import { LISTED_READINGS_MAX, SecondsPage } from "./seconds-page.ts";
+import { SecondsPage } from "./seconds-page.ts";
+import type { SingleSeconds } from "./single-seconds.ts";
 
 /** First byte: the layout and its version. */
 const READINGS = 0x13;
@@ -40,18 +42,19 @@ const starts = new Float64Array(SECONDS_PER_PAGE);
 
 /** Canonical, but for which of several equal readings of one millisecond came late. */
 export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
-  const n = page.head === null ? gatherSingles(page) : gatherLists(page);
-  const occupied = page.head === null ? n : countOccupied();
+  const { singles, lists } = page;
+  const n = lists !== null ? gatherLists(lists) : singles !== null ? gatherSingles(singles, page.count) : 0;
+  const occupied = lists === null ? n : countOccupied();
   const place = occupied === SECONDS_PER_PAGE ? FULL : occupied <= SPARSE_SECONDS_MAX ? SPARSE : 0;
-  const hasMs = (page.head !== null || page.ms !== null) && isAnySet(ms, n);
-  const hasLate = (page.head !== null || page.late !== null) && isAnySet(late, n);
+  const hasMs = (singles === null || singles.ms !== null) && isAnySet(ms, n);
+  const hasLate = (singles === null || singles.late !== null) && isAnySet(late, n);
   out.reset();
   body.reset();
   out.u8(READINGS);
-  out.u8(place | (page.head !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
+  out.u8(place | (lists !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
   if (place === SPARSE) writeSeconds(occupied);
   else if (place === 0) writeBitmap(out, counts, SECONDS_PER_PAGE);
-  if (page.head !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) out.u8(counts[i]);
+  if (lists !== null) for (let i = 0; i < SECONDS_PER_PAGE; i++) if (counts[i] !== 0) out.u8(counts[i]);
   packColumn(values, n, out, body);
   if (hasMs) {
     for (let i = 0; i < n; i++) column[i] = ms[i];
@@ -59,7 +62,7 @@ export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   }
   out.raw(body.view());
   if (hasLate) writeBitmap(out, late, n);
-  if (page.heavy !== null) writeBuckets(out, page.heavy, order, starts, orderHeavy(page));
+  if (lists !== null && lists.heavy !== null) writeBuckets(out, lists.heavy, order, starts, orderHeavy(lists));
   return sealed();
 }
 
@@ -80,39 +83,38 @@ function writeSeconds(occupied: number): void {
   }
 }
 
-function orderHeavy(page: SecondsPage): number {
+function orderHeavy(lists: ListedSeconds): number {
   let n = 0;
   for (let i = 0; i < SECONDS_PER_PAGE; i++) {
     if (counts[i] !== HEAVY_COUNT) continue;
-    order[n] = page.heavyRow.get(i) ?? 0;
-    starts[n++] = (page.start + i) * 1000;
+    order[n] = lists.heavyRow.get(i) ?? 0;
+    starts[n++] = (lists.start + i) * 1000;
   }
   return n;
 }
 
 /** Fills the columns that the page has; `ms` and `late` only where it has some. */
-function gatherSingles(page: SecondsPage): number {
-  const singles = page.value as Float64Array;
-  const from = page.valueFrom;
-  if (page.count === SECONDS_PER_PAGE) {
+function gatherSingles(singles: SingleSeconds, count: number): number {
+  const { value: all, from } = singles;
+  if (count === SECONDS_PER_PAGE) {
     // All seconds are taken, so they begin with the first: the columns are as they have to be.
     counts.fill(1);
-    values.set(singles);
-    if (page.ms !== null) ms.set(page.ms);
-    if (page.late !== null) late.set(page.late);
+    values.set(all);
+    if (singles.ms !== null) ms.set(singles.ms);
+    if (singles.late !== null) late.set(singles.late);
     return SECONDS_PER_PAGE;
   }
   let n = 0;
   counts.fill(0);
-  for (let i = 0; i < singles.length; i++) {
-    const value = singles[i];
+  for (let i = 0; i < all.length; i++) {
+    const value = all[i];
     const isSet = Number.isNaN(value) ? 0 : 1;
     counts[from + i] = isSet;
     values[n] = value;
     n += isSet;
   }
-  if (page.ms !== null) gather(page.ms, from, ms);
-  if (page.late !== null) gather(page.late, from, late);
+  if (singles.ms !== null) gather(singles.ms, from, ms);
+  if (singles.late !== null) gather(singles.late, from, late);
   return n;
 }
 
@@ -120,10 +122,10 @@ function gather(column: Uint8Array | Uint16Array, from: number, into: Uint8Array
   for (let i = 0, n = 0; i < column.length; i++) if (counts[from + i] !== 0) into[n++] = column[i];
 }
 
-function gatherLists(page: SecondsPage): number {
+function gatherLists(lists: ListedSeconds): number {
   let n = 0;
   for (let i = 0; i < SECONDS_PER_PAGE; i++) {
-    const length = page.readList(i, values, ms, late, n);
+    const length = lists.readList(i, values, ms, late, n);
     counts[i] = length < 0 ? HEAVY_COUNT : length;
     n += Math.max(0, length);
   }
@@ -303,18 +305,18 @@ export class EncodedSeconds {
     this.#ms.copy(column, 0, this.#rowEnd);
     const isCounted = (this.#flags & COUNTS) !== 0;
     const lateBits = (this.#flags & LATE) === 0 ? null : this.#bytes.subarray(this.#lateAt);
-    if (isCounted) page.becomeListed();
-    else {
-      page.cover(this.#first, this.#rowEnd);
-      page.cover(this.#last, 0);
+    const lists = isCounted ? page.becomeListed() : null;
+    if (lists === null) {
+      page.singles?.cover(this.#first, this.#rowEnd);
+      page.singles?.cover(this.#last, 0);
     }
     let row = 0;
     let heavy = 0;
     for (let i = 0, k = 0; i < SECONDS_PER_PAGE; i++) {
       if (!this.#isOccupied(i)) continue;
       const count = isCounted ? this.#counts[k++] : 1;
-      if (count === HEAVY_COUNT) {
-        order[heavy] = page.addHeavy(i);
+      if (lists !== null && count === HEAVY_COUNT) {
+        order[heavy] = lists.addHeavy(i);
         starts[heavy++] = (this.#start + i) * 1000;
         continue;
       }
@@ -322,8 +324,8 @@ export class EncodedSeconds {
         page.put(i, column[row], values[row], lateBits !== null && hasBit(lateBits, row) ? 1 : 0);
       }
     }
-    if (heavy === 0) return page;
-    const rows = page.heavy as BucketRows;
+    const rows = lists?.heavy ?? null;
+    if (rows === null) return page;
     this.#heavy.copyTo(rows, order, starts);
     this.#heavy.copyValuesTo(rows, order);
     for (let k = 0; k < heavy; k++) page.count += rows.cells[k * ROW_CELLS + COUNT];

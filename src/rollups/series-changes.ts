@@ -1,9 +1,4 @@
-/**
- * What changes in one series between two commits: readings are folded into level 0, and merged upwards when somebody looks or commits.
- *
- * A reading is folded into its second and, for the quantiles, into its hour; every other bucket is the merge of its children and is
- * made anew from them when they changed. Sums are exact, so it does not matter when, how often or in what order that happens.
- */
+/** What changes in one series between two commits: readings are folded into level 0, and merged upwards when somebody looks or commits. */
 import type { Window } from "../core/window.ts";
 import type { Backlog } from "./backlog.ts";
 import type { BucketPage } from "./bucket-page.ts";
@@ -32,7 +27,24 @@ const OPEN_PAGES_MAX = 800;
 /** Where batches are put in order. */
 const order = new SecondOrder();
 
-/** The open pages of one series between two commits. */
+/**
+ * The changed pages of one series between two commits. A reading is folded into its second; every other bucket is made anew from its
+ * children when they changed (roll-up.ts). Sums are exact, so it does not matter when, how often or in what order that happens.
+ *
+ * A page of seconds, from its first change on:
+ * ```
+ * open ─▶ folded into ─▶ left ─▶ sealed ─▶ written ─▶ committed (clean; or gone, where it holds nothing any more)
+ *           ▲              │        │
+ *           └──────────────┴────────┘  a reading of it comes, or its seconds are replaced: opened again
+ * ```
+ * - *folded into*: one page at a time (`#foldPage`); in `#stale` until its minutes are merged.
+ * - *left*: another page is turned to. One that is not ripe stays open until the commit, a ripe one (`#left`) is sealed at once, unless
+ *   readings return to older pages: then when it was left long ago, or under memory pressure.
+ * - *sealed*: its minutes are merged and it is encoded; *written*: by `write`, any number of times, as a transaction may be rolled back.
+ *   Nothing is folded between `write` and `committed`; after `committed` this object is not used any more.
+ *
+ * A question merges (`rollUp`) in any of these states, and changes none but that of the page that is folded into, which is left.
+ */
 export class SeriesChanges {
   readonly #series: number;
   readonly #pages: PageTable;

@@ -1,10 +1,10 @@
 /** The command line (started by bin/tidemark.js): argv → one command. Operating errors end in one clear line, our own bugs with their stack. */
-import { readFileSync } from "node:fs";
 import { keepLogSmall, LogFile } from "./commands/bounded-log.ts";
 import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config/config.ts";
 import { systemClock } from "./core/clock.ts";
 import { type ErrorCode, TidemarkError } from "./core/errors.ts";
 import { formatSecond } from "./core/time.ts";
+import { programVersion } from "./runtime/version.ts";
 
 /** Asked for something that there is not. */
 const EXIT_USAGE = 2;
@@ -41,7 +41,7 @@ async function perform(invocation: Invocation): Promise<number> {
       process.stdout.write(invocation.text);
       return 0;
     case "version":
-      terminal.out(version());
+      terminal.out(`tidemark ${programVersion()} (Node ${process.version})`);
       return 0;
     case "serve":
       await (await import("./commands/serve.ts")).serve(invocation.config, terminal);
@@ -64,12 +64,6 @@ async function perform(invocation: Invocation): Promise<number> {
       await (await import("./commands/held.ts")).held(invocation.command, invocation.list, terminal);
       return 0;
   }
-}
-
-function version(): string {
-  const content: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  const fields = new Map(Object.entries(typeof content === "object" && content !== null ? content : {}));
-  return `tidemark ${fields.get("version")} (Node ${process.version})`;
 }
 
 async function main(): Promise<number> {

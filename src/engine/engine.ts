@@ -124,6 +124,13 @@ export interface Change {
   readonly seconds: Window | null;
 }
 
+/** What the process has written, since it began. */
+export interface EngineCounters {
+  readonly commits: number;
+  /** Handed to the history's file by all commits. */
+  readonly bytesWritten: number;
+}
+
 /** The running system, as its doors see it. Nothing in it waits for the log. */
 export interface Engine {
   readonly sensors: SensorDirectory;
@@ -151,6 +158,7 @@ export interface Engine {
    * @throws TidemarkError "request-invalid" when it does not stand still, or the offset is not behind it and within the log
    */
   skip(topic: string, partition: number, to: number): Promise<number>;
+  readonly counters: EngineCounters;
   /** What is worse than it should be though readings are taken in: topics that are missing, sensors that are too many, partitions that stand still. */
   readonly notices: readonly string[];
   /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */

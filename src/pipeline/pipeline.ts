@@ -301,6 +301,10 @@ export class Pipeline implements Engine {
     return [...(notice === null ? [] : [notice]), ...this.#standstills.notices()];
   }
 
+  get counters(): Engine["counters"] {
+    return this.#state;
+  }
+
   get trouble(): string | null {
     return this.#trouble ?? this.#commits.trouble;
   }

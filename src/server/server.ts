@@ -21,6 +21,7 @@ import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerHealth } from "./routes/health.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
+import { registerMetrics } from "./routes/metrics.ts";
 import { registerReadings } from "./routes/readings.ts";
 import { registerSeries } from "./routes/series.ts";
 import { registerSkip } from "./routes/skip.ts";
@@ -117,6 +118,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerErrorDocs(guarded);
     registerLive(guarded, feed);
     registerSeries(guarded, options);
+    registerMetrics(guarded, { engine, connections: () => ports.counts });
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));

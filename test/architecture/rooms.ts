@@ -16,7 +16,7 @@ export const ROOMS: Record<string, readonly string[]> = {
   identity: ["core", "store"],
   engine: ["core", "metrics"],
   pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
-  server: ["core", "doors", "engine", "metrics"],
+  server: ["core", "doors", "engine", "metrics", "runtime"],
   ui: ["core"],
   config: ["core", "metrics"],
   commands: ["core", "config", "doors", "log", "runtime", "ui", ABOVE],

@@ -30,6 +30,12 @@ export function findKcat(): Found {
   return works() ? { path: "kcat" } : { missing: "there is no kcat (Debian: apt-get install -y kcat)" };
 }
 
+/** promtool of Prometheus. */
+export function findPromtool(): Found {
+  const works = spawnSync("promtool", ["--version"]).status === 0;
+  return works ? { path: "promtool" } : { missing: "there is no promtool (Debian: apt-get install -y prometheus)" };
+}
+
 /** A Python with the two Kafka clients, in the cache directory. */
 export async function findPython(): Promise<Found> {
   const home = join(cacheDir(), PYTHON_NAME);

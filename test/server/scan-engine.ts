@@ -5,6 +5,7 @@ import { Directory, namesShown, type Sensor } from "../../src/engine/directory.t
 import type {
   Change,
   Engine,
+  EngineCounters,
   ListPart,
   Quarantined,
   RejectedRecord,
@@ -47,6 +48,7 @@ export class ScanEngine implements Engine {
   /** Whether sensors may appear. */
   isOpen = false;
   notices: readonly string[] = [];
+  counters: EngineCounters = { commits: 3, bytesWritten: 4096 };
   standstills: readonly Standstill[] = [];
   /** Overrides of what `status` says. */
   readonly totals = new Map<string, Partial<SensorTotals>>();

@@ -1,0 +1,53 @@
+/** tidemark's own counters as text: OpenMetrics 1.0, or Prometheus' text format 0.0.4 for who does not ask for it. */
+
+/** Counters only grow while the process runs. */
+type FamilyKind = "counter" | "gauge" | "info";
+
+/** One sample of a family. */
+export interface Sample {
+  readonly value: number;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Samples of one name. */
+export interface Family {
+  /** With its unit as last word; a counter's `_total` is added. */
+  readonly name: string;
+  readonly kind: FamilyKind;
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+/** Media types. */
+export const OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/**
+ * The families as text. Formats: github.com/prometheus/OpenMetrics, specification 1.0; prometheus.io/docs, "Exposition formats".
+ * @param openMetrics the former, where the name of a counter's family lacks `_total` and the text ends with `# EOF`
+ */
+export function expose(families: readonly Family[], openMetrics: boolean): string {
+  let text = "";
+  for (const { name, kind, help, samples } of families) {
+    const sampleName = kind === "counter" ? `${name}_total` : kind === "info" ? `${name}_info` : name;
+    const familyName = openMetrics ? name : sampleName;
+    const type = kind === "info" && !openMetrics ? "gauge" : kind;
+    text += `# HELP ${familyName} ${help}\n# TYPE ${familyName} ${type}\n`;
+    for (const { value, labels } of samples) text += `${sampleName}${labelsText(labels)} ${numberText(value)}\n`;
+  }
+  return openMetrics ? text + "# EOF\n" : text;
+}
+
+function labelsText(labels: Readonly<Record<string, string>> | undefined): string {
+  if (labels === undefined) return "";
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return `{${pairs.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+function numberText(value: number): string {
+  return Number.isFinite(value) ? String(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+}

@@ -1,0 +1,116 @@
+/** `GET /metrics`: how tidemark itself does, for Prometheus and its like. Sensors are labels, of which there are 10,000 at most; devices are none. */
+import type { FastifyInstance } from "fastify";
+import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
+import { programVersion } from "../../runtime/version.ts";
+import type { ConnectionCounts } from "../connections.ts";
+import { expose, type Family, OPENMETRICS_TYPE, PROMETHEUS_TYPE, type Sample } from "../exposition.ts";
+import { describe, TEXT } from "../route-schema.ts";
+
+const METRICS_PATH = "/metrics";
+
+const SCHEMA = describe({
+  summary: "tidemark's own counters, in OpenMetrics or Prometheus' text format as Accept asks",
+  answer: TEXT,
+  errors: [],
+});
+
+/** Totals that only grow, and what they count. */
+const COUNTERS: readonly (readonly [of: keyof SensorTotals, name: string, help: string])[] = [
+  ["received", "readings_received", "Readings and refused records taken in."],
+  ["counted", "readings_counted", "Readings counted."],
+  ["duplicates", "readings_duplicate", "Readings that had been taken in before."],
+  ["conflicts", "readings_conflicting", "Duplicates with another value than the first."],
+  ["late", "readings_late", "Counted readings older than completeUntil when they came."],
+  ["expired", "readings_expired", "Counted readings older than the history is kept."],
+  ["gapRecords", "records_gap", "Records that the log dropped before they were read."],
+  ["cutRecords", "records_cut", "Records that the log lost after they were read."],
+  ["implicitBoots", "implicit_boots", "Boots told by a sequence that fell back."],
+  ["quarantineDropped", "quarantine_dropped", "Readings held back that are counted but not listed."],
+  ["rejectionsDropped", "rejections_dropped", "Refused readings that are counted but no longer listed."],
+];
+
+/** What goes up and down. */
+const GAUGES: readonly (readonly [name: string, help: string, read: (status: SensorStatus) => number | null])[] = [
+  ["readings_quarantined", "Readings held back because of their clock.", ({ totals }) => totals.quarantined],
+  ["readings_rejected", "Readings and records that were refused.", ({ totals }) => totals.rejected],
+  ["lag_records", "Records in the log that are not taken in.", ({ lag }) => lag],
+  ["devices", "Devices ever heard of.", ({ devices }) => devices],
+  ["stuck_devices", "Devices that send nothing new.", ({ stuckDevices }) => stuckDevices],
+  ["standstills", "Partitions that are not read on.", ({ standstills }) => standstills.length],
+  ["followed", "Whether its topic is read.", ({ followed }) => Number(followed)],
+  [
+    "complete_until_seconds",
+    "Event time before which nothing more is expected.",
+    ({ completeUntil }) => seconds(completeUntil),
+  ],
+  ["newest_reading_seconds", "Event time of the newest counted reading.", ({ lastTime }) => seconds(lastTime)],
+  ["last_arrival_seconds", "When the newest reading was taken in.", ({ lastArrival }) => seconds(lastArrival)],
+];
+
+/** What the route shows. */
+export interface MetricsOptions {
+  readonly engine: Engine;
+  readonly connections: () => ConnectionCounts;
+}
+
+/** Adds the route. */
+export function registerMetrics(scope: FastifyInstance, options: MetricsOptions): void {
+  scope.get(METRICS_PATH, { schema: SCHEMA }, (request, reply) => {
+    const openMetrics = (request.headers.accept ?? "").includes("application/openmetrics-text");
+    return reply
+      .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
+      .header("Cache-Control", "no-store")
+      .header("Vary", "Accept")
+      .send(expose([...ofProcess(options), ...ofSensors(options.engine)], openMetrics));
+  });
+}
+
+function ofProcess({ engine, connections }: MetricsOptions): Family[] {
+  const { open, refused } = connections();
+  const { rss } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  const { commits, bytesWritten } = engine.counters;
+  const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
+    return { name: `tidemark_${name}`, kind, help, samples: [{ value }] };
+  };
+  return [
+    {
+      name: "tidemark_build",
+      kind: "info",
+      help: "The version that runs.",
+      samples: [{ value: 1, labels: { version: programVersion() } }],
+    },
+    one("ready", "gauge", "Whether readings are taken in.", Number(engine.trouble === null)),
+    one("notices", "gauge", "Things that are worse than they should be.", engine.notices.length),
+    one("sensors", "gauge", "Sensors, followed or not.", engine.sensors.list().length),
+    one("sensors_refused", "counter", "Names of sensors refused as there were too many.", engine.sensors.refused),
+    one("connections_open", "gauge", "Open HTTP connections.", open),
+    one("connections_refused", "counter", "HTTP connections refused as there were too many.", refused),
+    one("commits", "counter", "Commits of the history.", commits),
+    one("commit_bytes", "counter", "Bytes handed to the history's file.", bytesWritten),
+    one("process_resident_memory_bytes", "gauge", "Memory of the process.", rss),
+    one("process_cpu_seconds", "counter", "CPU time of the process.", (user + system) / 1e6),
+    one("process_uptime_seconds", "gauge", "Since the process began.", process.uptime()),
+  ];
+}
+
+function ofSensors(engine: Engine): Family[] {
+  const statuses = engine.sensors.list().map(({ name }) => engine.status(name));
+  const samples = (read: (status: SensorStatus) => number | null): Sample[] =>
+    statuses.flatMap((status) => {
+      const value = read(status);
+      return value === null ? [] : [{ value, labels: { sensor: status.sensor } }];
+    });
+  return [
+    ...COUNTERS.map(([of, name, help]): Family => {
+      return { name: `tidemark_${name}`, kind: "counter", help, samples: samples(({ totals }) => totals[of]) };
+    }),
+    ...GAUGES.map(([name, help, read]): Family => {
+      return { name: `tidemark_sensor_${name}`, kind: "gauge", help, samples: samples(read) };
+    }),
+  ];
+}
+
+function seconds(ms: number | null): number | null {
+  return ms === null ? null : ms / 1000;
+}

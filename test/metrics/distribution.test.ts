@@ -235,6 +235,42 @@ for (const [kind, next] of Object.entries(KINDS)) {
   });
 }
 
+/** A random walk that is drawn back to its centre, as a sensor's values are. */
+function walk(random: Random, length: number, centre: number, step: number, places: number, back: number): number[] {
+  let at = centre;
+  return Array.from({ length }, () => {
+    const gauss = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
+    at += gauss * step - back * (at - centre);
+    return Number(at.toFixed(places));
+  });
+}
+
+const NARROW: Record<string, (random: Random) => number[]> = {
+  "hertz around 50": (random) => walk(random, 20_000, 50, 0.004, 4, 0.02),
+  "pascal around 101,325": (random) => walk(random, 20_000, 101_325, 4, 1, 0.0005),
+  "kelvin around 293.15": (random) => walk(random, 20_000, 293.15, 0.05, 3, 0.001),
+  "hPa around 1,010": (random) => walk(random, 100_000, 1010, 0.1, 2, 0.0001),
+  "°C around 0": (random) => walk(random, 100_000, 0, 0.1, 2, 0.0001),
+  "doubles around 1,000": (random) => Array.from({ length: 20_000 }, () => 999.5 + random.next()),
+};
+
+for (const [kind, make] of Object.entries(NARROW)) {
+  test(`${kind}: each percentile is off by less than 0.1% of the readings`, () => {
+    const values = make(new Random(11));
+    const sorted = values.toSorted((a, b) => a - b);
+    const distribution = distributionOf(values);
+    const count = (below: (value: number) => boolean): number => sorted.filter(below).length;
+    for (let p = 1; p < 100; p += 2) {
+      const got = quantile(distribution, String(p), [sorted[0], sorted[sorted.length - 1]]);
+      assert.ok(got !== null);
+      const rank = ((sorted.length - 1) * p) / 100;
+      // Between the readings below it and those that are not above it, its rank is right.
+      const off = Math.max(0, count((v) => v < got) - 1 - rank, rank - count((v) => v <= got));
+      assert.ok(off < 0.001 * sorted.length, `p${p} is ${got}, off by ${off} readings`);
+    }
+  });
+}
+
 /** One bit less dropped would make too many bins; below 12 all are kept. */
 function assertFinest(distribution: Distribution, values: readonly number[]): void {
   const { dropped } = distribution;

@@ -17,13 +17,17 @@ export function copyWith(directory: string, bug: PlantedBug | null): void {
   mkdirSync(join(directory, "test"), { recursive: true });
   for (const path of COPIED) cpSync(join(ROOT, path), join(directory, path), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
-  if (bug === null) return;
-  const path = join(directory, bug.file);
+  if (bug !== null) plant(directory, bug);
+}
+
+/** Changes a file of a copy. @throws Error when a text is not there exactly once */
+export function plant(directory: string, { name, file, changes }: PlantedBug): void {
+  const path = join(directory, file);
   let text = readFileSync(path, "utf8");
-  for (const [from, to] of bug.changes) {
+  for (const [from, to] of changes) {
     const count = text.split(from).length - 1;
     if (count !== 1)
-      throw new Error(`Cannot plant "${bug.name}": ${bug.file} must have this once, has it ${count} times: ${from}`);
+      throw new Error(`Cannot plant "${name}": ${file} must have this once, has it ${count} times: ${from}`);
     text = text.replace(from, () => to);
   }
   writeFileSync(path, text);

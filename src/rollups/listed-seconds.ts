@@ -226,11 +226,13 @@ export class ListedSeconds {
 
   /** As `SecondsPage.mergeValues`. */
   mergeValues(into: Distribution, from: number, to: number): void {
+    let n = 0;
     for (let i = from; i < to; i++) {
       let at = this.#head[i];
       if (at === HEAVY) this.heavy?.mergeValues(into, this.heavyRow.get(i) ?? 0);
-      else for (; at !== NONE; at = this.#next[at]) into.add(this.#value[at], 1);
+      else for (; at !== NONE; at = this.#next[at]) gathered[n++] = this.#value[at];
     }
+    into.addColumn(gathered, 0, n);
   }
 
   /**

@@ -2,10 +2,10 @@
 import type { StatementSync } from "node:sqlite";
 import type { Cost } from "../metrics/answer.ts";
 import type { Database } from "../store/database.ts";
+import { HotPages } from "./hot-pages.ts";
 import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, seriesOf } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
 import { check } from "./page-frame.ts";
-import { HotPages } from "./running-totals.ts";
 
 const TABLES = "CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
 

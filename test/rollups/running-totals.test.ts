@@ -10,9 +10,9 @@ import { METRICS } from "../../src/metrics/registry.ts";
 import { BucketPage } from "../../src/rollups/bucket-page.ts";
 import { encodeBuckets } from "../../src/rollups/buckets-codec.ts";
 import { History } from "../../src/rollups/history.ts";
+import { HotPages, READS_MIN, REFUSALS_PER_SWEEP } from "../../src/rollups/hot-pages.ts";
 import { pageKey } from "../../src/rollups/levels.ts";
 import { CachedPage } from "../../src/rollups/page-cache.ts";
-import { HotPages, READS_MIN, REFUSALS_PER_SWEEP } from "../../src/rollups/running-totals.ts";
 import { Database } from "../../src/store/database.ts";
 
 function commit(db: Database, history: History): void {

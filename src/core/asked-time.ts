@@ -55,6 +55,10 @@ const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
   },
 };
 
+/** In an address `+` means a space. Which sign it was nobody can tell. */
+const LOST_PLUS = /^[\d:.T-]+ \d\d:?\d\d$/;
+const LOST_PLUS_REASON = "the offset lost its sign, a + in an address is written %2B";
+
 /**
  * Parses a time: what `TimeReader` reads, a year, a day in eight digits, epoch milliseconds as a number or a text of 11 to 16 digits,
  * seconds with a fraction as a number, or a time relative to now (relative-time.ts).
@@ -75,6 +79,7 @@ export function parseTime(input: string | number, zone: Zone, nowMs: number): Pa
   const reader = new TimeReader(zone);
   const problem = readText(reader, input);
   if (problem === TIME_READ) return reader.interval;
+  if (problem === NO_TIME && LOST_PLUS.test(input)) return { fault: "unreadable", reason: LOST_PLUS_REASON };
   const relative = problem === NO_TIME ? parseRelative(input, zone, nowMs) : null;
   if (relative === null) return faultOf(problem);
   if (typeof relative === "string") return { fault: "unreadable", reason: relative };

@@ -163,6 +163,7 @@ test("dates are checked: months, days, leap years, hours, leap seconds", () => {
     "2025-01-01 12:00[Mars/Phobos]": /zone in brackets must be/,
     "2025-01-01 12:00+02:00[Europe/Berlin]": /offset is not that of the zone/,
     "now-1x": /units are/,
+    "2025-01-01T12:00:00 01:00": /a \+ in an address is written %2B/,
     "now/q": /units are/,
     "now-9999999y": /out of reach/,
     "2025-01-01 12:60": /minute must be 00 to 59/,

@@ -9,7 +9,7 @@ import { describe, TEXT } from "../route-schema.ts";
 const METRICS_PATH = "/metrics";
 
 const SCHEMA = describe({
-  summary: "tidemark's own counters, in OpenMetrics or Prometheus' text format as Accept asks",
+  summary: "Shows tidemark's own counters, in OpenMetrics or Prometheus' text format as Accept asks",
   answer: TEXT,
   errors: [],
 });

@@ -13,6 +13,7 @@ import { int16, int32, int64, readVarint, readVarlong, slot } from "./varint.ts"
  *   43 producerId int64 · 51 producerEpoch int16 · 53 baseSequence int32 · 57 count int32 · 61 records
  * A record: length, attributes int8, timestampDelta, offsetDelta, key length, key, value length, value, headers; lengths and deltas are zigzag varints.
  */
+/** Bytes of a batch before its records. */
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes before those that `batchLength` counts. */
 export const BATCH_PREFIX_BYTES = 12;

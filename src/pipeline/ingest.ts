@@ -19,6 +19,7 @@ import type { State } from "./state.ts";
 const WARMED_DEVICES_MIN = 4096;
 const WARMED_ROWS = 128;
 
+/** What ingest works on. */
 export interface IngestOptions {
   readonly clock: Clock;
   readonly zone: Zone;
@@ -34,6 +35,7 @@ type Origin = Pick<PartitionState, "partition" | "newest">;
 /** How the rows of a batch are parts of their records; null: each record is one row. */
 type Parts = Pick<SeriesBatch, "index" | "isAlone"> | null;
 
+/** Takes in batches, one at a time; never waits. */
 export class Ingest {
   readonly #state: State;
   readonly #options: IngestOptions;

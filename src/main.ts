@@ -63,6 +63,9 @@ async function perform(invocation: Invocation): Promise<number> {
     case "rejections":
       await (await import("./commands/held.ts")).held(invocation.command, invocation.list, terminal);
       return 0;
+    case "skip":
+      await (await import("./commands/skip.ts")).skip(invocation.skip, terminal);
+      return 0;
   }
 }
 

@@ -182,6 +182,37 @@ export function listConfig(name: string, settings: Settings, operands: readonly 
   };
 }
 
+/** Which partition is to be read on, and from where. */
+export interface SkipConfig {
+  readonly client: ClientConfig;
+  readonly sensor: string;
+  readonly partition: number;
+  readonly to: number;
+  readonly json: boolean;
+}
+
+/** Reads what `tidemark skip` is asked to do. @throws TidemarkError "config-invalid" */
+export function skipConfig(settings: Settings, operands: readonly string[], cwd: string): SkipConfig {
+  if (operands.length !== 2) {
+    throw invalid(`Cannot skip: expected SENSOR PARTITION --to OFFSET, were ${operands.length} operands`);
+  }
+  const sensor = parseSensor(operands[0]);
+  if ("expected" in sensor) throw invalid(`Cannot skip: expected ${sensor.expected}, was ${shown(operands[0])}`);
+  const partition = parseInteger(0, 2 ** 31 - 1)(operands[1]);
+  if ("expected" in partition) {
+    throw invalid(`Cannot skip: expected a partition, ${partition.expected}, was ${shown(operands[1])}`);
+  }
+  const to = settings.optional("skip:to", parseInteger(1, Number.MAX_SAFE_INTEGER));
+  if (to === null) throw invalid("Cannot skip: expected --to OFFSET");
+  return {
+    client: clientConfig(settings, cwd),
+    sensor: sensor.value,
+    partition: partition.value,
+    to,
+    json: settings.flag("json"),
+  };
+}
+
 /** Absolute path of --data. */
 export function dataDirectory(settings: Settings, cwd: string): string {
   return resolve(cwd, settings.read("data", parseText));

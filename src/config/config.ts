@@ -10,7 +10,9 @@ import {
   type QueryConfig,
   queryConfig,
   type SensorConfig,
+  type SkipConfig,
   sensorConfig,
+  skipConfig,
   timezone,
 } from "./client-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -102,7 +104,8 @@ export type Invocation =
   | { readonly command: "sensor"; readonly sensor: SensorConfig }
   | { readonly command: "watch"; readonly client: ClientConfig }
   | { readonly command: "query"; readonly query: QueryConfig }
-  | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig };
+  | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
+  | { readonly command: "skip"; readonly skip: SkipConfig };
 
 /** An invocation, and what is to be said before it begins. */
 export interface Loaded {
@@ -180,6 +183,8 @@ function invoke(name: CommandName, settings: Settings, operands: readonly string
     case "quarantine":
     case "rejections":
       return { command: name, list: listConfig(name, settings, operands, cwd) };
+    case "skip":
+      return { command: name, skip: skipConfig(settings, operands, cwd) };
   }
 }
 

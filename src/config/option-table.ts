@@ -132,6 +132,7 @@ export const OPTIONS = [
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
   { id: "query:timezone", value: "ZONE", text: "zone of times that name none (default: the server's)" },
   { id: "receipt", text: "also print what the answer rests on" },
+  { id: "skip:to", value: "OFFSET", text: "the offset to read on from; what is between counts as a gap" },
   { id: "list:sensor", value: "NAME", text: "only this sensor's" },
   { id: "list:limit", value: "N", fallback: "50", text: "at most this many" },
   { id: "list:after", value: "ID", text: "those that follow this ID" },
@@ -271,6 +272,13 @@ export const COMMANDS = [
     text: "records that could not be read, with their bytes",
     more: ["release tries to read them again; discard forgets them for good."],
     options: LIST,
+  },
+  {
+    name: "skip",
+    operands: "SENSOR PARTITION --to OFFSET",
+    text: "reads a partition that stands still on behind what is unreadable",
+    more: ["`GET /readyz` of the server names such partitions, and the offset behind what is unreadable."],
+    options: ["skip:to", "json", ...CLIENT],
   },
 ] as const satisfies readonly Command[];
 

@@ -17,6 +17,9 @@ import type { Unread } from "./unread.ts";
 const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 10_000;
 
+/** A partition that was tried and has not failed again by then is read on, ms, though nothing came: an answer of its leader takes half a second. */
+const PROVEN_MS = 5000;
+
 /** An open transaction is worth a notice when it is older, ms: those of a busy producer end within milliseconds. */
 const TRANSACTION_MS = 2000;
 
@@ -43,7 +46,7 @@ interface Stand {
   detail: string;
   resumeAt: number | null;
   waitMs: number;
-  /** When it is tried again, or else known to be read on, as `performance.now` counts. */
+  /** When it is tried again, or, after that, taken to be read on; as `performance.now` counts. */
   due: number;
   isTried: boolean;
 }
@@ -82,7 +85,7 @@ export class Standstills {
     if (!(error instanceof TidemarkError) || !ALONE.has(error.code)) return false;
     const key = keyOf(partition);
     const before = this.#stands.get(key);
-    const waitMs = before === undefined ? RETRY_FIRST_MS : Math.min(before.waitMs * 2, RETRY_LONGEST_MS);
+    const waitMs = before?.waitMs ?? RETRY_FIRST_MS;
     const since = before?.since ?? this.#options.clock.now();
     const stand: Stand = {
       code: error.code,
@@ -148,7 +151,8 @@ export class Standstills {
   async #tryAgain(stand: Stand): Promise<void> {
     const { log, turns, state, unread } = this.#options;
     const { topic: name, partition } = stand.partition;
-    stand.due = performance.now() + Math.max(RETRY_FIRST_MS, stand.waitMs);
+    stand.waitMs = Math.min(stand.waitMs * 2, RETRY_LONGEST_MS);
+    stand.due = performance.now() + stand.waitMs;
     try {
       const [topic] = (await log.open([name])).topics;
       if (topic === undefined) return;
@@ -159,6 +163,7 @@ export class Standstills {
         this.#follow(name, true);
         unread.reader?.add([{ topic: name, partition, offset: opened.next }]);
         stand.isTried = true;
+        stand.due = performance.now() + PROVEN_MS;
       });
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error; // else it is tried again
@@ -194,7 +199,7 @@ export class Standstills {
       await commit();
       unread.reader?.add([{ topic, partition, offset: to }]);
       stand.isTried = true;
-      stand.due = performance.now() + stand.waitMs;
+      stand.due = performance.now() + PROVEN_MS;
       return passed;
     });
   }

@@ -334,6 +334,11 @@ describe("refusals say what was expected", () => {
     ["quarantine release", /expected at least one ID/],
     ["quarantine list 1", /expected no ID/],
     ["rejections discard x", /expected an ID/],
+    ["skip", /expected SENSOR PARTITION --to OFFSET/],
+    ["skip temperature 0", /expected --to OFFSET/],
+    ["skip temperature -1 --to 3", /./],
+    ["skip temperature x --to 3", /expected a partition/],
+    ["skip temperature 0 --to 0", /from 1 to/],
     ["help srve", /did you mean serve/],
   ];
   for (const [line, words, environment] of cases) {

@@ -1,8 +1,9 @@
 /** `<data>/run`: a record and a log file of each process of ours, and the lock under which they are started and stopped. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import { makeDirectory, unusable } from "../store/data-directory.ts";
 import { birthOf } from "./process-birth.ts";
 
 /** A process that was started on a data directory. */
@@ -43,9 +44,9 @@ export function logFileOf(data: string, name: string): string {
 /** Makes the directory. @throws TidemarkError "data-dir-unusable" */
 export function openRunDirectory(data: string): void {
   try {
-    mkdirSync(runDirectory(data), { recursive: true });
+    makeDirectory(runDirectory(data));
   } catch (cause) {
-    throw new TidemarkError("data-dir-unusable", `Cannot use ${runDirectory(data)}: ${messageOf(cause)}`, cause);
+    throw unusable(data, cause);
   }
 }
 
@@ -137,7 +138,7 @@ function readRecord(data: string, name: string): ProcessRecord | null {
 /** Only one start or stop at a time on a directory. The system lets go of the lock when its holder ends, however it ends. */
 export async function withRunLock<T>(data: string, say: (line: string) => void, work: () => Promise<T>): Promise<T> {
   openRunDirectory(data);
-  const db = await lock(join(runDirectory(data), LOCK_FILE), say);
+  const db = await lock(data, say);
   try {
     return await work();
   } finally {
@@ -145,7 +146,8 @@ export async function withRunLock<T>(data: string, say: (line: string) => void, 
   }
 }
 
-async function lock(path: string, say: (line: string) => void): Promise<DatabaseSync> {
+async function lock(data: string, say: (line: string) => void): Promise<DatabaseSync> {
+  const path = join(runDirectory(data), LOCK_FILE);
   const db = new DatabaseSync(path, { timeout: 0 });
   for (let waitedMs = 0; ; waitedMs += LOCK_POLL_MS) {
     try {
@@ -155,6 +157,7 @@ async function lock(path: string, say: (line: string) => void): Promise<Database
       const busy = error instanceof Error && "errcode" in error && error.errcode === BUSY;
       if (!busy || waitedMs >= LOCK_MS_MAX) {
         db.close();
+        if (!busy) throw unusable(data, error);
         throw new TidemarkError("data-dir-owned", `Cannot start or stop here: ${path}: ${messageOf(error)}`, error);
       }
       if (waitedMs === 0) say("another start or stop is under way; waiting for it");

@@ -1,8 +1,9 @@
 /** One owner per data directory: an exclusive transaction held open on lock.db, which the system releases even when the process is killed. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { messageOf, TidemarkError } from "../core/errors.ts";
+import { TidemarkError } from "../core/errors.ts";
+import { makeDirectory, unusable } from "./data-directory.ts";
 
 const LOCK_FILE = "lock.db";
 /** Only for the message: who holds the lock. Beside lock.db, since closing any descriptor of that file would release its locks (POSIX fcntl). */
@@ -42,7 +43,7 @@ export function lockDataDirectory(directory: string): DataLock {
   } catch (error) {
     db?.close();
     if (isBusy(error)) throw owned(directory, ownerPath, error);
-    throw new TidemarkError("data-dir-unusable", `Cannot use ${directory}: ${messageOf(error)}`, error);
+    throw unusable(directory, error);
   }
   const taken = db;
   held.add(taken);
@@ -53,19 +54,6 @@ export function lockDataDirectory(directory: string): DataLock {
       taken.close();
     },
   };
-}
-
-/** Makes the directory and its missing parents, each tried twice at most: mkdir's own `recursive` never ends where the system has no room for a parent (/proc). */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "EEXIST") return;
-    if (code !== "ENOENT" || dirname(path) === path) throw error;
-    makeDirectory(dirname(path));
-    mkdirSync(path);
-  }
 }
 
 function isBusy(error: unknown): boolean {

@@ -19,5 +19,5 @@ export const ROOMS: Record<string, readonly string[]> = {
   server: ["core", "doors", "engine", "metrics", "runtime"],
   ui: ["core"],
   config: ["core", "metrics"],
-  commands: ["core", "config", "doors", "log", "runtime", "ui", ABOVE],
+  commands: ["core", "config", "doors", "log", "runtime", "store", "ui", ABOVE],
 };

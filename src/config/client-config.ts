@@ -1,13 +1,14 @@
 /** What the commands that talk to a server, and the simulated sensor, are asked to do. Under src/config/config.ts. */
+
 import { resolve } from "node:path";
 import { parseTime, TIME_EXPECTED } from "../core/asked-time.ts";
 import { systemClock } from "../core/clock.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
+import { didYouMean, nearest } from "../core/nearest.ts";
 import { SIMULATOR_PREFIX, simulatorName } from "../core/simulator-name.ts";
 import { machineZone, openZone } from "../core/zone.ts";
-import { nearest } from "./nearest.ts";
 import { METRICS_ASKED } from "./option-table.ts";
-import { didYouMean, invalid, type Settings, shown } from "./settings.ts";
+import { invalid, type Settings, shown } from "./settings.ts";
 import {
   type Parsed,
   parseInteger,

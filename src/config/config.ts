@@ -1,6 +1,8 @@
 /** What was asked for: argv, environment and tidemark.config.json → one invocation. The only reader of the environment. */
+
 import { resolve } from "node:path";
 import { TidemarkError } from "../core/errors.ts";
+import { didYouMean, nearest } from "../core/nearest.ts";
 import {
   type ClientConfig,
   clientConfig,
@@ -16,11 +18,9 @@ import {
   timezone,
 } from "./client-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { nearest } from "./nearest.ts";
 import { COMMANDS, type CommandName, findCommand, type OptionId, optionOf, variableOf } from "./option-table.ts";
 import {
   BACKGROUND_LOG,
-  didYouMean,
   type Environment,
   type Given,
   invalid,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf, TidemarkError } from "../core/errors.ts";
-import { nearest } from "./nearest.ts";
+import { didYouMean, nearest } from "../core/nearest.ts";
 import { type Command, flagOf, OPTIONS, type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type Parsed, parseFlag } from "./values.ts";
 
@@ -26,11 +26,6 @@ const KAFKA_PASSWORD = "TIDEMARK_KAFKA_PASSWORD";
 export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
 const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, BACKGROUND_LOG];
 const TEST_VARIABLES = "TIDEMARK_TEST_";
-
-/** The end of an error that has a suggestion; "" without one. */
-export function didYouMean(word: string | undefined): string {
-  return word === undefined ? "" : `; did you mean ${word}?`;
-}
 
 /** The error of everything that a person gave and that cannot be used. */
 export function invalid(message: string): TidemarkError {

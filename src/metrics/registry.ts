@@ -9,7 +9,7 @@ export interface Metric {
   readonly needs: Needs;
   /** Of a percentile. */
   readonly share?: Share;
-  /** @param windowSeconds length of the effective window; null without data, except where 0 is the answer */
+  /** @param windowSeconds of the effective window, those that have passed; null without data, except where 0 is the answer */
   read(aggregate: Aggregate, windowSeconds: number): number | null;
 }
 
@@ -63,7 +63,7 @@ export const METRICS = [
   },
   {
     name: "rate",
-    text: "readings per second of the window",
+    text: "readings per second of the window, as far as it has passed",
     needs: PLAIN,
     read: (a, seconds) => a.count / Math.max(1, seconds),
   },

@@ -4,6 +4,7 @@ import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
+import { passedSeconds } from "./passed-seconds.ts";
 import { Receipt } from "./receipt.ts";
 
 /** Says which window was answered for. */
@@ -41,14 +42,14 @@ export function historyOf(
 }
 
 /** `{"result":{"temperature":{"count":61,"min":2}},"errors":[]}` */
-export function answerText(request: ComputeRequest, window: Window, engine: Engine): string {
-  return `${resultText(request, window, engine, null)},"errors":${errorsText(request.errors)}}`;
+export function answerText(request: ComputeRequest, window: Window, engine: Engine, nowMs: number): string {
+  return `${resultText(request, window, engine, nowMs, null)},"errors":${errorsText(request.errors)}}`;
 }
 
 /** The same with `"receipt"`. */
 export function answerTextWithReceipt(request: ComputeRequest, window: Window, engine: Engine, nowMs: number): string {
   const receipt = new Receipt(engine, window, nowMs);
-  const result = resultText(request, window, engine, receipt);
+  const result = resultText(request, window, engine, nowMs, receipt);
   return `${result},"errors":${errorsText(request.errors)},"receipt":${receipt.text()}}`;
 }
 
@@ -61,14 +62,20 @@ function errorsText(errors: readonly string[]): string {
   return errors.length === 0 ? "[]" : JSON.stringify(errors);
 }
 
-function resultText(request: ComputeRequest, window: Window, engine: Engine, receipt: Receipt | null): string {
-  const seconds = window.end - window.start;
+function resultText(
+  request: ComputeRequest,
+  window: Window,
+  engine: Engine,
+  nowMs: number,
+  receipt: Receipt | null,
+): string {
   let text = '{"result":{';
   let before = "";
   for (const { sensor, label, metrics, needs } of request.asks) {
     const answer = engine.query(sensor, window, needs);
     receipt?.add(sensor, metrics, answer);
     const { aggregate } = answer;
+    const seconds = passedSeconds(window, engine, sensor, nowMs);
     text += before + label;
     before = "{";
     for (const { metric, label: name } of metrics) {

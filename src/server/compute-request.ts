@@ -1,8 +1,10 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
+import { didYouMean } from "../core/nearest.ts";
 import { BOUND_NAMES, type BoundName, type Bounds, parseBounds, type WindowFault } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
 import { namesShown, type SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
+import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { type LabelledMetric, LabelledMetrics } from "./labelled-metrics.ts";
 import { depthOf, keysInOrder, parseLenient, repeatedKeys } from "./lenient-json.ts";
 import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
@@ -166,7 +168,8 @@ class BodyReading {
       if (metric !== undefined) metrics.push(metric);
       else {
         const shown = typeof name === "string" ? name : JSON.stringify(name);
-        this.#errors.push(`Unexpected metric ${shown} to compute for the sensor ${sensor}`);
+        const meant = typeof name === "string" ? nearestMetric(name) : undefined;
+        this.#errors.push(`Unexpected metric ${shown} to compute for the sensor ${sensor}${didYouMean(meant)}`);
       }
     }
     return metrics;

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { stepText } from "../core/calendar.ts";
 import { formatSecond } from "../core/time.ts";
 import type { Engine } from "../engine/engine.ts";
+import { passedSeconds } from "./passed-seconds.ts";
 import type { SeriesFormat, SeriesRequest } from "./series-request.ts";
 
 /** How long buckets are merged before others may run, ms. */
@@ -100,13 +101,18 @@ function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, num
 }
 
 /** Each bucket is answered as `POST /compute/metrics` answers its edges. */
-async function numbersOf({ edges, metrics, needs }: SeriesRequest, engine: Engine, sensor: string): Promise<Numbers> {
+async function numbersOf(
+  { edges, metrics, needs, nowMs }: SeriesRequest,
+  engine: Engine,
+  sensor: string,
+): Promise<Numbers> {
   const numbers: (number | null)[][] = metrics.map(() => []);
   let sliceEnd = performance.now() + SLICE_MS;
   for (let bucket = 0; bucket < edges.length - 1; bucket++) {
     const [start, end] = [edges[bucket], edges[bucket + 1]];
     const { aggregate } = engine.query(sensor, { start, end }, needs);
-    for (const [m, metric] of metrics.entries()) numbers[m].push(metric.read(aggregate, end - start));
+    const seconds = passedSeconds({ start, end }, engine, sensor, nowMs);
+    for (const [m, metric] of metrics.entries()) numbers[m].push(metric.read(aggregate, seconds));
     if (performance.now() < sliceEnd) continue;
     await nextTurn();
     sliceEnd = performance.now() + SLICE_MS;

@@ -1,11 +1,14 @@
 /** The query of `GET /series` → which numbers of which buckets, or one text that says what was wrong and what was expected. */
+
 import { edgesOf, parseStep, type Step, shiftedBack, stepFor, stepText } from "../core/calendar.ts";
+import { didYouMean } from "../core/nearest.ts";
 import { parseBounds, resolveWindow, type WindowFault } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../core/zone.ts";
 import { namesShown } from "../engine/directory.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Needs } from "../metrics/aggregate.ts";
+import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { findMetric, type Metric } from "../metrics/registry.ts";
 import { historyOf } from "./compute-answer.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_BUCKETS_MAX, SERIES_NUMBERS_MAX, SERIES_SENSORS_MAX } from "./limits.ts";
@@ -37,6 +40,8 @@ export interface SeriesRequest {
   readonly zone: Zone;
   /** Seconds of UTC, ascending, one more than buckets. */
   readonly edges: readonly number[];
+  /** When it was asked. */
+  readonly nowMs: number;
 }
 
 const METRICS_ASKED = "mean,min,max";
@@ -65,7 +70,7 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, no
   };
   const shift = query.shift === undefined ? null : stepOf("shift", query.shift);
   const asked = shift === null ? edges : edges.map((edge) => shiftedBack(edge, shift, zone));
-  return { sensors, metrics, needs, step, zone, edges: asked };
+  return { sensors, metrics, needs, step, zone, edges: asked, nowMs };
 }
 
 function refused(what: string): RequestError {
@@ -101,7 +106,9 @@ function metricsOf(query: SeriesQuery): Metric[] {
   return names.map((name) => {
     const metric = findMetric(name);
     if (metric === undefined)
-      throw refused(`metric ${JSON.stringify(name)}: expected a metric such as mean, max or p95`);
+      throw refused(
+        `metric ${JSON.stringify(name)}: expected a metric such as mean, max or p95${didYouMean(nearestMetric(name))}`,
+      );
     return metric;
   });
 }

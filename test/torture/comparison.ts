@@ -25,6 +25,9 @@ interface Receipt {
 export interface Asked {
   readonly window: AskedWindow;
   readonly answer: WindowAnswer;
+  /** When it was asked, and when the answer was there. */
+  readonly fromMs: number;
+  readonly toMs: number;
   /** By sensor and metric, of quantiles: what the receipt says. */
   readonly intervals: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
 }
@@ -47,7 +50,9 @@ async function askOne(client: HttpClient, sensors: readonly string[], window: As
   const metrics = Object.fromEntries(sensors.map((sensor) => [sensor, METRIC_NAMES]));
   // Both bounds belong to the window: the last second is named.
   const bounds = { from: written(window.start, i), to: written(window.end - 1, i) };
+  const fromMs = Date.now();
   const answer = await client.post("/compute/metrics?receipt=true", JSON.stringify({ ...metrics, ...bounds }));
+  const toMs = Date.now();
   assert.equal(answer.status, 200, `${JSON.stringify(bounds)}: ${answer.text}`);
   const body = JSON.parse(answer.text) as { result: WindowAnswer; errors: string[]; receipt: Receipt };
   assert.deepEqual(body.errors, []);
@@ -55,7 +60,7 @@ async function askOne(client: HttpClient, sensors: readonly string[], window: As
     sensor,
     quantiles.intervals,
   ]);
-  return { window, answer: body.result, intervals: Object.fromEntries(intervals) };
+  return { window, answer: body.result, fromMs, toMs, intervals: Object.fromEntries(intervals) };
 }
 
 function written(second: number, i: number): number | string {
@@ -73,14 +78,33 @@ export function oracleOf(arrivals: readonly Arrival[], zone: string): Oracle {
   return oracle;
 }
 
+/** What `rate` may be: its window is taken as far as it has passed, by a clock that was read between question and answer. */
+function ratesOf(oracle: Oracle, sensor: string, { window, fromMs, toMs }: Asked): number[] {
+  const { start, end } = window;
+  const count = oracle.answer(sensor, start, end, "count") ?? 0;
+  const newest = oracle.span([sensor])?.newest ?? Number.NEGATIVE_INFINITY;
+  const rates: number[] = [];
+  for (let now = Math.floor(fromMs / 1000); now <= Math.floor(toMs / 1000); now++) {
+    const passed = Math.min(end, Math.max(now, Math.floor(newest / 1000)) + 1);
+    rates.push(count / (passed > start ? passed - start : end - start));
+  }
+  return rates;
+}
+
 /** @returns the number of values compared */
 export function compareAnswers(oracle: Oracle, asked: readonly Asked[], note: string): number {
   let comparisons = 0;
-  for (const { window, answer, intervals } of asked) {
+  for (const each of asked) {
+    const { window, answer, intervals } = each;
     for (const [sensor, metrics] of Object.entries(answer)) {
       for (const name of METRIC_NAMES) {
         const got = metrics[name];
         assert.notEqual(got, undefined, `${note}: ${name} of ${sensor} is not answered`);
+        if (name === "rate") {
+          assert.ok(ratesOf(oracle, sensor, each).includes(got ?? Number.NaN), `${note}: rate of ${sensor}, ${got}`);
+          comparisons++;
+          continue;
+        }
         const fault = oracle.fault(
           sensor,
           window.start,

@@ -151,7 +151,9 @@ export class ComputeRoute {
     if ("refused" in asked) return refusal(asked.refused);
     const window = windowOf(asked, engine, nowMs);
     if ("refused" in window) return refusal(window.refused);
-    const text = receipt ? answerTextWithReceipt(asked, window, engine, nowMs) : answerText(asked, window, engine);
+    const text = receipt
+      ? answerTextWithReceipt(asked, window, engine, nowMs)
+      : answerText(asked, window, engine, nowMs);
     const headers = [WINDOW_HEADER, windowText(window)];
     return { status: 200, type: JSON_TYPE, text, headers };
   }

@@ -42,3 +42,8 @@ function edits(a: string, b: string): number {
   }
   return last[b.length];
 }
+
+/** The end of an error that has a suggestion; "" without one. */
+export function didYouMean(word: string | undefined): string {
+  return word === undefined ? "" : `; did you mean ${word}?`;
+}

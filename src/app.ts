@@ -4,6 +4,7 @@ import type { Config } from "./config/config.ts";
 import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { openZone } from "./core/zone.ts";
+import { createLookInto } from "./doors/look-into.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import type { Log } from "./log/log.ts";
@@ -135,6 +136,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
+      lookInto: createLookInto(openZone(config.timezone)),
       onBug: bug,
     });
     const addresses = await server.listen({

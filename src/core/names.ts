@@ -218,6 +218,16 @@ export class Names {
     return Buffer.from(this.bytes(slot)).toString("utf8");
   }
 
+  /** Forgets all names; slots begin anew. O(capacity). */
+  clear(): void {
+    this.#slotAt.fill(EMPTY);
+    this.#poolUsed = 0;
+    this.#poolDead = 0;
+    this.#free = [];
+    this.#used = 0;
+    this.#tombstones = 0;
+  }
+
   /** Forgets the name in `slot`; the slot may be given to another name by the next `intern`. */
   release(slot: number): void {
     const length = this.#lengthOf(slot);

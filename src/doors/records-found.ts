@@ -5,6 +5,8 @@ import type { NewRecord } from "../log/log.ts";
 export interface RecordFault {
   /** Its index among the records of the body. */
   readonly record: number;
+  /** Where in the record's value it begins, bytes: not at its start where the record holds many. */
+  readonly at: number;
   /** As in the list of rejections. */
   readonly code: string;
   readonly reason: string;

@@ -1,21 +1,27 @@
 /**
- * Bytes of several lines → what is read by itself: a line, unless it opens a bracket that it does not close. Then it and all that follows
- * is one: a pretty-printed value must not be cut into lines, of which some would be numbers. For doors and for records alike.
+ * Bytes of several lines → what is read by itself: *units*, for doors and for records alike. A pretty-printed value must not be cut into
+ * lines, of which some would be numbers:
+ * - A line is a unit, unless it leaves a bracket open: then its unit goes on to the line that closes it.
+ * - Where no line does and it is the first one, all of it is one unit.
+ * - Where no line does and it is another one, the rest is *broken*: lines that begin with a bracket and close it are units, and so is what
+ *   lies between them.
  */
 import { trimmedEnd, trimmedStart } from "./trim.ts";
 
 const NEWLINE = 10;
 
-/** Goes over the lines of bytes[start, end): `next` moves on to one that is not blank. */
+/** Goes over the units of bytes[start, end): `next` moves on to one that is not blank. O(bytes) for all of them. */
 export class Lines {
   readonly #bytes: Uint8Array;
   readonly #end: number;
   #at: number;
   #newlines = 0;
+  #isFirst = true;
+  #isBroken = false;
   /** Of the present one, without what is taken off around a reading. */
   start = 0;
   end = 0;
-  /** Its number, from 1 on. */
+  /** The number of its first line, from 1 on. */
   line = 0;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
@@ -26,37 +32,93 @@ export class Lines {
 
   /** @returns false when there are no more */
   next(): boolean {
-    const bytes = this.#bytes;
-    while (this.#at < this.#end) {
-      const from = this.#at;
-      let newline = bytes.indexOf(NEWLINE, from);
-      if (newline < 0 || newline > this.#end) newline = this.#end;
-      this.line = ++this.#newlines;
-      this.start = trimmedStart(bytes, from, newline);
-      this.end = trimmedEnd(bytes, this.start, newline);
-      this.#at = newline + 1;
-      if (this.start === this.end) continue;
-      if (leavesOpen(bytes, this.start, this.end)) {
-        this.end = trimmedEnd(bytes, this.start, this.#end);
-        this.#at = this.#end;
+    do if (this.#at >= this.#end) return false;
+    while (!this.#takeLine());
+    const opened = opens(this.#bytes, this.start, this.end);
+    if (this.#isBroken ? !this.#isWhole() : opened > 0 && !this.#takeUntilClosed(opened)) this.#takeBroken();
+    this.#isFirst = false;
+    return true;
+  }
+
+  /** Moves on to the next line. @returns false when it is blank */
+  #takeLine(): boolean {
+    const stop = this.#lineEnd(this.#at);
+    this.start = trimmedStart(this.#bytes, this.#at, stop);
+    this.end = trimmedEnd(this.#bytes, this.start, stop);
+    this.#at = stop + 1;
+    this.line = ++this.#newlines;
+    return this.start < this.end;
+  }
+
+  #lineEnd(from: number): number {
+    const newline = this.#bytes.indexOf(NEWLINE, from);
+    return newline < 0 || newline > this.#end ? this.#end : newline;
+  }
+
+  /** Makes the lines up to the one that closes `opened` brackets part of the unit. @returns false when none does: nothing has changed then */
+  #takeUntilClosed(opened: number): boolean {
+    let open = opened;
+    let newlines = this.#newlines;
+    for (let at = this.#at; at < this.#end; ) {
+      const stop = this.#lineEnd(at);
+      newlines++;
+      open += opens(this.#bytes, at, stop);
+      if (open <= 0) {
+        this.#take(stop, newlines);
+        return true;
       }
-      return true;
+      at = stop + 1;
     }
     return false;
   }
+
+  /** Makes what follows part of the unit: all of it, or what lies before the next line that is whole. */
+  #takeBroken(): void {
+    if (this.#isFirst) {
+      this.#take(this.#end, this.#newlines);
+      return;
+    }
+    this.#isBroken = true;
+    const { start, line } = this;
+    let end = this.end;
+    for (;;) {
+      const [at, newlines] = [this.#at, this.#newlines];
+      if (at >= this.#end) break;
+      if (!this.#takeLine()) continue;
+      if (this.#isWhole()) {
+        this.#at = at;
+        this.#newlines = newlines;
+        break;
+      }
+      end = this.end;
+    }
+    this.start = start;
+    this.end = end;
+    this.line = line;
+  }
+
+  #take(stop: number, newlines: number): void {
+    this.end = trimmedEnd(this.#bytes, this.start, stop);
+    this.#at = stop + 1;
+    this.#newlines = newlines;
+  }
+
+  /** Whether the present line begins with a bracket and closes it. */
+  #isWhole(): boolean {
+    const first = this.#bytes[this.start];
+    return (first === 123 || first === 91) && opens(this.#bytes, this.start, this.end) === 0;
+  }
 }
 
-/** Whether bytes[start, end) open more brackets, outside of texts, than they close. */
-function leavesOpen(bytes: Uint8Array, start: number, end: number): boolean {
+/** How many more brackets bytes[start, end), one line, open than they close. Those in texts are none; a text ends with its line at the latest. */
+function opens(bytes: Uint8Array, start: number, end: number): number {
   let depth = 0;
   for (let at = start; at < end; at++) {
     const byte = bytes[at];
-    if (byte === 123 || byte === 91) depth++;
-    else if (byte === 125 || byte === 93) depth--;
-    else if (byte === 34 && depth > 0) {
-      // A text ends with its line at the latest.
+    if (byte === 34) {
       for (at++; at < end && bytes[at] !== 34; at++) if (bytes[at] === 92) at++;
-    }
+    } else if (byte === 123 || byte === 91) depth++;
+    else if (byte === 125 || byte === 93) depth--;
   }
-  return depth > 0;
+  return depth;
 }

@@ -11,7 +11,7 @@ export const ROOMS: Record<string, readonly string[]> = {
   formats: ["core"],
   store: ["core", "runtime"],
   log: ["core", "store"],
-  doors: ["core", "log"],
+  doors: ["core", "formats", "log"],
   rollups: ["core", "metrics", "store"],
   identity: ["core", "store"],
   engine: ["core", "metrics"],

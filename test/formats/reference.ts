@@ -34,22 +34,41 @@ function trimmed(text: string): string {
   return text.replace(/^[\t\n\v\f\r \ufeff]+/, "").replace(/[\t\n\v\f\r \0]+$/, "");
 }
 
-/** Lines, each with all that follows when it leaves a bracket open. */
+/** What is read by itself: lines, or several where one leaves a bracket open. */
 function linesOf(text: string): string[] {
-  const lines = text.split("\n");
-  const open = lines.findIndex((line) => {
-    const inText = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g;
-    // A quote before the first bracket begins no text.
-    const brackets = line
-      .slice(line.search(/[{[\]}]/))
-      .replace(inText, "")
-      .replace(/[^{}[\]]/g, "");
-    return (
-      line.search(/[{[\]}]/) >= 0 && [...brackets].reduce((depth, c) => depth + ("{[".includes(c) ? 1 : -1), 0) > 0
-    );
-  });
-  const whole = open < 0 ? lines : [...lines.slice(0, open), lines.slice(open).join("\n")];
-  return whole.map(trimmed).filter((line) => line !== "");
+  const lines = text
+    .split("\n")
+    .map(trimmed)
+    .filter((line) => line !== "");
+  const units: string[] = [];
+  let isBroken = false;
+  while (lines.length > 0) {
+    const sums = lines.map(() => 0);
+    let count = 1;
+    if (!isBroken && opens(lines[0]) > 0) {
+      for (const [i, line] of lines.entries()) sums[i] = (sums[i - 1] ?? 0) + opens(line);
+      const closing = sums.findIndex((sum) => sum <= 0);
+      if (closing >= 0) count = closing + 1;
+      else if (units.length === 0) count = lines.length;
+      else isBroken = true;
+    }
+    if (isBroken && !isWhole(lines[0])) {
+      const next = lines.findIndex((line, i) => i > 0 && isWhole(line));
+      count = next < 0 ? lines.length : next;
+    }
+    units.push(lines.splice(0, count).join("\n"));
+  }
+  return units;
+}
+
+function isWhole(line: string): boolean {
+  return /^[{[]/.test(line) && opens(line) === 0;
+}
+
+/** How many more brackets a line opens than it closes, without those in texts. */
+function opens(line: string): number {
+  const brackets = line.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)/g, "").replace(/[^{}[\]]/g, "");
+  return [...brackets].reduce((depth, bracket) => depth + ("{[".includes(bracket) ? 1 : -1), 0);
 }
 
 /** The parts of a line: objects one after the other, and lists of them. */

@@ -60,21 +60,39 @@ function strip(text: string): string {
   return text.slice(start, end);
 }
 
-/** Lines that are not blank; the first that opens a bracket and does not close it has all that follows with it. */
+/**
+ * What of a text of several lines is read by itself. A line that opens a bracket has all with it up to the line that closes it. Where none
+ * does: the first line has all with it, and after another one only lines that are brackets from end to end stand by themselves.
+ */
 function cutLines(text: string): string[] {
-  const lines: string[] = [];
-  for (let rest = text; rest !== ""; ) {
-    const newline = rest.indexOf("\n");
-    const line = newline < 0 ? rest : rest.slice(0, newline);
-    const isOpen = depths(line, false).at(-1) ?? 0;
-    lines.push(strip(isOpen > 0 ? rest : line));
-    rest = isOpen > 0 || newline < 0 ? "" : rest.slice(newline + 1);
+  const units: string[] = [];
+  let rest = text.split("\n").filter((line) => strip(line) !== "");
+  let isBroken = false;
+  while (rest.length > 0) {
+    let count = 1;
+    if (!isBroken && openIn(rest[0]) > 0) {
+      let open = openIn(rest[0]);
+      while (open > 0 && count < rest.length) open += openIn(rest[count++]);
+      if (open > 0 && units.length > 0) [isBroken, count] = [true, 1];
+    }
+    if (isBroken && !isWhole(rest[0])) while (count < rest.length && !isWhole(rest[count])) count++;
+    units.push(strip(rest.slice(0, count).join("\n")));
+    rest = rest.slice(count);
   }
-  return lines.filter((line) => line !== "");
+  return units;
 }
 
-/** How many brackets are open behind each character; in texts brackets are none. `everywhere`: a quote begins a text outside of brackets too. */
-function depths(text: string, everywhere: boolean): number[] {
+function isWhole(line: string): boolean {
+  return "{[".includes(strip(line)[0]) && openIn(line) === 0;
+}
+
+/** How many brackets a line opens and does not close. */
+export function openIn(line: string): number {
+  return depths(line).at(-1) ?? 0;
+}
+
+/** How many brackets are open behind each character; in texts brackets are none. */
+function depths(text: string): number[] {
   const found: number[] = [];
   let depth = 0;
   let isText = false;
@@ -83,7 +101,7 @@ function depths(text: string, everywhere: boolean): number[] {
     if (isText) {
       if (!isEscaped && char === '"') isText = false;
       isEscaped = !isEscaped && char === "\\";
-    } else if (char === '"') isText = everywhere || depth > 0;
+    } else if (char === '"') isText = true;
     else if ("{[".includes(char)) depth++;
     else if ("}]".includes(char)) depth--;
     found.push(depth);
@@ -95,7 +113,7 @@ function depths(text: string, everywhere: boolean): number[] {
 function decodeLine(line: string, zone: string): Outcome[] {
   const outcomes: Outcome[] = [];
   for (let rest = line; rest !== ""; rest = rest.replace(/^[ \t\n\r]+/, "")) {
-    const close = "{[".includes(rest[0]) ? depths(rest, true).indexOf(0) : -1;
+    const close = "{[".includes(rest[0]) ? depths(rest).indexOf(0) : -1;
     if (close < 0) return [{ code: "unreadable" }];
     const part = rest.slice(0, close + 1);
     const decoded = part.startsWith("{") ? [decodeObject(part, zone)] : decodeList(part, zone);
@@ -112,7 +130,7 @@ function decodeList(list: string, zone: string): Outcome[] | null {
   let rest = list.slice(1, -1).replace(/^[ \t\n\r]+/, "");
   if (rest === "") return [{ code: "empty" }];
   for (;;) {
-    const close = rest.startsWith("{") ? depths(rest, true).indexOf(0) : -1;
+    const close = rest.startsWith("{") ? depths(rest).indexOf(0) : -1;
     if (close < 0) return [{ code: "not-a-number" }];
     outcomes.push(decodeObject(rest.slice(0, close + 1), zone));
     const [, comma, next] = /^[ \t\n\r]*(,?)[ \t\n\r]*([\s\S]*)$/.exec(rest.slice(close + 1)) ?? [];

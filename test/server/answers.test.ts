@@ -106,7 +106,7 @@ test("answers have the fields of their schemas, all of them and no others", asyn
   const { app, server, engine } = await openFixture({
     lookInto: (records) => {
       const faults = records.flatMap(({ value }, record) =>
-        Buffer.from(value).toString() === "x" ? [{ record, code: "not-a-number", reason: "it is x" }] : [],
+        Buffer.from(value).toString() === "x" ? [{ record, at: 0, code: "not-a-number", reason: "it is x" }] : [],
       );
       return { readings: records.length - faults.length, rejected: faults.length, faults };
     },

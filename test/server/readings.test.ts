@@ -44,13 +44,21 @@ test("bodies and the records they are", () => {
     ["[1]\n[2]", ["[1]", "[2]"]],
     ['"a"\n"b"', ['"a"', '"b"']],
     ["not json\nat all", ["not json", "at all"]],
-    ['{"value":1,\n"value":2,}', ['{"value":1,', '"value":2,}']],
+    ['{"value":1,\n"value":2,}', ['{"value":1,\n"value":2,}']],
+    ['{"value":1}\n{\n"value":2,\n"more":[\n900\n]}\n7', ['{"value":1}', '{\n"value":2,\n"more":[\n900\n]}', "7"]],
+    [`${pretty}\n\n${pretty}`, [pretty, pretty]],
+    ['{"value":1\n{"value":2}', ['{"value":1\n{"value":2}']],
+    [
+      '1\n{"value":1\n900\n\n901\n{"value":2}\n902\n[3]\n',
+      ["1", '{"value":1\n900\n\n901', '{"value":2}', "902", "[3]"],
+    ],
+    ['{"text":"[","value":1}\n7', ['{"text":"[","value":1}', "7"]],
+    ["\ufeff7\0\n\0", ["7"]],
     ["4\r2", ["4\r2"]],
-    ["\0", ["\0"]],
   ];
   for (const [body, expected] of cases) assert.deepEqual(records(body), expected, JSON.stringify(body));
   const bytes = Buffer.from([0xff, 0x0a, 0xfe, 0x00, 0x0a]);
-  assert.deepEqual(records(bytes), ["\xff", "\xfe\0"]);
+  assert.deepEqual(records(bytes), ["\xff", "\xfe"]);
 });
 
 test("limits name the line", () => {
@@ -62,7 +70,8 @@ test("limits name the line", () => {
   });
   assert.equal(records("1\n".repeat(100)).length, 100);
   assert.throws(() => records("1\n".repeat(101)), { code: "request-too-large" });
-  for (const empty of ["", " ", "\n\r\n\t"]) assert.throws(() => records(empty), { code: "request-invalid" });
+  for (const empty of ["", " ", "\n\r\n\t", "\0", "\ufeff\n"])
+    assert.throws(() => records(empty), { code: "request-invalid" });
 });
 
 test("a request is one append, answered once it is durable", async () => {
@@ -122,7 +131,7 @@ test("what will be rejected is told to the sender, and a body of nothing else is
   const { app: seeing, log: kept } = await openFixture({
     lookInto: (records, faultsMax) => {
       const faults = records.flatMap(({ value }, record) =>
-        isReading(value) ? [] : [{ record, code: "not-a-number", reason: "the value is not a number" }],
+        isReading(value) ? [] : [{ record, at: 0, code: "not-a-number", reason: "the value is not a number" }],
       );
       const [readings, rejected] = [records.length - faults.length, faults.length];
       return { readings, rejected, faults: faults.slice(0, faultsMax) };

@@ -136,20 +136,26 @@ describe("a process that runs", () => {
     await goesOn(client);
   });
 
-  test("payloads that are no readings: taken into the log, refused with their reason, listed with their bytes", async () => {
+  test("payloads that are no readings: refused by themselves, and beside a reading taken into the log and listed with their bytes", async () => {
     const sent: { readonly code: string; readonly text: string }[] = [];
     for (const [code, texts] of Object.entries(GARBAGE)) {
       if (code === "record-too-large") continue; // the door refuses these
       for (const text of texts) {
-        const trimmed = text?.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "") ?? "";
+        const trimmed = text?.replace(/^[ \t\r\n\ufeff]+|[ \t\r\n\0]+$/g, "") ?? "";
         if (trimmed === "" || trimmed.includes("\n")) continue; // … and divides these
-        const answer = await client.post("/readings/humidity", trimmed);
-        assert.equal(answer.status, 200, `${trimmed}: ${answer.text}`);
+        const alone = await client.post("/readings/humidity", trimmed);
+        assert.equal(alone.status, 400, `${trimmed}: ${alone.text}`);
+        assert.match(JSON.parse(alone.text).detail, new RegExp(`expected a reading, line 1 is none \\(${code}\\): `));
+        const beside = await client.post("/readings/humidity", `7\n${trimmed}`);
+        assert.equal(beside.status, 200, `${trimmed}: ${beside.text}`);
+        const { appended, rejected, problems } = JSON.parse(beside.text);
+        assert.deepEqual([appended, rejected, problems.length], [1, 1, 1]);
+        assert.deepEqual([problems[0].line, problems[0].code], [2, code]);
         sent.push({ code, text: trimmed });
       }
     }
     assert.ok(sent.length > 100);
-    await client.received(new Map([["humidity", sent.length]]));
+    await client.received(new Map([["humidity", 2 * sent.length]]));
     const listed: Rejected[] = [];
     for (let after: number | null = 0; after !== null; ) {
       const page = JSON.parse((await client.get(`/rejections?sensor=humidity&limit=50&after=${after}`)).text);
@@ -163,7 +169,7 @@ describe("a process that runs", () => {
     );
     const status = (await client.statuses()).get("humidity");
     assert.equal(status?.rejected, sent.length);
-    assert.equal(status?.counted, 0);
+    assert.equal(status?.counted, sent.length);
     await goesOn(client, "humidity");
   });
 

@@ -2,6 +2,7 @@
  * Arrivals of a generated history → requests of `POST /readings/{sensor}`, on lanes that each keep their order: a lane is a partition of the
  * history, which the generator lets interleave at will (`order: "any"`). What HTTP cannot carry is left out and counted.
  */
+import { decodeRecord, openIn, refused } from "../oracle/decode.ts";
 import type { History } from "../oracle/generator.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 import { Seeded } from "../oracle/seeded.ts";
@@ -15,12 +16,16 @@ const BODY_BYTES_MAX = 1_000_000;
 const MULTI_LINE_SHARE = 1 / 8;
 /** What HTTP takes in a header, as Latin-1. */
 const HEADER_PATTERN = /^[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
-const JSON_SPACE_ENDS = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+/** What a server takes off around a record, in Latin-1: white space and byte order marks before it, white space and NUL behind it. */
+const TAKEN_OFF = /^(?:[ \t\r\n\v\f]|\xef\xbb\xbf)+|[ \t\r\n\v\f\0]+$/g;
 
 /** A record as it stands in the log. */
 export interface SentRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array;
+  /** What it makes. */
+  readonly readings: number;
+  readonly rejected: number;
 }
 
 export interface ReadingsRequest {
@@ -28,13 +33,15 @@ export interface ReadingsRequest {
   readonly records: readonly SentRecord[];
   readonly body: Uint8Array;
   readonly headers: Record<string, string>;
+  /** What the server has to answer. */
+  readonly answer: { readonly appended: number; readonly rejected?: number };
 }
 
 export interface Lanes {
   readonly lanes: readonly (readonly ReadingsRequest[])[];
-  /** Records by sensor. */
+  /** Readings and what is rejected, by sensor. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Arrivals that HTTP cannot carry: without a value, larger than a record may be, with a key longer than a header, not one value although over several lines. */
+  /** Arrivals that HTTP cannot carry: nothing in their request is a reading, without a value, larger than a record may be, with a key longer than a header, not one value although over several lines. */
   readonly leftOut: number;
 }
 
@@ -47,12 +54,9 @@ export function lanesOf(history: History, seed: number, sensors = history.option
     const records: { readonly sensor: string; readonly record: SentRecord }[] = [];
     for (const arrival of history.arrivals) {
       if (arrival.partition !== partition || !counts.has(arrival.sensor)) continue;
-      const record = recordOf(arrival, random.chance(MULTI_LINE_SHARE));
+      const record = recordOf(arrival, random.chance(MULTI_LINE_SHARE), history.options.zone);
       if (record === null) leftOut++;
-      else {
-        records.push({ sensor: arrival.sensor, record });
-        counts.set(arrival.sensor, (counts.get(arrival.sensor) ?? 0) + 1);
-      }
+      else records.push({ sensor: arrival.sensor, record });
     }
     const requests: ReadingsRequest[] = [];
     for (let at = 0; at < records.length; at += CHUNK_ARRIVALS) {
@@ -61,8 +65,15 @@ export function lanesOf(history: History, seed: number, sensors = history.option
         ({ sensor, record }) => `${sensor} ${record.key === null ? "" : latin1(record.key)}`,
       );
       for (const group of groups.values()) {
+        const [{ sensor }] = group;
         const own = group.map(({ record }) => record);
-        requests.push(...cut(own, random).map((part) => requestOf(group[0].sensor, part)));
+        for (const part of cut(own, random)) {
+          const request = requestOf(sensor, part);
+          const { appended, rejected = 0 } = request.answer;
+          if (appended === 0) leftOut += part.length;
+          else requests.push(request);
+          if (appended > 0) counts.set(sensor, (counts.get(sensor) ?? 0) + appended + rejected);
+        }
       }
     }
     return requests;
@@ -71,12 +82,18 @@ export function lanesOf(history: History, seed: number, sensors = history.option
 }
 
 /** The record that the server makes of an arrival; null when it cannot be sent. */
-function recordOf({ key, value }: Arrival, mayBeMultiLine: boolean): SentRecord | null {
-  const whole = value === null ? "" : latin1(value).replace(JSON_SPACE_ENDS, "");
+function recordOf({ key, value }: Arrival, mayBeMultiLine: boolean, zone: string): SentRecord | null {
+  const whole = value === null ? "" : latin1(value).replace(TAKEN_OFF, "");
   const text = mayBeMultiLine || !isJson(whole) ? whole : whole.replaceAll("\n", " ");
   if (text === "" || text.length > 1_048_576 || (key !== null && key.length > 256)) return null;
   if (text.includes("\n") && (!isJson(text) || isJson(text.slice(0, text.indexOf("\n"))))) return null;
-  return { key: key === null ? null : headerOf(key), value: Buffer.from(text, "latin1") };
+  return sentRecord(key === null ? null : headerOf(key), Buffer.from(text, "latin1"), zone);
+}
+
+function sentRecord(key: Uint8Array | null, value: Uint8Array, zone: string): SentRecord {
+  const outcomes = decodeRecord(value, zone);
+  const rejected = outcomes.filter(refused).length;
+  return { key, value, readings: outcomes.length - rejected, rejected };
 }
 
 /** Names with line breaks and the like cannot be said in a header: such a device has another name here. */
@@ -110,7 +127,8 @@ function cut(records: readonly SentRecord[], random: Seeded): SentRecord[][] {
     if (part.length === 0) size = Math.ceil(random.scale(1, CHUNK_ARRIVALS / 4));
     part.push(record);
     bytes += record.value.length + 1;
-    if (isAlone) end();
+    // What follows a line that leaves a bracket open is one with it.
+    if (isAlone || openIn(latin1(record.value)) > 0) end();
   }
   end();
   return parts;
@@ -120,7 +138,10 @@ function requestOf(sensor: string, records: readonly SentRecord[]): ReadingsRequ
   const newline = Buffer.from("\n");
   const body = Buffer.concat(records.flatMap(({ value }, i) => (i === 0 ? [value] : [newline, value])));
   const { key } = records[0];
-  return { sensor, records, body, headers: key === null ? {} : { "tidemark-device": latin1(key) } };
+  const headers = key === null ? {} : { "tidemark-device": latin1(key) };
+  const appended = records.reduce((sum, { readings }) => sum + readings, 0);
+  const rejected = records.reduce((sum, record) => sum + record.rejected, 0);
+  return { sensor, records, body, headers, answer: rejected === 0 ? { appended } : { appended, rejected } };
 }
 
 export function latin1(bytes: Uint8Array): string {
@@ -143,7 +164,7 @@ export function bulkLane(sensor: string, records: number, endMs: number): Readin
     for (let i = from; i < Math.min(records, from + BULK_RECORDS_PER_BODY); i++) {
       const sequence = Math.floor(i / BULK_DEVICES);
       const text = `{"device":"bulk-${i % BULK_DEVICES}","boot":"b","sequence":${sequence},"value":${(i * 7919) % 1009},"time":${startMs + sequence * 1000}}`;
-      lines.push({ key: null, value: Buffer.from(text) });
+      lines.push({ key: null, value: Buffer.from(text), readings: 1, rejected: 0 });
     }
     requests.push(requestOf(sensor, lines));
   }

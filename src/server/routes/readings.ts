@@ -80,8 +80,8 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
     }
     const records = recordsOfBody(sensor, body, deviceKey(what, device), READINGS_PER_BODY_MAX);
     const found = lookInto?.(records, PROBLEMS_SHOWN_MAX);
-    const problems = found?.faults.map(({ record, code, reason }) => {
-      return { line: lineOf(body, records[record].value), code, reason };
+    const problems = found?.faults.map(({ record, at, code, reason }) => {
+      return { line: lineOf(body, records[record].value.subarray(at)), code, reason };
     });
     if (found?.readings === 0) {
       const first = problems?.at(0);

@@ -1,6 +1,7 @@
 /** The connections of all ports: how many there may be, and what is still due on each when something goes wrong on it. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+
 import {
   CONNECTIONS_MAX,
   HEADERS_BYTES_MAX,
@@ -9,15 +10,14 @@ import {
   SPARE_CONNECTIONS_MAX,
 } from "./limits.ts";
 import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
+import { UsualResponse } from "./usual-headers.ts";
 
 /** The path that is answered on spare connections too. */
 export const LIVEZ_PATH = "/livez";
 
 /** A connection: *unused* until its first request, then *used*; *refused* after the last answer that it gets. */
 interface Connection {
-  /** The newest request's answer and the one before it: of these alone something can be due when bytes are no request. */
-  newest: ServerResponse | null;
-  previous: ServerResponse | null;
+  used: boolean;
   refused: boolean;
   /** Over the limit: it gets one answer, soon; null: an ordinary one. */
   readonly spare: NodeJS.Timeout | null;
@@ -51,7 +51,7 @@ export class Connections {
     }
     const spare = over ? setTimeout(() => this.#refuse(socket, tooMany()), SPARE_CONNECTION_MS_MAX) : null;
     if (over) this.#spare++;
-    this.#connections.set(socket, { newest: null, previous: null, refused: false, spare });
+    this.#connections.set(socket, { used: false, refused: false, spare });
     socket.once("close", () => {
       this.#connections.delete(socket);
       if (spare === null) return;
@@ -60,12 +60,11 @@ export class Connections {
     });
   }
 
-  /** Remembers a request. @returns why it is not answered on this connection; null: it is */
-  use(request: IncomingMessage, response: ServerResponse): Problem | null {
+  /** Lets a request in; holds nothing of it, as what is kept from request to request is costly to collect. @returns why it is not answered on this connection; null: it is */
+  use(request: IncomingMessage, response: UsualResponse): Problem | null {
     const connection = this.#connections.get(request.socket);
     if (connection === undefined) return null; // it was closed meanwhile: nobody will see the answer
-    connection.previous = connection.newest;
-    connection.newest = response;
+    connection.used = true;
     if (connection.spare === null) return null;
     clearTimeout(connection.spare);
     response.setHeader("Connection", "close");
@@ -76,7 +75,7 @@ export class Connections {
 
   /** Connections without a request so far, as browsers open them in advance: Node does not take them for idle. */
   destroyUnused(): void {
-    for (const [socket, { newest }] of this.#connections) if (newest === null) socket.destroy();
+    for (const [socket, { used }] of this.#connections) if (!used) socket.destroy();
   }
 
   /** What came is no request, came too slowly, or ended within one: it is told so once everything due before has been sent. */
@@ -89,22 +88,29 @@ export class Connections {
     }
     if (connection === undefined || connection.refused) return;
     connection.refused = true;
-    const { newest, previous } = connection;
-    // The rest of an incomplete request is what could not be read: there will be no answer to it but this one.
-    const due = newest === null || newest.req.complete ? newest : previous;
-    const answer = () => {
+    const afterDue = (last: UsualResponse | null): void => {
+      const due = dueOn(socket);
+      if (due !== null) due.once("close", () => afterDue(due));
       // Bytes after a request without a length were meant as its body, and it was told so.
-      if (due !== null && isUnsized(due.req)) socket.end();
+      else if (last !== null && isUnsized(last.req)) socket.end();
       else end(socket, problemOfBytes(code));
     };
-    if (due === null || due.writableFinished || due.destroyed) answer();
-    else due.once("close", answer);
+    afterDue(null);
   }
 
   #refuse(socket: Socket, answer: Problem): void {
     this.#refused++;
     end(socket, answer);
   }
+}
+
+/**
+ * The answer that a connection waits for: Node's own note of it (`_httpMessage`), the next of a pipeline once one is sent. Null when there
+ * is none, or only to a request that is not here as a whole: its rest is what could not be read.
+ */
+function dueOn(socket: Socket): UsualResponse | null {
+  const message: unknown = Reflect.get(socket, "_httpMessage");
+  return message instanceof UsualResponse && message.req.complete && !message.destroyed ? message : null;
 }
 
 /** The answer when there is no request that Node could answer. */

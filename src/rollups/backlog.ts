@@ -1,11 +1,11 @@
 /**
- * Readings that are put off: where a batch has a few for each of very many pages, opening all of these for every batch would take
- * hundreds of megabytes or a commit a batch. They wait here, of one series at a time, until there are many, or somebody looks or commits.
+ * Deferred readings. A batch may have a few for each of very many pages; opening all of these for every batch would take hundreds of
+ * megabytes, or a commit a batch. Readings of one series at a time wait here until there are many, or a query or a commit needs them.
  */
 import { SecondOrder } from "./by-second.ts";
 import { ReadingRun } from "./reading-run.ts";
 
-/** Rows that wait at most: with 2,000 pages, two weeks of seconds, each gets some 60 at a time. */
+/** Most rows that wait: each of 2,000 pages (two weeks of seconds) then gets some 60 at once. */
 const ROWS_MAX = 131_072;
 /** Of a usual batch. */
 const BATCH_ROWS = 16_384;
@@ -38,7 +38,7 @@ export class Backlog {
     return !this.hasRoomFor(BATCH_ROWS);
   }
 
-  /** Whether so many rows can be added: not when folding has begun. */
+  /** Whether `count` more rows fit: none do once folding has begun. */
   hasRoomFor(count: number): boolean {
     return this.#sorted === null && this.#waiting.count + count <= ROWS_MAX;
   }
@@ -70,7 +70,7 @@ export class Backlog {
     return this.#order.sort(this.#waiting) ? this.#order.run : this.#waiting;
   }
 
-  /** Lets go of its memory; only while it is empty. */
+  /** Frees its memory; only while it is empty. */
   release(): void {
     this.#waiting = new ReadingRun();
     this.#order = null;

@@ -114,7 +114,7 @@ function writeRests(out: ByteWriter, rows: BucketRows, order: Uint16Array, n: nu
   }
 }
 
-/** A column that is not there. */
+/** An absent column. */
 const ZEROS = new PackedColumn();
 
 /** The number of the lowest one of a mask that is not 0. */

@@ -33,7 +33,7 @@ function isPlain(parts: Float64Array, at: number): boolean {
   return part === Math.trunc(part) && Math.abs(part) <= PLAIN_SUM_MAX && parts[at + 1] === 0;
 }
 
-/** Buckets of one page as rows, found by their place. */
+/** Buckets of one page as rows, found by their index. */
 export class BucketPage {
   readonly size: number;
   readonly rows = new BucketRows();
@@ -100,7 +100,7 @@ export class BucketPage {
     if (withSums) this.#mergeSums(aggregate, from, to);
   }
 
-  /** Sums that are integers and not large, as most are, add up in plain doubles first. */
+  /** Small integer sums, the usual case, add up in plain doubles first. */
   #mergeSums(aggregate: Aggregate, from: number, to: number): void {
     const { cells, rests } = this.rows;
     const hasRests = rests !== null && rests.size > 0;
@@ -132,7 +132,7 @@ export class BucketPage {
     }
   }
 
-  /** The values of all buckets. Where one bucket only has some, as new sensors do at most levels, they stay encoded. */
+  /** The values of all buckets. They stay encoded where only one bucket has any: new sensors, at most levels. */
   mergedValues(): Distribution | Uint8Array {
     const kept = this.rows.values.filter((values) => values !== null);
     if (kept.length === 1) return kept[0] instanceof Distribution ? kept[0].encoded() : kept[0];

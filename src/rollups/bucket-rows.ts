@@ -6,7 +6,7 @@ import { Distribution } from "../metrics/distribution.ts";
 import { add, type Dyadic, fromDouble, ZERO } from "../metrics/dyadic.ts";
 import { addPart, SQUARE_PARTS, SUM_PARTS, squareError } from "../metrics/exact-sum.ts";
 
-/** What of a bucket's sums does not fit the usual parts. */
+/** The rest of a bucket's sums that does not fit the stored parts. */
 export interface Rest {
   readonly sum: Dyadic;
   readonly squares: Dyadic;
@@ -14,7 +14,7 @@ export interface Rest {
 
 const NO_REST: Rest = { sum: ZERO, squares: ZERO };
 
-/** Where a row has what: times are ms since the epoch. */
+/** Cells of a row; times are ms since the epoch. */
 export const COUNT = 0;
 export const SECONDS = 1;
 export const LATE = 2;
@@ -44,7 +44,7 @@ export class BucketRows {
   /** The values of each row: decoded, still encoded, or null (empty, or derived from the level below). */
   readonly values: (Distribution | Uint8Array | null)[] = [];
 
-  /** @param room for so many rows at first */
+  /** @param room rows to reserve */
   constructor(room = FIRST_ROWS) {
     this.cells = new Float64Array(room * ROW_CELLS);
   }

@@ -1,4 +1,4 @@
-/** Puts a batch of readings that came out of order into the order of their seconds, so that folding turns to each page and second once. */
+/** Sorts an out-of-order batch of readings by second, so that each page and second is folded into once. */
 import { SECONDS_PER_PAGE } from "./levels.ts";
 import { ReadingRun } from "./reading-run.ts";
 
@@ -7,7 +7,7 @@ const PAGE_MS = SECONDS_PER_PAGE * 1000;
 /** Fewer rows than this are folded as they come. */
 const ROWS_MIN = 64;
 
-/** Sorting costs a row some 15 ns. It pays from one turn of the page in so many rows, or one step back to an earlier second. */
+/** Sorting costs some 15 ns a row. It pays from one change of page, or one step back in time, in this many rows. */
 const ROWS_A_TURN = 64;
 const ROWS_A_STEP_BACK = 8;
 
@@ -75,7 +75,7 @@ export class SecondOrder {
     this.#next = new Uint32Array(count);
   }
 
-  /** Rows by their keys of so many bits, lowest bits first (a radix sort). */
+  /** Sorts rows by the low `bits` of their keys: a radix sort, lowest bits first. */
   #sortRows(count: number, bits: number): Uint32Array {
     const key = this.#key;
     let row = this.#row;
@@ -103,7 +103,7 @@ export class SecondOrder {
   }
 }
 
-/** Whether folding the rows as they are would go back and forth. */
+/** Whether folding the rows unsorted would go back and forth between pages or seconds. */
 function isDisordered(time: Float64Array, count: number): boolean {
   if (count < ROWS_MIN) return false;
   let turns = 0;

@@ -1,6 +1,6 @@
 /**
- * Readings of one second into its bucket, many at once. A loop over rows is a function of its own here: V8 compiles it sooner, and in less
- * time, than one inside a function that is called seldom.
+ * Folds the readings of one second into its bucket, many at once. Each loop over rows is a function of its own: V8 compiles that sooner,
+ * and faster, than a loop inside a function that is rarely called.
  */
 import {
   type BucketRows,
@@ -20,7 +20,7 @@ import type { ReadingRun } from "./reading-run.ts";
 /** Rows that are folded at once. */
 export const SECOND_ROWS_MAX = 16_384;
 
-/** Up to this magnitude so many integers and their squares add up exactly in plain doubles: 2^14 · 2^38 < 2^53. */
+/** `SECOND_ROWS_MAX` integers up to this magnitude, and their squares, add up exactly in plain doubles: 2^14 · 2^38 < 2^53. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
 /**
@@ -84,7 +84,7 @@ export function ascendingEnd(time: Float64Array, row: number, limit: number, end
   return next;
 }
 
-/** Lets the first and last reading of a bucket be those of rows [from, to), if they are earlier or later: of one time the smallest and the largest. */
+/** Updates a bucket's first and last reading from rows [from, to). Ties in time: the smallest value is first, the largest last. */
 function foldEdges(
   cells: Float64Array,
   at: number,
@@ -115,7 +115,7 @@ function foldEdges(
   cells[at + LAST_VALUE] = lastValue;
 }
 
-/** Lets the smallest and the largest value of a bucket be those of rows [from, to), if they are beyond. */
+/** Updates a bucket's smallest and largest value from rows [from, to). */
 function foldRange(cells: Float64Array, at: number, value: Float64Array, from: number, to: number): void {
   let min = cells[at + MIN];
   let max = cells[at + MAX];

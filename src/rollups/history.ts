@@ -21,7 +21,7 @@ export class History implements CommitPart {
   readonly #db: Database;
   readonly #deleteRange: StatementSync;
   readonly #pages: PageTable;
-  /** Readings of one of them that are put off. */
+  /** Deferred readings of one series. */
   readonly #backlog = new Backlog();
   #backlogOf: SeriesChanges | null = null;
   /** Series that changed since the last commit. */
@@ -38,12 +38,12 @@ export class History implements CommitPart {
     return this.#changes.size;
   }
 
-  /** So many readings are put off that they should be folded: `catchUp`. */
+  /** Enough readings are deferred that they should be folded: `catchUp`. */
   get isBehind(): boolean {
     return this.#backlog.isFull;
   }
 
-  /** Bytes of changed pages that wait for a commit, and of readings that are put off. */
+  /** Bytes of changed pages that wait for a commit, and of deferred readings. */
   get waitingBytes(): number {
     return this.#pages.dirtyBytes + this.#backlog.bytes;
   }
@@ -57,7 +57,7 @@ export class History implements CommitPart {
   }
 
   /**
-   * Folds counted readings of one series. Amortised O(1) a reading: merging upwards is put off until somebody looks. Fast when
+   * Folds counted readings of one series. Amortised O(1) a reading: merging upwards is deferred to a query or a commit. Fast when
    * neighbours in time are neighbours in the run.
    */
   foldRun(series: number, run: ReadingRun): void {
@@ -67,13 +67,13 @@ export class History implements CommitPart {
   /**
    * Replaces what the seconds [start, end) of a series hold by a run of readings of these seconds, which may be empty: afterwards every
    * answer, and every stored byte of all levels, is as if only the run had ever been folded there. Not before what `expire` deleted.
-   * O(pages of seconds in the range); merging upwards is put off as for `foldRun`.
+   * O(pages of seconds in the range); merging upwards is deferred as for `foldRun`.
    */
   replaceSeconds(series: number, { start, end }: Window, run: ReadingRun): void {
     this.#changesOf(series).replaceSeconds(start, end, run);
   }
 
-  /** The changes of a series, which the backlog is of from now on. */
+  /** The changes of a series; the backlog belongs to it from now on. */
   #changesOf(series: number): SeriesChanges {
     let changes = this.#changes.get(series);
     if (changes === undefined) {
@@ -87,12 +87,12 @@ export class History implements CommitPart {
     return changes;
   }
 
-  /** Folds what was put off, unless a question does; yields now and then so that a caller can let others run in between. */
+  /** Folds deferred readings, unless a query did; yields so that the caller can let others run in between. */
   *catchUp(): Generator<number> {
     while (this.#backlogOf?.foldBacklogSlice()) yield 0;
   }
 
-  /** Everything in the window's seconds. O(levels) pages, plus what changed in this series since somebody looked, if any of it lies near the window. */
+  /** Everything in the window's seconds. O(levels) pages, plus merging what changed near the window since the last query. */
   query(series: number, window: Window, needs: Needs): Answer {
     this.#db.startReading();
     try {
@@ -109,9 +109,9 @@ export class History implements CommitPart {
   }
 
   /**
-   * Writes all changed pages; call it inside a transaction, then `committed` when that has ended well. After a rollback it can be
-   * called again: nothing is forgotten before. One series after the other, so that few pages are open at a time; yields after each
-   * page so that a caller can let others run in between (nothing may be folded meanwhile).
+   * Writes all changed pages, inside a transaction; call `committed` once that has succeeded. After a rollback it can be called again:
+   * nothing is forgotten before. One series after the other, so that few pages are open at once. Yields after each page so that the
+   * caller can let others run (nothing may be folded meanwhile).
    */
   *write(): Generator<number> {
     yield* this.catchUp();
@@ -141,7 +141,7 @@ export class History implements CommitPart {
     }
   }
 
-  /** Lets go of cached pages of a series that `expire` deleted. */
+  /** Evicts cached pages of a series that `expire` deleted. */
   forget(series: number, second: number): void {
     for (const page of this.#pages.cache.pages()) {
       if (seriesOf(page.key) !== series) continue;

@@ -1,14 +1,14 @@
-/** Which pages have running totals (running-totals.ts), and how much memory these take. */
+/** Decides which pages have running totals (running-totals.ts), within a bound of memory. */
 import type { CachedPage } from "./page-cache.ts";
 import { RunningTotals } from "./running-totals.ts";
 
 /** Bytes of all totals: those of 140 pages of minutes or 350 of hours, some hot windows of a few hundred sensors. */
 const TOTALS_BYTES_MAX = 2 * 1024 * 1024;
 
-/** A page is asked for so often since it was last changed before its totals are made: making them costs as much as about 40 readings of it. */
+/** Reads since the last change before running totals are built: building costs about 40 reads. */
 export const READS_MIN = 8;
 
-/** After so many refusals for want of room, totals that were not used since the last time make room. */
+/** Refusals for want of room before totals that went unused since the last sweep are evicted. */
 export const REFUSALS_PER_SWEEP = 4096;
 
 /** The pages that have running totals, and room for them. */
@@ -22,7 +22,7 @@ export class HotPages {
     this.#bytesMax = bytesMax;
   }
 
-  /** The totals of a page that was asked for; null while there are none. */
+  /** The totals of a page that is being read; null while there are none. */
   totalsOf(page: CachedPage): RunningTotals | null {
     if (page.totals === null && page.reads >= READS_MIN && page.buckets === null) this.#admit(page);
     if (page.totals !== null) page.totals.used = true;
@@ -44,7 +44,7 @@ export class HotPages {
     this.#bytes += page.totals.bytes;
   }
 
-  /** Lets go of a page's totals: it changes, or leaves. */
+  /** Drops a page's totals: the page changes, or is evicted. */
   drop(page: CachedPage): void {
     if (page.totals === null) return;
     this.#bytes -= page.totals.bytes;

@@ -25,8 +25,8 @@ const one = new ReadingRun(1);
 const gathered = new Float64Array(SECONDS_PER_PAGE * LISTED_READINGS_MAX);
 
 /**
- * What of a page of level 0 is known once a second holds two readings. Each second: *empty* → *listed* → *heavy*, on its 33rd reading or
- * when as many come at once; never back. Which it is depends on the set of its readings only.
+ * A page of level 0 once a second holds two readings. Each second: *empty* → *listed* → *heavy*, on its 33rd reading or when as many come
+ * at once; never back. The state depends on the set of readings only.
  */
 export class ListedSeconds {
   /** Second since the epoch of the page's first bucket. */
@@ -54,7 +54,7 @@ export class ListedSeconds {
     return 900 + 2 * SECONDS_PER_PAGE + 13 * this.#next.length + (this.heavy?.bytes ?? 0);
   }
 
-  /** Folds rows of a run, those of one second in turn, at once where they are many, while they belong to this page. @returns the first row that does not */
+  /** Folds rows of a run while they belong to this page; many rows of one second at once. @returns the first row of another page */
   fold(run: ReadingRun, from: number, to: number): number {
     const { time, value, late, ascending } = run;
     const base = this.start * 1000;
@@ -100,7 +100,7 @@ export class ListedSeconds {
     head[index] = at;
   }
 
-  /** A free place in the list: 600 · 32 of them fit 15 bits. */
+  /** A free slot of the list: 600 · 32 slots fit 15 bits. */
   #place(): number {
     if (this.#freed !== NONE) {
       const at = this.#freed;
@@ -150,7 +150,7 @@ export class ListedSeconds {
   }
 
   /**
-   * Takes over the seconds of another page but for [from, to), which is not used any more.
+   * Takes over another page's seconds outside [from, to); that page is not used any more.
    * @returns how many readings they hold
    */
   takeOver(source: ListedSeconds, from: number, to: number): number {

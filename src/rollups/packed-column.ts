@@ -21,8 +21,8 @@ const doubleBytes = new Uint8Array(double.buffer);
 let scaled = new Float64Array(1024);
 
 /**
- * Writes how the first `n` values are packed (a byte: width and decimal places; unless doubles the smallest, scaled, as zigzag) to
- * `head`, and themselves to `body`.
+ * Packs the first `n` values: how (a byte of width and decimal places; then, unless they are doubles, the smallest, scaled, as zigzag)
+ * goes to `head`, the values to `body`.
  */
 export function packColumn(values: Float64Array, n: number, head: ByteWriter, body: ByteWriter): void {
   let integers = values;
@@ -43,7 +43,7 @@ export function packColumn(values: Float64Array, n: number, head: ByteWriter, bo
   if (width > 0) body.unsignedColumn(integers, n, low, width);
 }
 
-/** The smallest and the largest of what was looked through last. */
+/** The smallest and the largest value of the last scan. */
 let low = 0;
 let high = 0;
 
@@ -104,7 +104,7 @@ export class PackedColumn {
     this.set(kind & WIDTH_MASK, kind >> PLACES_SHIFT, (kind & WIDTH_MASK) === WIDTH_DOUBLE ? 0 : from.signed());
   }
 
-  /** @throws RangeError for a width or decimal places that there are not */
+  /** @throws RangeError for an unknown width or number of decimal places */
   set(width: number, places: number, low: number): void {
     if ((width > 4 && width !== WIDTH_DOUBLE) || places >= POWERS_OF_TEN.length) {
       throw new RangeError(`unknown column of width ${width} with ${places} places`);
@@ -184,7 +184,7 @@ export class PackedColumn {
     return (this.#low + raw) / this.#scale;
   }
 
-  /** True when `sum` of so many rows is exact. */
+  /** True when `sum` over `n` rows is exact. */
   sumsExactly(rows: number): boolean {
     return this.#scale === 1 && (Math.abs(this.#low) + SPANS[this.#width]) * rows < EXACT_MAX;
   }

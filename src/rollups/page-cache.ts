@@ -10,17 +10,17 @@ import { SecondsPage } from "./seconds-page.ts";
 /** Bytes of pages kept for reading: about 13,000, so a month of three sensors at 1 Hz, or the minutes of half a year of them. */
 const PAGE_CACHE_BYTES_MAX = 16 * 1024 * 1024;
 
-/** This part of the bound is let go of at a time: a Map is looked through past the places of all that were taken out of it lately. */
+/** Evict 1/32 at a time: iterating a Map skips recently deleted slots, so many small evictions are slow. */
 const TRIM_SHARE = 32;
 
-/** What a cached page costs besides its bytes. */
+/** Memory of a cached page besides its encoded bytes. */
 const OBJECT_BYTES = 500;
 
-/** A page of level 0 with heavy seconds is measured again when it holds a quarter more readings, and some. */
+/** A page of level 0 with heavy seconds is measured again once it has grown by a quarter and 64 readings. */
 const GROWTH = 1.25;
 const GROWTH_READINGS = 64;
 
-/** A page of level 0 is ripe to be encoded with half a page of new readings, and a quarter of what it held. */
+/** A page of level 0 is ripe (worth encoding) with half a page of new readings, and a quarter of what it held. */
 const RIPE_READINGS = 300;
 const RIPE_SHARE = 0.25;
 
@@ -41,11 +41,11 @@ export class CachedPage {
   buckets: BucketPage | null = null;
   /** Differs from the store. */
   dirty = false;
-  /** Used again since it came, or since the last sweep. */
+  /** Used again since it was cached, or since the last sweep. */
   used = false;
   /** How often questions have read it; from 1 again when it was opened. */
   reads = 0;
-  /** Of a page that is read again and again, while it is encoded. */
+  /** Of a hot page, while it is encoded. */
   totals: RunningTotals | null = null;
   /** Accounted size; measured again as it grows, and when it becomes clean. */
   bytes = 0;
@@ -80,7 +80,7 @@ export class CachedPage {
     this.#openedReadings = this.seconds?.count ?? 0;
   }
 
-  /** Open, and without any reading: nothing of it is stored. */
+  /** Open, and without any reading: it is not stored. */
   get isEmpty(): boolean {
     return this.seconds?.count === 0 || this.buckets?.isEmpty === true;
   }
@@ -91,7 +91,7 @@ export class CachedPage {
     this.#openedReadings = seconds.count;
   }
 
-  /** Lets go of the open form: `encoded` says the same. */
+  /** Drops the open form in favour of the same content as bytes. */
   close(encoded: Uint8Array): void {
     this.encoded = encoded;
     this.seconds?.release();
@@ -114,13 +114,13 @@ export class CachedPage {
     return encodedBuckets.open(this.key, this.encoded as Uint8Array).numbers();
   }
 
-  /** Whether it is worth to be measured again: with heavy seconds that walks their rows, so it must have grown by then. */
+  /** Whether it has grown enough to be measured again: with heavy seconds that walks their rows. */
   get hasGrown(): boolean {
     if (this.seconds === null || !this.seconds.isHeavy) return true;
     return this.seconds.count > this.#measuredReadings * GROWTH + GROWTH_READINGS;
   }
 
-  /** Whether so many readings were folded into it since it was opened that encoding it, and perhaps once more, costs little for each. */
+  /** Enough readings were folded since it was opened that encoding, even twice, costs little a reading. */
   get isRipe(): boolean {
     if (this.seconds === null) return false;
     const folded = this.seconds.count - this.#openedReadings;
@@ -170,8 +170,8 @@ export class PageCache {
   }
 
   /**
-   * Lets go of clean pages, least recently used first, until what is clean is within the limit, and some.
-   * @param dirtyBytes what of `bytes` belongs to changed pages, which are never dropped here
+   * Evicts clean pages, least recently used first, until they are a little below the limit.
+   * @param dirtyBytes bytes of changed pages, which are never evicted here
    */
   trim(dirtyBytes: number): void {
     const excess = this.#bytes - dirtyBytes - this.#bytesMax;

@@ -1,4 +1,4 @@
-/** What every page of the history has in common as bytes: a checksum at the end, and how a bad one is told. */
+/** The frame of every page of the history as bytes: a checksum at the end, and the error of a bad one. */
 import { crc32 } from "node:zlib";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { TidemarkError } from "../core/errors.ts";
@@ -23,7 +23,7 @@ export function check(key: number, bytes: Uint8Array): void {
   }
 }
 
-/** The error of a page that cannot be what was written. */
+/** The error of a corrupt page. */
 export function corrupt(key: number, why: string, cause?: unknown): TidemarkError {
   const place = `series ${seriesOf(key)}, level ${levelOf(key)}, page ${pageOf(key)}`;
   return new TidemarkError("history-corrupt", `Cannot read a page of the history (${place}): ${why}`, cause);

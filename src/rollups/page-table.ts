@@ -118,7 +118,7 @@ export class PageTable {
     this.#dirtyBytes -= page.bytes;
     // Encoded by the commit, unless there was nothing to write.
     if (page.isOpen) this.cache.drop(page);
-    // Seconds that nobody has asked for, before the newest, are not worth their memory: a backfill is full of them.
+    // Unqueried seconds before the newest are not worth their memory: a backfill is full of them.
     if (page.level === 0 && page.reads === 0 && !this.#isNewest(page)) this.cache.drop(page);
   }
 
@@ -129,7 +129,7 @@ export class PageTable {
     if (page.dirty) this.#dirtyBytes += page.bytes - before;
   }
 
-  /** Lets go of clean pages that were not used lately, past the cache's bound. */
+  /** Evicts clean pages that were not used lately, past the cache's bound. */
   trim(): void {
     this.cache.trim(this.#dirtyBytes);
   }

@@ -3,7 +3,7 @@
  * is found out once, when it is filled. Loops are functions of their own: V8 compiles what is called often sooner than a loop inside.
  */
 
-/** Columns that are owned by who fills the run; the first `count` rows are its. Reused for the next batch: nothing is allocated. */
+/** The owner's columns, of which the first `count` rows are the run's. Reused for the next batch: nothing is allocated. */
 export class ReadingRun {
   count = 0;
   /** Event times, ms (integers). */
@@ -19,7 +19,7 @@ export class ReadingRun {
   /** The largest value at the newest time. */
   latestValue = 0;
 
-  /** @param room rows of its own columns, for who fills them in place */
+  /** @param room rows of its own columns, to be filled in place */
   constructor(room = 0) {
     this.time = new Float64Array(room);
     this.value = new Float64Array(room);

@@ -1,5 +1,5 @@
 /**
- * Merges what changed in one series upwards, when somebody looks or commits. There are two ladders, as few questions need the second:
+ * Merges what changed in one series upwards, for a query or a commit. There are two ladders, as few queries need the second:
  * numbers (all but values) climb from seconds over minutes to 1,024 days; values from minutes, which keep or derive theirs, over hours.
  *
  * Each step is noted when the one below is done: `changed` (readings came for these seconds) → `minutes` (a page of seconds is merged
@@ -27,7 +27,7 @@ import type { SecondsPage } from "./seconds-page.ts";
 
 const MINUTES_PER_HOUR = BUCKETS_PER_PAGE[1];
 
-/** Where buckets are merged: one at a time. */
+/** Scratch aggregate: buckets are merged in it one at a time. */
 const scratch = new Aggregate({ sums: true, quantiles: false });
 
 const PAGES_PER_HOUR = MINUTES_PER_HOUR / MINUTES_PER_PAGE;
@@ -42,7 +42,7 @@ function pageBit({ key }: CachedPage): number {
 /** Opens a page of the series for changing. */
 type Open = (level: number, number: number) => CachedPage;
 
-/** What of one series is not merged upwards yet, and how it is. Made for a series when it changes, and thrown away by its commit. */
+/** Knows what of one series is not merged upwards yet, and merges it. Created when a series changes, discarded by its commit. */
 export class RollUp {
   readonly #series: number;
   readonly #pages: PageTable;
@@ -69,21 +69,21 @@ export class RollUp {
     this.#open = open;
   }
 
-  /** Readings of the seconds [start, end) came, or went. */
+  /** Readings were added to, or removed from, the seconds [start, end). */
   changed(start: number, end: number): void {
     this.#unmerged.add(start, end);
     for (let level = 1; level <= TOP_LEVEL; level++) this.#unmergedValues[level].add(start, end);
   }
 
   /**
-   * Whether a window reads buckets (`plan`) that differ from the merge of their children. Beside all that changed it does not: the buckets
-   * that it reads lie within it, each with all its children.
+   * Whether a window reads buckets (`plan`) that differ from the merge of their children. A window apart from all changes does not: the
+   * buckets that it reads lie within it, each with all its children.
    */
   reaches(window: Window, withValues: boolean): boolean {
     return this.#unmerged.overlaps(window) || (withValues && this.#reachedLevel(window) > 0);
   }
 
-  /** The highest level with values that are not merged yet and that a window may read, as it covers a whole bucket there; 0: none. The running hour, and its day, are never covered. */
+  /** The highest level whose unmerged values a window reads, as it covers a whole bucket there; 0: none. The running hour, and its day, are never covered. */
   #reachedLevel({ start, end }: Window): number {
     for (let level = TOP_LEVEL; level > 0; level--) {
       const step = STEP_SECONDS[level];
@@ -173,8 +173,8 @@ export class RollUp {
   }
 
   /**
-   * Before a page is closed that nothing is folded into for now: merges its minutes, and gathers its values for its hour while they are
-   * at hand. An hour all of whose pages are closed in a row, as where readings come in order, is not merged from the closed pages then.
+   * Called before a page is closed: merges its minutes, and gathers its values for its hour while they are at hand. An hour whose pages
+   * are all closed in a row (readings in order) then need not be merged from the closed pages.
    */
   close(page: CachedPage): void {
     this.minutes(page);
@@ -200,7 +200,7 @@ export class RollUp {
   valuesFor(window: Window): void {
     const steps = this.values(this.#reachedLevel(window));
     while (steps.next().done !== true) {
-      // somebody looks, and waits for all of it
+      // a query waits for all of it
     }
   }
 
@@ -213,8 +213,8 @@ export class RollUp {
   }
 
   /**
-   * After `numbers`: merges all values, minutes' into hours, hours' into days and so on. Yields 0 between two steps; who merges
-   * meanwhile goes on with what is left.
+   * After `numbers`: merges all values, minutes' into hours, hours' into days and so on. Yields 0 between two steps; a query
+   * in between merges its share, and the rest follows.
    * @param highest the highest level whose buckets get theirs
    */
   *values(highest: number = TOP_LEVEL): Generator<number> {
@@ -242,8 +242,8 @@ export class RollUp {
   }
 
   /**
-   * After all is merged: empties the buckets that end before a UTC midnight, in pages that go on after it, and merges those pages anew.
-   * Only from days on: pages of the levels below end with the day.
+   * After all is merged: empties the buckets that end before a UTC midnight, in pages that reach past it, and merges those pages anew.
+   * Only for days and longer: pages of the levels below end with the day.
    */
   dropBefore(second: number): void {
     let isChanged = false;

@@ -1,12 +1,12 @@
 /**
- * Running totals of pages that are asked for again and again. A window takes the buckets at one end of nearly every page that it
- * reads (levels.ts, `plan`), and with the totals from the first bucket on and from the last one back those are one row, however many.
+ * Running totals of hot pages. A window takes the buckets at one end of nearly every page that it reads (levels.ts, `plan`). With the
+ * totals from the first bucket on, and from the last one back, those are one row, however many they are.
  */
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { BucketPage } from "./bucket-page.ts";
 import { BucketRows, COUNT, ROW_CELLS } from "./bucket-rows.ts";
 
-/** The totals of one page, made when it was asked for often enough and dropped when it changes. */
+/** The totals of one page: built once it was read often enough, dropped when it changes. */
 export class RunningTotals {
   /** Row i: the buckets [0, i] of the page; row size + i: its buckets [i, size). */
   readonly #rows: BucketRows;
@@ -25,7 +25,7 @@ export class RunningTotals {
     }
   }
 
-  /** Makes `row` what `before`, if there is one, and a bucket of the page are together. */
+  /** Sets `row` to the merge of `before`, if there is one, and a bucket of the page. */
   #accumulate(row: number, before: number, page: BucketPage, bucket: number): void {
     const rows = this.#rows;
     const isFirst = bucket === (row < this.#size ? 0 : this.#size - 1);

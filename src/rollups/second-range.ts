@@ -1,4 +1,4 @@
-/** The smallest run of seconds that holds all that was added. */
+/** The smallest range of seconds that holds all that was added. */
 import type { Window } from "../core/window.ts";
 
 /** Begins empty, and grows. */

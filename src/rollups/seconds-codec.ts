@@ -23,7 +23,7 @@ const COUNTS = 2;
 const MS = 4;
 const LATE = 8;
 const SPARSE = 16;
-/** So many seconds, each at most two bytes after the one before, take less than the bitmap. */
+/** Up to this many occupied seconds, as distances of at most two bytes, take less than the bitmap. */
 const SPARSE_SECONDS_MAX = 36;
 /** In the counts, a heavy second. */
 const HEAVY_COUNT = 255;

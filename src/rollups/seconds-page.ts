@@ -9,9 +9,9 @@ import { SingleSeconds } from "./single-seconds.ts";
 /**
  * The seconds of one page, in the form that their readings need.
  *
- * States: *single* (`singles`: no second holds two readings) → *listed* (`lists`), on the second reading of a second. It never goes back,
- * but `without` makes a page in the state that it would be in had the readings left out never come: the state, as the bytes, depends on
- * the set of readings only. `release` ends it.
+ * States: *single* (`singles`: no second holds two readings) → *listed* (`lists`), on the second reading of a second; never back.
+ * `without` makes a new page, in the state that its remaining readings call for: state and bytes depend on the set of readings only.
+ * `release` ends it.
  */
 export class SecondsPage {
   /** Second since the epoch of the first bucket. */

@@ -1,4 +1,4 @@
-/** What changes in one series between two commits: readings are folded into level 0, and merged upwards when somebody looks or commits. */
+/** The changes of one series between two commits: readings are folded into level 0, and merged upwards for a query or the commit. */
 import type { Window } from "../core/window.ts";
 import type { Backlog } from "./backlog.ts";
 import type { BucketPage } from "./bucket-page.ts";
@@ -12,19 +12,19 @@ import { RollUp } from "./roll-up.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
 import type { SecondsPage } from "./seconds-page.ts";
 
-/** A page that was left is not returned to, when so many readings came since: the latest ones, and duplicates of them, are late by less. */
-const LEFT_READINGS = 16_384;
-/** With more bytes than this waiting for the commit a page is encoded as soon as it is left: three quarters of what may wait. */
-const PRESSING_BYTES = 24 * 1024 * 1024;
-/** The same while readings are folded that were put off: they are of most pages, and take memory themselves. */
-const PRESSING_BYTES_BEHIND = 12 * 1024 * 1024;
+/** After this many further readings a page is assumed cold: resends and ordinary lateness come sooner. */
+const COLD_READINGS = 16_384;
+/** Memory pressure: past this many bytes waiting for the commit (three quarters of the bound) a page is encoded as soon as it is left. */
+const PRESSURE_BYTES = 24 * 1024 * 1024;
+/** The same while the backlog is folded: it touches most pages, and takes memory itself. */
+const PRESSURE_BYTES_CATCHING_UP = 12 * 1024 * 1024;
 
-/** A batch with fewer readings than this for each of its pages is put off: where it presses from so many pages on, else where all of them might. */
-const PUT_OFF_READINGS = 12;
-const PUT_OFF_PAGES = 128;
+/** A batch with fewer readings a page than this is deferred if it has at least `PRESSURE_PAGES` pages under memory pressure, else `OPEN_PAGES_MAX`. */
+const DEFERRED_READINGS_PER_PAGE = 12;
+const PRESSURE_PAGES = 128;
 const OPEN_PAGES_MAX = 800;
 
-/** Where batches are put in order. */
+/** Sorts batches. */
 const order = new SecondOrder();
 
 /**
@@ -49,7 +49,7 @@ export class SeriesChanges {
   readonly #series: number;
   readonly #pages: PageTable;
   readonly #backlog: Backlog;
-  /** The backlog is being folded: pages that are left are sealed when it presses, ripe or not. */
+  /** The backlog is being folded: under memory pressure pages are sealed when they are left, ripe or not. */
   #isCatchingUp = false;
   readonly #dirty: CachedPage[] = [];
   /** Pages of seconds with minutes that were not merged upwards yet. */
@@ -58,7 +58,7 @@ export class SeriesChanges {
   /** Open pages that are ripe, the one left longest first, and how many readings were folded when they were left. */
   readonly #left = new Map<CachedPage, number>();
   #folded = 0;
-  /** How many were when an older page was turned to for the last time: then pages that are left stay open for a while. */
+  /** `#folded` at the last return to an older page: pages that are left stay open for a while after it. */
   #foldedAtReturn = Number.NEGATIVE_INFINITY;
   #newestPage = Number.NEGATIVE_INFINITY;
   /** The page that is folded into. */
@@ -76,7 +76,7 @@ export class SeriesChanges {
   foldRun(run: ReadingRun): void {
     const { count } = run;
     if (!order.sort(run)) this.#foldOrdered(run, 0, count);
-    else if (order.pages < this.#pagesAtOnce() || count >= PUT_OFF_READINGS * order.pages) {
+    else if (order.pages < this.#pagesAtOnce() || count >= DEFERRED_READINGS_PER_PAGE * order.pages) {
       this.#foldOrdered(order.run, 0, count);
     } else if (this.#backlog.hasRoomFor(count)) {
       this.#backlog.add(run);
@@ -88,17 +88,17 @@ export class SeriesChanges {
   }
 
   #pagesAtOnce(): number {
-    return this.#pages.dirtyBytes > PRESSING_BYTES ? PUT_OFF_PAGES : OPEN_PAGES_MAX;
+    return this.#pages.dirtyBytes > PRESSURE_BYTES ? PRESSURE_PAGES : OPEN_PAGES_MAX;
   }
 
-  /** Folds what was put off. */
+  /** Folds the whole backlog. */
   foldBacklog(): void {
     while (this.foldBacklogSlice()) {
-      // somebody looks, and waits for all of it
+      // a query waits for all of it
     }
   }
 
-  /** Folds some of it. @returns false when there was nothing */
+  /** Folds a slice of the backlog. @returns false when it was empty */
   foldBacklogSlice(): boolean {
     this.#isCatchingUp = true;
     const wasSome = this.#backlog.foldSlice((run, from, to) => this.#foldOrdered(run, from, to));
@@ -120,7 +120,7 @@ export class SeriesChanges {
     this.#sealLeft();
   }
 
-  /** Makes the page of `second` the one that is folded into. */
+  /** Makes the page of `second` the fold page. */
   #turnTo(second: number): SecondsPage {
     this.#settleFold();
     const number = Math.floor(second / SECONDS_PER_PAGE);
@@ -141,32 +141,32 @@ export class SeriesChanges {
     return page;
   }
 
-  /** Turns away from the page that was folded into: it may be committed and dropped now. */
+  /** Leaves the fold page: it may be committed and evicted now. */
   #settleFold(): void {
     const page = this.#foldPage;
     if (page === null) return;
     this.#foldPage = null;
-    if (this.#isCatchingUp && this.#pages.dirtyBytes > PRESSING_BYTES_BEHIND) this.#seal(page);
+    if (this.#isCatchingUp && this.#pages.dirtyBytes > PRESSURE_BYTES_CATCHING_UP) this.#seal(page);
     else if (!page.isRipe) {
       if (page.hasGrown) this.#pages.remeasure(page);
-    } else if (this.#folded - this.#foldedAtReturn >= LEFT_READINGS) this.#seal(page);
+    } else if (this.#folded - this.#foldedAtReturn >= COLD_READINGS) this.#seal(page);
     else {
       this.#pages.remeasure(page);
       this.#left.set(page, this.#folded);
-      if (this.#pages.dirtyBytes > PRESSING_BYTES) this.#sealLeft();
+      if (this.#pages.dirtyBytes > PRESSURE_BYTES) this.#sealLeft();
     }
   }
 
-  /** Seals ripe pages that are not likely to be returned to, or all of them when it presses. */
+  /** Seals ripe pages that are cold; under memory pressure all ripe ones. */
   #sealLeft(): void {
     for (const [page, folded] of this.#left) {
-      if (this.#folded - folded < LEFT_READINGS && this.#pages.dirtyBytes <= PRESSING_BYTES) return;
+      if (this.#folded - folded < COLD_READINGS && this.#pages.dirtyBytes <= PRESSURE_BYTES) return;
       this.#left.delete(page);
       this.#seal(page);
     }
   }
 
-  /** Merges a page's minutes upwards and encodes it before the commit does, while it may be in the processor's cache; it waits for the commit so, in an eighth of the memory. */
+  /** Merges a page's minutes upwards and encodes it ahead of the commit, while it is in the processor's cache: it then waits in an eighth of the memory. */
   #seal(page: CachedPage): void {
     this.#stale.delete(page);
     this.#rollUp.close(page);
@@ -221,9 +221,8 @@ export class SeriesChanges {
   }
 
   /**
-   * Merges everything upwards and writes the changed pages, inside a transaction. Each is encoded from then on, and stays so until
-   * the next reading or `committed`; one that holds nothing any more is deleted. Yields the bytes of each page, so that a caller can
-   * let others run in between.
+   * Merges everything upwards and writes the changed pages, inside a transaction. Each stays encoded until the next reading or
+   * `committed`; an empty one is deleted. Yields the bytes of each page, so that the caller can let others run in between.
    */
   *write(): Generator<number> {
     this.#settleFold();
@@ -253,7 +252,7 @@ export class SeriesChanges {
     return bytes.length;
   }
 
-  /** After `write`, in the same transaction: takes what ends before a UTC midnight out of pages that go on after it, and writes these. */
+  /** After `write`, in the same transaction: removes buckets that end before a UTC midnight from pages that reach past it, and writes these. */
   *dropBefore(second: number): Generator<number> {
     this.#rollUp.dropBefore(second);
     for (const page of this.#dirty) if (page.isOpen) yield this.#store(page);

@@ -8,7 +8,7 @@ import { widened } from "./widened.ts";
 /** Up to this magnitude a page's integers and their squares add up exactly in plain doubles: 600 · 2^38 < 2^53. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
-/** Seconds that the columns of a new page cover, unless as many readings come at once; past that all of the page. */
+/** Seconds that a new page's columns cover. Past it, or when as many readings come at once, they cover the whole page. */
 const FIRST_SECONDS = 64;
 const NO_VALUES = new Float64Array(0);
 
@@ -19,7 +19,7 @@ const PAGE_MS = SECONDS_PER_PAGE * 1000;
 /** Values of some seconds on their way into an aggregate. */
 const gathered = new Float64Array(SECONDS_PER_PAGE);
 
-/** What of a page of level 0 is known while no second holds two readings. */
+/** A page of level 0 while no second holds two readings. */
 export class SingleSeconds {
   /** Second since the epoch of the page's first bucket. */
   readonly start: number;
@@ -65,7 +65,7 @@ export class SingleSeconds {
   }
 
   /**
-   * Takes rows as long as each belongs to the second after the one before, as a sensor's do at one a second: nothing is divided or called.
+   * Takes rows while each is one second after the one before (a sensor of 1 Hz): no division, no call.
    * @param at where in the columns the first of these seconds is @param startMs when it begins
    */
   #foldSteps(run: ReadingRun, from: number, to: number, at: number, startMs: number): number {
@@ -128,7 +128,7 @@ export class SingleSeconds {
     this.late[second - this.from] = 1;
   }
 
-  /** It is not used any more: its column serves another. */
+  /** Ends it: its column serves another page. */
   release(): void {
     keepColumn(this.value);
     this.value = NO_VALUES;
@@ -149,7 +149,7 @@ export class SingleSeconds {
     const end = Math.min(values.length, to - this.from);
     let i = start;
     for (; i < end; i++) {
-      // As far as all seconds hold small integers, the usual case, this is all.
+      // While all seconds hold small integers, the usual case, this is all.
       const value = values[i];
       if ((value | 0) !== value || value > SMALL_INTEGER_MAX || value < -SMALL_INTEGER_MAX) break;
       if (value < min) min = value;
@@ -196,7 +196,7 @@ export class SingleSeconds {
   }
 }
 
-/** Values of single pages that are closed: making one costs more than filling it. */
+/** Value columns of closed pages, for reuse: allocating one costs more than filling it. */
 const freeColumns: Float64Array<ArrayBuffer>[] = [];
 /** Kept at most, 4.8 KB each: about half of the pages that a commit of a million readings at one a second closes. */
 const FREE_COLUMNS_MAX = 1024;

@@ -39,7 +39,7 @@ const BUGS: readonly Planted[] = [
     changes: [
       [
         "const source = this.#source(fetched.topic);",
-        "const source = this.#source(fetched.topic);\n    if (fetched.partition === 1) return null;",
+        "const source = this.#source(fetched.topic);\n    if (fetched.partition === 1) return;",
       ],
     ],
   },

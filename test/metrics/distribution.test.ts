@@ -50,6 +50,13 @@ test("2,048 distinct values are exact, one more drops bits, and 10,000 readings 
   assert.equal(distributionOf(Array.from({ length: 10_000 }, (_, i) => i % 101)).dropped, 0);
 });
 
+test("as many bins as there may be are used: an octave of 4,096 integers is 2,048 pairs", () => {
+  const octave = distributionOf(Array.from({ length: 4096 }, (_, i) => 4096 + i));
+  const { keys, counts } = octave.sorted();
+  assert.deepEqual([keys.length, Math.min(...counts), Math.max(...counts)], [BINS_MAX, 2, 2]);
+  assert.deepEqual(octave.interval(shareOf("50"), 4096, 8191), [6143, 6145]);
+});
+
 describe("percentiles of exact counts are the double nearest to the exact one", () => {
   test("of 0 … 100 every whole percentile is itself", () => {
     const values = Array.from({ length: 101 }, (_, i) => i);

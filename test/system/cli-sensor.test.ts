@@ -65,7 +65,7 @@ describe("sensor over HTTP", () => {
 
   test("a sensor that the server does not have ends it with the server's words", async () => {
     const data = dataDirectory();
-    const server = tidemark(["serve", "--data", data.path, "--port", "0"]);
+    const server = tidemark(["serve", "--data", data.path, "--port", "0", "--sensors", "other"]);
     await server.until(/listening on/);
     const { code, stderr } = await done(["sensor", "nothing", "--data", data.path]);
     assert.equal(code, 1);

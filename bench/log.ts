@@ -136,7 +136,7 @@ function packing(): void {
   const count = 86_400;
   const writer = new LogWriter(path, 1e10);
   writer.createTopics([{ name: "temperature", id: "temperature" }]);
-  const before = writer.held().bytes;
+  const before = writer.usage().bytes;
   const rows = integers(random, count).map((record, base) => {
     clock.advance(1000 + random.integer(-2, 2));
     const time = clock.now();
@@ -146,7 +146,7 @@ function packing(): void {
     return { topic: 1, base, next: base + 1, time, bytes };
   });
   for (let i = 0; i < count; i += 100) writer.append(rows.slice(i, i + 100));
-  show("file, single appends", (writer.held().bytes - before) / count, "B a reading");
+  show("file, single appends", (writer.usage().bytes - before) / count, "B a reading");
   const start = process.cpuUsage();
   while (writer.work());
   const { user, system } = process.cpuUsage(start);
@@ -156,7 +156,7 @@ function packing(): void {
   const bytes = packed.reduce((sum, row) => sum + row.bytes.length, 0);
   const readings = packed.reduce((sum, row) => sum + row.next - row.base, 0);
   show("packed batches", bytes / readings, "B a reading");
-  show("file, packed (its newest 64 KB are not)", (writer.held().bytes - before) / count, "B a reading");
+  show("file, packed (its newest 64 KB are not)", (writer.usage().bytes - before) / count, "B a reading");
   connection.close();
   writer.close();
 }

@@ -86,7 +86,7 @@ async function take(from: number, to: number): Promise<void> {
   for (let row = 0; row < to - from; row++) {
     const slot = readings.device[row];
     if (!devices.isLoaded(slot)) devices.load(slot);
-    if (known.judge(readings, row, sensor.id) !== NEW) throw new Error("BUG: the bench sends nothing twice");
+    if (known.classify(readings, row, sensor.id) !== NEW) throw new Error("BUG: the bench sends nothing twice");
     devices.touch(slot);
   }
   uncommitted += to - from;

@@ -137,7 +137,7 @@ function deduplicate(readings: Readings, isNew: Uint8Array): void {
     if (!devices.isLoaded(slot)) devices.load(slot);
     isNew[i] = 1;
     if (readings.identity[i] === IDENTITY_OFFSET) continue;
-    if (identities.judge(readings, i, sensor.id) !== NEW) isNew[i] = 0;
+    if (identities.classify(readings, i, sensor.id) !== NEW) isNew[i] = 0;
     else devices.touch(slot);
   }
 }

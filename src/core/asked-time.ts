@@ -55,7 +55,7 @@ const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
   },
 };
 
-/** In an address `+` means a space. Which sign it was nobody can tell. */
+/** In a URL `+` means a space, so the sign is lost. */
 const LOST_PLUS = /^[\d:.T-]+ \d\d:?\d\d$/;
 const LOST_PLUS_REASON = "the offset lost its sign, a + in an address is written %2B";
 

@@ -88,7 +88,7 @@ export function edgesOf(window: Window, step: Step, zone: Zone, bucketsMax: numb
   return edges;
 }
 
-/** The same wall time so much earlier, second of UTC: of a day of a month that has fewer, that month's last. */
+/** The same wall time a number of units earlier, second of UTC; a day that the month does not have is its last. */
 export function shiftedBack(second: number, { count, unit }: Step, zone: Zone): number {
   if (unit === "s" || unit === "m" || unit === "h") return second - count * UNIT_SECONDS[unit];
   const date = new Date(second * 1000 + zone.offsetAt(second * 1000));

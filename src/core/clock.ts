@@ -3,7 +3,7 @@
 export interface Clock {
   /** Milliseconds since the epoch (UTC), as the host's clock has it: it may be set. */
   now(): number;
-  /** Milliseconds since some moment of this process, which nobody sets. */
+  /** Milliseconds of this process's monotonic clock, which cannot be set. */
   steady(): number;
 }
 

@@ -1,4 +1,4 @@
-/** The three kinds of failure: operating errors are `TidemarkError`s, our bugs fail `assert`, refused readings are values (rejections.ts). */
+/** The three kinds of failure: operating errors are `TidemarkError`s, our bugs fail `assert`, rejections are values (rejections.ts). */
 
 /** Every operating error there is: whether trying again can help, and the HTTP status it becomes. Each has a heading in docs/ERRORS.md. */
 export const ERRORS = {
@@ -63,7 +63,7 @@ export class TidemarkError extends Error {
   }
 }
 
-/** Fails when our own code is wrong; `message` is only built then. @throws Error "BUG: …", which nobody catches: the process stops and recovers from its last commit. */
+/** Fails when our own code is wrong; `message` is only built then. @throws Error "BUG: …", never caught: the process stops and recovers from its last commit. */
 export function assert(condition: boolean, message: () => string): asserts condition {
   if (!condition) throw new Error(`BUG: ${message()}`);
 }

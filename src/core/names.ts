@@ -15,7 +15,7 @@ const ENTRY = 4;
 const EMPTY = -1;
 const TOMBSTONE = -2;
 
-/** From so many places on the table and the names do not stay in the processor's second cache: columns of names are looked up in steps. */
+/** From this many entries on the table outgrows the processor's second-level cache: columns of names are then looked up in steps. */
 const LARGE_TABLE = 8192;
 
 /**
@@ -45,7 +45,7 @@ export class Names {
   #tombstones = 0;
   /** Of the rows of `internRows`. */
   #hashes = new Int32Array(0);
-  /** What came of touching: kept, so that the reads are not left out. */
+  /** Stops V8 removing the prefetch reads as dead code. */
   touched = 0;
 
   /** Slots in use. */
@@ -69,8 +69,8 @@ export class Names {
   }
 
   /**
-   * The same for rows [from, to) of columns, in turn: where each name starts is replaced by its slot. All are hashed first, and what the
-   * look-ups will need is touched; a processor waits for many of those reads at once, and for the look-ups' own one after the other.
+   * The same for rows [from, to) of columns: the start of each name is replaced by its slot. All are hashed first, and what the look-ups
+   * need is prefetched: the processor waits for many of these reads at once, but for the look-ups' own one after the other.
    */
   internRows(namespace: number, view: DataView, starts: Int32Array, ends: Int32Array, from: number, to: number): void {
     if (this.#hashes.length < to) this.#hashes = new Int32Array(Math.max(to, 2 * this.#hashes.length));
@@ -167,7 +167,7 @@ export class Names {
     for (let slot = 0; slot < this.#used; slot++) if (this.#lengthOf(slot) >= 0) this.#place(slot);
   }
 
-  /** A new pool without what released names left, at most half full: so that moving names costs O(1) a name, over time. */
+  /** Copies the pool without released names, at most half full: moving names costs O(1) a name, amortised. */
   #makeRoom(count: number): void {
     const live = this.#poolUsed - this.#poolDead + count;
     let capacity = FIRST_POOL;

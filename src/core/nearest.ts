@@ -1,6 +1,6 @@
 /** The nearest known word to a mistyped one, for "did you mean". */
 
-/** Edits up to which a word is taken for a slip of another: one in three of its letters. */
+/** Edits up to which a word counts as a typo of another: one in three of its letters. */
 const LETTERS_PER_EDIT = 3;
 
 /**

@@ -3,7 +3,7 @@
  * rows past them are the further readings of records that made several.
  */
 
-/** How a reading is told from its duplicates. */
+/** What makes up a reading's identity. */
 export const IDENTITY_OFFSET = 0; // topic id, partition, offset: guards against replays only
 export const IDENTITY_SEQUENCE = 1; // (device, boot, sequence)
 export const IDENTITY_EXPLICIT = 2; // the payload's own id
@@ -12,7 +12,7 @@ export const IDENTITY_EXPLICIT = 2; // the payload's own id
 export const NO_BOOT = -1;
 
 /**
- * Where the rows of a batch come from, where that is not said by their place: a record made several readings, or one names a sensor.
+ * The record and series of each row, where row i is not simply record i of the source's own series: a record made several readings, or named a sensor.
  * Columns by row, as in `Readings`.
  */
 export interface Origins {
@@ -31,9 +31,9 @@ export interface Origins {
  * Written by formats, read by the pipeline; valid until the next decode.
  */
 export class Readings {
-  /** At least the number of records: each makes one reading or more, or one refusal or more. */
+  /** At least the number of records: each makes one or more readings or rejections. */
   count = 0;
-  /** Null while each record is one row, of the source's own series: then nothing has to be written to say so. */
+  /** Null while each record is one row of the source's own series: the usual case costs nothing. */
   origins: Origins | null = null;
   /** The columns of the last origins, to be used again. */
   #lastOrigins: Origins = newOrigins(0);
@@ -53,7 +53,7 @@ export class Readings {
   identity: Uint8Array;
   /** 1 when the event time is the payload's own, 0 when it is the record's timestamp. */
   ownTime: Uint8Array;
-  /** `ACCEPTED` or a rejection's index; the other columns of a refused row mean nothing. */
+  /** `ACCEPTED` or a rejection's index; the other columns of a rejected row mean nothing. */
   rejection: Uint8Array;
   /** The payload's id as text; only with `IDENTITY_EXPLICIT` (the one identity that costs a string a reading). */
   idText: (string | undefined)[] = [];

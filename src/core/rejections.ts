@@ -1,5 +1,5 @@
-/** Why a record was refused: bad input is a value, never an exception. Stored with the record's bytes, counted and listed. */
-/** Every reason there is; their order is stored, so that new ones are added at the end. */
+/** Why a record was rejected: bad input is a value, never an exception. Stored with the record's bytes, counted and listed. */
+/** Every reason. Their order is stored: new ones go at the end. */
 export const REJECTIONS = [
   { code: "empty", text: "the record has no value" },
   { code: "not-a-number", text: "the value is not a number" },
@@ -32,17 +32,17 @@ export const REJECTIONS = [
 /** The codes of REJECTIONS. */
 export type RejectionCode = (typeof REJECTIONS)[number]["code"];
 
-/** Column value for a reading that was not refused; a refused one holds `rejectionIndex(code)`. */
+/** Column value of an accepted reading; a rejected one has `rejectionIndex(code)`. */
 export const ACCEPTED = 0;
 
 const indexByCode = new Map<string, number>(REJECTIONS.map((rejection, i) => [rejection.code, i + 1]));
 
-/** The number a refusal has in a column: 1 is the first of `REJECTIONS`. */
+/** The number of a rejection in a column: 1 is the first of `REJECTIONS`. */
 export function rejectionIndex(code: RejectionCode): number {
   return indexByCode.get(code) ?? 0;
 }
 
-/** The refusal behind a column's number (1 is the first). */
+/** The rejection behind a column's number (1 is the first). */
 export function rejectionAt(index: number): (typeof REJECTIONS)[number] {
   return REJECTIONS[index - 1];
 }

@@ -12,7 +12,7 @@ const STEP = /([+-]\d+|\/)([a-zA-Z]+)/g;
 /** Time that passes, whatever the clock shows. */
 const ELAPSED_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Units of the calendar: the same time of day so many days, weeks, months or years away. */
+/** Units of the calendar: the same time of day, days, weeks, months or years away. */
 const CALENDAR = "dwMy";
 
 const UNITS = "the units are s, m, h, d, w, M (months) and y";

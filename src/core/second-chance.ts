@@ -1,40 +1,39 @@
-/** Which entries of a cache to let go of: second-chance replacement over insertion order (the CLOCK algorithm, Corbató 1968). */
+/** Which entries of a cache to evict: second-chance replacement over insertion order (the CLOCK algorithm, Corbató 1968). */
 
-/** What is cached; the cache's owner sets `dirty`, whoever uses the entry `used`. */
-export interface Entry {
-  /** Differs from the store, so it must stay. */
+/** An entry of a cache. */
+export interface Cached {
+  /** Differs from the store, so it must stay. Set by the cache. */
   readonly dirty: boolean;
-  /** Used since the last sweep: it survives one more. */
+  /** Used since the last pass: it survives one more. Set on each use. */
   used: boolean;
   /** Accounted size. */
   readonly bytes: number;
 }
 
 /**
- * Takes clean entries that were not used lately out of the map until they make up `excessBytes`, or none is left. Amortised O(1) an
- * entry that is dropped.
- * @param onDrop told of each entry that is dropped
- * @returns bytes of what was dropped
+ * Evicts clean entries that were not used lately until they make up `excessBytes`, or none is left. Amortised O(1) an evicted entry.
+ * @param onEvict called with each evicted entry
+ * @returns bytes evicted
  */
-export function dropUnused<K, V extends Entry>(
+export function evictUnused<K, V extends Cached>(
   entries: Map<K, V>,
   excessBytes: number,
-  onDrop: (entry: V) => void = () => {},
+  onEvict: (entry: V) => void = () => {},
 ): number {
   if (excessBytes <= 0) return 0;
   const passes = 2 * entries.size;
   let seen = 0;
-  let dropped = 0;
+  let evicted = 0;
   for (const [key, entry] of entries) {
-    if (dropped >= excessBytes || ++seen > passes) break;
+    if (evicted >= excessBytes || ++seen > passes) break;
     entries.delete(key);
     if (entry.dirty || entry.used) {
       entry.used = false;
       entries.set(key, entry); // to the back of the order
     } else {
-      dropped += entry.bytes;
-      onDrop(entry);
+      evicted += entry.bytes;
+      onEvict(entry);
     }
   }
-  return dropped;
+  return evicted;
 }

@@ -1,4 +1,4 @@
-/** What simulators name their devices, so that nobody takes their readings for measured ones, and they themselves can tell them from others'. */
+/** How simulators name their devices: their readings are never taken for measured ones, and simulators recognise each other's. */
 
 /** ASCII: as many bytes as characters. */
 export const SIMULATOR_PREFIX = "simulator-";

@@ -4,25 +4,25 @@ import type { ParsedTime } from "./time.ts";
 import { RESOLUTION_MS, type Window } from "./window.ts";
 import type { Zone } from "./zone.ts";
 
-/** Of an unreadable input this much is shown, characters: enough to find it again. */
+/** Characters shown of an unreadable input: enough to find it again. */
 const SHOWN_MAX = 64;
 
 /** How far ahead of the newest second a `from` without an end may be, s: clocks of clients differ. Later ones are mistakes and refused. */
 const AHEAD_SECONDS_MAX = 86_400;
 
-/** The bounds that a request may have. */
+/** The bounds of a window in a request. */
 export const BOUND_NAMES = ["from", "to", "toExclusive"] as const;
 
 /** One of the bounds. */
 export type BoundName = (typeof BOUND_NAMES)[number];
 
-/** Bounds as they were asked; null: not given. */
-export interface Bounds {
+/** The bounds as they were asked; null: not given. */
+export interface WindowBounds {
   readonly from: ParsedTime | null;
   readonly to: ParsedTime | null;
   /** Of `to` only the start counts: it does not belong to the window. */
   readonly exclusive: boolean;
-  /** In which the bounds are shown. */
+  /** The zone in which errors show the bounds. */
   readonly zone: Zone;
 }
 
@@ -36,7 +36,7 @@ export function parseBounds(
   given: Readonly<Partial<Record<BoundName, unknown>>>,
   zone: Zone,
   nowMs: number,
-): Bounds | WindowFault {
+): WindowBounds | WindowFault {
   const errors: { bound: BoundName | null; text: string }[] = [];
   const parse = (bound: BoundName): ParsedTime | null => {
     const input = given[bound];
@@ -71,8 +71,8 @@ function endOf(time: ParsedTime, exclusive: boolean): number {
   return exclusive ? startOf(time) : Math.ceil(time.endMs / RESOLUTION_MS);
 }
 
-/** Bounds that meet, as two in one gap of a clock change do, are the ends of an empty window; null when they are in order. */
-function orderFault({ from, to, exclusive, zone }: Bounds): string | null {
+/** What is wrong with the order of the bounds; null when nothing is. Equal bounds, as two in one gap of a clock change, make an empty window. */
+function orderFault({ from, to, exclusive, zone }: WindowBounds): string | null {
   if (from === null || to === null || from.startMs <= to.startMs || startOf(from) < endOf(to, exclusive)) return null;
   const end = exclusive ? to.startMs : to.endMs;
   const what = exclusive
@@ -97,7 +97,7 @@ function orderFault({ from, to, exclusive, zone }: Bounds): string | null {
  * ```
  */
 export function resolveWindow(
-  { from, to, exclusive, zone }: Bounds,
+  { from, to, exclusive, zone }: WindowBounds,
   history: { readonly firstMs: number | null; readonly lastMs: number | null },
   nowMs: number,
 ): Window | WindowFault {

@@ -8,7 +8,7 @@ import { findZone, type Zone } from "./zone.ts";
 const PLAIN_MS_MIN = 1e12;
 const PLAIN_MS_MAX = 1e13;
 
-/** What a number that should be epoch milliseconds looks like instead. */
+/** Mistaken units of a number that should be epoch milliseconds. */
 export type Lookalike = "seconds" | "microseconds" | "nanoseconds" | "date";
 
 /** Seconds since the epoch with a fraction are taken for what they are: epoch milliseconds have none, and three digits more before it. */
@@ -49,7 +49,7 @@ function spellsDate(number: number): boolean {
   return month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && digits % 100 < 60 && second < 60;
 }
 
-/** Longest text that is looked at, bytes: nanoseconds, an offset and a zone in brackets take up to 67, but nobody writes all of these. */
+/** Longest text that is read, bytes. Nanoseconds, an offset and a zone in brackets together would take 67; no device writes all three. */
 export const TEXT_BYTES_MAX = 64;
 
 /** What `TimeReader.read` found; every problem but the last is `time-unreadable` in a payload. */
@@ -214,7 +214,7 @@ export class TimeReader {
     return TIME_READ;
   }
 
-  /** What is no plain time, for a reason that may have been too hasty. A text of digits alone is none: it is a number. */
+  /** Second try for a text that is no plain time. A text of digits alone is none: it is a number. */
   #everyday(bytes: Uint8Array, start: number, end: number, problem: number): number {
     if (end - start > TEXT_BYTES_MAX || (problem !== NO_TIME && problem !== BAD_OFFSET)) return problem;
     const text = asciiOf(bytes, start, end);

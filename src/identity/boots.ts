@@ -1,16 +1,16 @@
 /**
- * Named boots: the runs of a device between two starts, each with sequences of its own, told by the reading's `boot`. The one at a device's
- * edge is in memory (devices.ts); the others are rows, behind a bounded cache. Histories that began before version 3 have rows of implicit
- * boots, too, told by event time then: they are only read.
+ * Named boots: the runs of a device between two starts, each with its own sequences, named by the reading's `boot`. The one at a device's
+ * edge is in memory (devices.ts); the others are rows, behind a bounded cache. Histories from before version 3 also have rows of implicit
+ * boots, which were recognised by event time: they are only read.
  */
 import type { StatementSync } from "node:sqlite";
 import type { Names } from "../core/names.ts";
 import { BulkInsert } from "../store/bulk-insert.ts";
 import type { Database } from "../store/database.ts";
 
-/** Named boots whose number is kept at hand: a look-up costs microseconds, so this is about restarts of fleets. */
+/** Named boots whose number is cached: a look-up costs microseconds, so this is about restarts of fleets. */
 const NAMED_CACHED_MAX = 65_536;
-/** Devices whose implicit boots from before version 3 are kept at hand; past it all are looked up anew. */
+/** Devices whose implicit boots from before version 3 are cached; past it the cache is emptied. */
 const OLDER_CACHED_MAX = 16_384;
 
 const TABLES = `
@@ -37,8 +37,8 @@ export class Boots {
   readonly #olderOf: StatementSync;
   readonly #insert: BulkInsert;
   /**
-   * Numbers of boots by device and the slot of their name, as long as the slots mean the same names: all that wait for a commit, and some
-   * others, but for those that have their device's edge, which knows them.
+   * Numbers of boots by device and name slot, valid while the slots mean the same names: all that wait for a commit, and a cache of others.
+   * Boots at their device's edge are not here: the edge knows their number.
    */
   readonly #named = new Map<number, number>();
   /** By device. */
@@ -140,13 +140,13 @@ export class Boots {
     }
   }
 
-  /** The slots of boot names are about to mean other names. Only when nothing waits. */
+  /** Called before the slots of boot names are reused for other names. Only when nothing waits for a commit. */
   forgetNames(): void {
     this.#named.clear();
   }
 }
 
-/** Slots of names are far below: they are forgotten past some ten thousands, at a commit. */
+/** Slots of names stay far below: they are released past some ten thousands, at a commit. */
 const SLOTS_MAX = 2 ** 21;
 
 function keyOf(device: number, nameSlot: number): number {

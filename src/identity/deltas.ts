@@ -15,7 +15,7 @@ const TABLES = "CREATE TABLE IF NOT EXISTS delta(id INTEGER PRIMARY KEY, bytes B
 /** Commits that a sweep of all devices takes: recovery applies the deltas of twice as many at most. */
 const SWEEP_COMMITS = 32;
 
-/** A commit that changes more than this writes several deltas: no row of it is long to write, or takes long. */
+/** A commit that changes more than this writes several deltas: no single row is large or slow to write. */
 const DELTA_BYTES_MAX = 262_144;
 
 const out = new ByteWriter(4096);
@@ -30,7 +30,7 @@ export class Deltas {
   /** Number of the next delta, and of the one after the commit that is being written. */
   #next: number;
   #end = 0;
-  /** The sweep has come to this slot, and has this one come to after the commit that is being written. */
+  /** The slot that the sweep has reached, and the one it will have reached after the commit that is being written. */
   #sweepSlot = 0;
   #sweepEnd = 0;
   /** The first deltas since this sweep and the one before began. */

@@ -4,7 +4,7 @@
 export const EDGE_SEQUENCES = 2048;
 export const EDGE_WORDS = EDGE_SEQUENCES / 32;
 
-/** Where a device has what in its cells. */
+/** Cells of a device. */
 export const DEVICE_CELLS = 8;
 /** Number of the device's row; 0: the slot is not loaded. */
 export const ID = 0;
@@ -32,7 +32,7 @@ const FIRST_CAPACITY = 1024;
 export class DeviceColumns {
   /** Slots that the columns have room for. */
   capacity = FIRST_CAPACITY;
-  /** DEVICE_CELLS numbers a device: what judging a reading asks for, side by side. */
+  /** DEVICE_CELLS numbers a device, side by side: what classifying a reading needs. */
   cells = new Float64Array(FIRST_CAPACITY * DEVICE_CELLS);
   edge = new Uint32Array(FIRST_CAPACITY * EDGE_WORDS);
   /** The latest implicit boot, numbered from 1 (0: none), and the last sequence that came without boot and time. */
@@ -61,7 +61,7 @@ export class DeviceColumns {
     this.olderLast = wider(this.olderLast, new Float64Array(capacity));
   }
 
-  /** Makes the slot that of a device of which nothing is known. */
+  /** Resets the slot to a device of which nothing is known. */
   clear(slot: number): void {
     const { cells } = this;
     const at = slot * DEVICE_CELLS;

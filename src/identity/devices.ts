@@ -1,4 +1,4 @@
-/** Which devices are resident, what is known of each, and what of it is stored. docs/formats/identity.md */
+/** Devices: which are resident, their state, and how much of it is stored. docs/formats/identity.md */
 import type { StatementSync } from "node:sqlite";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Names } from "../core/names.ts";
@@ -45,7 +45,7 @@ const out = new ByteWriter(512);
  * from what was committed; in `dirtySlots`. A stored device's row may be *stale*: deltas have what came since (deltas.ts). Only a stored
  * device whose row the commit has just written may be evicted.
  *
- * The *edge* is a window of 2,048 sequences of one boot, kept as bits: in it a sequence is judged without looking anywhere else. What
+ * The *edge* is a window of 2,048 sequences of one boot, kept as bits: a sequence in it is classified without a look-up. What
  * slides out of it is marked in the seen blocks. `turnEdge` gives it to another boot; no device has two.
  */
 export class Devices extends DeviceColumns {
@@ -165,12 +165,12 @@ export class Devices extends DeviceColumns {
     this.#isWritten = wider(this.#isWritten, new Uint8Array(capacity));
   }
 
-  /** What came of touching: kept, so that the reads are not left out. */
+  /** Stops V8 removing the prefetch reads as dead code. */
   touched = 0;
 
   /**
-   * Reads what judging the rows [from, to) will need of their devices, so that the processor waits for many of these reads at once;
-   * judging, it waits for each by itself.
+   * Prefetches the state of the devices of rows [from, to): the processor waits for many of these reads at once, where classifying would
+   * wait for each by itself.
    */
   warm(readings: Readings, from: number, to: number): void {
     const { device, sequence } = readings;
@@ -339,7 +339,7 @@ export class Devices extends DeviceColumns {
     return out.length + name.length;
   }
 
-  /** Writes rows that were held back to be written together. */
+  /** Writes rows that were gathered to be written together. */
   endWrite(): void {
     this.#insert.flush();
   }
@@ -356,7 +356,7 @@ export class Devices extends DeviceColumns {
     this.#newCount = 0;
   }
 
-  /** Slots of the devices that are idle longest, so many that the bound holds with a sixteenth to spare; empty while it does. */
+  /** Slots of the longest idle devices, enough to be a sixteenth below the bound; empty while within it. */
   idlest(): number[] {
     const excess = this.#loadedCount - this.#residentMax;
     if (excess <= 0) return [];
@@ -364,7 +364,7 @@ export class Devices extends DeviceColumns {
     return idlestSlots(this.slotsOf, this.cells, this.#loadedCount, count);
   }
 
-  /** Lets go of slots whose rows are committed, and of names that only refused records used. Yields now and then. */
+  /** Evicts slots whose rows are committed, and names that only rejected records used. Yields now and then. */
   *evict(slots: readonly number[]): Generator<number> {
     for (let slot = 0; slot < this.names.slotLimit && this.names.size > this.#loadedCount; slot++) {
       if (this.names.isUsed(slot) && !this.isLoaded(slot)) this.names.release(slot);

@@ -7,13 +7,13 @@ import type { Database } from "../store/database.ts";
 const TABLES =
   "CREATE TABLE IF NOT EXISTS seen_id(sensor INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(sensor, hash)) WITHOUT ROWID";
 
-/** Committed ids kept at hand, so that resends within seconds cost no look-up. */
+/** Committed ids that are cached, so that resends within seconds cost no look-up. */
 const RECENT_IDS_MAX = 50_000;
 
-/** Bytes of an id's hash that are kept, as a string one character each: a Buffer for each id costs three times the hash itself. */
+/** Bytes kept of an id's hash, as a string of one character each: a Buffer for each id costs three times the hash itself. */
 const HASH_BYTES = 16;
 
-/** The hash that is looked for. */
+/** The hash to look up. */
 const sought = Buffer.alloc(HASH_BYTES);
 
 /** The sensor as a character, then the hash. */
@@ -30,7 +30,7 @@ export class ExplicitIds {
   /** Keys of ids that were committed. */
   #recent = new Set<string>();
 
-  /** There are ids in the place of sensor 0: only in a history that began before version 3. */
+  /** The file has ids under sensor 0: only histories from before version 3. */
   readonly hasHeld: boolean;
 
   constructor(db: Database) {

@@ -1,6 +1,6 @@
 /**
- * Who sent a reading, and was it sent before? The room's door: the pipeline imports this file and no other of it.
- * Behind it: devices with their edges, boots, seen blocks, explicit ids, the values of recent identities, and how all of that is stored.
+ * Identity of readings: the device that sent each, and whether it was counted before. The room's façade: the pipeline imports only this
+ * file. Behind it: devices with their edges, boots, seen blocks, explicit ids, values of recent identities, and how all that is stored.
  */
 import { Names } from "../core/names.ts";
 import type { Readings } from "../core/readings.ts";
@@ -24,7 +24,7 @@ export type { Watermark } from "./watermark.ts";
 const BOOT_BYTES = 150;
 const ID_BYTES = 120;
 
-/** How much of what is known stays in memory. */
+/** How much stays in memory. */
 interface IdentityBounds {
   readonly residentDevices: number;
   readonly bootNames: number;
@@ -35,7 +35,7 @@ interface IdentityBounds {
 export class Identities implements CommitPart {
   readonly deviceNames = new Names();
   readonly bootNames = new Names();
-  /** The columns of the devices, which the loop over the rows reads and moves on. */
+  /** The columns of the devices, read and written by the loop over the rows. */
   readonly devices: Devices;
   readonly #bounds: IdentityBounds;
   readonly #seen: SeenStore;
@@ -57,19 +57,19 @@ export class Identities implements CommitPart {
     const { devices, bootNames } = this;
     const stores = { seen: this.#seen, pairs: this.#pairs, ids: this.#ids, values: new ValueMemory() };
     this.#identity = new Identity(devices, this.#boots, stores, bootNames);
-    // Last: it brings the devices to where the last commit left them.
+    // Last: it restores the devices as of the last commit.
     this.#deltas = new Deltas(db, devices);
   }
 
   /**
-   * Judges row i, whose device is resident, and marks it as seen.
+   * Classifies row i, whose device is resident, and marks its identity as seen.
    * @returns NEW, DUPLICATE, or CONFLICT (a duplicate whose first value is remembered and another)
    */
-  judge(readings: Readings, i: number, sensor: number): number {
-    return this.#identity.judge(readings, i, sensor);
+  classify(readings: Readings, i: number, sensor: number): number {
+    return this.#identity.classify(readings, i, sensor);
   }
 
-  /** Implicit boots started by the last `judge` (0 or 1); a first one is none. */
+  /** Implicit boots started by the last `classify` (0 or 1); a device's first does not count. */
   get startedBoots(): number {
     return this.#identity.startedBoots;
   }
@@ -94,12 +94,12 @@ export class Identities implements CommitPart {
     return this.devices.stuck.get(sensor) ?? 0;
   }
 
-  /** Bytes of seen blocks that are kept though they are stored. */
+  /** Bytes of clean seen blocks, which could be evicted. */
   get cachedBytes(): number {
     return this.#seen.bytes - this.#seen.dirtyBytes;
   }
 
-  /** So many more names are interned than devices may be resident that a commit is due, which evicts. */
+  /** So many names past the bound of resident devices are interned that a commit is due, which evicts. */
   get isCrowded(): boolean {
     const { residentDevices } = this.#bounds;
     return this.deviceNames.size > residentDevices + (residentDevices >> 4);
@@ -132,7 +132,7 @@ export class Identities implements CommitPart {
     this.#deltas.committed();
   }
 
-  /** After a commit: evicts the devices that it wrote for that, and names past their bound. Yields now and then. */
+  /** After a commit: evicts the idle devices that it wrote, and boot names past their bound. Yields now and then. */
   *evict(): Generator<number> {
     const idle = this.#idle;
     this.#idle = [];

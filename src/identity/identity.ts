@@ -1,4 +1,4 @@
-/** Is this reading new? Marks its identity as seen, for ever, and tells duplicates; docs/formats/identity.md has the rules for boots. */
+/** Classifies readings as new or duplicate and marks their identities as seen, for ever. docs/formats/identity.md has the rules for boots. */
 import { assert } from "../core/errors.ts";
 import type { Names } from "../core/names.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE, NO_BOOT, type Readings } from "../core/readings.ts";
@@ -10,18 +10,18 @@ import type { SeenPairs } from "./seen-pairs.ts";
 import type { SeenStore } from "./seen-store.ts";
 import { hashOf, type ValueMemory } from "./value-memory.ts";
 
-/** What `judge` found. */
+/** Results of `classify`. */
 export const NEW = 0;
 const DUPLICATE = 1;
 export const CONFLICT = 2;
 
-/** In the place of a sensor, in histories that began before version 3: what was held back, by device, sequence and time. */
+/** Stands for a sensor in histories from before version 3: quarantined readings, by device, sequence and time. */
 const HELD = 0;
 
 /** Scopes of `SeenPairs`: a device's readings with a time of their own, then each of its implicit boots. Further boots share the last one's. */
 const SCOPES_A_DEVICE = 2 ** 20;
 
-/** Bits of a value's hash: two values of one sequence are taken for one in 17 million cases. */
+/** Bits of a value's hash: two values of one sequence collide in one of 17 million cases. */
 const VALUE_HASH_BITS = 24;
 
 /** Where identities are kept that were seen. */
@@ -33,12 +33,12 @@ interface Stores {
 }
 
 /**
- * States of a boot, as judging moves it. At any time one boot of a device has its edge (devices.ts), the others' sequences are in the seen blocks.
+ * States of a boot, as `classify` moves it. One boot of a device has its edge (devices.ts); the others' sequences are in the seen blocks.
  *
  *     named:     (unknown) ─first reading─▶ at the edge ⇄ behind it    (to the edge with a reading that is newer than all)
  *     implicit:  (none) ─first reading with neither boot nor time─▶ latest ─a sequence falls back with another value─▶ over, for good
  *
- * Sequences without boot are seen pairs, whatever the edge. Only judging marks; readings that are held back mark, too.
+ * Sequences without boot are seen pairs, whatever the edge. Only `classify` marks; it marks quarantined readings, too.
  */
 export class Identity {
   readonly #devices: Devices;
@@ -48,9 +48,9 @@ export class Identity {
   readonly #ids: ExplicitIds;
   readonly #values: ValueMemory;
   readonly #bootNames: Names;
-  /** Whose sequences the value memory takes the last reading's for. */
+  /** The value memory's scope of the last reading. */
   #scope = 0;
-  /** Implicit boots started by the last `judge` (0 or 1); a first one is none. */
+  /** Implicit boots started by the last `classify` (0 or 1); a device's first does not count. */
   startedBoots = 0;
 
   constructor(devices: Devices, boots: Boots, stores: Stores, bootNames: Names) {
@@ -64,20 +64,20 @@ export class Identity {
   }
 
   /**
-   * Judges row i, whose device is resident, and marks it as seen.
+   * Classifies row i, whose device is resident, and marks its identity as seen.
    * @returns NEW, DUPLICATE, or CONFLICT (a duplicate whose first value is remembered and another)
    */
-  judge(readings: Readings, i: number, sensor: number): number {
+  classify(readings: Readings, i: number, sensor: number): number {
     const kind = readings.identity[i];
     this.startedBoots = 0;
-    if (kind === IDENTITY_SEQUENCE) return this.#judgeSequence(readings, i);
+    if (kind === IDENTITY_SEQUENCE) return this.#classifySequence(readings, i);
     if (kind !== IDENTITY_EXPLICIT) return NEW;
     const id = readings.idText[i] ?? "";
     const isNew = this.#ids.mark(sensor, id);
     return this.#verdict(isNew, readings.device[i], -1 - sensor, identityOf(id), readings.value[i]);
   }
 
-  #judgeSequence(readings: Readings, i: number): number {
+  #classifySequence(readings: Readings, i: number): number {
     const slot = readings.device[i];
     const sequence = readings.sequence[i];
     const boot = readings.boot[i];
@@ -93,7 +93,7 @@ export class Identity {
     return this.#verdict(this.#markTimed(slot, sequence, time), slot, scope, sequence, value);
   }
 
-  /** Of an identity whose first value is remembered, so that another one is told. */
+  /** A duplicate: a conflict when its first value is remembered and another. */
   #verdict(isNew: boolean, slot: number, scope: number, identity: number, value: number): number {
     const verdict = this.#settle(isNew, slot);
     if (isNew) this.#values.put(scope, identity, value);
@@ -147,7 +147,7 @@ export class Identity {
     return this.#seen.mark(boot, sequence);
   }
 
-  /** As `Devices.turnEdge`; the boot that had the edge, if it was a named one, is kept at hand. */
+  /** As `Devices.turnEdge`; the boot that had the edge, if it was a named one, stays cached. */
   #turnEdge(slot: number, boot: number, name: number, sequence: number, isNew: boolean): void {
     const { cells } = this.#devices;
     const at = slot * DEVICE_CELLS;

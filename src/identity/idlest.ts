@@ -1,7 +1,7 @@
-/** Which devices are let go of when there are too many: those that were heard from longest ago, as a sample of all tells. */
+/** Which devices to evict: those heard from longest ago, estimated from a sample. */
 import { DEVICE_CELLS, HEARD_AT } from "./device-columns.ts";
 
-/** Devices that are looked at. */
+/** Devices in the sample. */
 const SAMPLED_DEVICES_MAX = 4096;
 
 type SlotsOf = ReadonlyMap<number, readonly number[]>;
@@ -25,7 +25,7 @@ export function idlestSlots(slotsOf: SlotsOf, cells: Float64Array, total: number
   return idle;
 }
 
-/** When about that part of the devices had been heard from for the last time. */
+/** The time before which about that share of the devices was last heard from. */
 function heardBefore(slotsOf: SlotsOf, cells: Float64Array, total: number, part: number): number {
   const step = Math.ceil(total / SAMPLED_DEVICES_MAX);
   const heard: number[] = [];

@@ -6,7 +6,7 @@ export const BLOCK_SEQUENCES = 65_536;
 export const BLOCK_WORDS = BLOCK_SEQUENCES / 32;
 const BITMAP_BYTES = BLOCK_SEQUENCES / 8;
 
-/** Fewer intervals than this are as quick to search as a bitmap is to look up. */
+/** Fewer intervals than this are searched as quickly as a bitmap. */
 const SEARCHED_INTERVALS_MAX = 16;
 
 const TAG_INTERVALS = 0;
@@ -113,7 +113,7 @@ export class SeenBlock {
     this.#length++;
   }
 
-  /** Becomes a bitmap when its words are no more than the intervals. */
+  /** Turns into a bitmap when that takes no more memory than the intervals. */
   #chooseState(): void {
     if (this.#length < SEARCHED_INTERVALS_MAX) return;
     const firstWord = this.#intervals[0] >>> 5;
@@ -129,7 +129,7 @@ export class SeenBlock {
     this.#length = 0;
   }
 
-  /** Makes the bitmap hold the words [first, last], with room for more; or makes intervals of it, when these are not half as many as its words would be. */
+  /** Grows the bitmap to hold the words [first, last], with room to spare; or turns back into intervals, when these are fewer than half of its words. */
   #cover(first: number, last: number): void {
     const old = this.#bitmap as Uint32Array<ArrayBuffer>;
     const oldFirst = this.#firstWord;

@@ -1,9 +1,9 @@
 /**
- * Pairs of numbers seen before, of any number of scopes, for ever: on disk in ordered blocks behind a bounded cache, the leaves of a B-tree
- * whose inner nodes are SQLite's. For the identities that a bit a sequence cannot hold: sequence and time, sequence and value.
+ * Pairs of numbers seen before, by scope, for ever: ordered blocks on disk behind a bounded cache, the leaves of a B-tree whose inner nodes
+ * are SQLite's. For identities that one bit a sequence cannot hold: sequence and time, sequence and value.
  */
 import type { StatementSync } from "node:sqlite";
-import { dropUnused } from "../core/second-chance.ts";
+import { evictUnused } from "../core/second-chance.ts";
 import type { Database } from "../store/database.ts";
 import { PairBlock } from "./pair-block.ts";
 
@@ -50,7 +50,7 @@ export class SeenPairs {
   readonly #select: StatementSync;
   readonly #selectNext: StatementSync;
   readonly #insert: StatementSync;
-  /** Cached leaves of each scope, ascending: the last one is asked for most. */
+  /** Cached leaves of each scope, ascending: the last one is used most. */
   readonly #ofScope = new Map<number, Leaf[]>();
   /** The same, least recently used first. */
   readonly #leaves = new Map<Leaf, Leaf>();
@@ -107,7 +107,7 @@ export class SeenPairs {
     return leaf;
   }
 
-  /** The leaf is as the file has it: one that was split or grew stays cached until it is committed. */
+  /** Loads a leaf from the file, which is current: leaves that were split or grew stay cached until they are committed. */
   #load(scope: number, key: number): Leaf {
     this.#trim();
     const row = this.#db.lookUp(this.#select, scope, key);
@@ -127,7 +127,7 @@ export class SeenPairs {
     return leaf;
   }
 
-  /** Two leaves where there was a full one. Of keys that only grow the new one begins with the last: the others stay packed full. */
+  /** Splits a full leaf in two. Past the end of a scope only the last key moves: where keys only grow, leaves stay packed full. */
   #split(leaf: Leaf): void {
     const { block, scope, end } = leaf;
     const later = block.split(end === Number.POSITIVE_INFINITY ? block.count - 1 : block.count >>> 1);
@@ -168,12 +168,12 @@ export class SeenPairs {
     this.#trim();
   }
 
-  /** Evicts clean blocks, least recently used first, until they are a sixteenth below the limit: so that it is seldom done. */
+  /** Evicts clean blocks, least recently used first, to a sixteenth below the limit: so that it is rarely done. */
   #trim(): void {
     const excess = this.#bytes - this.#dirtyBytes - this.#bytesMax;
     if (excess <= 0) return;
     this.#last = null;
-    this.#bytes -= dropUnused(this.#leaves, excess + this.#bytesMax / 16, (leaf) => this.#forget(leaf));
+    this.#bytes -= evictUnused(this.#leaves, excess + this.#bytesMax / 16, (leaf) => this.#forget(leaf));
   }
 
   #forget(leaf: Leaf): void {

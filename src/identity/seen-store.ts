@@ -1,13 +1,13 @@
-/** Sequences seen long ago, on disk behind a bounded cache: what is older than a device's edge (devices.ts). */
+/** Sequences older than a device's edge (devices.ts): seen blocks on disk behind a bounded cache. */
 import type { StatementSync } from "node:sqlite";
-import { dropUnused } from "../core/second-chance.ts";
+import { evictUnused } from "../core/second-chance.ts";
 import type { Database } from "../store/database.ts";
 import { BLOCK_SEQUENCES, BLOCK_WORDS, SeenBlock } from "./seen-block.ts";
 
 const TABLES =
   "CREATE TABLE IF NOT EXISTS seen(boot INTEGER NOT NULL, block INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(boot, block)) WITHOUT ROWID";
 
-class Entry {
+class CachedBlock {
   readonly boot: number;
   readonly number: number;
   readonly block: SeenBlock;
@@ -33,11 +33,11 @@ export class SeenStore {
   readonly #insert: StatementSync;
   readonly #db: Database;
   readonly #bytesMax: number;
-  readonly #entries = new Map<number | string, Entry>();
-  readonly #dirty = new Set<Entry>();
+  readonly #blocks = new Map<number | string, CachedBlock>();
+  readonly #dirty = new Set<CachedBlock>();
   #bytes = 0;
   #dirtyBytes = 0;
-  #last: Entry | null = null;
+  #last: CachedBlock | null = null;
   /** Blocks read from disk. */
   reads = 0;
 
@@ -59,85 +59,89 @@ export class SeenStore {
     return this.#bytes;
   }
 
-  #entry(boot: number, number: number): Entry {
+  #cached(boot: number, number: number): CachedBlock {
     const last = this.#last;
     if (last !== null && last.boot === boot && last.number === number) return last;
     const key = number < BLOCKS_KEYED && boot < BOOTS_KEYED ? boot * BLOCKS_KEYED + number : `${boot}:${number}`;
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
+    let cached = this.#blocks.get(key);
+    if (cached === undefined) {
       this.#trim();
       const row = this.#db.lookUp(this.#select, boot, number);
       this.reads++;
-      entry = new Entry(boot, number, row?.bytes instanceof Uint8Array ? SeenBlock.decode(row.bytes) : new SeenBlock());
-      this.#entries.set(key, entry);
-      this.#bytes += entry.bytes;
+      cached = new CachedBlock(
+        boot,
+        number,
+        row?.bytes instanceof Uint8Array ? SeenBlock.decode(row.bytes) : new SeenBlock(),
+      );
+      this.#blocks.set(key, cached);
+      this.#bytes += cached.bytes;
     }
-    entry.used = true;
-    this.#last = entry;
-    return entry;
+    cached.used = true;
+    this.#last = cached;
+    return cached;
   }
 
-  #changed(entry: Entry): void {
-    const bytes = entry.block.bytes;
-    if (entry.dirty) this.#dirtyBytes += bytes - entry.bytes;
+  #changed(cached: CachedBlock): void {
+    const bytes = cached.block.bytes;
+    if (cached.dirty) this.#dirtyBytes += bytes - cached.bytes;
     else {
-      entry.dirty = true;
-      this.#dirty.add(entry);
+      cached.dirty = true;
+      this.#dirty.add(cached);
       this.#dirtyBytes += bytes;
     }
-    this.#bytes += bytes - entry.bytes;
-    entry.bytes = bytes;
+    this.#bytes += bytes - cached.bytes;
+    cached.bytes = bytes;
   }
 
   has(boot: number, sequence: number): boolean {
     const number = Math.floor(sequence / BLOCK_SEQUENCES);
-    return this.#entry(boot, number).block.has(sequence - number * BLOCK_SEQUENCES);
+    return this.#cached(boot, number).block.has(sequence - number * BLOCK_SEQUENCES);
   }
 
   /** Marks a sequence. @returns false when it was marked already */
   mark(boot: number, sequence: number): boolean {
     const number = Math.floor(sequence / BLOCK_SEQUENCES);
-    const entry = this.#entry(boot, number);
-    if (!entry.block.mark(sequence - number * BLOCK_SEQUENCES)) return false;
-    this.#changed(entry);
+    const cached = this.#cached(boot, number);
+    if (!cached.block.mark(sequence - number * BLOCK_SEQUENCES)) return false;
+    this.#changed(cached);
     return true;
   }
 
   /** Marks the sequences of the set bits: bit b of `bits` is sequence 32·word + b. */
   addWord(boot: number, word: number, bits: number): void {
     const number = Math.floor(word / BLOCK_WORDS);
-    const entry = this.#entry(boot, number);
-    entry.block.addWord(word - number * BLOCK_WORDS, bits);
-    this.#changed(entry);
+    const cached = this.#cached(boot, number);
+    cached.block.addWord(word - number * BLOCK_WORDS, bits);
+    this.#changed(cached);
   }
 
   word(boot: number, word: number): number {
     const number = Math.floor(word / BLOCK_WORDS);
-    return this.#entry(boot, number).block.word(word - number * BLOCK_WORDS);
+    return this.#cached(boot, number).block.word(word - number * BLOCK_WORDS);
   }
 
   /** Writes changed blocks, inside a transaction; yields the bytes of each. */
   *write(): Generator<number> {
-    for (const entry of this.#dirty) {
-      const bytes = entry.block.encode();
-      this.#db.guarded(() => this.#insert.run(entry.boot, entry.number, bytes));
+    for (const cached of this.#dirty) {
+      const bytes = cached.block.encode();
+      this.#db.guarded(() => this.#insert.run(cached.boot, cached.number, bytes));
       yield bytes.length;
     }
   }
 
   /** The transaction of `write` is committed. */
   committed(): void {
-    for (const entry of this.#dirty) entry.dirty = false;
+    for (const cached of this.#dirty) cached.dirty = false;
     this.#dirty.clear();
     this.#dirtyBytes = 0;
     this.#trim();
   }
 
-  /** Lets go of clean blocks, least recently used first, until they are a sixteenth below the limit: so that it is seldom done. */
+  /** Evicts clean blocks, least recently used first, to a sixteenth below the limit: so that it is rarely done. */
   #trim(): void {
     const excess = this.#bytes - this.#dirtyBytes - this.#bytesMax;
     if (excess <= 0) return;
     this.#last = null;
-    this.#bytes -= dropUnused(this.#entries, excess + this.#bytesMax / 16);
+    this.#bytes -= evictUnused(this.#blocks, excess + this.#bytesMax / 16);
   }
 }

@@ -1,4 +1,4 @@
-/** The values of recent identities, so that a duplicate with another value is told from a plain one (a *conflict*). */
+/** The values of recent identities, to recognise a *conflict*: a duplicate with another value. */
 
 /** Identities remembered, 8 bytes each: 349,525 a device with three devices, ten with 100,000. An older one's conflict counts as a duplicate. */
 const REMEMBERED = 2 ** 20;
@@ -6,9 +6,9 @@ const REMEMBERED = 2 ** 20;
 const floats = new Float64Array(1);
 const words = new Int32Array(floats.buffer);
 
-/** A direct-mapped table: a new identity takes the place of the one that hashes alike. Not stored: after a restart it fills anew. */
+/** A direct-mapped table: a new identity overwrites one of the same hash. Not stored: after a restart it fills anew. */
 export class ValueMemory {
-  /** A tag and a value's hash each, side by side. */
+  /** A tag and the hash of a value each, side by side. */
   readonly #pairs = new Int32Array(2 * REMEMBERED);
 
   /** Remembers the value that was counted. @param scope the boot (or sensor) that the identity belongs to */
@@ -18,7 +18,7 @@ export class ValueMemory {
     this.#pairs[at + 1] = hashOf(value);
   }
 
-  /** True when the identity's first value is remembered and another. */
+  /** True when the identity's first value is remembered and differs. */
   conflicts(scope: number, identity: number, value: number): boolean {
     const at = 2 * place(scope, identity);
     return this.#pairs[at] === tagOf(scope, identity) && this.#pairs[at + 1] !== hashOf(value);

@@ -3,7 +3,7 @@ import { ACTIVE_DEVICE_MS } from "../core/limits.ts";
 import { DEVICE_CELLS, HEARD_AT, ID, NEWEST } from "./device-columns.ts";
 import type { Devices } from "./devices.ts";
 
-/** With more resident devices than this, active or not, the mark is looked up every so many readings instead of whenever it may have moved. */
+/** With more resident devices than this, active or not, the mark is recomputed after that many readings, not whenever it may have moved. */
 const EXACT_DEVICES_MAX = 1000;
 const READINGS_BETWEEN = 65_536;
 
@@ -11,7 +11,7 @@ const READINGS_BETWEEN = 65_536;
 export class Watermark {
   readonly #devices: Devices;
   readonly #sensor: number;
-  /** The device that held the mark when it was last looked up, and the mark then. The true one lies between it and that device's newest. */
+  /** The device that held the mark when it was last computed, and the mark then. The true mark lies between it and that device's newest time. */
   #slot = -1;
   #floor = Number.NEGATIVE_INFINITY;
   /** Devices that the last look-up went through. */
@@ -47,7 +47,7 @@ export class Watermark {
     return time < this.#floor && this.#slot >= 0;
   }
 
-  /** A device was heard from that was silent, or has its first counted reading: it may hold the mark. */
+  /** A silent device was heard from, or a device has its first counted reading: it may hold the mark. */
   joined(slot: number): void {
     const newest = this.#devices.cells[slot * DEVICE_CELLS + NEWEST];
     if (newest === Number.NEGATIVE_INFINITY) return;
@@ -75,7 +75,7 @@ export class Watermark {
     }
     this.#readings = 0;
     this.#scanned = slots.length;
-    // With nobody heard from, the mark stays where it was.
+    // With no device heard from, the mark stays.
     if (active === 0) return;
     this.#slot = slot;
     this.#floor = floor;

@@ -14,9 +14,9 @@ import { varintBytes, writeInt32, writeInt64, writeVarint } from "./varint.ts";
 
 /** No producer id, epoch or sequence; no leader epoch. */
 const NONE = -1;
-const NOBODY: BatchProducer = { id: NONE, epoch: NONE, sequence: NONE };
+const NO_PRODUCER: BatchProducer = { id: NONE, epoch: NONE, sequence: NONE };
 
-/** What a batch says of itself, fixed when it is finished. */
+/** A batch's header fields, fixed when it is finished. */
 export interface BatchStamp {
   readonly baseOffset: number;
   /** ms since the epoch; what the records' deltas were taken from. */
@@ -29,7 +29,7 @@ export interface BatchStamp {
   readonly producer?: BatchProducer;
 }
 
-/** Who wrote a batch: lets a broker tell a batch that is sent again from a new one (Kafka protocol, "Record Batch"; KIP-98). */
+/** The producer of a batch: lets a broker recognise a resend (Kafka protocol, "Record Batch"; KIP-98). */
 export interface BatchProducer {
   /** Given by the cluster. */
   readonly id: number;
@@ -108,7 +108,7 @@ export class BatchWriter {
     writeInt32(batch, 23, this.#lastDelta);
     writeInt64(batch, 27, stamp.baseTimestamp);
     writeInt64(batch, 35, stamp.maxTimestamp);
-    const { id, epoch, sequence } = stamp.producer ?? NOBODY;
+    const { id, epoch, sequence } = stamp.producer ?? NO_PRODUCER;
     writeInt64(batch, 43, id);
     batch[51] = epoch >> 8;
     batch[52] = epoch;
@@ -178,7 +178,7 @@ export function encodeBatch(batch: NewBatch): Uint8Array {
     if (time > maxTimestamp) maxTimestamp = time;
     writer.add(record.key, record.value, time - baseTimestamp);
   }
-  const { baseOffset, appendTime = false, codec = "none", producer = NOBODY } = batch;
+  const { baseOffset, appendTime = false, codec = "none", producer = NO_PRODUCER } = batch;
   const bytes = writer.finish({ baseOffset, baseTimestamp, maxTimestamp, appendTime, producer });
   return codec === "none" ? bytes : compressBatch(bytes, codec);
 }

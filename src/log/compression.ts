@@ -1,4 +1,4 @@
-/** The five compression codecs of RecordBatch v2, with the size of what comes out bounded. */
+/** The five compression codecs of RecordBatch v2, with a bound on the decompressed size. */
 import { createRequire } from "node:module";
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 

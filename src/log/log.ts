@@ -115,11 +115,11 @@ export interface Log {
    */
   create(names: readonly string[]): Promise<Topic[]>;
   /**
-   * Opens each wanted topic and tells of it: soon after the call of those that exist, then of each that appears, is made anew (another id), or has more
-   * partitions, once each time. Embedded: before the `create` that makes it resolves. Kafka: within 5 s. What keeps Kafka from being asked is tried
-   * again without a word: readers tell of it.
+   * Opens each wanted topic and calls the listener: soon after this call with those that exist, then with each that appears, is recreated (another id),
+   * or has more partitions, once each time. Embedded: before the `create` that makes it resolves. Kafka: within 5 s; failures are retried silently, as
+   * readers report them.
    * @param onTopics called with at least one; may add them to a reader
-   * @returns stops telling
+   * @returns removes the listener
    */
   watch(wanted: Wanted, onTopics: (topics: readonly Topic[]) => void): () => void;
   /**
@@ -127,16 +127,16 @@ export interface Log {
    * @throws TidemarkError "log-full" (queue bound reached: slow down), "record-too-large", "disk-full", "log-sync-failed", "log-unreachable"
    */
   append(topic: string, records: readonly NewRecord[]): Promise<void>;
-  /** First and end offsets that can be read now. Offsets are asked anew, not cached. */
+  /** First and end offset that can be read now: fetched, not cached. */
   bounds(topic: string, partition: number): Promise<{ start: number; end: number }>;
   /** A position outside what the log holds is moved to the nearest readable offset, and the first read there reports the gap. */
   reader(positions: readonly Position[]): LogReader;
   /**
-   * Told after each history commit that is known to be *synced*: everything before `positions` is safe elsewhere.
+   * Called after each history commit that is known to be *synced*: everything before `positions` is safe elsewhere.
    * Embedded: lets retention delete up to there. Kafka: writes the group's offsets, so that tools show lag. Never reads or moves a reader.
    */
   committed(positions: readonly Position[]): Promise<void>;
-  /** Bytes held, and what of it retention could not delete because it was not committed; null when the log does not say (Kafka). */
+  /** Bytes held, and the bound that retention keeps; null when the log does not say (Kafka). */
   size(): { bytes: number; bytesMax: number } | null;
   /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
   close(): Promise<void>;

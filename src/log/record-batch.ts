@@ -38,7 +38,7 @@ const SHORT_RECORD_WINDOW = 13;
 export const CONTROL_ABORT = 0;
 export const CONTROL_COMMIT = 1;
 
-/** What a batch says of itself before its records; reused, filled by `readBatchHeader`. */
+/** The header of a batch; reused, filled by `readBatchHeader`. */
 export class BatchHeader {
   /** Byte positions of the whole batch, end exclusive. */
   start = 0;
@@ -113,7 +113,7 @@ export function readBatchHeader(
 
 const NO_BYTES = new Uint8Array(0);
 
-/** What is left of a batch that is read in pieces; reused, filled by `startBatch`. */
+/** The rest of a batch that is read in pieces; reused, filled by `startBatch`. */
 export class BatchRest {
   /** The records, inflated. */
   data: Uint8Array = NO_BYTES;
@@ -235,7 +235,7 @@ export function startBatch(bytes: Uint8Array, header: BatchHeader, rest: BatchRe
 /**
  * Fills `into` with the next records of the batch; there are more while `rest.left` is not 0.
  * @param from rows of lower offsets are left out
- * @param rowsMax so many at most
+ * @param rowsMax most rows to read
  * @throws TidemarkError "log-corrupt" when a length is malformed
  */
 export function continueBatch(

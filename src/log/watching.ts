@@ -1,15 +1,15 @@
-/** Which topics are wanted, for the backends that tell of them. */
+/** Which topics a listener wants; shared by the backends. */
 import type { Wanted } from "./log.ts";
 
-/** What names begin with that a log keeps for itself, as Kafka does (`__consumer_offsets`, `__transaction_state`). */
+/** Prefix of a log's internal topics, as in Kafka (`__consumer_offsets`, `__transaction_state`). */
 const INTERNAL_PREFIX = "__";
 
-/** Whether the log keeps that topic for itself. */
+/** Whether the topic is internal to the log. */
 export function isInternal(name: string): boolean {
   return name.startsWith(INTERNAL_PREFIX);
 }
 
-/** A topic that is named is wanted whatever its name; a test is asked about no internal one. */
+/** A named topic is wanted whatever its name; a test never sees internal ones. */
 export function isWanted(wanted: Wanted, name: string): boolean {
   return typeof wanted === "function" ? !isInternal(name) && wanted(name) : wanted.includes(name);
 }

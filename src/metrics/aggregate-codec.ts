@@ -1,4 +1,4 @@
-/** Aggregates as bytes, to be sent or kept: docs/formats/aggregate.md draws them. Canonical: the same readings give the same bytes. */
+/** Aggregates as bytes, to be sent or stored: docs/formats/aggregate.md draws them. Canonical: the same readings give the same bytes. */
 import type { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { Aggregate } from "./aggregate.ts";
 import { decodeDyadic, encodeDyadic, reduced } from "./dyadic.ts";
@@ -9,7 +9,7 @@ const LAYOUT = 0x41;
 const WITH_SUMS = 1;
 const WITH_VALUES = 2;
 
-/** Appends an aggregate as bytes. The same readings append the same bytes, however they were put together. */
+/** Appends an aggregate as bytes. The same readings append the same bytes, however they were merged. */
 export function encodeAggregate(out: ByteWriter, aggregate: Aggregate): void {
   const { needs, count, distribution } = aggregate;
   out.u8(LAYOUT);

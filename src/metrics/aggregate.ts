@@ -1,4 +1,4 @@
-/** Mergeable state of a set of readings: what buckets hold and windows add up. Metrics (registry.ts) are read from it and never stored. */
+/** Mergeable state of a set of readings, of a bucket or a window. Metrics (registry.ts) are read from it and never stored. */
 
 import { Distribution } from "./distribution.ts";
 import { add, type Dyadic, divide, fromDouble, sumOf, toNearest, ZERO } from "./dyadic.ts";
@@ -11,7 +11,7 @@ export interface Needs {
   readonly quantiles: boolean;
 }
 
-/** Everything there is. */
+/** All parts. */
 export const ALL_NEEDS: Needs = { sums: true, quantiles: true };
 
 /** Parts of a running total: more than a stored sum has, so that merging rarely needs the slow path. */
@@ -20,7 +20,7 @@ const TOTAL_PARTS = 6;
 /** 2^15 such integers and their squares add up exactly in plain doubles. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
-/** Values that are no small integers, their squares and what rounding those lost: so many at a time. */
+/** Values that are no small integers, their squares, and the rounding errors of these: rows of one chunk. */
 const CHUNK = 256;
 const fractions = new Float64Array(CHUNK);
 const squared = new Float64Array(CHUNK);
@@ -57,7 +57,7 @@ export class Aggregate {
   /** Null unless quantiles were asked for. */
   readonly distribution: Distribution | null;
 
-  /** What it holds beside the rest. */
+  /** The costly parts that it holds. */
   readonly needs: Needs;
 
   constructor(needs: Needs) {
@@ -98,7 +98,7 @@ export class Aggregate {
     this.addSquaresColumn(errors, n);
   }
 
-  /** Adds the first `n` values, at most 2^15, but for times, seconds and late. */
+  /** Adds the first `n` values, at most 2^15; not times, seconds and late. */
   addValues(values: Float64Array, n: number, withSums: boolean): void {
     let { min, max } = this;
     let sum = 0;
@@ -132,7 +132,7 @@ export class Aggregate {
     this.#squaresRest = add(this.#squaresRest, squares);
   }
 
-  /** Makes these its sums: as doubles, so that adding to them and reading them is quick. */
+  /** Replaces its sums: as doubles, which are quick to add to and to read. */
   setSums(sum: Dyadic, squares: Dyadic): void {
     this.#sum.fill(0);
     this.#squares.fill(0);
@@ -140,7 +140,7 @@ export class Aggregate {
     this.#squaresRest = canonicalize(this.#squares, 0, TOTAL_PARTS, squares);
   }
 
-  /** Empties it for another use; only for one without a distribution. */
+  /** Empties it for reuse; only one without a distribution. */
   reset(): void {
     this.count = 0;
     this.seconds = 0;
@@ -178,7 +178,7 @@ export class Aggregate {
     }
   }
 
-  /** Adds another aggregate, of this node or of another, which holds all that this one needs: the result is that of all their readings. */
+  /** Merges another aggregate, of any node, which holds all that this one needs: the result is that of all their readings. */
   merge(other: Aggregate): void {
     if (other.count === 0) return;
     if ((this.needs.sums && !other.needs.sums) || (this.needs.quantiles && !other.needs.quantiles)) {
@@ -255,7 +255,7 @@ export class Aggregate {
     return this.distribution === null ? null : this.distribution.quantile(share, this.min, this.max);
   }
 
-  /** Two doubles between which the exact percentile surely lies; null when empty. Needs `quantiles`. */
+  /** Two doubles that bracket the exact percentile; null when empty. Needs `quantiles`. */
   interval(share: Share): readonly [low: number, high: number] | null {
     return this.distribution === null ? null : this.distribution.interval(share, this.min, this.max);
   }

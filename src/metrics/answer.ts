@@ -1,4 +1,4 @@
-/** What a question about a window comes to: the aggregate, and what reading it cost. */
+/** The answer to a query about a window: the aggregate, and what reading it cost. */
 import { Aggregate, type Needs } from "./aggregate.ts";
 
 /** What was read for an answer. */
@@ -11,7 +11,7 @@ export interface Cost {
   pagesFromDisk: number;
 }
 
-/** An aggregate that belongs to whoever asked, with its cost. */
+/** An aggregate, owned by the caller, with its cost. */
 export interface Answer {
   readonly aggregate: Aggregate;
   readonly cost: Cost;

@@ -12,7 +12,7 @@ const BLOCK_BITS = 4;
 const BLOCK = 1 << BLOCK_BITS;
 const FIRST_BLOCKS = 16;
 
-/** Readings that counts of 32 bits surely hold. */
+/** Readings that counts of 32 bits can hold. */
 const COUNT_MAX = 2 ** 32 - 1;
 
 /** Dropped bits that leave ranks of 32 bits. */
@@ -74,7 +74,7 @@ export class Bins {
     this.#addBits(words[1], words[0], times);
   }
 
-  /** Counts values of rows [from, to) once each, until there are too many bins. @returns the row after the last one counted */
+  /** Counts the values of rows [from, to) once each, while there are not too many bins. @returns the row after the last one counted */
   addColumn(values: Float64Array, from: number, to: number): number {
     this.#expect(to - from);
     let row = from;
@@ -147,7 +147,7 @@ export class Bins {
     agree(from, head, rank, total);
   }
 
-  /** So many readings come: the first that no 32 bits count widen all counts to doubles. */
+  /** Announces `n` readings; widens all counts to doubles once 32 bits might not hold them. */
   #expect(readings: number): void {
     this.#readings += readings;
     if (this.#readings > COUNT_MAX && this.#counts instanceof Uint32Array)
@@ -166,7 +166,7 @@ export class Bins {
     counts[at] = before + times;
   }
 
-  /** Makes a block the one used last, and first of all makes it when there is none. */
+  /** Makes a block the one used last; creates it when it is missing. */
   #turnTo(high: number, low: number): void {
     let at = this.#find(high, low);
     if (this.#index[at] === 0) {

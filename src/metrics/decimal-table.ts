@@ -8,21 +8,21 @@ import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
 
 /** Codes from the smallest to the largest that there is always room for. */
 const SPAN_SURE = BINS_MAX;
-/** There is for more while a quarter of them came: hashing takes no less. */
+/** More have room while a quarter of them are in use: hashing takes no less memory. */
 const HELD = { spanMax: 8 * BINS_MAX, sparsenessMax: 4 };
-/** The one table of a question is faster than hashing even when it is mostly empty. */
+/** The one table of a query is faster than hashing even when it is mostly empty. */
 const WIDE = { spanMax: 32 * BINS_MAX, sparsenessMax: 32 };
 /** A table of codes below this begins with 0. */
 const FROM_ZERO_MAX = 1024;
 const FIRST_LENGTH = 16;
-/** A table that fills begins as long as the last one became, up to this: those of one sensor's seconds are alike, and growing costs more than counting. */
+/** A new table starts at the last one's final size, up to this: tables of one sensor are alike, and growing costs more than counting. */
 const LEARNED_LENGTH_MAX = 128;
 /** Codes stay exact with this. */
 const CODE_MAX = 2 ** 50;
 const SCALES = [1, 10, 100, 1000, 10_000];
 const EMPTY = new Uint32Array(0);
 
-/** A count fits 32 bits: what holds more readings of one value than this counts by hash. */
+/** Counts have 32 bits: past this many readings of one value, values are counted by hash. */
 export const TABLE_COUNT_MAX = 2 ** 32 - 1;
 
 let learnedLength = FIRST_LENGTH;

@@ -6,7 +6,7 @@
  * index read from the double's bits instead of a logarithm keeps narrow ranges far from zero apart).
  *
  * In memory it is one of three, and moves on, never back: a table of decimals close to each other (exact), counts by hash (exact),
- * bins, of which it may hold more until somebody looks. Beside bins a table gathers the encoded decimals that are merged, until then.
+ * bins, of which it may hold too many until it is read. Beside bins a table gathers merged encoded decimals, until then.
  * Which of them it is shows in no answer and no encoded byte.
  */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
@@ -124,13 +124,13 @@ export class Distribution {
     return hashed;
   }
 
-  /** Drops as few more bits as leave no more bins than there may be. */
+  /** Drops as few more bits as it takes to be within `BINS_MAX`. */
   #coarsen(): void {
     const all = this.#sort();
     this.#toBins(fewestDropped(all.keys), all);
   }
 
-  /** Bins that drop at least so many bits. What the table holds stays there. */
+  /** Makes the bins drop at least `bits` bits. The table keeps what it holds. */
   #binsOf(dropped: number): Bins {
     if (this.#bins !== null && this.#bins.dropped >= dropped) return this.#bins;
     const held = this.#bins?.sorted() ?? this.#hashed?.sorted();
@@ -185,7 +185,7 @@ export class Distribution {
     return this.#interpolated(share, (rank) => this.#estimate(rank, min, max));
   }
 
-  /** Two doubles between which the percentile of type 7, rounded once, surely lies: both are it, while the counts are exact. */
+  /** Two doubles that bracket the percentile of type 7, rounded once; both are it while the counts are exact. */
   interval(share: Share, min: number, max: number): readonly [low: number, high: number] | null {
     const low = this.#interpolated(share, (rank) => this.#range(rank, min, max).low);
     const high = this.#interpolated(share, (rank) => this.#range(rank, min, max).high);
@@ -200,7 +200,7 @@ export class Distribution {
     return part === 0 ? lower : interpolate(lower, valueAt(index + 1), part, share.denominator);
   }
 
-  /** Where the reading of that index, in order of the values, surely lies; and its place among the `count` readings of the bin. */
+  /** Bounds of the reading at that index in value order, and its position among the `count` readings of its bin. */
   #range(
     rank: number,
     min: number,
@@ -317,7 +317,7 @@ export class Distribution {
     for (let i = 0; i < head.n; i++) this.add(edgeAt(entries.codes[i], bits), entries.counts[i]);
   }
 
-  /** So many readings were added to the bins. */
+  /** `n` readings were added to the bins. */
   #added(readings: number): void {
     this.count += readings;
     if ((this.#bins as Bins).distinct > BINS_HELD_MAX) this.#coarsen();

@@ -11,7 +11,7 @@ export interface Dyadic {
   readonly e: number;
 }
 
-/** Bits between the largest and the smallest that a sum of squares of doubles may have, and some: what comes from outside is bounded by it. */
+/** Bound for dyadics from outside: bits that a sum of squares of doubles can span, and some. */
 const SUM_BITS_MAX = 8192;
 
 /** Nothing. */

@@ -10,7 +10,7 @@ const GAP_BITS = 2;
 /** See `GAP_BITS`. */
 export const GAP_MAX = (1 << GAP_BITS) - 1;
 
-/** The codes that were read last, and those that `writeEntries` writes: valid until the next of either. */
+/** The codes read last, or to be written by `writeEntries`: valid until the next call of either. */
 export const codes = new Float64Array(BINS_MAX);
 /** The counts that were read last. */
 export const counts = new Float64Array(BINS_MAX);

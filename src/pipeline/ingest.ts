@@ -153,7 +153,7 @@ export class Ingest {
     const impossible = t > reference + this.#options.clockAheadMs || t < CLOCK_BEHIND_MS;
     const kind = readings.identity[i];
     if (kind !== IDENTITY_OFFSET) {
-      const verdict = this.#identities.judge(readings, i, sensor.id);
+      const verdict = this.#identities.classify(readings, i, sensor.id);
       if (verdict !== NEW) {
         totals.duplicates++;
         if (verdict === CONFLICT) totals.conflicts++;

@@ -1,5 +1,5 @@
 /** Pages in memory: changed ones stay until they are committed, clean ones while there is room. */
-import { dropUnused } from "../core/second-chance.ts";
+import { evictUnused } from "../core/second-chance.ts";
 import { BucketPage } from "./bucket-page.ts";
 import { EncodedBuckets } from "./buckets-codec.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageOf, SECONDS_PER_PAGE } from "./levels.ts";
@@ -175,6 +175,6 @@ export class PageCache {
    */
   trim(dirtyBytes: number): void {
     const excess = this.#bytes - dirtyBytes - this.#bytesMax;
-    if (excess > 0) this.#bytes -= dropUnused(this.#pages, excess + this.#bytesMax / TRIM_SHARE);
+    if (excess > 0) this.#bytes -= evictUnused(this.#pages, excess + this.#bytesMax / TRIM_SHARE);
   }
 }

@@ -1,6 +1,6 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
 import { didYouMean } from "../core/nearest.ts";
-import { BOUND_NAMES, type BoundName, type Bounds, parseBounds, type WindowFault } from "../core/time-window.ts";
+import { BOUND_NAMES, type BoundName, parseBounds, type WindowBounds, type WindowFault } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
 import { namesShown, type SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
@@ -24,7 +24,7 @@ export interface ComputeRequest {
   readonly asks: readonly Ask[];
   /** Known sensors that the body names: what an open bound refers to. */
   readonly sensors: readonly string[];
-  readonly bounds: Bounds;
+  readonly bounds: WindowBounds;
   /** Where among the errors one of the bounds would stand. */
   readonly boundsAt: number;
   /** What of the body is not computed, in its order. */
@@ -180,7 +180,7 @@ class BodyReading {
     this.#errors.push(error);
   }
 
-  #conclude(bounds: Bounds | WindowFault): ComputeRequest | RefusedRequest {
+  #conclude(bounds: WindowBounds | WindowFault): ComputeRequest | RefusedRequest {
     if ("errors" in bounds) {
       this.#refused = true;
       this.#placeBoundErrors(bounds);

@@ -1,8 +1,8 @@
-/** Rows of one table on their way into a transaction, many to a statement: a statement for each row costs as much as SQLite's own work on it. */
+/** Inserts rows of one table, many to a statement: a statement for each row costs as much as SQLite's own work on it. */
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "./database.ts";
 
-/** Rows of one statement: past it there is little left to save, and each run stays well below a commit's slice. */
+/** Rows of one statement: more save little, and each statement stays well below a commit's slice. */
 const ROWS = 16;
 
 /** What SQLite stores in a column. */

@@ -1,6 +1,6 @@
 /**
- * Syncs the history, in the thread that waits for the disk. What was committed is on disk when the write-ahead log is, which is waited for outside
- * of the thread, so that it holds up no append. Now and then a connection of its own moves the log into the database; that does hold up the thread.
+ * Syncs the history, in the thread that waits for the disk. A commit is on disk once the write-ahead log is. Its sync runs in Node's pool, so that
+ * it delays no append. Now and then a connection of its own moves the log into the database; that does block the thread.
  */
 import { open } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
@@ -10,7 +10,7 @@ import { messageOf } from "../core/errors.ts";
 /** Pages in the write-ahead log after which they are moved into the database: SQLite's own default, 8 MB here. */
 const CHECKPOINT_PAGES = 1000;
 
-/** What is answered: whether everything that was committed before the request is on disk now, and what else went wrong. */
+/** The answer: whether everything committed before the request is on disk now, and what else went wrong. */
 export interface CheckpointReply {
   readonly synced: boolean;
   readonly error: string | null;

@@ -1,10 +1,10 @@
-/** Asks the disk's thread to sync the history; tells when a commit is known to be on disk. */
+/** Asks the disk thread to sync the history; knows when a commit is on disk. */
 import { once } from "node:events";
 import type { MessagePort } from "node:worker_threads";
 import type { CheckpointReply } from "./checkpoint-thread.ts";
 import { DiskThread } from "./disk-thread.ts";
 
-/** One sync is under way at a time; others wait for it. */
+/** One sync at a time; others wait for it. */
 export class Checkpointer {
   readonly #port: MessagePort;
   readonly #portClosed: Promise<void>;

@@ -1,15 +1,15 @@
-/** What takes part in a commit: it keeps what changed in memory, writes it with the others in one transaction, and then knows that it is stored. */
+/** A part of a commit: it keeps changes in memory, writes them in the one transaction of all parts, and is told once they are committed. */
 export interface CommitPart {
   /** New rows that wait for a commit. */
   readonly waitingRows: number;
-  /** About the bytes in memory that only a commit lets go of. */
+  /** About the bytes of memory that only a commit frees. */
   readonly waitingBytes: number;
   /**
-   * Writes what waits, inside a transaction, in steps between which others run (nothing is taken in meanwhile); yields about the bytes of each.
-   * After a rollback it is called again: nothing in memory says "stored" before `committed`.
+   * Writes what waits, inside a transaction, in steps between which others run (nothing is taken in meanwhile). Yields about the bytes of
+   * each step. After a rollback it is called again: nothing in memory is marked as stored before `committed`.
    * @throws TidemarkError "disk-full"
    */
   write(): Iterable<number>;
-  /** The transaction of `write` has ended well. */
+  /** The transaction of `write` was committed. */
   committed(): void;
 }

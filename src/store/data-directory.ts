@@ -1,4 +1,4 @@
-/** Making the data directory, and what to do where that cannot be, in one line. */
+/** Creates the data directory; where that fails, says in one line what to do. */
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, TidemarkError } from "../core/errors.ts";

@@ -12,12 +12,12 @@ const OWNER_FILE = "lock.pid";
 /** SQLite's result code when another connection has the file (SQLITE_BUSY). */
 const BUSY = 5;
 
-/** What this process holds, so that a lock outlives its caller's interest in it: a database that nothing refers to is closed when the garbage is collected. */
+/** The locks that this process holds. Referred to from here, as an unreferenced database would be closed by garbage collection. */
 const held = new Set<DatabaseSync>();
 
 /** A directory that is ours until it is released, or the process ends. */
 export interface DataLock {
-  /** Lets go of the directory. Idempotent. */
+  /** Releases the directory. Idempotent. */
   release(): void;
 }
 

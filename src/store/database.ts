@@ -14,7 +14,7 @@ const PAGE_BYTES = 8192;
 /** SQLite's own cache, KiB: inner nodes. Pages have a cache of their own above it, and the system's below; 8 MB here made no look-up cheaper. */
 const CACHE_KIB = 2048;
 
-/** The one table that is of no part: single values by their names. */
+/** The one table that belongs to no part: single values by name. */
 const SETTINGS = "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID";
 
 /** An open history. One connection, one thread; the thread that checkpoints has its own. */
@@ -70,8 +70,8 @@ export class Database {
   }
 
   /**
-   * A piece of work begins that looks rows up and neither waits nor writes. From its second one on they share a transaction: of the 7 µs
-   * of a row alone, SQLite takes 3 to lock the file and to let go of it.
+   * A piece of work begins that looks rows up and neither waits nor writes. From its second look-up on they share a transaction: of the
+   * 7 µs of a single one, SQLite takes 3 to lock and unlock the file.
    */
   startReading(): void {
     this.#lookUps = 0;
@@ -143,7 +143,7 @@ export class Database {
   }
 }
 
-/** Brings the file to today's version, in one transaction. @returns the version it had; null: today's, or it is new */
+/** Migrates the file to today's version, in one transaction. @returns the version it had; null: today's, or it is new */
 function migrate(db: DatabaseSync, file: string): number | null {
   const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
   if (version === HISTORY_VERSION) return null;

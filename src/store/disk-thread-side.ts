@@ -1,20 +1,20 @@
-/** The thread's side of disk-thread.ts: gives each part its port. */
+/** The thread's side of disk-thread.ts: gives each service its port. */
 import { parentPort } from "node:worker_threads";
 import { assert } from "../core/errors.ts";
 import { releaseWhenSettled } from "../runtime/spare-memory.ts";
-import type { Part } from "./disk-thread.ts";
+import type { Service } from "./disk-thread.ts";
 
 const parent = parentPort;
 assert(parent !== null, () => "the disk's thread was started as a program");
 
 releaseWhenSettled();
-parent.on("message", async (message: Part | "end") => {
+parent.on("message", async (message: Service | "end") => {
   if (message === "end") {
     parent.close();
     return;
   }
   const { module, settings, port } = message;
-  const { serve }: { serve: (port: Part["port"], settings: unknown) => void } = await import(module);
+  const { serve }: { serve: (port: Service["port"], settings: unknown) => void } = await import(module);
   serve(port, settings);
 });
 parent.postMessage("ready");

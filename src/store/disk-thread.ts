@@ -1,28 +1,28 @@
-/** The one thread that waits for the disk, so that a slow disk holds up no answer. Its other side is disk-thread-side.ts. */
+/** The one thread that waits for the disk, so that a slow disk delays no answer. The code inside it begins in disk-thread-side.ts. */
 import { once } from "node:events";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { assert, messageOf, TidemarkError } from "../core/errors.ts";
 import { threadEnvironment } from "../runtime/compiled-code.ts";
 
-/** What the thread is told: a module whose `serve(port, settings)` answers what comes to the port, until it closes the port. */
-export interface Part {
+/** Work for the thread: a module whose `serve(port, settings)` answers messages on the port, until it closes the port. */
+export interface Service {
   readonly module: string;
   readonly settings: unknown;
   readonly port: MessagePort;
 }
 
 /**
- * States: idle → open, with the first part → ended, when the last part has closed its port or a bug has thrown in it. The parts take turns: each
- * holds up the others while it waits. A thread each would let the syncs of two files wait in the same file system's journal, for 10 MB more.
+ * States: idle → open, with the first service → ended, when the last one has closed its port, or a bug has thrown. Services take turns: each
+ * blocks the others while it waits. A thread each would only make the syncs of two files wait in the same file system's journal, for 10 MB more.
  */
 export class DiskThread {
   #worker: Worker | null = null;
-  #parts = 0;
+  #services = 0;
   readonly #end = Promise.withResolvers<unknown>();
   /** Resolves when the thread is gone: with what was thrown in it, or null. */
   readonly ended = this.#end.promise;
 
-  /** Waits until the thread runs: what goes wrong then is told by who asked for it. @throws TidemarkError "thread-failed" */
+  /** Waits until the thread runs. @throws TidemarkError "thread-failed" */
   async start(): Promise<void> {
     try {
       const worker = (this.#worker ??= this.#start());
@@ -40,34 +40,34 @@ export class DiskThread {
     }
   }
 
-  /** Adds a part. @returns its port, closed when the part is done or the thread has ended */
+  /** Adds a service. @returns its port, closed when the service is done or the thread has ended */
   serve(module: URL, settings: unknown): MessagePort {
     const worker = (this.#worker ??= this.#start());
-    assert(this.#parts >= 0, () => `the disk's thread ended before it could serve ${module}`);
+    assert(this.#services >= 0, () => `the disk's thread ended before it could serve ${module}`);
     const { port1, port2 } = new MessageChannel();
-    this.#parts++;
+    this.#services++;
     port1.once("close", () => {
-      if (--this.#parts > 0) return;
-      this.#parts = -1;
-      // Also when the thread ended by itself: the process goes on until it is known why.
+      if (--this.#services > 0) return;
+      this.#services = -1;
+      // Also when the thread ended by itself: the process lives until the reason is known.
       worker.ref();
       worker.postMessage("end");
     });
-    const part: Part = { module: module.href, settings, port: port2 };
-    worker.postMessage(part, [port2]);
+    const service: Service = { module: module.href, settings, port: port2 };
+    worker.postMessage(service, [port2]);
     return port1;
   }
 
   #start(): Worker {
     const worker = new Worker(new URL("./disk-thread-side.ts", import.meta.url), { env: threadEnvironment() });
-    // The ports keep the process alive, those whose owner waits for something.
+    // The ports keep the process alive while their owner waits for something.
     worker.unref();
     let thrown: unknown = null;
     worker.on("error", (error) => {
       thrown = error;
     });
     worker.on("exit", () => {
-      this.#parts = -1;
+      this.#services = -1;
       this.#end.resolve(thrown);
     });
     return worker;

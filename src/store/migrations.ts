@@ -1,4 +1,4 @@
-/** What turns a history of an older version into one of the next, one version after the other. Each is as it was when it was made, for ever. */
+/** Migrations of a history, each from one version to the next. A migration never changes once it was released. */
 import type { DatabaseSync } from "node:sqlite";
 
 /** One step; it runs in the transaction in which the file gets its new version. */

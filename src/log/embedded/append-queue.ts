@@ -1,14 +1,14 @@
-/** What waits to be made durable: records encoded into batches as they come, so that everything queued during one sync goes into the next transaction. */
+/** Records that wait to be durable, encoded into batches as they come: all that is queued during one sync goes into the next transaction. */
 import { assert } from "../../core/errors.ts";
 import { BatchWriter } from "../batch-writer.ts";
 import type { NewRecord } from "../log.ts";
 import { BATCH_HEADER_BYTES } from "../record-batch.ts";
 import type { NewRow } from "./messages.ts";
 
-/** A batch is closed when it is so long: one read then brings at least one, and one at a time is decompressed. */
+/** A batch is closed at this length, bytes: a read then brings at least one, and decompresses one at a time. */
 const BATCH_BYTES = 1_048_576;
 
-/** Room a record takes beside its key and value: lengths, deltas and its share of a header. */
+/** Bytes of a record beside its key and value: lengths, deltas and its share of a header. */
 const RECORD_OVERHEAD_BYTES = 16;
 
 /** Bytes that the records will take in the queue, about. */
@@ -18,7 +18,7 @@ export function queuedBytesOf(records: readonly NewRecord[]): number {
   return bytes;
 }
 
-/** The appends of one transaction, and who waits for it. */
+/** The appends of one transaction, and the promise that they await. */
 export class AppendGroup {
   bytes = 0;
   readonly #writers = new Map<number, BatchWriter[]>();

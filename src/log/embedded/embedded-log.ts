@@ -12,7 +12,7 @@ import { isInternal, isWanted } from "../watching.ts";
 import { AppendGroup, queuedBytesOf } from "./append-queue.ts";
 import { EmbeddedReader, type ReaderSource, type TopicTail } from "./embedded-reader.ts";
 import { ReadConnection } from "./log-file.ts";
-import type { Answer, Held, Request, StoredTopic } from "./messages.ts";
+import type { Answer, Request, StoredTopic, Usage } from "./messages.ts";
 import type { WriterSettings } from "./writer-thread.ts";
 
 /** What may wait for the disk, bytes. More is refused ("log-full"); one append into an empty queue is always taken. */
@@ -49,7 +49,7 @@ export async function openEmbeddedLog(settings: EmbeddedLogSettings): Promise<Lo
   return log;
 }
 
-/** A request that is no append, and who waits for its answer. */
+/** A request that is no append, with the promise of its answer. */
 interface Call {
   readonly request: Request;
   readonly resolve: () => void;
@@ -76,7 +76,7 @@ class LiveTopic implements TopicTail {
   }
 }
 
-/** Who is told of topics. */
+/** A listener for topics. */
 interface Watcher {
   readonly wanted: Wanted;
   readonly onTopics: (topics: readonly Topic[]) => void;
@@ -84,7 +84,7 @@ interface Watcher {
 
 /**
  * States: open → broken (after a failed sync: reads go on, nothing is acknowledged) → closed; or open → closing (drains the queue) → closed.
- * The writer has one request at a time: the appends of `#sent`, or `#call`. What comes meanwhile waits in `#next` and `#calls`.
+ * The writer works on one request at a time: the appends of `#sent`, or `#call`. Others wait in `#next` and `#calls`.
  */
 class EmbeddedLog implements Log, ReaderSource {
   readonly kind = "embedded";
@@ -97,7 +97,7 @@ class EmbeddedLog implements Log, ReaderSource {
   readonly #readers = new Set<EmbeddedReader>();
   readonly #watchers = new Set<Watcher>();
   #connection: ReadConnection | null = null;
-  #held: Held = { bytes: 0, stuck: false };
+  #usage: Usage = { bytes: 0, stuck: false };
   #next = new AppendGroup();
   #sent: { readonly group: AppendGroup; readonly ends: ReadonlyMap<number, number> } | null = null;
   readonly #calls: Call[] = [];
@@ -173,11 +173,11 @@ class EmbeddedLog implements Log, ReaderSource {
     });
   }
 
-  /** Topics of this log neither go nor grow: news are those that come. */
+  /** Topics of this log neither vanish nor grow: the only news are new ones. */
   watch(wanted: Wanted, onTopics: (topics: readonly Topic[]) => void): () => void {
     const watcher: Watcher = { wanted, onTopics };
     const existing = [...this.#topics.values()];
-    // After the caller has what it needs to deal with them; what is made until then is told by itself.
+    // Only after the caller has its `stop` function; topics created until then are reported on their own.
     queueMicrotask(() => this.#tell(watcher, existing));
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
@@ -203,7 +203,7 @@ class EmbeddedLog implements Log, ReaderSource {
     const bytes = queuedBytesOf(records);
     this.#requireRoom(what, bytes);
     const done = this.#next.add(topic.number, records, bytes);
-    // After this turn: appends made in the same one share a sync.
+    // After this turn of the event loop: appends of one turn share a sync.
     this.#schedule();
     await done;
   }
@@ -214,8 +214,8 @@ class EmbeddedLog implements Log, ReaderSource {
       const actual = `${queued} are waiting for the disk and ${bytes} more came`;
       throw new TidemarkError("log-full", `Cannot ${what}: queued bytes must be <= ${QUEUE_BYTES_MAX}, ${actual}`);
     }
-    if (this.#held.stuck) {
-      const actual = `was ${this.#held.bytes}, none of them in the history yet`;
+    if (this.#usage.stuck) {
+      const actual = `was ${this.#usage.bytes}, none of them in the history yet`;
       throw new TidemarkError(
         "log-full",
         `Cannot ${what}: the log must be <= ${this.#retentionBytes} bytes, ${actual}`,
@@ -267,15 +267,15 @@ class EmbeddedLog implements Log, ReaderSource {
 
   #onAnswer(answer: Answer): void {
     switch (answer.kind) {
-      case "held":
-        this.#held = answer.held;
+      case "usage":
+        this.#usage = answer.usage;
         return;
       case "appended":
-        this.#held = answer.held;
+        this.#usage = answer.usage;
         this.#onAppended();
         break;
       case "topics":
-        this.#held = answer.held;
+        this.#usage = answer.usage;
         this.#addTopics(answer.topics);
         this.#call?.resolve();
         this.#call = null;
@@ -362,7 +362,7 @@ class EmbeddedLog implements Log, ReaderSource {
   }
 
   size(): { bytes: number; bytesMax: number } {
-    return { bytes: this.#held.bytes, bytesMax: this.#retentionBytes };
+    return { bytes: this.#usage.bytes, bytesMax: this.#retentionBytes };
   }
 
   close(): Promise<void> {
@@ -376,7 +376,7 @@ class EmbeddedLog implements Log, ReaderSource {
         this.#onIdle = resolve;
       });
     }
-    // Before the writer, so that its last checkpoint has nobody to wait for.
+    // Before the writer: its last checkpoint then waits for no reader.
     this.#connection?.close();
     this.#connection = null;
     for (const reader of this.#readers) reader.wake();

@@ -1,4 +1,4 @@
-/** Reads the embedded log forward and follows its tail, woken by the writer's word that a transaction is durable. */
+/** Reads the embedded log forward and follows its tail; woken when the writer has made a transaction durable. */
 import { assert, TidemarkError } from "../../core/errors.ts";
 import type { Records } from "../../core/records.ts";
 import { FetchedFailure } from "../fetched-failure.ts";
@@ -6,10 +6,10 @@ import type { Fetched, Gap, LogReader, Position } from "../log.ts";
 import { BatchHeader, decodeBatch, readBatchHeader } from "../record-batch.ts";
 import type { ReadConnection, Row } from "./log-file.ts";
 
-/** Bytes of batches that one read brings, at least one batch: enough to make a read's own cost vanish, little enough to hold in memory. */
+/** Bytes of batches that one read brings, at least one batch: enough that a read's own cost vanishes, few enough for memory. */
 const READ_BYTES = 1_048_576;
 
-/** What a reader sees of a topic: `end` is the offset after its newest durable record and grows. */
+/** A topic as a reader sees it; `end` grows: the offset after its newest durable record. */
 export interface TopicTail {
   readonly number: number;
   readonly name: string;
@@ -29,12 +29,12 @@ interface Track {
   readonly topic: string;
   readonly partition: number;
   offset: number;
-  /** Found by the first read, reported by the first that brings records. */
+  /** Found by the first read, reported by the first one that brings records. */
   gap: Gap | null;
   tail: TopicTail | null;
-  /** Another track has taken its place. */
+  /** Replaced by another track. */
   isDropped: boolean;
-  /** It cannot be read on. */
+  /** Standing still: it cannot be read. */
   isHalted: boolean;
 }
 
@@ -44,7 +44,7 @@ export class EmbeddedReader implements LogReader {
   readonly #tracks: Track[] = [];
   /** Of `#tracks`, by topic and partition. */
   readonly #indexOf = new Map<string, number>();
-  /** Where the next read begins to look: the track after the one that was read last. */
+  /** The track that the next read tries first: the one after the track read last. */
   #turn = 0;
   #closed = false;
   #reading = false;
@@ -81,7 +81,7 @@ export class EmbeddedReader implements LogReader {
         if (connection === null) return null;
         const read = this.#fetch(connection);
         if (read !== null) {
-          // Reading what is there already must not keep everything else in the process waiting.
+          // Reading a backlog must not starve the rest of the process.
           if (!waited) await new Promise<void>((resolve) => setImmediate(resolve));
           if (read.track.isDropped) continue;
           return this.#closed ? null : read.fetched;
@@ -176,7 +176,7 @@ function halt(track: Track): void {
 }
 
 /**
- * Where in `rows` reading goes on; notes the gap when the first records wanted are gone. Leaves out of `rows` what is behind a hole.
+ * Where in `rows` reading goes on; notes the gap when the first records wanted are gone. Removes from `rows` what is behind a hole.
  * @param start the first offset that the topic holds
  * @throws TidemarkError "log-corrupt" when what is wanted first is missing, and was not dropped with all before it
  */

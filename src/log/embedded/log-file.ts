@@ -13,7 +13,7 @@ export const PAGE_BYTES = 4096;
 /** The write-ahead log is cut back to this after a burst, bytes. */
 const WAL_KEPT_BYTES = 67_108_864;
 
-/** Waits this long for another connection, ms: readers hold the file for microseconds, so longer means something foreign. */
+/** Waits this long for another connection, ms: readers hold the file for microseconds, so anything longer is a foreign process. */
 const BUSY_MS = 5_000;
 
 /** A damaged page (SQLITE_CORRUPT) and a file that is no database (SQLITE_NOTADB). */
@@ -30,7 +30,7 @@ function resultCode(error: unknown): number {
 
 /**
  * What an error while writing means: "disk-full" (rolled back, worth trying again), "log-corrupt", and for anything else of SQLite's "log-sync-failed",
- * after which it is not known what the disk holds, so nothing more is acknowledged. What SQLite did not throw stays what it is.
+ * after which it is not known what the disk holds, so nothing more is acknowledged. Errors of anything but SQLite are returned as they are.
  */
 export function writeError(path: string, error: unknown): unknown {
   const code = resultCode(error);
@@ -47,7 +47,7 @@ function readError(path: string, error: unknown): TidemarkError {
 }
 
 /**
- * The one connection that writes; creates the file. Checkpoints are left to the caller, whose they are to fail.
+ * The one connection that writes; creates the file. Checkpoints are left to the caller, which handles their errors.
  * @throws TidemarkError "data-dir-unusable" | "log-corrupt" | "disk-full" | "log-sync-failed"
  */
 export function openForWriting(path: string): DatabaseSync {

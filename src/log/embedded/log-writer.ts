@@ -4,7 +4,7 @@ import { assert, TidemarkError } from "../../core/errors.ts";
 import { compressBatch } from "../batch-writer.ts";
 import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, CODEC_BITS } from "../record-batch.ts";
 import { integer, openForWriting, PAGE_BYTES, type Row, rowOf, text, writeError } from "./log-file.ts";
-import type { Held, NewRow, StoredTopic } from "./messages.ts";
+import type { NewRow, StoredTopic, Usage } from "./messages.ts";
 import { type Packed, pack } from "./packing.ts";
 
 /**
@@ -17,18 +17,18 @@ const UNPACKED_BATCHES = 16;
 
 /** Pages written after which they are moved from the write-ahead log into the file: SQLite's own default, 4 MB. */
 const CHECKPOINT_PAGES = 1000;
-/** A write-ahead log of so many pages (64 MB) is emptied even if a reader has to be waited for. */
+/** Pages (64 MB) past which the write-ahead log is emptied even if that has to wait for a reader. */
 const CHECKPOINT_PAGES_MAX = 16_384;
 
-/** Retention deletes at least so much at once, bytes, so that few transactions are needed. */
+/** Retention deletes at least this much at once, bytes, so that few transactions are needed. */
 const TRIM_BYTES_MIN = 1_048_576;
-/** Over its bound by this share with nothing to delete, the log refuses more: room for what is read but not committed yet. */
+/** Over its bound by this share with nothing to delete, the log refuses appends: slack for records that are read but not committed. */
 const SLACK = 0.25;
 
-/** Free pages are given back to the system when they are over a quarter of the file and 16 MB; below, they are used again. */
+/** Free pages are returned to the system when they are over a quarter of the file and 16 MB; fewer are reused. */
 const FREE_SHARE_MAX = 0.25;
 const FREE_PAGES_MIN = 4096;
-/** … so many at once. */
+/** … this many at once. */
 const VACUUM_PAGES = 1024;
 
 interface TopicState {
@@ -36,14 +36,14 @@ interface TopicState {
   readonly name: string;
   readonly id: string;
   end: number;
-  /** Everything before is safe elsewhere: retention may delete it. */
+  /** Everything before this offset is safe elsewhere: retention may delete it. */
   committed: number;
-  /** Everything before is packed, or was large from the start. */
+  /** Everything before this offset is packed, or was large from the start. */
   packed: number;
   /** Batches since then, and bytes of records in them. */
   looseBatches: number;
   looseBytes: number;
-  /** Packing found too little: not again before there is so much. */
+  /** Packing found too little: not again below this many bytes. */
   looseBytesWanted: number;
   /** The oldest batch, undefined when not known, null when there is none. */
   head:
@@ -52,7 +52,7 @@ interface TopicState {
     | undefined;
 }
 
-/** Owns the file while the log is open: nobody else writes to it. */
+/** Owns the file while the log is open: nothing else writes to it. */
 export class LogWriter {
   readonly path: string;
   readonly #retentionBytes: number;
@@ -177,14 +177,14 @@ export class LogWriter {
     topic.committed = Math.max(topic.committed, Math.min(offset, topic.end));
   }
 
-  held(): Held {
+  usage(): Usage {
     const bytes = this.#liveBytes();
     const over = bytes > this.#retentionBytes * (1 + SLACK);
     return { bytes, stuck: over && this.#oldestDeletable() === null };
   }
 
   /**
-   * One piece of the work that nobody waits for: a checkpoint, deletion, packing, giving space back.
+   * One piece of background work: a checkpoint, deletion, packing, returning space.
    * @returns false when there is nothing left to do
    */
   work(): boolean {
@@ -194,7 +194,7 @@ export class LogWriter {
     return true;
   }
 
-  /** Moves what is in the write-ahead log into the file. SQLite would do so by itself, but swallow an error of it. */
+  /** Moves the write-ahead log into the file. SQLite would do so by itself, but swallow errors. */
   checkpoint(): void {
     try {
       const result = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
@@ -338,7 +338,7 @@ export class LogWriter {
       bytes += row.bytes.length - BATCH_HEADER_BYTES;
     }
     if (!large && !ended && bytes < PACK_BYTES) {
-      // All but the newest is too little: not again before a quarter more is there.
+      // All but the newest is too little: not again before there is a quarter more.
       topic.looseBytesWanted = topic.looseBytes + PACK_BYTES / 4;
       return;
     }
@@ -360,7 +360,7 @@ export class LogWriter {
     topic.looseBytesWanted = PACK_BYTES;
   }
 
-  /** Gives free pages back to the system when there are many. @returns false when there was no need */
+  /** Returns free pages to the system when there are many. @returns false when there was no need */
   #vacuum(): boolean {
     const free = this.#freePages();
     if (free <= FREE_PAGES_MIN || free <= integer(this.#pageCount.get()?.["page_count"]) * FREE_SHARE_MAX) return false;

@@ -5,7 +5,7 @@ import { BatchWriter, compressBatch } from "../batch-writer.ts";
 import { decodeBatch } from "../record-batch.ts";
 import type { Row } from "./log-file.ts";
 
-/** A batch has one append time (bit 3 of its attributes) only when it was written at once; a packed one has each record's as a delta. */
+/** A batch written at once has one append time (bit 3 of its attributes); a packed one has each record's as a delta. */
 export interface Packed extends Row {
   /** The first record's append time, ms. */
   readonly time: number;

@@ -19,7 +19,7 @@ export function serve(port: MessagePort, settings: WriterSettings): void {
 class ServedWriter {
   readonly #port: MessagePort;
   readonly #settings: WriterSettings;
-  /** Set once it is not known what the disk holds: nothing is written or acknowledged any more. */
+  /** Set once the state of the disk is unknown: nothing is written or acknowledged any more. */
   #broken: TidemarkError | null = null;
   #working = false;
   #writer: LogWriter | null = null;
@@ -49,7 +49,7 @@ class ServedWriter {
     this.#port.postMessage(message);
   }
 
-  /** The error's answer. Anything but "disk-full" is for good. Not an operating error: a bug, which ends the thread. */
+  /** The answer for an error. All but "disk-full" are final. What is no operating error is a bug, and ends the thread. */
   #fail(error: unknown): void {
     if (!(error instanceof TidemarkError)) throw error;
     const { code, message } = error;
@@ -61,15 +61,15 @@ class ServedWriter {
     switch (request.kind) {
       case "topics":
         writer.createTopics(request.topics);
-        this.#answer({ kind: "topics", topics: writer.topics(), held: writer.held() });
+        this.#answer({ kind: "topics", topics: writer.topics(), usage: writer.usage() });
         break;
       case "append":
         writer.append(request.rows);
-        this.#answer({ kind: "appended", held: writer.held() });
+        this.#answer({ kind: "appended", usage: writer.usage() });
         break;
       case "committed":
         for (const { topic, offset } of request.offsets) writer.committed(topic, offset);
-        this.#answer({ kind: "held", held: writer.held() });
+        this.#answer({ kind: "usage", usage: writer.usage() });
         break;
     }
   }
@@ -80,7 +80,7 @@ class ServedWriter {
     if (this.#writer === null || this.#broken !== null) return;
     try {
       if (!this.#writer.work()) return;
-      this.#answer({ kind: "held", held: this.#writer.held() });
+      this.#answer({ kind: "usage", usage: this.#writer.usage() });
       this.#workLater();
     } catch (error) {
       // A full disk: tried again after the next request.

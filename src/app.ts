@@ -35,7 +35,7 @@ export type CoreSettings = Pick<
   "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
 >;
 
-/** Told of a notice when it comes up. */
+/** Listener for notices. */
 export type OnNotice = (notice: string) => void;
 
 /**
@@ -85,7 +85,7 @@ export async function openCore(
       onNotice,
     });
     undo.push(() => pipeline.close());
-    // Once before it is said to run: the first reading finds its topic, and a log that cannot be used ends the start with its reason.
+    // Before it counts as running: the first reading finds its topic, and an unusable log ends the start with its reason.
     await pipeline.start();
     for (const notice of pipeline.notices) onNotice(notice);
     const close = once(() => unwind(undo));
@@ -162,7 +162,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   }
 }
 
-/** The local log is tidemark's own: a topic is made where a sensor is to be. In a Kafka that is asked for. */
+/** The local log is tidemark's own: topics are created with their sensors. In a Kafka only if asked for. */
 function ruleOf({ log, sensors, topics, createTopics }: CoreSettings): FollowRule {
   const passes = (name: string): boolean => {
     return topics === null || (topics.include.test(name) && topics.exclude?.test(name) !== true);
@@ -175,7 +175,7 @@ async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, 
     return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock, thread });
   }
   const { brokers, tls, sasl } = target;
-  // Loaded when it is asked for: the client is half of the program's code and 37 MB of memory.
+  // Loaded on demand: the client is half of the program's code and 37 MB of memory.
   const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
   growHeapForKafka(process.execArgv);
   return openKafkaLog({
@@ -186,7 +186,7 @@ async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, 
   });
 }
 
-/** Undoes what was opened, last first; all of it, even when a part fails. @throws the first failure */
+/** Closes what was opened, last first; all of it, even when one fails. @throws the first failure */
 async function unwind(undo: (() => Promise<void> | void)[]): Promise<void> {
   const failures: unknown[] = [];
   for (let step = undo.pop(); step !== undefined; step = undo.pop()) {

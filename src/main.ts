@@ -6,7 +6,7 @@ import { type ErrorCode, TidemarkError } from "./core/errors.ts";
 import { formatSecond } from "./core/time.ts";
 import { programVersion } from "./runtime/version.ts";
 
-/** Asked for something that there is not. */
+/** Exit code of a usage error. */
 const EXIT_USAGE = 2;
 
 /** What to do about an error, where its own words do not say it. */
@@ -34,7 +34,7 @@ const terminal = {
   inBackground: logFile !== null,
 };
 
-/** @returns the exit code. Each command is loaded when it is asked for: a sensor needs no server, a table no log. */
+/** @returns the exit code. Commands are loaded on demand: a sensor needs no server, a table no log. */
 async function perform(invocation: Invocation): Promise<number> {
   switch (invocation.command) {
     case "help":
@@ -70,7 +70,7 @@ async function perform(invocation: Invocation): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  // Whoever read our lines may have gone (`| head`, a closed terminal): there is nobody left to tell, and what runs goes on.
+  // The reader of our output may be gone (`| head`, a closed terminal): nothing to report it to, and the command goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
     const { invocation, warnings } = loadConfig(process.argv.slice(2), ownEnvironment(), process.cwd());

@@ -1,4 +1,4 @@
-/** What a door can tell a sender about records before they are in the log, where they will be read in the same way. */
+/** Decodes records at the door, as they will be decoded from the log, to tell the sender what will be rejected. */
 import type { NewRecord } from "../log/log.ts";
 
 /** A record that will be rejected when it is read from the log. */
@@ -21,5 +21,5 @@ export interface RecordsFound {
   readonly faults: readonly RecordFault[];
 }
 
-/** Tells what will become of records, before they are appended. @param faultsMax how many faults are of interest */
+/** Finds what will become of records, before they are appended. @param faultsMax most faults to return */
 export type LookInto = (records: readonly NewRecord[], faultsMax: number) => RecordsFound;

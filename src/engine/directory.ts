@@ -1,29 +1,29 @@
-/** The one list of sensors: who needs their names asks it, and is told when one is added. */
+/** The one list of sensors; its listeners are called when one is added. */
 
-/** What people ask for by its name. */
+/** A sensor, by its name. */
 export interface Sensor {
   readonly name: string;
   /** Its topic is read. False: it has a history, and nothing is added to it. */
   readonly followed: boolean;
 }
 
-/** What others than its owner may do with the list. */
+/** The directory as all but its owner see it. */
 export interface SensorDirectory {
   readonly size: number;
-  /** Names that were refused since the start, as there were too many sensors. */
+  /** Names refused since the start because there were too many sensors. */
   readonly refused: number;
   /** O(1). */
   find(name: string): Sensor | undefined;
   /** In the order they were added. */
   list(): readonly Sensor[];
-  /** Calls back after a sensor was added, and after one is followed or is so no more. @returns a function that ends it */
+  /** Adds a listener, called after a sensor was added, and after `followed` of one changed. @returns removes it */
   onChange(listener: (sensor: Sensor) => void): () => void;
 }
 
 /** Names listed in an error's text; the rest is counted. */
 const NAMES_SHOWN_MAX = 20;
 
-/** The names for people, however many there are: `temperature, humidity and 3 more`. */
+/** The names for a message: `temperature, humidity and 3 more`. */
 export function namesShown(sensors: SensorDirectory): string {
   const names = sensors
     .list()
@@ -33,7 +33,7 @@ export function namesShown(sensors: SensorDirectory): string {
   return `${names.join(", ")}${left === 0 ? "" : ` and ${left} more`}`;
 }
 
-/** The list as its owner has it. Sensors are added and never removed. */
+/** The directory as its owner has it. Sensors are added and never removed. */
 export class Directory<T extends Sensor> implements SensorDirectory {
   readonly #byName = new Map<string, T>();
   readonly #list: T[] = [];
@@ -43,7 +43,7 @@ export class Directory<T extends Sensor> implements SensorDirectory {
     return this.#list.length;
   }
 
-  /** A list without a bound refuses none. */
+  /** A directory without a bound refuses none. */
   get refused(): number {
     return 0;
   }
@@ -69,7 +69,7 @@ export class Directory<T extends Sensor> implements SensorDirectory {
     this.changed(sensor);
   }
 
-  /** Tells the listeners that `followed` of the sensor has changed. */
+  /** Calls the listeners: the sensor is new, or its `followed` has changed. */
   protected changed(sensor: T): void {
     for (const listener of this.#listeners) listener(sensor);
   }

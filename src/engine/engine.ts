@@ -5,7 +5,7 @@ import type { Needs } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
 import type { SensorDirectory } from "./directory.ts";
 
-/** Totals of a sensor since its history began, in readings; a record that is refused whole is one. received = counted + duplicates + quarantined + rejected, always. */
+/** Totals of a sensor since its history began, in readings; a record that is rejected whole is one. received = counted + duplicates + quarantined + rejected, always. */
 export interface SensorTotals {
   readonly received: number;
   readonly counted: number;
@@ -87,12 +87,12 @@ export interface Quarantined {
   readonly value: number;
   /** The impossible event time, ms. */
   readonly time: number;
-  /** What it was judged against, ms. */
+  /** The reference that its clock was judged against, ms. */
   readonly judgedAgainst: number;
   readonly reason: "ahead" | "before-2000";
 }
 
-/** A refused record, or a refused reading of a record that makes several, with its bytes. */
+/** A rejected record, or a rejected reading of a record that makes several, with its bytes. */
 export interface RejectedRecord {
   readonly id: number;
   readonly sensor: string;
@@ -102,7 +102,7 @@ export interface RejectedRecord {
   readonly reading: number;
   readonly code: string;
   readonly reason: string;
-  /** The refused reading's bytes where they stand for themselves, else the record's value; cut at 4096 bytes. */
+  /** The rejected reading's own bytes where it has some, else the record's value; cut at 4096 bytes. */
   readonly bytes: Uint8Array;
   /** Its whole length. */
   readonly length: number;
@@ -110,7 +110,7 @@ export interface RejectedRecord {
   readonly arrival: number;
 }
 
-/** Some items of a list, one after the other. */
+/** Consecutive items of a list. */
 export interface ListPart<T> {
   readonly items: readonly T[];
   /** Pass as `after` for the part that follows; null at the end. */
@@ -124,7 +124,7 @@ export interface Change {
   readonly seconds: Window | null;
 }
 
-/** What the process has written, since it began. */
+/** What the process has written since its start. */
 export interface EngineCounters {
   readonly commits: number;
   /** Handed to the history's file by all commits. */
@@ -137,7 +137,7 @@ export interface Engine {
   /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */
   query(sensor: string, window: Window, needs: Needs): Answer;
   status(sensor: string): SensorStatus;
-  /** Calls back after readings were taken in, with each sensor that changed and where. @returns a function that ends it */
+  /** Adds a listener, called after readings were taken in, with each sensor that changed and where. @returns removes it */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined>;
   /** Counts the readings after all. @returns how many there were */
@@ -159,7 +159,7 @@ export interface Engine {
    */
   skip(topic: string, partition: number, to: number): Promise<number>;
   readonly counters: EngineCounters;
-  /** What is worse than it should be though readings are taken in: topics that are missing, sensors that are too many, partitions that stand still. */
+  /** What is wrong though readings are taken in: missing topics, too many sensors, partitions that stand still. */
   readonly notices: readonly string[];
   /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */
   readonly trouble: string | null;

@@ -1,11 +1,11 @@
-/** What Node is told about the heap of a server. docs/decisions/0007 has the measurements. */
+/** Node's heap flags for a server. docs/decisions/0007 has the measurements. */
 
 import { setFlagsFromString } from "node:v8";
 
 const HEAP_GROWTH = "--heap-growing-percent=30";
 /**
- * Whoever reads millions of records a second out of sockets makes garbage in step, and collecting it as often as above costs a tenth of the
- * CPU time; 10 MB more do not matter beside the client.
+ * A server that reads millions of records a second from sockets makes garbage in step; collecting it as often as above costs a tenth of
+ * the CPU time. 10 MB more do not matter beside the client.
  */
 const KAFKA_HEAP_GROWTH = "--heap-growing-percent=100";
 

@@ -1,6 +1,6 @@
-/** What loading and opening left behind goes back to the system. */
+/** Returns the memory that loading and opening left behind to the system. */
 
-/** Modules that come with the first use are loaded by then, and the first live row is out. */
+/** By then modules of first use are loaded, and the first live row is out. */
 const SETTLED_MS = 1000;
 
 /**

@@ -1,4 +1,4 @@
-/** What the live stream tells (docs/formats/live.md): the data of an event → rows, parsed once; all else in this room trusts them. */
+/** Parses the data of a live event (docs/formats/live.md) into rows, once: all else in this room trusts them. */
 
 /** What a table shows of some readings. */
 export interface Moments {

@@ -29,17 +29,17 @@ export interface TableState {
 interface Column {
   readonly title: string;
   readonly minute?: true;
-  /** So wide at least, that the table stands still while numbers grow. */
+  /** Least width: the table stands still while numbers grow. */
   readonly width: number;
-  /** Where there is no room for all, those of the largest go first. */
+  /** Where there is no room for all, columns of the largest rank are dropped first. */
   readonly rank: number;
   readonly left?: true;
   cell(row: LiveRow): string;
-  /** Whether it is something to look at. */
+  /** Whether to highlight the cell. */
   warns?(row: LiveRow): boolean;
 }
 
-/** A sensor of a reading a second that was silent so long is worth a look. */
+/** A sensor of 1 Hz that was silent for this long is highlighted, ms. */
 const AGE_MS_WARNED = 5000;
 
 const COLUMNS: readonly Column[] = [
@@ -173,7 +173,7 @@ function notesOf(state: TableState): string[] {
   return notes;
 }
 
-/** Readings on their way are no news; so many are a backlog. */
+/** A lag worth a note, readings: fewer are just on their way. */
 const LAG_NOTED = 1000;
 const NOTES_MAX = 5;
 

@@ -202,7 +202,7 @@ class TableView implements View {
   }
 }
 
-/** A sensor that changed has a line, at most one a second; the newest state is never left out, only told later. */
+/** A sensor that changed has a line, at most one a second; the newest state is never lost, only delayed. */
 class LineView implements View {
   readonly #known: Known;
   readonly #options: WatchOptions;
@@ -221,7 +221,7 @@ class LineView implements View {
   }
 
   open(): void {
-    // Whoever reads may stop reading (`| head`): that is an end, no failure.
+    // The reader of our output may close it (`| head`): an end, no failure.
     this.#output.on("error", this.#onEnd);
   }
 

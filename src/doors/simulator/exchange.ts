@@ -7,13 +7,13 @@ import { Agent as PlainAgent, request as plainRequest } from "../../core/node-ht
 /** A server that says nothing for this long is gone: an fsync takes milliseconds, a busy disk seconds. */
 const SILENCE_MS_MAX = 10_000;
 
-/** An answer is a line, a problem description (RFC 9457), or a page of a list. */
+/** An answer is a line, a problem description (RFC 9457), or a part of a list. */
 const ANSWER_BYTES_MAX = 4_194_304;
 
 /** Of node:http or node:https. */
 export type Agent = InstanceType<typeof PlainAgent>;
 
-/** What came back, of any status. */
+/** An answer, of any status. */
 export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
@@ -34,7 +34,7 @@ export function agentFor(url: URL): Agent {
   return url.protocol === "https:" ? new TlsAgent(options) : new PlainAgent(options);
 }
 
-/** The header that says who asks; none without a token. */
+/** The authorization header; none without a token. */
 export function bearer(token: string | null): Readonly<Record<string, string>> {
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }

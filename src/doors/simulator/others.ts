@@ -1,4 +1,4 @@
-/** Whether a sensor holds readings of others: simulators write only where nobody, or only simulators, wrote. Asked before the first reading is sent. */
+/** Whether a sensor holds readings of others: simulators write only where no one else did. Checked before the first reading is sent. */
 import { TidemarkError } from "../../core/errors.ts";
 import { ABSENT, Records } from "../../core/records.ts";
 import { SIMULATOR_PREFIX } from "../../core/simulator-name.ts";
@@ -46,7 +46,7 @@ function taken(sensor: string, where: string, whose: string): TidemarkError {
 }
 
 /**
- * Asks a tidemark. What is no tidemark does not say, and is taken for what it was named as: a place to send to.
+ * Asks a tidemark. A server that is no tidemark cannot answer, and is taken as free: it was named as the target.
  * @param url of the server, ending in a slash
  * @throws TidemarkError "sensor-taken"; "not-ready" while the server has not read all of the sensor; "server-unreachable", "not-authorized"
  */
@@ -134,11 +134,11 @@ function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
   return new Map(typeof value === "object" && value !== null ? Object.entries(value) : []);
 }
 
-/** Records looked at, from the start of a partition and before its end: others' readings are there from the start, or came lately. */
-const RECORDS_LOOKED_AT = 100_000;
+/** Records checked at a partition's start and before its end: others' readings are there from the start, or came lately. */
+const CHECKED_RECORDS = 100_000;
 
-/** So long it may take to look: past it something is wrong with the log, and it is tried anew. */
-const LOOK_MS_MAX = 30_000;
+/** Longest check, ms: past it something is wrong with the log, and the check is retried. */
+const CHECK_MS_MAX = 30_000;
 
 /** How every payload of a simulator begins: `Simulation` writes the device first. */
 const PAYLOAD_START: Uint8Array = Buffer.from(`{"device":"${SIMULATOR_PREFIX}`);
@@ -149,12 +149,12 @@ const PAYLOAD_START: Uint8Array = Buffer.from(`{"device":"${SIMULATOR_PREFIX}`);
  */
 export async function requireFreeTopic(log: Log, sensor: string, where: string, signal: AbortSignal): Promise<void> {
   const [topic] = await log.create([sensor]);
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS_MAX)]);
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(CHECK_MS_MAX)]);
   for (const partition of topic.partitions) {
     const { start, end } = await log.bounds(sensor, partition);
-    const tail = Math.max(start, end - RECORDS_LOOKED_AT);
+    const tail = Math.max(start, end - CHECKED_RECORDS);
     const other =
-      (await findOther(log, topic, partition, start, Math.min(end, start + RECORDS_LOOKED_AT), bounded)) ??
+      (await findOther(log, topic, partition, start, Math.min(end, start + CHECKED_RECORDS), bounded)) ??
       (await findOther(log, topic, partition, tail, end, bounded));
     if (other !== null) throw taken(sensor, where, `another's at offset ${other} of partition ${partition}`);
   }

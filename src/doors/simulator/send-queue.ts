@@ -2,7 +2,7 @@
 import type { TidemarkError } from "../../core/errors.ts";
 import type { Random } from "../../core/random.ts";
 
-/** Where readings go. One `send` at a time; it never rejects. */
+/** The target of readings. One `send` at a time; it never rejects. */
 export interface Target {
   /** For people; no password in it. */
   readonly name: string;
@@ -15,7 +15,7 @@ export type Sent =
   | { readonly acknowledged: true }
   | { readonly acknowledged: false; readonly error: TidemarkError; readonly retryAfterMs?: number };
 
-/** What waits at most: 27 hours of a sensor of 1 Hz, some 20 MB. When it is `full` the sensor measures nothing more. */
+/** Most payloads that wait: 27 hours of a sensor of 1 Hz, some 20 MB. While it is `full` the sensor measures nothing. */
 const WAITING_MAX = 100_000;
 
 /** One request: half of what a server takes in one body at the least. */

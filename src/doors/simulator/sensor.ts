@@ -19,10 +19,10 @@ const TIMER_MS_MAX = 1000;
 const REPORT_MS = 60_000;
 const PROGRESS_MS = 2000;
 
-/** A backfill that filled the queue goes on once so few wait: enough to keep the other side busy. */
+/** A backfill that filled the queue goes on once only this many wait: enough to keep the other side busy. */
 const BACKFILL_WAITING = 50_000;
 
-/** On the way out, what waits is delivered for this long. */
+/** On shutdown, waiting payloads are delivered for this long, ms. */
 const DRAIN_MS = 5000;
 
 /** Of jitter: another stream of numbers than the values', so that a slow network changes no value. */
@@ -165,7 +165,7 @@ class Sensor {
   }
 
   async #live(): Promise<void> {
-    // The second that runs is measured too: nobody waits up to another one for a first reading.
+    // The current second is measured too: the first reading comes at once.
     this.#tick = Math.max(this.#tick, this.#simulation.tickAt(this.#clock.now() - TICK_LATE_MS_MAX + 1));
     while (!this.#done) {
       const nowMs = this.#clock.now();
@@ -176,7 +176,7 @@ class Sensor {
         else await pause(Math.min(dueMs - nowMs, TIMER_MS_MAX), this.#signal);
       } else {
         this.#measureDue(nowMs);
-        await pause(0, this.#signal); // whatever the clock does, the queue gets its turn
+        await pause(0, this.#signal); // whatever the clock does, the send queue runs
       }
       this.#report(nowMs);
     }
@@ -211,7 +211,7 @@ class Sensor {
     );
   }
 
-  /** A first failure is often only a kept-alive connection that the other side had closed; the second in a row is told. */
+  /** Reports the second failure in a row: a first one is often only a kept-alive connection that the other side had closed. */
   #trouble(error: TidemarkError, tries: number): void {
     if (tries < 2 || this.#troubleSince !== null) return;
     this.#troubleSince = this.#clock.now();

@@ -77,10 +77,10 @@ export interface LogReader {
   /** The offset after the newest record of a partition that it reads, as last seen; no I/O. O(1): asked for at every batch. */
   end(topic: string, partition: number): number;
   /**
-   * Since when an open transaction holds back what comes next of a partition, ms, as far as this reader knows: no record from there on is brought before
-   * the transaction has ended, whoever wrote it. Null when there is none. No I/O.
+   * Since when an open transaction blocks a partition, ms, as far as this reader knows: no record from there on is read before the transaction has
+   * ended, whatever its producer. Null when there is none. No I/O.
    */
-  heldBackSince(topic: string, partition: number): number | null;
+  blockedSince(topic: string, partition: number): number | null;
   close(): Promise<void>;
 }
 

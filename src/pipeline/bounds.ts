@@ -1,4 +1,4 @@
-/** When the history commits, and how much of what the pipeline knows stays in memory. Tests make them small, so that every one is reached. */
+/** Bounds of the pipeline: when the history commits, and what stays in memory. Tests make them small, so that every one is reached. */
 import { COMMIT_INTERVAL_MS, COMMIT_READINGS, SENSORS_MAX } from "../core/limits.ts";
 
 /** What is bounded, by name. */
@@ -8,7 +8,7 @@ export interface Bounds {
   readonly commitIntervalMs: number;
   /** Bytes of changed pages, blocks and rows that wait for a commit. */
   readonly waitingBytes: number;
-  /** And for each series that changed so many more: it has a page of each level open, which a commit opens again. */
+  /** Added to it for each changed series, which has a page of each level open; a commit would only open them again. */
   readonly waitingBytesSeries: number;
   /** New rows that wait for a commit: devices, boots, explicit ids, dead letters. */
   readonly waitingRows: number;
@@ -32,7 +32,7 @@ export interface Bounds {
 export const BOUNDS: Bounds = {
   commitReadings: COMMIT_READINGS,
   commitIntervalMs: COMMIT_INTERVAL_MS,
-  /** A tenth of the memory that all of it should take. */
+  /** A tenth of the whole process's memory. */
   waitingBytes: 32 * 1024 * 1024,
   /** What a few readings take on six levels; 10,000 sensors would commit every 60,000 readings without it. */
   waitingBytesSeries: 4096,

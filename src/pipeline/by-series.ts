@@ -1,4 +1,4 @@
-/** Batches whose rows do not say by their place where they come from → a batch for each series, in which every row has a record of its own. */
+/** Splits a batch with origins into one batch for each series, in which every row has a record of its own. */
 import { IDENTITY_EXPLICIT, type Origins, Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
 

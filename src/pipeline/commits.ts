@@ -1,4 +1,4 @@
-/** When the history commits, what happens when it cannot, and what the log is told then: the way from taken in to safe. */
+/** When the history commits, what happens when it cannot, and when the log may forget: the way from taken in to safe. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
@@ -9,13 +9,13 @@ import type { State } from "./state.ts";
 /** First wait before a commit that failed is tried again, ms; doubled up to the bound. */
 const RETRY_FIRST_MS = 250;
 
-/** What commits, and who is told of it. */
+/** What a commit needs. */
 export interface CommitsOptions {
   readonly state: State;
   readonly log: Log;
   readonly checkpointer: Checkpointer;
   readonly clock: Clock;
-  /** Ends the waiting for a disk that is full: what was not committed is then given up, and read from the log again. */
+  /** Ends the wait for a full disk: what was not committed is dropped, and read from the log again. */
   readonly stop: AbortSignal;
 }
 
@@ -40,7 +40,7 @@ export class Commits {
     return this.#commitTrouble ?? this.#options.checkpointer.error ?? this.#logTrouble;
   }
 
-  /** Whether what waits has waited long enough, as far as the calls of this tell: ask now and then. */
+  /** Whether changes have waited long enough. The wait is measured between calls: call it regularly. */
   isDue(): boolean {
     if (!this.#state.hasChanged) {
       this.#waitingSinceMs = null;
@@ -75,7 +75,7 @@ export class Commits {
     }
   }
 
-  /** Tells the log of the last commit, unless it was told. Once that is on disk, it may let go of what is before it; of nothing after it. */
+  /** Tells the log of the last commit once it is on disk, unless that was done: the log may delete what is before it. */
   async tell(): Promise<void> {
     await this.#telling;
     if (this.#told === this.#state.commits) return;
@@ -92,7 +92,7 @@ export class Commits {
     const committed = followed.map((partition) => ({ partition, offset: partition.committed }));
     if (followed.length === 0 || !(await checkpointer.sync())) return;
     const positions = committed
-      // A topic that was recreated, or cut back, meanwhile: the offset is of another life.
+      // Not of a topic that was recreated, or cut back, meanwhile: the offset is of its former life.
       .filter(({ partition, offset }) => {
         const isFollowed = sources.find(partition.topic)?.partitions[partition.partition] === partition;
         return isFollowed && offset > 0 && partition.committed >= offset;

@@ -1,4 +1,4 @@
-/** Readings held back because of their clock, and records that were refused: listed with what is needed to take them in after all. */
+/** Quarantined readings and rejected records: listed, with what is needed to take them in after all. */
 import type { StatementSync } from "node:sqlite";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
@@ -25,7 +25,7 @@ export interface QuarantineRow {
   readonly reason: "ahead" | "before-2000";
 }
 
-/** A refused record, with what is needed to read it again. */
+/** A rejected record, with what is needed to read it again. */
 export interface RejectionRow {
   readonly id: number;
   readonly sensor: number;
@@ -33,7 +33,7 @@ export interface RejectionRow {
   readonly offset: number;
   /** Which of the record's readings it is, from 0 on. */
   readonly reading: number;
-  /** `bytes` are that reading alone; false: of the whole record, which made other readings too. */
+  /** True: `bytes` are that reading alone; false: the whole record, which made other readings too. */
   readonly isAlone: boolean;
   readonly code: string;
   readonly key: Uint8Array | null;
@@ -131,7 +131,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
     const rows = sensor === undefined ? this.#list.all(after, most) : this.#listOf.all(sensor, after, most);
     const items = rows.map((row) => this.fromRow(row)).filter((row) => !this.#removed.has(row.id));
     items.length = Math.min(items.length, limit);
-    // In the middle of a commit pending rows are in the table already.
+    // During a commit pending rows are in the table already.
     const listed = items.at(-1)?.id ?? after;
     for (const row of this.#pending.values()) {
       if (items.length >= limit) break;
@@ -153,7 +153,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
     this.#removed.add(id);
   }
 
-  /** Lets go of the oldest rows beyond `rows`, pending ones last; yields the sensor of each. */
+  /** Drops the oldest rows beyond `rows`, pending ones last; yields the sensor of each. */
   protected *dropOldest(rows: number): Generator<number> {
     let found = this.size > rows ? this.#oldest.all(0, DROPPED_AT_ONCE) : [];
     while (found.length > 0) {
@@ -231,12 +231,12 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   }
 }
 
-/** Records, or readings of them, that were refused. */
+/** Rejected records, or readings of them. */
 export class Rejections extends DeadLetters<RejectionRow> {
   readonly #rowsMax: number;
   readonly #onDropped: (sensor: number) => void;
 
-  /** @param onDropped told of each row that is dropped as there are too many, with its sensor's number */
+  /** @param onDropped called with the sensor's number for each row dropped past the bound */
   constructor(db: Database, rowsMax: number, onDropped: (sensor: number) => void) {
     super(db, "rejection", 13, REJECTION_TABLES);
     this.#rowsMax = rowsMax;

@@ -1,10 +1,10 @@
-/** Which topics are read, which sensors may appear, and what becomes of those that do. */
+/** Decides which topics are read and which sensors may appear, and starts to read those that do. */
 import { TidemarkError } from "../core/errors.ts";
 import { sensorNameFault } from "../core/sensor-name.ts";
 import { namesShown } from "../engine/directory.ts";
 import type { Log, LogReader, Position, Topic, Wanted } from "../log/log.ts";
+import type { SerialQueue } from "./serial-queue.ts";
 import type { State } from "./state.ts";
-import type { Turns } from "./turns.ts";
 
 /** What is to be followed. */
 export interface FollowRule {
@@ -20,18 +20,18 @@ export class Following {
   readonly #log: Log;
   readonly #rule: FollowRule;
   readonly #state: State;
-  readonly #turns: Turns;
+  readonly #queue: SerialQueue;
   readonly #wanted: Wanted;
   /** The reader that follows the log; null while there is none. */
   #reader: LogReader | null = null;
-  /** Whether the log was asked which topics there are. */
+  /** Whether the log has been asked for its topics. */
   #isKnown = false;
 
-  constructor(log: Log, rule: FollowRule, state: State, turns: Turns) {
+  constructor(log: Log, rule: FollowRule, state: State, queue: SerialQueue) {
     this.#log = log;
     this.#rule = rule;
     this.#state = state;
-    this.#turns = turns;
+    this.#queue = queue;
     this.#wanted = rule.sensors ?? ((name) => this.#passes(name));
     for (const name of rule.sensors ?? []) state.sensors.open(name);
     state.sensors.openStored();
@@ -41,7 +41,7 @@ export class Following {
     return this.#rule.passes(name) && sensorNameFault(name) === null;
   }
 
-  /** The topics there are, made where they may be. @throws TidemarkError "log-unreachable" | "log-refused" | "disk-full" */
+  /** Finds the topics to read, and creates missing ones where allowed. @throws TidemarkError "log-unreachable" | "log-refused" | "disk-full" */
   async find(): Promise<readonly Topic[]> {
     const { sensors, mayCreate } = this.#rule;
     if (sensors !== null && mayCreate) return this.#log.create(sensors);
@@ -49,7 +49,7 @@ export class Following {
     return (await this.#log.open(names)).topics;
   }
 
-  /** Reads these topics from where each was read to, and those that appear. Only inside a turn. @returns the reader, and what ends both */
+  /** Reads these topics from where each was read to, and those that appear. Only in the serial queue. @returns the reader, and what ends both */
   start(topics: readonly Topic[], onFailure: (error: unknown) => void): { reader: LogReader; stop(): Promise<void> } {
     const { sources, sensors } = this.#state;
     const found = new Set(topics.map(({ name }) => name));
@@ -62,7 +62,7 @@ export class Following {
     this.#reader = reader;
     this.#isKnown = true;
     const stopWatching = this.#log.watch(this.#wanted, (appeared) => {
-      this.#turns.take(async () => this.#add(reader, appeared)).catch(onFailure);
+      this.#queue.run(async () => this.#add(reader, appeared)).catch(onFailure);
     });
     const stop = async (): Promise<void> => {
       stopWatching();
@@ -72,7 +72,7 @@ export class Following {
     return { reader, stop };
   }
 
-  /** Reads topics that are new, were made anew, or have more partitions. Only inside a turn. */
+  /** Reads topics that are new, were made anew, or have more partitions. Only in the serial queue. */
   #add(reader: LogReader, topics: readonly Topic[]): void {
     if (this.#reader !== reader) return;
     for (const topic of topics) {
@@ -122,12 +122,12 @@ export class Following {
         `Cannot append to "${name}": expected its topic to exist (--create-topics makes it)`,
       );
     }
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#reader !== null) this.#add(this.#reader, topics);
     });
   }
 
-  /** What is not read though it was asked for; null when there is nothing. */
+  /** What is configured but not read; null when there is nothing. */
   get notice(): string | null {
     const { sensors } = this.#state;
     if (sensors.refused > 0) {

@@ -10,7 +10,7 @@ import type { Sensors, Series } from "./sensors.ts";
 /** How often what is older than the history is kept is deleted, ms. */
 const INTERVAL_MS = 3_600_000;
 const DAY_SECONDS = 86_400;
-/** With more sensors than this one line of the log tells of all. */
+/** Past this many sensors one notice covers them all. */
 const LINES_MAX = 10;
 
 /** What was known of the time at the last commit, ms. */
@@ -23,7 +23,7 @@ export interface HorizonOptions {
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
   readonly clock: Clock;
-  /** Told of each deletion. */
+  /** Listener for deletions. */
   readonly onNotice: (text: string) => void;
 }
 
@@ -77,7 +77,7 @@ export class Horizon implements CommitPart {
     try {
       for (const { id } of this.#db.prepare("SELECT id FROM sensor").all()) {
         for (const _ of this.#history.expire(Number(id), Number(old))) {
-          // nobody waits for anything yet
+          // at start: nothing else to run in between
         }
       }
       this.#db.prepare("DELETE FROM setting WHERE name=?").run(OLD_SETTING);
@@ -89,7 +89,7 @@ export class Horizon implements CommitPart {
     this.#history.committed();
   }
 
-  /** Looks at the clock: to be called each few seconds. */
+  /** Reads the clock: call it every few seconds. */
   watch(): void {
     this.#known?.now();
   }

@@ -1,4 +1,4 @@
-/** Records in, counted readings out: decode, identity, clocks, fold. Works on batches of columns; nothing here does I/O but for cold look-ups. */
+/** Records in, counted readings out: decode, identity, clocks, fold. Works on batches of columns; no I/O but for cold look-ups. */
 import type { Clock } from "../core/clock.ts";
 import { ACTIVE_DEVICE_MS, CLOCK_BEHIND_MS } from "../core/limits.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
@@ -15,7 +15,7 @@ import type { Series } from "./sensors.ts";
 import type { PartitionState, Source } from "./sources.ts";
 import type { State } from "./state.ts";
 
-/** With so many devices their state is larger than the processor's caches: it is read ahead, for so many rows at a time. */
+/** From this many devices on their state outgrows the processor's caches: it is prefetched, some rows at a time. */
 const WARMED_DEVICES_MIN = 4096;
 const WARMED_ROWS = 128;
 
@@ -25,15 +25,15 @@ export interface IngestOptions {
   readonly zone: Zone;
   /** A device this far ahead of the reference has a wrong clock, ms. */
   readonly clockAheadMs: number;
-  /** Those that records are read by; all that there are when it is left out. */
+  /** The payload formats; default all. */
   readonly formats?: Formats;
 }
 
-/** Where records come from; `newest` is moved. */
+/** The partition that records come from; `newest` is updated. */
 type Origin = Pick<PartitionState, "partition" | "newest">;
 
-/** How the rows of a batch are parts of their records; null: each record is one row. */
-type Parts = Pick<SeriesBatch, "index" | "isAlone"> | null;
+/** The position of each row in its record; null: each record is one row. */
+type RowsInRecord = Pick<SeriesBatch, "index" | "isAlone"> | null;
 
 /** Takes in batches, one at a time; never waits. */
 export class Ingest {
@@ -43,13 +43,13 @@ export class Ingest {
   readonly #records = new Records(4096);
   readonly #readings = new Readings(4096);
   readonly #decoders = new Map<string, Decoder>();
-  /** After judging, the first `#counted` rows of the readings' times and values are those that count, and these say whether they were late. */
+  /** After judging, the first `#counted` rows of the readings' times and values are the counted ones; `#late` says which were late. */
   #late = new Uint8Array(4096);
   #lateRows = 0;
   #counted = 0;
   readonly #run = new ReadingRun();
   readonly #bySeries = new BySeries();
-  /** Those that readings went to since it was last emptied. */
+  /** Sensors that received readings since it was last emptied. */
   readonly changed = new Set<Series>();
 
   constructor(state: State, options: IngestOptions) {
@@ -109,8 +109,8 @@ export class Ingest {
     return decoder;
   }
 
-  /** Judges all rows, which are of one series, then counts and folds those that are new and plausible. */
-  #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin, parts: Parts): void {
+  /** Judges all rows, which are of one series, then counts and folds the new ones whose clock is plausible. */
+  #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin, inRecord: RowsInRecord): void {
     const { devices } = this.#identities;
     const { device, identity, rejection } = readings;
     const { count } = records;
@@ -128,7 +128,7 @@ export class Ingest {
         warm = Math.min(count, i + WARMED_ROWS);
         devices.warm(readings, i, warm);
       }
-      if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs, parts);
+      if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs, inRecord);
       else {
         if (!devices.isLoaded(device[i])) devices.load(device[i]);
         this.#judge(records, readings, i, sensor, nowMs);
@@ -139,13 +139,13 @@ export class Ingest {
     this.#countAll(readings, sensor, partition);
   }
 
-  /** Judges row i, whose device is resident: a duplicate, held back, or one of the counted rows. */
+  /** Judges row i, whose device is resident: a duplicate, quarantined, or counted. */
   #judge(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): void {
     const { devices } = this.#identities;
     const { totals, watermark } = sensor;
     const slot = readings.device[i];
     const t = readings.time[i];
-    // Judged by the mark as it was before this device was heard again: it may pull the mark back.
+    // Against the mark from before this device was heard again: it may pull the mark back.
     const isHeard = devices.cells[slot * DEVICE_CELLS + HEARD_AT] === nowMs;
     const wasLate = !isHeard && watermark.isLate(t, nowMs);
     if (!isHeard) this.#hear(slot, sensor, nowMs);
@@ -284,7 +284,7 @@ export class Ingest {
     });
   }
 
-  /** Counts a reading that was held back: its identity is marked already, its clock is not judged again. */
+  /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
   release(sensor: Series, time: number, value: number): void {
     sensor.totals.quarantined--;
     sensor.changed = true;
@@ -298,8 +298,8 @@ export class Ingest {
   }
 
   /**
-   * Takes a refused reading in after all, when today's decoders can read it: of a record that made several, that one only.
-   * @returns false when it is refused again; nothing has changed then
+   * Takes a rejected reading in after all, when today's decoders can read it; of a record of several only that one.
+   * @returns false when it is rejected again; nothing has changed then
    */
   retry(row: RejectionRow, sensor: Series): boolean {
     if (row.bytes.length < row.length) return false; // cut: the log has all of it
@@ -325,7 +325,7 @@ export class Ingest {
     return true;
   }
 
-  /** A refusal is taken back, and what was refused is received anew. */
+  /** Takes a rejection back: what was rejected is received anew. */
   #unreject(sensor: Series): void {
     sensor.totals.received--;
     sensor.totals.rejected--;
@@ -339,7 +339,7 @@ export class Ingest {
     sensor: Series,
     partition: Origin,
     nowMs: number,
-    parts: Parts,
+    inRecord: RowsInRecord,
   ): void {
     const { rejections } = this.#state;
     sensor.totals.rejected++;
@@ -351,8 +351,8 @@ export class Ingest {
       sensor: sensor.id,
       partition: partition.partition,
       offset: records.offset[i],
-      reading: parts?.index[i] ?? 0,
-      isAlone: parts === null || parts.isAlone[i] !== 0,
+      reading: inRecord?.index[i] ?? 0,
+      isAlone: inRecord === null || inRecord.isAlone[i] !== 0,
       code: rejectionAt(code).code,
       key: records.keyStart[i] === ABSENT ? null : records.data.slice(records.keyStart[i], records.keyEnd[i]),
       bytes: kept === 0 ? new Uint8Array(0) : records.data.slice(start, start + kept),
@@ -375,7 +375,7 @@ function isAccepted({ count, rejection }: Readings, only: number | null): boolea
   return rejection.subarray(0, count).every((code) => code === ACCEPTED);
 }
 
-/** A refused record as it came from the log, or the part of it that was refused. */
+/** A rejected record as it came from the log, or its rejected reading alone. */
 function recordOf(row: RejectionRow): Records {
   const records = new Records(1);
   const key = row.key ?? new Uint8Array(0);

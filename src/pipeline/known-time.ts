@@ -1,7 +1,7 @@
-/** What time it surely is: for what cannot be undone, where the host's clock may be wrong for a while. */
+/** The time that is known for sure: for deletions, as the host's clock may be wrong for a while. */
 import type { Clock } from "../core/clock.ts";
 
-/** So long a host's clock must stay ahead before it begins to be believed: clocks that are wrong at a start are set right within minutes. */
+/** Probation of a host's clock that jumped ahead, ms: clocks that are wrong at a start are set right within minutes. */
 const PROBATION_MS = 3_600_000;
 /** Then time is made good this much faster than it passes: a day an hour, so that a clock that is wrong for a week costs half a year, not all. */
 const CATCH_UP = 24;
@@ -28,7 +28,7 @@ export class KnownTime {
     this.#steadyMs = clock.steady();
   }
 
-  /** Ms since the epoch. To be asked at least each few seconds: what the host's clock said in between is not known. */
+  /** Ms since the epoch. Call it every few seconds: it sees the host's clock only then. */
   now(): number {
     const host = this.#clock.now();
     const steady = this.#clock.steady();

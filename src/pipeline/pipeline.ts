@@ -16,20 +16,20 @@ import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { Following, type FollowRule } from "./following.ts";
-import { HeldBack, type Settled } from "./held-back.ts";
 import { Ingest } from "./ingest.ts";
 import type { Series } from "./sensors.ts";
+import { SerialQueue } from "./serial-queue.ts";
 import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
 import { Standstills } from "./standstills.ts";
 import type { State } from "./state.ts";
-import { Turns } from "./turns.ts";
+import { type Settled, Uncounted } from "./uncounted.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 import { Unread } from "./unread.ts";
 
-/** How long records are taken in before others may run, ms: HTTP requests wait no longer for it. */
+/** Slice of taking in, ms: an HTTP request waits no longer for it. */
 const INGEST_SLICE_MS = 4;
 
-/** Whether a commit is due is looked at this often, ms. */
+/** How often to check whether a commit is due, ms. */
 const TICK_MS = 500;
 
 /** First and longest wait after an operating error, ms. */
@@ -47,7 +47,7 @@ export interface PipelineOptions {
   readonly clockAheadMs: number;
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
-  /** Told of what whoever runs this should know: history that is deleted, partitions that stand still and are read on. */
+  /** Listener for notices to the operator: deleted history, partitions that stand still or are read on. */
   readonly onNotice?: (text: string) => void;
 }
 
@@ -57,11 +57,11 @@ export class Pipeline implements Engine {
   readonly #options: PipelineOptions;
   readonly #state: State;
   readonly #ingest: Ingest;
-  readonly #heldBack: HeldBack;
+  readonly #uncounted: Uncounted;
   readonly #commits: Commits;
   readonly #following: Following;
   readonly #unread = new Unread();
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
   readonly #standstills: Standstills;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
@@ -81,13 +81,13 @@ export class Pipeline implements Engine {
     this.#state = state;
     this.sensors = state.sensors;
     this.#ingest = new Ingest(state, options);
-    this.#heldBack = new HeldBack(state, this.#ingest);
+    this.#uncounted = new Uncounted(state, this.#ingest);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
-    this.#following = new Following(log, options.follow, state, this.#turns);
+    this.#following = new Following(log, options.follow, state, this.#queue);
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
     this.#standstills = new Standstills({
       ...options,
-      turns: this.#turns,
+      queue: this.#queue,
       unread: this.#unread,
       commit: () => this.#commit(),
       fail: (error) => this.#fail(error),
@@ -107,7 +107,7 @@ export class Pipeline implements Engine {
     return started.promise;
   }
 
-  /** What is in memory cannot be trusted any more: nothing of it is committed. A disk that is full is no failure: all is as it was. */
+  /** Ends the pipeline: memory cannot be trusted, and is not committed. A full disk is no failure: memory is unchanged. */
   #fail(error: unknown): void {
     if (error instanceof TidemarkError && error.code === "disk-full") return;
     this.#failure ??= { error };
@@ -133,7 +133,7 @@ export class Pipeline implements Engine {
     this.#end();
     await this.#unread.reader?.close();
     await this.#running;
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#failure === null && this.#state.hasChanged) await this.#commits.commit();
     });
     if (this.#failure === null) await this.#commits.tell();
@@ -162,7 +162,7 @@ export class Pipeline implements Engine {
   async #follow(onStart: () => void, onProgress: () => void): Promise<void> {
     const topics = await unlessAborted(this.#following.find(), this.#stop.signal);
     if (topics === null) return;
-    const { reader, stop } = await this.#turns.take(async () => {
+    const { reader, stop } = await this.#queue.run(async () => {
       return this.#following.start(topics, (error) => this.#fail(error));
     });
     this.#unread.reader = reader;
@@ -172,7 +172,7 @@ export class Pipeline implements Engine {
       for (;;) {
         const fetched = await reader.read(this.#stop.signal);
         if (fetched === null) return;
-        await this.#turns.take(() => this.#take(fetched));
+        await this.#queue.run(() => this.#take(fetched));
         onProgress();
       }
     } finally {
@@ -181,7 +181,7 @@ export class Pipeline implements Engine {
     }
   }
 
-  /** Takes in what was read, in slices; what came before a batch that cannot be read is taken in. */
+  /** Takes in what was read, in slices, up to a batch that cannot be read. */
   async #take(fetched: Fetched): Promise<void> {
     const source = this.#source(fetched.topic);
     const partition = partitionOf(source, fetched.partition);
@@ -200,7 +200,7 @@ export class Pipeline implements Engine {
       }
     } catch (error) {
       if (this.#standstills.halt(partition, error, fetched.resumeAt)) return;
-      // In the middle of a batch, or of a commit: to read on from here would count twice, or not at all.
+      // Within a batch or a commit: reading on would count readings twice, or not at all.
       this.#fail(error);
       throw error;
     } finally {
@@ -209,7 +209,7 @@ export class Pipeline implements Engine {
     }
   }
 
-  /** No mark goes past what its sources still have to bring. */
+  /** Holds each mark back to what its sources have not delivered yet. */
   #limitMark({ own, others }: Source): void {
     own.watermark.unreadLimit = this.#unread.limit(this.#state.sources.feeding(own));
     for (const other of others) {
@@ -217,7 +217,7 @@ export class Pipeline implements Engine {
     }
   }
 
-  /** Counts what the log does not have (any more), and goes on behind it, so that it is counted once. */
+  /** Counts records that the log has lost, and goes on behind them, so that they are counted once. */
   async #passOver({ from, to, cutFrom }: Gap, { own }: Source, partition: PartitionState): Promise<void> {
     own.totals.gapRecords += to - from;
     own.totals.cutRecords += cutFrom === undefined ? 0 : cutFrom - to;
@@ -232,9 +232,9 @@ export class Pipeline implements Engine {
   /** Commits when it is due, and tells the log of a commit that it could not be told of. */
   #tick(): void {
     this.#state.horizon.watch();
-    if (this.#commits.isDue() && this.#turns.size <= 1) {
-      this.#turns
-        .take(async () => {
+    if (this.#commits.isDue() && this.#queue.size <= 1) {
+      this.#queue
+        .run(async () => {
           if (this.#state.hasChanged && !this.#stop.signal.aborted) await this.#commit();
         })
         .catch((error: unknown) => this.#fail(error));
@@ -243,7 +243,7 @@ export class Pipeline implements Engine {
     this.#tell();
   }
 
-  /** Only inside a turn. */
+  /** Only in the serial queue. */
   async #commit(): Promise<void> {
     if (this.#failure !== null) throw this.#failure.error;
     await this.#commits.commit();
@@ -254,7 +254,7 @@ export class Pipeline implements Engine {
     if (!this.#stop.signal.aborted) this.#commits.tell().catch((error: unknown) => this.#fail(error));
   }
 
-  /** Tells of these and of all that readings went to since the last time. */
+  /** Calls the listeners with these sensors and all that received readings since the last call. */
   #notifyTaken(sensors: Iterable<Series>): void {
     const taken = this.#ingest.changed;
     for (const sensor of sensors) taken.add(sensor);
@@ -347,27 +347,27 @@ export class Pipeline implements Engine {
   }
 
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined> {
-    return this.#heldBack.listQuarantine(this.#listQuery(query));
+    return this.#uncounted.listQuarantine(this.#listQuery(query));
   }
 
   listRejections(query: { sensor?: string; after?: number; limit: number }): ListPart<RejectedRecord> {
-    return this.#heldBack.listRejections(this.#listQuery(query));
+    return this.#uncounted.listRejections(this.#listQuery(query));
   }
 
   releaseQuarantine(ids: readonly number[]): Promise<number> {
-    return this.#release(() => this.#heldBack.releaseQuarantine(ids));
+    return this.#release(() => this.#uncounted.releaseQuarantine(ids));
   }
 
   discardQuarantine(ids: readonly number[]): Promise<number> {
-    return this.#settle(() => this.#heldBack.discardQuarantine(ids));
+    return this.#settle(() => this.#uncounted.discardQuarantine(ids));
   }
 
   releaseRejections(ids: readonly number[]): Promise<number> {
-    return this.#release(() => this.#heldBack.releaseRejections(ids));
+    return this.#release(() => this.#uncounted.releaseRejections(ids));
   }
 
   discardRejections(ids: readonly number[]): Promise<number> {
-    return this.#settle(() => this.#heldBack.discardRejections(ids));
+    return this.#settle(() => this.#uncounted.discardRejections(ids));
   }
 
   async #release(deal: () => Promise<Settled>): Promise<number> {
@@ -376,9 +376,9 @@ export class Pipeline implements Engine {
     return count;
   }
 
-  /** Commits (dealing with stored rows only), deals with rows, and commits what came of it. */
+  /** Commits (only stored rows can be dealt with), deals with rows, and commits the result. */
   #settle<T>(deal: () => Promise<T>): Promise<T> {
-    return this.#turns.take(async () => {
+    return this.#queue.run(async () => {
       try {
         await this.#commit();
         const settled = await deal();

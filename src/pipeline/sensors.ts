@@ -1,4 +1,4 @@
-/** The sensors and what is known of each beside its pages: totals, watermark, when it was last heard from. */
+/** The sensors, with all that is known of each besides its pages: totals, watermark, last arrival. */
 import type { StatementSync } from "node:sqlite";
 import { TidemarkError } from "../core/errors.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
@@ -21,7 +21,7 @@ export interface Series extends Sensor {
   lastArrival: number | null;
   /** Its totals differ from what is stored. */
   changed: boolean;
-  /** Seconds whose readings changed since listeners were last told. */
+  /** Seconds whose readings changed since the listeners were last called. */
   readonly news: SecondRange;
 }
 
@@ -34,7 +34,7 @@ interface Stored {
 /** The directory of sensors as the pipeline owns it. Sensors that have a history stay known for ever, followed or not. */
 export class Sensors extends Directory<Series> implements CommitPart {
   readonly waitingBytes = 0;
-  /** The most that there may be. Past it new ones are refused, and counted. */
+  /** Most sensors. Past it new ones are refused, and counted. */
   readonly max: number;
   readonly #db: Database;
   readonly #identities: Identities;
@@ -69,7 +69,7 @@ export class Sensors extends Directory<Series> implements CommitPart {
     return this.find(name) !== undefined || this.#stored.has(name) || this.size + this.#stored.size < this.max;
   }
 
-  /** Counts a sensor that there is no room for; past the limit such names are not told apart any more. */
+  /** Counts a sensor that is refused for want of room; the names remembered for that are bounded, too. */
   refuse(name: string): void {
     if (this.#refused.size < this.max) this.#refused.add(name);
   }
@@ -78,7 +78,7 @@ export class Sensors extends Directory<Series> implements CommitPart {
     return this.#refused.size;
   }
 
-  /** Finds or makes the sensor. Only inside a turn, or before the first one. @throws TidemarkError "too-many-sensors" */
+  /** Finds or makes the sensor. Only in the serial queue, or before it runs. @throws TidemarkError "too-many-sensors" */
   open(name: string): Series {
     const open = this.find(name);
     if (open !== undefined) return open;
@@ -117,7 +117,7 @@ export class Sensors extends Directory<Series> implements CommitPart {
     return series;
   }
 
-  /** Its topic is read from now on, or is so no more. */
+  /** Its topic is read from now on, or no longer. */
   follow(series: Series, followed: boolean): void {
     if (series.followed === followed) return;
     series.followed = followed;

@@ -20,7 +20,7 @@ export interface PartitionState {
   readonly topicId: string;
   /** What to read next: all before it is taken in. */
   next: number;
-  /** What `next` was at the last commit: only what is before it may be forgotten by the log. */
+  /** `next` at the last commit: the log may delete only what is before it. */
   committed: number;
   /** Where the log ended when that was last heard of. */
   end: number;
@@ -96,7 +96,7 @@ export class Sources implements CommitPart {
     if (series === source.own || source.others.has(series)) return;
     source.others.add(series);
     this.#feeding.set(series.id, [...this.feeding(series), source]);
-    // Until the pipeline says it better.
+    // Until the pipeline sets the real limit.
     series.watermark.unreadLimit = Math.min(series.watermark.unreadLimit, source.own.watermark.unreadLimit);
   }
 
@@ -117,7 +117,7 @@ export class Sources implements CommitPart {
     return source;
   }
 
-  /** Its topic is gone: nothing of it is read, or waited for. What was read of it stays known. */
+  /** Its topic is gone: it is no longer read or waited for; its positions stay known. */
   close(source: Source): void {
     source.partitions = [];
   }

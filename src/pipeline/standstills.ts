@@ -1,6 +1,6 @@
 /**
  * Partitions that are not read on though the log holds more. One that cannot be read (damaged, of an old format, gone, not allowed) stands still alone:
- * it is named, tried again, and can be read on behind what is unreadable when somebody says so. One behind an open transaction waits.
+ * it is named, retried, and read on behind the damage on request (`tidemark skip`). One behind an open transaction waits.
  * States of a partition that cannot be read: *standing* → (a try is due) *tried* → standing again, or read on: then it is none any more.
  */
 import type { Clock } from "../core/clock.ts";
@@ -8,25 +8,25 @@ import { TidemarkError } from "../core/errors.ts";
 import { formatMs } from "../core/time.ts";
 import type { Standstill } from "../engine/engine.ts";
 import type { Log } from "../log/log.ts";
+import type { SerialQueue } from "./serial-queue.ts";
 import type { PartitionState, Source } from "./sources.ts";
 import type { State } from "./state.ts";
-import type { Turns } from "./turns.ts";
 import type { Unread } from "./unread.ts";
 
 /** First and longest wait before a partition is tried again, ms: what was damaged on its way is right the second time, a damaged disk is not. */
 const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 10_000;
 
-/** A partition that was tried and has not failed again by then is read on, ms, though nothing came: an answer of its leader takes half a second. */
+/** A retried partition that has not failed within this time counts as read on, ms, even without records: its leader answers within half a second. */
 const PROVEN_MS = 5000;
 
 /** An open transaction is worth a notice when it is older, ms: those of a busy producer end within milliseconds. */
 const TRANSACTION_MS = 2000;
 
-/** So many are named in a notice; how many more there are is said. */
+/** Partitions named in a notice; the rest is counted. */
 const NAMED_MAX = 10;
 
-/** What keeps one partition from being read, and no other. */
+/** Errors that stop one partition only. */
 const ALONE: ReadonlySet<string> = new Set([
   "log-corrupt",
   "log-too-old",
@@ -35,7 +35,7 @@ const ALONE: ReadonlySet<string> = new Set([
   "topic-recreated",
 ]);
 
-/** What somebody may want to go on behind. */
+/** Errors of damaged data, which can be skipped. */
 const DAMAGED: ReadonlySet<string> = new Set(["log-corrupt", "log-too-old"]);
 
 interface Stand {
@@ -46,23 +46,23 @@ interface Stand {
   detail: string;
   resumeAt: number | null;
   waitMs: number;
-  /** When it is tried again, or, after that, taken to be read on; as `performance.now` counts. */
+  /** When it is retried, and then, when it counts as read on; as `performance.now` counts. */
   due: number;
   isTried: boolean;
 }
 
-/** What it works on, and whom it tells. */
+/** What it needs. */
 export interface StandstillsOptions {
   readonly state: State;
   readonly log: Log;
   readonly clock: Clock;
-  readonly turns: Turns;
+  readonly queue: SerialQueue;
   readonly unread: Unread;
-  /** Only inside a turn. */
+  /** Only in the serial queue. */
   readonly commit: () => Promise<void>;
-  /** Told of each partition that stands still, and that it is read on. */
+  /** Listener for partitions that stand still, or are read on. */
   readonly onNotice?: (notice: string) => void;
-  /** Told of what is a bug. */
+  /** Takes a bug: ends the pipeline. */
   readonly fail: (error: unknown) => void;
 }
 
@@ -149,14 +149,14 @@ export class Standstills {
   }
 
   async #tryAgain(stand: Stand): Promise<void> {
-    const { log, turns, state, unread } = this.#options;
+    const { log, queue, state, unread } = this.#options;
     const { topic: name, partition } = stand.partition;
     stand.waitMs = Math.min(stand.waitMs * 2, RETRY_LONGEST_MS);
     stand.due = performance.now() + stand.waitMs;
     try {
       const [topic] = (await log.open([name])).topics;
       if (topic === undefined) return;
-      await turns.take(async () => {
+      await queue.run(async () => {
         if (this.#stands.get(keyOf(stand.partition)) !== stand) return;
         const opened = state.openTopic(topic).partitions[partition];
         if (opened === undefined) return;
@@ -176,8 +176,8 @@ export class Standstills {
    * @throws TidemarkError "request-invalid" when it does not stand still, or the offset is not behind it
    */
   skip(topic: string, partition: number, to: number): Promise<number> {
-    const { turns, state, unread, commit } = this.#options;
-    return turns.take(async () => {
+    const { queue, state, unread, commit } = this.#options;
+    return queue.run(async () => {
       const stand = this.#stands.get(`${topic}/${partition}`);
       const source = state.sources.find(topic);
       if (stand === undefined || source === undefined) {
@@ -212,7 +212,7 @@ export class Standstills {
   #ofPartition(partition: PartitionState): Standstill | null {
     const stand = this.#stands.get(keyOf(partition));
     if (stand !== undefined) return this.#shown(stand);
-    const since = this.#options.unread.heldBackSince(partition);
+    const since = this.#options.unread.blockedSince(partition);
     if (since === null) return null;
     const detail = `waiting behind an open transaction since ${formatMs(since)}`;
     return { ...this.#placed(partition), since, reason: "open-transaction", detail, resumeAt: null };
@@ -232,7 +232,7 @@ export class Standstills {
     };
   }
 
-  /** What to tell whoever asks whether all is well; the first few by name. O(partitions). */
+  /** The notice of all standstills, the first few by name. O(partitions). */
   notices(): string[] {
     const now = this.#options.clock.now();
     const all: Standstill[] = [];

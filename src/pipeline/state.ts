@@ -1,6 +1,6 @@
 /**
- * All that the pipeline knows, and its one transaction: pages, log positions, identities, totals and dead letters commit together.
- * A commit that fails changes nothing: what it wrote is rolled back, and only `committed` of its parts says in memory that it is stored.
+ * All state of the pipeline, and its one transaction: pages, log positions, identities, totals and dead letters commit together.
+ * A failed commit changes nothing: what it wrote is rolled back, and memory is marked as stored only by `committed` of the parts.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Identities } from "../identity/identities.ts";
@@ -62,7 +62,7 @@ export class State {
     sensor.changed = true;
   }
 
-  /** So much waits, or is resident, that a commit is due whatever the time. */
+  /** A commit is due whatever the time: too much waits, or is resident. */
   get isFull(): boolean {
     const { commitReadings, waitingBytes, waitingBytesSeries, waitingRows } = this.bounds;
     let bytes = 0;
@@ -110,7 +110,7 @@ export class State {
     for (const part of this.#parts) yield* part.write();
   }
 
-  /** Folds readings that were put off, once they are many. Lets others run in between; nothing may be taken in meanwhile. */
+  /** Folds deferred readings once they are many. Lets others run in between; nothing may be taken in meanwhile. */
   async catchUp(): Promise<void> {
     if (this.history.isBehind) await inSlices(this.history.catchUp());
   }

@@ -1,4 +1,4 @@
-/** What a sensor's readings came to, since its history began: received = counted + duplicates + quarantined + rejected, always. */
+/** Totals of a sensor since its history began: received = counted + duplicates + quarantined + rejected, always. */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { SensorTotals } from "../engine/engine.ts";
 
@@ -59,7 +59,7 @@ export class Totals {
   /** The history is kept from this second on (horizon.ts): a midnight, or -Infinity. */
   keptSince = Number.NEGATIVE_INFINITY;
 
-  /** Counted readings by what tells them apart. */
+  /** Counted readings by kind of identity. */
   identities(): { explicit: number; sequence: number; offset: number } {
     const { explicit, sequence, offset } = this;
     return { explicit, sequence, offset };

@@ -1,4 +1,4 @@
-/** Work that nobody waits for any more once a signal says so: a log that is not there may take its time. */
+/** Stops waiting for work when a signal aborts: an unreachable log may take its time. */
 
 /** What the work comes to; null as soon as the signal aborts. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {

@@ -1,4 +1,4 @@
-/** What the log holds that is not taken in yet, as last heard: lag, and how far a sensor's mark may go. */
+/** Records of the log that are not taken in yet: lag, and the limit of a sensor's mark. */
 import type { LogReader } from "../log/log.ts";
 import type { PartitionState, Source } from "./sources.ts";
 
@@ -17,9 +17,9 @@ export class Unread {
     return partition.end;
   }
 
-  /** Since when an open transaction holds back what comes next, ms; null when none does. */
-  heldBackSince({ topic, partition }: PartitionState): number | null {
-    return this.reader?.heldBackSince(topic, partition) ?? null;
+  /** Since when an open transaction blocks the next record, ms; null when none does. */
+  blockedSince({ topic, partition }: PartitionState): number | null {
+    return this.reader?.blockedSince(topic, partition) ?? null;
   }
 
   /** Records of the sources that are not taken in. */

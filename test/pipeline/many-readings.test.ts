@@ -15,9 +15,9 @@ import { FORMATS, Formats } from "../../src/formats/decode.ts";
 import type { Batch, Format } from "../../src/formats/format.ts";
 import { encodeBatch } from "../../src/log/batch-writer.ts";
 import { decodeBatch } from "../../src/log/record-batch.ts";
-import { HeldBack } from "../../src/pipeline/held-back.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
+import { Uncounted } from "../../src/pipeline/uncounted.ts";
 import { Database } from "../../src/store/database.ts";
 
 const NOW = Date.UTC(2026, 4, 1, 12);
@@ -164,12 +164,12 @@ test("a refused reading of a record that made others is taken in by itself, once
     const opened = open(directory, ["temperature", "pressure"]);
     opened.take(VALUES);
     await opened.state.commit();
-    const heldBack = new HeldBack(opened.state, opened.ingest);
+    const uncounted = new Uncounted(opened.state, opened.ingest);
     const ids = opened.state.rejections.list(undefined, 0, 10).map(({ id }) => id);
-    assert.equal((await heldBack.releaseRejections(ids)).count, 0, "nothing can be read that could not be before");
+    assert.equal((await uncounted.releaseRejections(ids)).count, 0, "nothing can be read that could not be before");
     assert.deepEqual(summary(opened), EXPECTED);
     opened.state.sensors.open("moisture");
-    assert.equal((await heldBack.releaseRejections(ids)).count, 1);
+    assert.equal((await uncounted.releaseRejections(ids)).count, 1);
     await opened.state.commit();
     assert.deepEqual(summary(opened), {
       ...EXPECTED,

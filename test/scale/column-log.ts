@@ -83,7 +83,7 @@ export class ColumnLog implements Log {
       add: () => {
         throw new Error("its topics do not change");
       },
-      heldBackSince: () => null,
+      blockedSince: () => null,
       end: (topic) => endOf(this.#sources.findIndex((source) => source.topic === topic)),
       close: async () => {
         isClosed = true;

@@ -121,7 +121,7 @@ export class ReplayLog implements Log {
         }
         this.#wake?.();
       },
-      heldBackSince: () => null,
+      blockedSince: () => null,
       end: () => 0,
       close: async () => {},
     };

@@ -152,7 +152,7 @@ export class EmbeddedReader implements LogReader {
   }
 
   /** There are no transactions. */
-  heldBackSince(): null {
+  blockedSince(): null {
     return null;
   }
 

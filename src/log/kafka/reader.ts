@@ -158,9 +158,9 @@ export class KafkaReader implements LogReader {
     return this.#trackOf.get(topic)?.get(partition)?.end ?? 0;
   }
 
-  heldBackSince(topic: string, partition: number): number | null {
+  blockedSince(topic: string, partition: number): number | null {
     const track = this.#trackOf.get(topic)?.get(partition);
-    return track === undefined || track.leader === NOWHERE ? null : track.heldBackSince;
+    return track === undefined || track.leader === NOWHERE ? null : track.blockedSince;
   }
 
   async close(): Promise<void> {

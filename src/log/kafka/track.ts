@@ -118,14 +118,14 @@ export class Track {
 
   /** A transaction holds records back while it is open, and everything behind its first record with them. */
   #noteStable(stable: number, now: number): void {
-    const isHeldBack = stable >= 0 && stable < this.end;
-    if (!isHeldBack) this.#stableSince = null;
+    const isBlocked = stable >= 0 && stable < this.end;
+    if (!isBlocked) this.#stableSince = null;
     else if (stable !== this.#stable || this.#stableSince === null) this.#stableSince = now;
     this.#stable = stable;
   }
 
-  /** Since when nothing but a transaction has kept back what comes next, ms. */
-  get heldBackSince(): number | null {
+  /** Since when an open transaction blocks it, ms. */
+  get blockedSince(): number | null {
     return this.next >= this.#stable ? this.#stableSince : null;
   }
 

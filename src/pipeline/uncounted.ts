@@ -1,4 +1,4 @@
-/** What was not counted, to look at, release or discard: readings in quarantine and rejected records. */
+/** Lists, releases and discards what was not counted: quarantined readings and rejected records. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { REJECTIONS } from "../core/rejections.ts";
 import type { ListPart, Quarantined, RejectedRecord } from "../engine/engine.ts";
@@ -18,15 +18,15 @@ interface ListQuery {
 type Letters<T> = { get(id: number): T | undefined; remove(id: number): void };
 type Row = { readonly id: number; readonly sensor: number };
 
-/** What came of dealing with rows. */
+/** The result of dealing with rows. */
 export interface Settled {
   readonly count: number;
-  /** Sensors that have more readings by it. */
+  /** Sensors that gained readings. */
   readonly changed: ReadonlySet<Series>;
 }
 
-/** Looks at dead letters, and takes them in after all. */
-export class HeldBack {
+/** The dead letters of all sensors. Rows dealt with are counted, retried or forgotten. */
+export class Uncounted {
   readonly #state: State;
   readonly #ingest: Ingest;
 
@@ -53,7 +53,7 @@ export class HeldBack {
     return this.#state.sensors.of(row.sensor);
   }
 
-  /** These and the following: only while nothing is taken in, right after a commit (of stored rows only), and right before another. */
+  /** This and the following: only in the serial queue, right after a commit (only stored rows can be dealt with), and right before another. */
   releaseQuarantine(ids: readonly number[]): Promise<Settled> {
     return this.#settle(this.#state.quarantine, ids, (row, sensor) => {
       this.#ingest.release(sensor, row.time, row.value);
@@ -61,7 +61,7 @@ export class HeldBack {
     });
   }
 
-  /** Those that are refused again stay. */
+  /** Records that are rejected again stay. */
   releaseRejections(ids: readonly number[]): Promise<Settled> {
     return this.#settle(this.#state.rejections, ids, (row, sensor) => this.#ingest.retry(row, sensor));
   }

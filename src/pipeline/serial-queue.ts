@@ -1,5 +1,5 @@
-/** One at a time: what takes in, commits or releases never overlaps, in the order it was asked for. */
-export class Turns {
+/** Runs tasks one at a time, in the order they were added: taking in, committing and releasing never overlap. */
+export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -9,13 +9,13 @@ export class Turns {
   }
 
   /** Runs the task when those before it have ended, well or not. */
-  take<T>(task: () => Promise<T>): Promise<T> {
+  run<T>(task: () => Promise<T>): Promise<T> {
     this.#waiting++;
-    const turn = this.#last.then(task);
-    this.#last = turn.then(
+    const result = this.#last.then(task);
+    this.#last = result.then(
       () => this.#waiting--,
       () => this.#waiting--,
     );
-    return turn;
+    return result;
   }
 }

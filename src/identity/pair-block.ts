@@ -22,6 +22,8 @@ const packed = new ByteWriter(64);
 /** The pairs of the block that was unpacked last. */
 let keys = new Float64Array(256);
 let tags = new Float64Array(256);
+/** That block, as long as it is as it was then: a resent batch asks the same one again and again. */
+let unpacked: PairBlock | null = null;
 
 /** Ordered by key, then by tag. Both are integers with |n| < 2^53. */
 export class PairBlock {
@@ -47,6 +49,7 @@ export class PairBlock {
 
   /** Adds a pair that is beyond the others. Amortised O(1). */
   append(key: number, tag: number): void {
+    if (unpacked === this) unpacked = null;
     const keyStep = key - this.lastKey;
     const tagStep = tag - this.#lastTag;
     if (this.count > 0 && keyStep === this.#keyStep && tagStep === this.#tagStep) this.#run++;
@@ -163,6 +166,8 @@ export class PairBlock {
   }
 
   #unpack(): void {
+    if (unpacked === this) return;
+    unpacked = this;
     reserve(this.count);
     const from = new ByteReader(this.#bytes);
     let key = Number.NEGATIVE_INFINITY;
@@ -205,6 +210,8 @@ export class PairBlock {
     this.#tagStep = 0;
     this.lastKey = Number.NEGATIVE_INFINITY;
     this.#lastTag = Number.NEGATIVE_INFINITY;
+    // The rows that are read are not this block's any more.
+    unpacked = null;
     for (let at = from; at < to; at++) this.append(keys[at], tags[at]);
   }
 

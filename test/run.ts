@@ -20,7 +20,6 @@ const SYSTEM_MS_MAX = 900_000;
 /** The system tests that take longest, in that order. */
 const LONGEST: readonly string[] = [
   "kafka-crash",
-  "kafka-differential",
   "kafka-foreign-producers",
   "crash-embedded",
   "bad-input",

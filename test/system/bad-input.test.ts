@@ -282,6 +282,7 @@ describe("Kafka", { skip: skipWithoutKafka() }, () => {
       data: directory(t),
       sensors: [sensor],
       log: `kafka://${bootstrap}`,
+      flags: ["--create-topics"],
     });
     t.after(() => tidemark.kill());
     const client = new HttpClient(tidemark.port);

@@ -62,6 +62,7 @@ export async function openCore(
     undo.push(() => lock.release());
     const thread = new DiskThread();
     await thread.start();
+    undo.push(() => thread.close());
     const log = await openLog(settings.log, settings, clock, thread);
     undo.push(() => log.close());
     const db = Database.open(settings.data);

@@ -14,8 +14,6 @@ export function programHelp(): string {
     "",
     ...columns(commands),
     "",
-    "`verify`, which checks a history against its log, is not there yet.",
-    "",
     "Options: tidemark COMMAND --help",
     ...columns([["-V, --version", "print the version"]]),
     "",

@@ -1,4 +1,4 @@
-/** The bytes of a `POST /readings/{sensor}` body → records for the log, bytes as they are: what is in them is judged when they are read from the log. */
+/** The bytes of a `POST /readings/{sensor}` body → records for the log, bytes as they are. What is in them is judged when they are read from it; look-into.ts says before what that will be. */
 import { TidemarkError } from "../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../core/limits.ts";
 import { Lines } from "../formats/lines.ts";

@@ -17,7 +17,7 @@ export interface Position {
   readonly offset: number;
 }
 
-/** A record to append: bytes as they are; nothing is parsed before the log. */
+/** A record to append: its bytes, which the log keeps as they are. */
 export interface NewRecord {
   readonly value: Uint8Array;
   readonly key?: Uint8Array;

@@ -12,7 +12,7 @@ const KAFKA_HEAP_GROWTH = "--heap-growing-percent=100";
 /**
  * V8 would let the young generation grow to 48 MB, and the old one to two to four times what is alive, before it collects. It would also leave what the
  * optimising compiler took to a thread that gives it back when there is nothing else to do. A server lives for months beside others on a machine;
- * with these it takes 40% less, and no more CPU time. The last one is for core/spare-memory.ts.
+ * with these it takes 40% less, and no more CPU time. The last one is for spare-memory.ts.
  */
 export const SERVER_FLAGS: readonly string[] = [
   "--max-semi-space-size=2",

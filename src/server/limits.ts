@@ -3,7 +3,7 @@
 /** Body of a question, bytes: a thousand sensors with a few metrics each. Past it 413. */
 export const COMPUTE_BODY_BYTES_MAX = 65_536;
 
-/** Metrics in one list: all percentiles and every named metric fit. Past it 400: each one may cost a sort of 1,024 values. */
+/** Metrics in one list: all percentiles and every named metric fit. Past it 400: each percentile is a walk through up to 2,048 bins. */
 export const METRICS_PER_SENSOR_MAX = 128;
 
 /** Sensors of one series: more lines than that nobody tells apart in a chart. Past it 400. */

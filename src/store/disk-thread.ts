@@ -12,8 +12,9 @@ export interface Service {
 }
 
 /**
- * States: idle → open, with the first service → ended, when the last one has closed its port, or a bug has thrown. Services take turns: each
- * blocks the others while it waits. A thread each would only make the syncs of two files wait in the same file system's journal, for 10 MB more.
+ * States: idle → open, with the first service → ended, when the last one has closed its port, or a bug has thrown. Idle → ended: `close`.
+ * Services take turns: each blocks the others while it waits. A thread each would only make the syncs of two files wait in the same file
+ * system's journal, for 10 MB more.
  */
 export class DiskThread {
   #worker: Worker | null = null;
@@ -56,6 +57,13 @@ export class DiskThread {
     const service: Service = { module: module.href, settings, port: port2 };
     worker.postMessage(service, [port2]);
     return port1;
+  }
+
+  /** Ends a thread that never had a service; with services it ends by itself. */
+  close(): void {
+    if (this.#worker === null || this.#services !== 0) return;
+    this.#services = -1;
+    this.#worker.postMessage("end");
   }
 
   #start(): Worker {

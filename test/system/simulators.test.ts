@@ -58,9 +58,9 @@ describe("on the local log", () => {
     const args = ["start", "--data", data.path, "--port", String(port), "--sensors", "mine,odd,free"];
     await succeeded(args);
     await send(port, "mine", '{"device":"kitchen","sequence":1,"value":21.5}\n{"device":"simulator-x","value":1}');
-    await send(port, "odd", "no reading");
+    await send(port, "odd", '{"device":"simulator-x","value":1}\nno reading');
     await eventually(async () => assert.equal((await statusOf(port, "mine")).devices, 2));
-    await eventually(async () => assert.equal((await statusOf(port, "odd")).received, 1));
+    await eventually(async () => assert.equal((await statusOf(port, "odd")).received, 2));
     for (let round = 0; round < 2; round++) {
       const asked = await done([...args, "--simulate"]);
       assert.equal(asked.code, 1, "not all of what was asked for was done");

@@ -14,13 +14,13 @@ import {
 } from "./numbers.ts";
 import { trimmedEnd, trimmedStart } from "./trim.ts";
 
-/** Texts that mean no finite number, as JavaScript, Python and C print them. */
+/** Infinities and NaN as JavaScript, Python and C print them. */
 const NOT_FINITE = ["NaN", "nan", "Infinity", "-Infinity", "inf"];
 
-/** Rows of one call of the short way: V8 compiles what is called often sooner than what runs for long. */
+/** Rows of one call of the fast path: V8 compiles what is called often sooner than what runs for long. */
 const RUN_ROWS_MAX = 512;
 
-/** The same bounds as constants of this file: an import is looked up anew at every use. */
+/** Local copies of the bounds: V8 looks an import up at every use. */
 const timeMsMin = TIME_MS_MIN;
 const timeMsMax = TIME_MS_MAX;
 
@@ -56,8 +56,8 @@ class BareNumberDecoder implements FormatDecoder {
         row = next;
       }
     }
-    const { readings, refused } = this.#batch;
-    if (first === 0 && row === count && records.keyless && refused === 0 && readings.origins === null) {
+    const { readings, rejected } = this.#batch;
+    if (first === 0 && row === count && records.keyless && rejected === 0 && readings.origins === null) {
       readings.uniform = true;
     }
     return row;
@@ -150,7 +150,7 @@ class BareNumberDecoder implements FormatDecoder {
 export class BareValue {
   readonly #batch: Batch;
   readonly #numbers = new NumberScanner();
-  /** That `faultOf` found no fault in. */
+  /** The value of the last text in which `faultOf` found no fault. */
   #value = 0.5;
 
   constructor(batch: Batch) {
@@ -166,7 +166,7 @@ export class BareValue {
       batch.readings.value[row] = this.#value;
       batch.readings.device[row] = batch.keyDevice(record);
     } else {
-      batch.refuse(row, fault);
+      batch.reject(row, fault);
     }
   }
 
@@ -186,7 +186,7 @@ export class BareValue {
   }
 }
 
-/** Event times outside the years 1 to 9999 have no place in the history, whoever claims them. */
+/** Event times outside the years 1 to 9999 do not fit the history, whether they are the payload's or the record's. */
 function timeFault(timestamp: number): RejectionCode | null {
   return timestamp >= TIME_MS_MIN && timestamp <= TIME_MS_MAX ? null : "time-out-of-range";
 }
@@ -201,7 +201,7 @@ function parseText(json: string): string {
   }
 }
 
-/** Digits, sign or point: a row that begins so is nobody else's. */
+/** Digits, sign or point: a row that begins with one is of no other format. */
 function isFirstByte(byte: number): boolean {
   return (byte >= 48 && byte <= 57) || byte === 45 || byte === 43 || byte === 46;
 }

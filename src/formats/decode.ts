@@ -10,7 +10,7 @@ import { trimmedEnd, trimmedStart } from "./trim.ts";
 /** Formats by the first bytes of their records. */
 export class Formats {
   readonly list: readonly Format[];
-  /** By first byte, the format's place in the list. */
+  /** By first byte, the format's index in the list. */
   readonly placeOf: Uint8Array;
 
   /** @param list the last one claims what the others leave */
@@ -22,14 +22,14 @@ export class Formats {
   }
 }
 
-/** Every format there is. */
+/** Every format. */
 export const FORMATS = new Formats([json, bareNumber]);
 
-/** Decodes the records of one source, and learns from them how to do it faster. One per source; not for use from inside itself. */
+/** Decodes the records of one source, and learns from them to do it faster. One per source; not reentrant. */
 export class Decoder {
   readonly #batch: Batch;
   readonly #formats: Formats;
-  /** By place among the formats: those that were needed so far. A topic is mostly of one format, and a decoder is a few KB. */
+  /** Decoders created so far, by index of their format. A topic is mostly of one format, and a decoder is a few KB. */
   readonly #decoders: (FormatDecoder | undefined)[];
 
   constructor(context: DecodeContext, formats: Formats) {
@@ -50,11 +50,11 @@ export class Decoder {
       const start = records.valueStart[row];
       const end = records.valueEnd[row];
       if (start !== ABSENT && end - start > RECORD_BYTES_MAX) {
-        batch.refuse(row++, "record-too-large");
+        batch.reject(row++, "record-too-large");
         continue;
       }
       const at = start === ABSENT ? end : trimmedStart(batch.bytes, start, end);
-      if (start === ABSENT || trimmedEnd(batch.bytes, at, end) === at) batch.refuse(row++, "empty");
+      if (start === ABSENT || trimmedEnd(batch.bytes, at, end) === at) batch.reject(row++, "empty");
       else row = this.#decoderOf(placeOf[batch.bytes[at]]).decode(row);
     }
   }

@@ -1,4 +1,4 @@
-/** What a payload format is, and the batch of records it works on. Between log and pipeline: bytes → columns or a rejection. */
+/** The contract of a payload format, and the batch of records it decodes. Between log and pipeline: bytes → columns or a rejection. */
 import { NAME_BYTES_MAX } from "../core/limits.ts";
 import type { Names } from "../core/names.ts";
 import { IDENTITY_OFFSET, NO_BOOT, type Origins, type Readings } from "../core/readings.ts";
@@ -7,11 +7,11 @@ import { ACCEPTED, type RejectionCode, rejectionIndex } from "../core/rejections
 import type { Zone } from "../core/zone.ts";
 import { nameOfLongKey } from "./long-key.ts";
 
-/** Where readings are decoded for: what the bytes alone do not say. */
+/** The context of decoding: what the bytes alone do not say. */
 export interface DecodeContext {
   /** The number of the source's own series, which is also the namespace of its names in `devices` and `boots`. */
   readonly series: number;
-  /** The number of the series of a sensor that a reading names, made when that may be; -1 when there is none. */
+  /** The number of the series of a sensor that a reading names, created where allowed; -1 when there is none. */
   readonly seriesOf: (sensor: string) => number;
   readonly devices: Names;
   readonly boots: Names;
@@ -32,7 +32,7 @@ export interface Format {
 export interface FormatDecoder {
   /**
    * Decodes a record, which has this format's first byte, is not blank and not too large, and goes on with the records behind it
-   * as long as they are plainly of this format. The row of a record's first reading (or refusal) is the record's own number;
+   * as long as they are plainly of this format. The row of a record's first reading (or rejection) is the record's own number;
    * `Batch.addRow` makes one for each further reading.
    * @returns the first record left to others
    */
@@ -60,9 +60,9 @@ export class Batch {
   #data: Uint8Array = NO_BYTES;
   #buffer: Buffer | null = null;
   #namelessDevice = -1;
-  /** Rows of this batch refused so far. */
-  refused = 0;
-  /** Where the names of rows end that start where `device` and `boot` say, until they are interned. */
+  /** Rows of this batch rejected so far. */
+  rejected = 0;
+  /** Ends of names that start at `device` and `boot`, until they are interned. */
   deviceEnds = sharedDeviceEnds;
   bootEnds = sharedBootEnds;
 
@@ -88,7 +88,7 @@ export class Batch {
     this.records = records;
     this.readings = readings;
     this.#namelessDevice = -1;
-    this.refused = 0;
+    this.rejected = 0;
     if (sharedDeviceEnds.length < count) {
       sharedDeviceEnds = new Int32Array(readings.capacity);
       sharedBootEnds = new Int32Array(readings.capacity);
@@ -104,10 +104,10 @@ export class Batch {
     }
   }
 
-  /** Refuses a row. */
-  refuse(row: number, code: RejectionCode): void {
+  /** Rejects a row. */
+  reject(row: number, code: RejectionCode): void {
     this.readings.rejection[row] = rejectionIndex(code);
-    this.refused++;
+    this.rejected++;
   }
 
   /** Makes a row for a further reading of `record`, filled like a record's first one. Only for the record that is decoded: rows stay in the order of records. */
@@ -134,14 +134,14 @@ export class Batch {
     return row < this.records.count ? row : this.#origins().record[row];
   }
 
-  /** Says which bytes of its record are a row's reading alone; for one among several. */
+  /** Sets the bytes of its record that are a row's reading alone; for one of several. */
   setBytes(row: number, start: number, end: number): void {
     const origins = this.#origins();
     origins.start[row] = start;
     origins.end[row] = end;
   }
 
-  /** Says that a row is of another sensor than its source's; to be called before its device and boot are named. @returns false when there is no such sensor */
+  /** Sets the sensor of a row where it is not its source's own; call it before the row's device and boot are named. @returns false when there is no such sensor */
   setSensor(row: number, name: string): boolean {
     const series = this.context.seriesOf(name);
     if (series >= 0) this.#origins().series[row] = series;
@@ -203,7 +203,7 @@ export class Batch {
     return devices.intern(series, name, 0, name.length);
   }
 
-  /** The slot of the device without a name. Asked for once a batch and only when needed: a name that nobody uses would be a device too many. */
+  /** The slot of the nameless device. Interned at most once a batch, and only when needed: an unused name would count as a device. */
   namelessDevice(): number {
     if (this.#namelessDevice < 0) {
       this.#namelessDevice = this.context.devices.internFrom(this.context.series, this.view, 0, 0);

@@ -1,6 +1,6 @@
 /**
- * Bytes of several lines → what is read by itself: *units*, for doors and for records alike. A pretty-printed value must not be cut into
- * lines, of which some would be numbers:
+ * Cuts several lines into *units*, each read by itself; for doors and records alike. A pretty-printed value must not be cut into lines, of
+ * which some would be numbers:
  * - A line is a unit, unless it leaves a bracket open: then its unit goes on to the line that closes it.
  * - Where no line does and it is the first one, all of it is one unit.
  * - Where no line does and it is another one, the rest is *broken*: lines that begin with a bracket and close it are units, and so is what
@@ -18,7 +18,7 @@ export class Lines {
   #newlines = 0;
   #isFirst = true;
   #isBroken = false;
-  /** Of the present one, without what is taken off around a reading. */
+  /** The present unit, trimmed. */
   start = 0;
   end = 0;
   /** The number of its first line, from 1 on. */
@@ -55,7 +55,7 @@ export class Lines {
     return newline < 0 || newline > this.#end ? this.#end : newline;
   }
 
-  /** Makes the lines up to the one that closes `opened` brackets part of the unit. @returns false when none does: nothing has changed then */
+  /** Extends the unit to the line that closes `opened` brackets. @returns false when none does: nothing has changed then */
   #takeUntilClosed(opened: number): boolean {
     let open = opened;
     let newlines = this.#newlines;
@@ -72,7 +72,7 @@ export class Lines {
     return false;
   }
 
-  /** Makes what follows part of the unit: all of it, or what lies before the next line that is whole. */
+  /** Extends the unit to the end, or to the next line that is whole. */
   #takeBroken(): void {
     if (this.#isFirst) {
       this.#take(this.#end, this.#newlines);
@@ -110,7 +110,7 @@ export class Lines {
   }
 }
 
-/** How many more brackets bytes[start, end), one line, open than they close. Those in texts are none; a text ends with its line at the latest. */
+/** Brackets opened less brackets closed in the line bytes[start, end). Brackets in texts do not count; a text ends with its line at the latest. */
 function opens(bytes: Uint8Array, start: number, end: number): number {
   let depth = 0;
   for (let at = start; at < end; at++) {

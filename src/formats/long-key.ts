@@ -1,7 +1,7 @@
-/** Names for keys that are too long to be a device's name: how they begin, and a hash of all of them, so that different keys stay different devices. */
+/** Device names for keys that are too long: the key's beginning and a hash of all of it, so that different keys stay different devices. */
 import { hash } from "node:crypto";
 
-/** Bytes of the key that stand in the name, for people. */
+/** Bytes of the key that are in the name, readable. */
 const SHOWN_BYTES = 64;
 
 /** Hexadecimal digits of the key's SHA-256 in the name: 128 bits. */

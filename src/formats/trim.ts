@@ -1,4 +1,4 @@
-/** What is taken off around a reading before anything looks at it: white space, a byte order mark before it, NUL bytes behind it. */
+/** Trims a reading before it is decoded: white space, a byte order mark before it, NUL bytes behind it. */
 
 /** True for ASCII white space: tab, LF, VT, FF, CR, space. */
 function isSpace(byte: number): boolean {

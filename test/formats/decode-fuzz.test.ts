@@ -220,7 +220,7 @@ test("scanner and JSON.parse agree with the reference on their own, and the scan
     });
     batch.begin(records, readings);
     inputs.forEach((_, i) => {
-      if (!parser.decode(i, records.valueStart[i], records.valueEnd[i])) batch.refuse(i, "unreadable");
+      if (!parser.decode(i, records.valueStart[i], records.valueEnd[i])) batch.reject(i, "unreadable");
       assert.equal(rowText(readings, i, context), expected[i], `JSON.parse: ${texts[i]}`);
     });
   }

@@ -15,7 +15,7 @@ function decodeBurst(batch: Batch, record: number): number {
     const row = index === 0 ? record : batch.addRow(record);
     const value = Number(text);
     if (text.trim() === "" || !Number.isFinite(value)) {
-      batch.refuse(row, "not-a-number");
+      batch.reject(row, "not-a-number");
       continue;
     }
     readings.value[row] = value;

@@ -45,8 +45,8 @@ function decodeEntry(batch: Batch, row: number, time: number, entry: string): vo
   const { readings } = batch;
   const [path, sequence, value] = entry.split(" ");
   const [sensor, device] = path.split("/");
-  if (sensor !== "" && !batch.setSensor(row, sensor)) batch.refuse(row, "sensor-unknown");
-  else if (Number.isNaN(Number(value))) batch.refuse(row, "not-a-number");
+  if (sensor !== "" && !batch.setSensor(row, sensor)) batch.reject(row, "sensor-unknown");
+  else if (Number.isNaN(Number(value))) batch.reject(row, "not-a-number");
   else {
     readings.value[row] = Number(value);
     readings.time[row] = time;

@@ -10,7 +10,7 @@ import { JsonRow } from "./row.ts";
 import { JsonScanner } from "./scanner.ts";
 import { decodeSeveral } from "./several.ts";
 
-/** Shapes kept per topic: producers of one sensor are of a few kinds. A new one takes the place of the oldest. */
+/** Shapes kept per topic: producers of one sensor are of a few kinds. A new one replaces the oldest. */
 const SHAPES_MAX = 4;
 
 /** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat. Learning one costs 0.15 ms, some 500 scans. */
@@ -65,7 +65,7 @@ class JsonDecoder implements FormatDecoder {
     return row;
   }
 
-  /** Rows of shapes that are known. @returns the first row of none */
+  /** Decodes rows of known shapes. @returns the first row of another shape */
   #run(first: number): number {
     const learned = this.#learned;
     for (let tried = 0; tried < learned.length; tried++) {
@@ -104,7 +104,7 @@ class JsonDecoder implements FormatDecoder {
 
   /** An object of a record of several. */
   readonly #part = (row: number, start: number, end: number): void => {
-    if (!this.#object(row, start, end)) this.#batch.refuse(row, "unreadable");
+    if (!this.#object(row, start, end)) this.#batch.reject(row, "unreadable");
   };
 
   #learn(start: number, end: number): void {

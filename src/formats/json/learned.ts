@@ -32,7 +32,7 @@ const GENERATED_MAX = 64;
 /** Rows of one call: V8 counts calls, and compiles a function that is called a few times for long later than one that is called often. */
 const RUN_ROWS_MAX = 512;
 
-/** Texts from so many bytes on are stepped over in words. */
+/** Texts of at least this many bytes are skipped word by word. */
 const LONG_TEXT = 8;
 
 /** Digits of epoch milliseconds from 2001 to 2286. */
@@ -255,7 +255,7 @@ const epoch = `${loadWord} if (!(${isFourDigits}) || (w & 0xff) === 0) return ro
     if (!(${isDigit})) return row; p++;
     timeOf = m * 100000 + (k * 10 + c);`;
 
-/** A number that nobody asked for, without exponent. */
+/** A number of an unknown key, without exponent. */
 const skippedNumber = `if (b[p] === 45) p++;
     for (d = p; p < d + 15 && ${isDigit};) p++;
     if (p === d || (b[d] === 48 && p > d + 1)) return row;

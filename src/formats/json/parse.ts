@@ -1,4 +1,4 @@
-/** JSON objects by way of JSON.parse: the definition of what a payload means. Slow, complete, and what the fast paths fall back to. */
+/** JSON objects by way of JSON.parse: defines what a payload means. Slow and complete; the fast paths fall back to it. */
 import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN } from "../../core/limits.ts";
 import type { RejectionCode } from "../../core/rejections.ts";
 import {
@@ -38,7 +38,7 @@ export class JsonParser {
     if (fields === null) return false;
     const fault = this.#read(fields, row, start, end);
     if (fault === null) this.#row.write(this.#batch, row);
-    else this.#batch.refuse(row, fault);
+    else this.#batch.reject(row, fault);
     return true;
   }
 

@@ -8,7 +8,7 @@ import { BOOT, DEVICE, fieldOf, ID, SEQUENCE, type Shape, TEXT, TIME, UNKNOWN, V
 import type { JsonRow } from "./row.ts";
 import { PLAIN, skipSpace, skipValue } from "./skip.ts";
 
-/** Integers of so many digits print in JavaScript as they were written. */
+/** Integers of up to this many digits print in JavaScript as they were written. */
 const PLAIN_DIGITS_MAX = 15;
 
 /**
@@ -65,7 +65,7 @@ export class JsonScanner {
 
   /** From behind a quote to the closing one; -1 when there is none, or a control character or an escape before it. */
   #stringEnd(bytes: Uint8Array, start: number, end: number): number {
-    const plain = PLAIN; // an import is looked up anew at every use
+    const plain = PLAIN; // V8 looks an import up at every use
     let at = start;
     while (at < end && plain[bytes[at]] === 1) at++;
     this.#isWide = at < end && bytes[at] > 127;
@@ -73,7 +73,7 @@ export class JsonScanner {
     return at < end && bytes[at] === 34 ? at : -1;
   }
 
-  /** The value of a key that says nothing to tidemark. @returns the position after it, or -1 */
+  /** The value of an unknown key. @returns the position after it, or -1 */
   #unknown(bytes: Uint8Array, at: number, end: number): number {
     const after = skipValue(this.#numbers, bytes, at, end);
     const byte = bytes[at];

@@ -10,20 +10,20 @@ const CLOSE_LIST = 93;
 const OPEN_OBJECT = 123;
 const COMMA = 44;
 
-/** Part of a record: an object, a bare value, or what is refused as one. */
-interface Part {
+/** A piece of a record: an object, a bare value, or what is rejected as one reading. */
+interface Piece {
   readonly start: number;
   readonly end: number;
   readonly kind: "object" | "value" | RejectionCode;
 }
 
-/** Decodes the one object bytes[start, end) into a row, or refuses it. */
+/** Decodes the one object bytes[start, end) into a row, or rejects it. */
 type DecodeObject = (row: number, start: number, end: number) => void;
 
 /**
  * Decodes a record that begins like JSON and is not one object. Its units (lines, see `Lines`) hold objects and lists of objects with
- * nothing but white space between, or a bare value. It is cut at its brackets only: whether a part is JSON is for `decodeObject` to say,
- * so that a bad one refuses itself alone; a unit that cannot be cut is refused whole.
+ * nothing but white space between, or a bare value. It is cut at its brackets only: whether a piece is JSON is for `decodeObject` to
+ * say, so that a bad one is rejected alone; a unit that cannot be cut is rejected whole.
  */
 export function decodeSeveral(
   batch: Batch,
@@ -32,59 +32,59 @@ export function decodeSeveral(
   end: number,
   decodeObject: DecodeObject,
 ): void {
-  const parts: Part[] = [];
+  const pieces: Piece[] = [];
   for (const units = new Lines(batch.bytes, start, end); units.next(); ) {
-    cutUnit(batch.bytes, units.start, units.end, parts);
+    cutUnit(batch.bytes, units.start, units.end, pieces);
   }
-  for (const [index, part] of parts.entries()) {
+  for (const [index, piece] of pieces.entries()) {
     const row = index === 0 ? record : batch.addRow(record);
-    if (parts.length > 1) batch.setBytes(row, part.start, part.end);
-    if (part.kind === "object") decodeObject(row, part.start, part.end);
-    else if (part.kind === "value") new BareValue(batch).decode(row, part.start, part.end);
-    else batch.refuse(row, part.kind);
+    if (pieces.length > 1) batch.setBytes(row, piece.start, piece.end);
+    if (piece.kind === "object") decodeObject(row, piece.start, piece.end);
+    else if (piece.kind === "value") new BareValue(batch).decode(row, piece.start, piece.end);
+    else batch.reject(row, piece.kind);
   }
 }
 
-function cutUnit(bytes: Uint8Array, start: number, end: number, parts: Part[]): void {
+function cutUnit(bytes: Uint8Array, start: number, end: number, pieces: Piece[]): void {
   if (bytes[start] !== OPEN_OBJECT && bytes[start] !== OPEN_LIST) {
-    parts.push({ start, end, kind: "value" });
+    pieces.push({ start, end, kind: "value" });
     return;
   }
-  const before = parts.length;
+  const before = pieces.length;
   let at = start;
   while (at >= 0 && at < end) {
-    const next = bytes[at] === OPEN_LIST ? cutList(bytes, at, end, parts) : cutObject(bytes, at, end, parts);
+    const next = bytes[at] === OPEN_LIST ? cutList(bytes, at, end, pieces) : cutObject(bytes, at, end, pieces);
     at = next < 0 ? next : skipSpace(bytes, next, end);
   }
   if (at >= 0) return;
-  parts.length = before;
-  parts.push({ start, end, kind: "unreadable" });
+  pieces.length = before;
+  pieces.push({ start, end, kind: "unreadable" });
 }
 
 /** @returns the position behind the object at `at`, or -1 when there is none */
-function cutObject(bytes: Uint8Array, at: number, end: number, parts: Part[]): number {
+function cutObject(bytes: Uint8Array, at: number, end: number, pieces: Piece[]): number {
   const after = bytes[at] === OPEN_OBJECT ? behindBrackets(bytes, at, end) : -1;
-  if (after >= 0) parts.push({ start: at, end: after, kind: "object" });
+  if (after >= 0) pieces.push({ start: at, end: after, kind: "object" });
   return after;
 }
 
-/** A list of objects is as many parts; one that is empty, or holds anything else, is refused as one. @returns as `cutObject` */
-function cutList(bytes: Uint8Array, start: number, end: number, parts: Part[]): number {
+/** A list of objects is as many pieces; an empty one, or one of anything else, is rejected as one. @returns as `cutObject` */
+function cutList(bytes: Uint8Array, start: number, end: number, pieces: Piece[]): number {
   const after = behindBrackets(bytes, start, end);
   if (after < 0) return -1;
-  const refuse = (kind: RejectionCode): number => {
-    parts.push({ start, end: after, kind });
+  const reject = (kind: RejectionCode): number => {
+    pieces.push({ start, end: after, kind });
     return after;
   };
-  const before = parts.length;
+  const before = pieces.length;
   const close = after - 1;
   let at = skipSpace(bytes, start + 1, close);
-  if (at === close) return refuse("empty");
+  if (at === close) return reject("empty");
   for (;;) {
-    at = cutObject(bytes, at, close, parts);
+    at = cutObject(bytes, at, close, pieces);
     if (at < 0) {
-      parts.length = before;
-      return refuse("not-a-number");
+      pieces.length = before;
+      return reject("not-a-number");
     }
     at = skipSpace(bytes, at, close);
     if (at === close) return after;

@@ -1,4 +1,4 @@
-/** Steps over JSON values that nobody asked for, checking them as strictly as JSON.parse does. */
+/** Steps over JSON values of unknown keys, checking them as strictly as JSON.parse does. */
 import type { NumberScanner } from "../numbers.ts";
 
 /** Objects and arrays inside each other that are stepped over here; what is deeper is left to JSON.parse. */

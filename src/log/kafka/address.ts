@@ -1,4 +1,4 @@
-/** Where a Kafka is and how it is connected to. */
+/** The address of a Kafka cluster, and how to connect to it. */
 import type { ConnectionOptions } from "@platformatic/kafka";
 
 /** How long one connection attempt may take; a local broker needs one of them, a cluster across a continent 300. */
@@ -9,7 +9,7 @@ const ANSWER_MS_MAX = 15_000;
 /** Passed to the client library as it is. */
 type KafkaSecurity = Pick<ConnectionOptions, "tls" | "sasl" | "tlsServerName">;
 
-/** A cluster, and who asks. */
+/** A cluster, and the client's name for itself. */
 export interface KafkaAddress extends KafkaSecurity {
   /** `host:port` of some brokers of the cluster. */
   readonly bootstrap: readonly string[];

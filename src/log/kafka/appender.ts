@@ -14,7 +14,7 @@ const RECORD_OVERHEAD_BYTES = 24;
 /** Records that wait to be durable, bytes: half a minute of a busy line. Beyond it appending is refused ("log-full"). */
 const WAITING_BYTES_MAX = 16_777_216;
 
-/** The records of one append that go to one partition. */
+/** The records of one append for one partition. */
 interface Share {
   readonly records: readonly NewRecord[];
   /** The next record to leave. */
@@ -23,13 +23,13 @@ interface Share {
   readonly reject: (error: unknown) => void;
 }
 
-/** What one request takes of a share. */
-interface Part {
+/** The records of a share that one request carries. */
+interface Piece {
   readonly share: Share;
   readonly records: readonly NewRecord[];
 }
 
-/** Told where a partition ends after an append. */
+/** Listener for a partition's end after an append. */
 export type OnEnd = (topic: Topic, partition: number, end: number) => void;
 
 /** Gathers appends by partition. An append settles when the broker has acknowledged it, or given up. */
@@ -37,7 +37,7 @@ export class Appender {
   readonly #producer: () => Producer;
   readonly #onEnd: OnEnd;
   /** By topic and partition, while there is something to send. */
-  readonly #lanes = new Map<string, Share[]>();
+  readonly #queues = new Map<string, Share[]>();
   readonly #pumps = new Set<Promise<void>>();
   #waitingBytes = 0;
   /** Which partition records without a key go to: another one with each append. */
@@ -88,8 +88,8 @@ export class Appender {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const key = `${topic.name}/${partition}`;
     const share = { records, at: 0, resolve, reject };
-    const lane = this.#lanes.get(key);
-    if (lane !== undefined) lane.push(share);
+    const queue = this.#queues.get(key);
+    if (queue !== undefined) queue.push(share);
     else {
       const pump = this.#pump(topic, partition, key, [share]).finally(() => this.#pumps.delete(pump));
       this.#pumps.add(pump);
@@ -102,31 +102,31 @@ export class Appender {
     while (this.#pumps.size > 0) await Promise.all(this.#pumps);
   }
 
-  async #pump(topic: Topic, partition: number, key: string, lane: Share[]): Promise<void> {
-    this.#lanes.set(key, lane);
-    while (lane.length > 0) await this.#send(topic, partition, lane);
-    this.#lanes.delete(key);
+  async #pump(topic: Topic, partition: number, key: string, queue: Share[]): Promise<void> {
+    this.#queues.set(key, queue);
+    while (queue.length > 0) await this.#send(topic, partition, queue);
+    this.#queues.delete(key);
   }
 
-  /** One request with what fits of the lane's head; a share is done when its last record is durable. */
-  async #send(topic: Topic, partition: number, lane: Share[]): Promise<void> {
-    const parts = take(lane);
+  /** Sends one request with what fits of the queue's head; a share is done when its last record is durable. */
+  async #send(topic: Topic, partition: number, queue: Share[]): Promise<void> {
+    const pieces = take(queue);
     try {
-      const records = parts.length === 1 ? parts[0].records : parts.flatMap((part) => part.records);
+      const records = pieces.length === 1 ? pieces[0].records : pieces.flatMap((piece) => piece.records);
       await this.#produce(topic, partition, records);
-      for (const { share } of parts) settle(share);
+      for (const { share } of pieces) settle(share);
     } catch (error) {
       // The request was for one partition, so none of it was taken: each append for itself finds the one that is too large.
-      const apart = isTooLarge(error) && (parts.length > 1 || parts[0].records.length > 1);
-      for (const part of parts) {
-        if (apart) await this.#sendApart(topic, partition, part);
-        else refuse(part.share, error);
+      const apart = isTooLarge(error) && (pieces.length > 1 || pieces[0].records.length > 1);
+      for (const piece of pieces) {
+        if (apart) await this.#sendApart(topic, partition, piece);
+        else refuse(piece.share, error);
       }
     }
-    while (lane.length > 0 && lane[0].at === lane[0].records.length) lane.shift();
+    while (queue.length > 0 && queue[0].at === queue[0].records.length) queue.shift();
   }
 
-  async #sendApart(topic: Topic, partition: number, { share, records }: Part): Promise<void> {
+  async #sendApart(topic: Topic, partition: number, { share, records }: Piece): Promise<void> {
     try {
       await this.#sendInHalves(topic, partition, records);
       settle(share);
@@ -166,27 +166,27 @@ function settle(share: Share): void {
   if (share.at === share.records.length) share.resolve();
 }
 
-/** What of an append has not left yet is not sent behind a hole. */
+/** Fails an append: its remaining records are not sent behind a hole. */
 function refuse(share: Share, error: unknown): void {
   share.at = share.records.length;
   share.reject(error);
 }
 
-/** As many records as one request holds, at least one, by append. */
-function take(lane: readonly Share[]): Part[] {
-  const parts: Part[] = [];
+/** Takes as many records as one request holds, at least one, by append. */
+function take(queue: readonly Share[]): Piece[] {
+  const pieces: Piece[] = [];
   let bytes = 0;
-  for (const share of lane) {
+  for (const share of queue) {
     const from = share.at;
     for (; share.at < share.records.length; share.at++) {
       const before = bytes;
       bytes += bytesOf(share.records[share.at]);
       if (bytes > REQUEST_BYTES_MAX && before > 0) break;
     }
-    if (share.at > from) parts.push({ share, records: share.records.slice(from, share.at) });
+    if (share.at > from) pieces.push({ share, records: share.records.slice(from, share.at) });
     if (bytes > REQUEST_BYTES_MAX) break;
   }
-  return parts;
+  return pieces;
 }
 
 function bytesOf({ key, value }: { readonly key?: Uint8Array; readonly value: Uint8Array }): number {

@@ -1,4 +1,4 @@
-/** The client library's administration: what makes topics and writes a group's offsets. Reading and appending have requests of their own (cluster.ts). */
+/** The client library's administration: creates topics and writes a group's offsets. Reading and appending have requests of their own (cluster.ts). */
 import { Admin, murmur2 } from "@platformatic/kafka";
 import { connectionOptions, type KafkaAddress } from "./address.ts";
 

@@ -25,7 +25,7 @@ interface PartitionName {
 }
 
 /** The first offset and the one after the last. */
-interface OffsetBounds {
+interface OffsetRange {
   readonly start: number;
   readonly end: number;
 }
@@ -39,7 +39,7 @@ export class Cluster {
   readonly #clock: Clock;
   readonly #pause: Pause;
   #nodes: ReadonlyMap<number, BrokerAddress> = new Map();
-  /** Which bootstrap broker is asked first: moves on after a failure. */
+  /** The bootstrap broker to try first: moves on after a failure. */
   #first = 0;
 
   constructor(address: KafkaAddress, clock: Clock, pause: Pause) {
@@ -99,7 +99,7 @@ export class Cluster {
   }
 
   /** The first offset and the one after the last that "read committed" may read, from the partitions' leader; in the order of `partitions`. */
-  async offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetBounds[]> {
+  async offsets(node: number, partitions: readonly PartitionName[]): Promise<OffsetRange[]> {
     const { connection, listOffsets } = await linkTo(await this.#connections.get(this.#addressOf(node)));
     const ask = async (timestamp: bigint): Promise<(partition: PartitionName) => number> => {
       const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, own]) => ({
@@ -121,7 +121,7 @@ export class Cluster {
     return partitions.map((partition) => ({ start: start(partition), end: end(partition) }));
   }
 
-  /** Fetches over connections of its own, so that a fetch that waits holds up nothing else. */
+  /** Fetches over connections of its own, so that a waiting fetch delays nothing else. */
   fetcher(): Fetcher {
     return new Fetcher(this.#clientId, this.#options, (node) => this.#addressOf(node));
   }

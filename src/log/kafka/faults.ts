@@ -1,4 +1,4 @@
-/** What went wrong between tidemark and a Kafka, in tidemark's own words: the client library's errors and the protocol's codes become `TidemarkError`s. */
+/** Faults of a Kafka: turns the client library's errors and the protocol's codes into `TidemarkError`s. */
 import { type ErrorCode, TidemarkError } from "../../core/errors.ts";
 
 /** Protocol error codes that are treated in their own way (Kafka protocol, "Error Codes"); every other one is tried again. */

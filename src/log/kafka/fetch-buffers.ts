@@ -1,4 +1,4 @@
-/** Memory for record sets that is used again: megabytes outside V8's heap with each answer would fill it with garbage that only full collections free. */
+/** Reuses memory for record sets: new megabytes outside V8's heap with each answer would be garbage that only full collections free. */
 
 /** Shorter ones are left to the garbage collector. */
 const LENT_BYTES_MIN = 65_536;
@@ -22,7 +22,7 @@ export function lendBytes(length: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Takes back what was lent; nobody may look at it afterwards. Anything else is left alone. */
+/** Takes back a lent buffer, which must not be read afterwards. Any other buffer is ignored. */
 export function giveBack(bytes: Uint8Array): void {
   if (!lent.delete(bytes) || !(bytes.buffer instanceof ArrayBuffer)) return;
   if (idle.length < IDLE_MAX && bytes.buffer.byteLength <= IDLE_BYTES_MAX) idle.push(bytes.buffer);

@@ -54,7 +54,7 @@ export interface FetchedPartition {
   readonly errorCode: number;
   /** The offset after the newest record. */
   readonly highWatermark: number;
-  /** The offset after the newest record that no open transaction holds back: what "read committed" may read. */
+  /** The offset after the newest record that no open transaction blocks: what "read committed" may read. */
   readonly lastStableOffset: number;
   /** Where the log differs from what was read under an older leader; -1 when it does not. */
   readonly divergedAt: number;

@@ -1,4 +1,4 @@
-/** What one fetch brought of one partition, batch by batch, without what transactions took back. */
+/** The records of one fetch of one partition, batch by batch, without aborted transactions. */
 import type { Records } from "../../core/records.ts";
 import type { Fetched, Gap } from "../log.ts";
 import {

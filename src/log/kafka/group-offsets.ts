@@ -6,7 +6,7 @@ import { type Pause, retryMs } from "./pause.ts";
 /** A cluster that never had a group makes its coordinator at the first question, and says no to it. The next commit comes soon anyway. */
 const WRITE_TRIES = 6;
 
-/** Writes one group's offsets, the newest only: what comes while one write is under way takes its place. */
+/** Writes one group's offsets, the newest only: positions that come during a write replace those that wait. */
 export class GroupOffsets {
   readonly #client: KafkaClient;
   readonly #groupId: string;

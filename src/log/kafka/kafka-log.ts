@@ -41,7 +41,7 @@ export interface KafkaLogOptions extends Omit<KafkaAddress, "clientId"> {
   readonly groupId?: string;
   /** Of topics that are made; default 1. */
   readonly partitions?: number;
-  /** Told when reading does not go on for some seconds, and null when it does again. Without it `read` throws "log-unreachable" then. */
+  /** Listener: called with the reason when reading has stopped for some seconds, with null when it goes on. Without it `read` throws "log-unreachable". */
   readonly onTrouble?: OnTrouble;
   /** How long to try before "log-unreachable", ms; default 10 s. */
   readonly reachMs?: number;
@@ -77,7 +77,7 @@ export class KafkaLog implements Log {
   readonly #appender: Appender;
   readonly #groupOffsets: GroupOffsets;
   readonly #topics = new Map<string, Topic>();
-  /** Where partitions ended when that was last heard of, by topic id and partition. */
+  /** Last known ends of partitions, by topic id and partition. */
   readonly #ends = new Map<string, number>();
   readonly #readers = new Set<KafkaReader>();
   readonly #watches = new Set<TopicWatch>();

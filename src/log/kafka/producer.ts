@@ -23,12 +23,12 @@ const RETRY_MS_MAX = 1000;
 /** Where one partition's leader is, as an address; asked anew each time. */
 type FindLeader = (topic: string, partition: number) => Promise<BrokerAddress>;
 
-/** What is known of one partition. */
-interface Lane {
+/** The destination of one partition's batches. */
+interface Destination {
   leader: BrokerAddress | null;
   /**
-   * Whose the next batch is. Null before the first, and after a batch whose fate is not known: its sequence may be used or not, and under a new id
-   * nothing that follows can be taken for it.
+   * The producer id of the next batch. Null before the first, and after a batch whose fate is unknown: its sequence may be used or not, and under a
+   * new id no later batch can be mistaken for it.
    */
   producer: BatchProducer | null;
 }
@@ -40,7 +40,7 @@ export class Producer {
   readonly #clock: Clock;
   readonly #pause: Pause;
   readonly #stop = new AbortController();
-  readonly #lanes = new Map<string, Lane>();
+  readonly #destinations = new Map<string, Destination>();
 
   constructor(clientId: string, options: ConnectionOptions, findLeader: FindLeader, clock: Clock, pause: Pause) {
     this.#pool = new ConnectionPool(clientId, options);
@@ -50,50 +50,50 @@ export class Producer {
   }
 
   /**
-   * The records as one batch of one partition; one call at a time for each partition. What is sent again in here is told apart by its sequence and stored once.
+   * Appends the records as one batch of one partition; one call at a time for each partition. The broker recognises resends by their sequence.
    * @returns the first one's offset, -1 where the broker does not say
    * @throws the library's errors; afterwards the batch may be stored, unless it was refused
    */
   async produce(topic: string, partition: number, records: readonly NewRecord[]): Promise<number> {
     const key = `${topic}/${partition}`;
-    const lane = this.#lanes.get(key) ?? { leader: null, producer: null };
-    this.#lanes.set(key, lane);
+    const destination = this.#destinations.get(key) ?? { leader: null, producer: null };
+    this.#destinations.set(key, destination);
     const timestamp = this.#clock.now(); // once: what is sent again is the same batch to the byte
     for (let tries = 0; ; tries++) {
       try {
-        return await this.#attempt(lane, topic, partition, records, timestamp);
+        return await this.#attempt(destination, topic, partition, records, timestamp);
       } catch (error) {
         const { code } = operatingError("append", error);
         const passes = code === "log-unreachable" || code === "topic-missing";
         if (!passes || tries === RETRIES_MAX || this.#stop.signal.aborted) {
-          this.#lanes.delete(key);
+          this.#destinations.delete(key);
           throw error;
         }
-        lane.leader = null;
+        destination.leader = null;
         await this.#pause(Math.min(RETRY_MS_MAX, 100 * 2 ** tries), this.#stop.signal);
       }
     }
   }
 
   async #attempt(
-    lane: Lane,
+    destination: Destination,
     topic: string,
     partition: number,
     records: readonly NewRecord[],
     timestamp: number,
   ): Promise<number> {
-    lane.leader ??= await this.#findLeader(topic, partition);
-    const link = await linkTo(await this.#pool.get(lane.leader));
-    lane.producer ??= await newProducer(link);
-    const { producer } = lane;
+    destination.leader ??= await this.#findLeader(topic, partition);
+    const link = await linkTo(await this.#pool.get(destination.leader));
+    destination.producer ??= await newProducer(link);
+    const { producer } = destination;
     const batch = asBuffer(encodeBatch({ baseOffset: 0, records, timestamp, producer }));
     const { errorCode, baseOffset } = await link.produce.async(link.connection, topic, partition, batch);
     if (errorCode === NONE || errorCode === DUPLICATE_SEQUENCE_NUMBER) {
-      lane.producer = { ...producer, sequence: after(producer.sequence, records.length) };
+      destination.producer = { ...producer, sequence: after(producer.sequence, records.length) };
       return errorCode === NONE ? baseOffset : -1;
     }
     // The leader lacks batches before this one, or has forgotten the producer: it has not stored this one either.
-    if (PRODUCER_STATE_LOST.has(errorCode)) lane.producer = null;
+    if (PRODUCER_STATE_LOST.has(errorCode)) destination.producer = null;
     throw new ProtocolError(errorCode);
   }
 

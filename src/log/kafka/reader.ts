@@ -14,7 +14,7 @@ import { type Pause, retryMs } from "./pause.ts";
 import { Track, type Verdict } from "./track.ts";
 import { type OnTrouble, Trouble } from "./trouble.ts";
 
-/** Metadata is asked for again this often without a reason, ms: a partition that somebody added is noticed. */
+/** Metadata is refreshed this often, ms, to notice added partitions. */
 const METADATA_INTERVAL_MS = 30_000;
 
 /** Where a fault is that keeps leaders from being found, while nothing is read. */
@@ -27,7 +27,7 @@ export interface ReaderOptions {
   /** Without it, `read` throws "log-unreachable" when a fault lasts; reading may then go on. */
   readonly onTrouble: OnTrouble | undefined;
   readonly onClosed: () => void;
-  /** Where a partition ended when that was last heard of. */
+  /** A partition's last known end. */
   readonly endOf: (topic: Topic, partition: number) => number;
 }
 
@@ -49,7 +49,7 @@ export class KafkaReader implements LogReader {
   #turns: Track[] = [];
   /** Leaders that are being asked. */
   readonly #feeds = new Set<number>();
-  /** What runs: the supervisor and a feed per leader. A bug in one of them is nobody's to catch, and ends the process. */
+  /** The running supervisor and feeds, one per leader. A bug in one is not caught, and ends the process. */
   readonly #tasks = new Set<Promise<void>>();
   #started = false;
   #ready: { readonly track: Track; readonly fetched: Fetched; readonly onTaken: () => void }[] = [];
@@ -98,27 +98,27 @@ export class KafkaReader implements LogReader {
     this.#wakeSupervisor();
   }
 
-  /** It cannot be read on: says so behind what was handed out already. */
+  /** Makes a track stand still: the reason comes behind what was handed out already. */
   #halt(track: Track, error: TidemarkError): void {
     this.#leave(track);
     this.#ready.push({ track, fetched: new FetchedFailure(track.place, error), onTaken: () => {} });
     this.#wakeReader();
   }
 
-  /** Nothing of what was fetched of it is handed out any more. */
+  /** Drops what was fetched of a track and not handed out. */
   #discard(track: Track): void {
     this.#leave(track);
     for (const { onTaken } of this.#ready.filter((ready) => ready.track === track)) onTaken();
     this.#ready = this.#ready.filter((ready) => ready.track !== track);
   }
 
-  /** Another track takes its place. */
+  /** Replaces a track by another. */
   #drop(track: Track): void {
     track.isDropped = true;
     this.#discard(track);
   }
 
-  /** It is not asked for any more, and what is under way of it is ignored. */
+  /** Stops fetching a track; answers under way are ignored. */
   #leave(track: Track): void {
     track.leader = NOWHERE;
     this.#trouble.good(track.where);
@@ -271,7 +271,7 @@ export class KafkaReader implements LogReader {
       let incomplete: Track | null = null;
       for (const [position, answer] of answers) {
         const track = asked.get(position);
-        // An answer to what was asked elsewhere since then is no news.
+        // Stale: the partition has been fetched from elsewhere since.
         if (track === undefined || track.leader !== node || track.next !== position.next) continue;
         const first = track.accept(answer, this.#clock.now());
         const verdict = first.kind === "out-of-range" ? await this.#relocate(node, track) : first;

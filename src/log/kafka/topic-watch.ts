@@ -1,14 +1,14 @@
-/** Tells of topics that appear, are made anew, or have more partitions, by asking Kafka again and again. */
+/** Polls Kafka for topics that appear, are recreated, or have more partitions. */
 import type { Topic, Wanted } from "../log.ts";
 import { isWanted } from "../watching.ts";
 import { NONE } from "./faults.ts";
 import type { LocatedTopic } from "./metadata.ts";
 import type { Pause } from "./pause.ts";
 
-/** How often it is asked, ms: a new topic is noticed within 5 s, and an answer of ten thousand topics takes some tens of ms. */
+/** Poll interval, ms: a new topic is noticed within 5 s, and an answer of ten thousand topics takes some tens of ms. */
 const WATCH_INTERVAL_MS = 3000;
 
-/** Who is told of what, and how it is found out. */
+/** What to watch, and the listener. */
 export interface TopicWatchOptions {
   readonly wanted: Wanted;
   readonly onTopics: (topics: readonly Topic[]) => void;
@@ -23,9 +23,9 @@ export interface TopicWatchOptions {
 export class TopicWatch {
   readonly #options: TopicWatchOptions;
   readonly #stop = new AbortController();
-  /** What was told of each topic, by name. */
+  /** What the listener knows of each topic, by name. */
   readonly #told = new Map<string, { readonly id: string; readonly partitions: number }>();
-  /** Settles when it has stopped. A bug in who is told is nobody's to catch, and ends the process. */
+  /** Settles when it has stopped. A bug in the listener is not caught, and ends the process. */
   readonly ended: Promise<void>;
 
   constructor(options: TopicWatchOptions) {
@@ -48,7 +48,7 @@ export class TopicWatch {
     }
   }
 
-  /** What is new since it was last told of, opened; nothing when Kafka cannot be asked. */
+  /** Opens what the listener does not know yet; nothing when Kafka cannot be reached. */
   async #news(): Promise<Topic[]> {
     const { wanted, find, open } = this.#options;
     let topics: Topic[];
@@ -57,7 +57,7 @@ export class TopicWatch {
       const fresh = found.filter((topic) => isWanted(wanted, topic.name) && this.#isNews(topic));
       topics = fresh.length > 0 ? await open(fresh) : [];
     } catch {
-      return []; // it is asked again soon; a reader that cannot read says why
+      return []; // retried at the next poll; a reader that cannot read reports why
     }
     for (const { name, id, partitions } of topics) this.#told.set(name, { id, partitions: partitions.length });
     return topics;

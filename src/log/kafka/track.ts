@@ -12,7 +12,7 @@ import type { FetchedPartition } from "./fetch.ts";
 import { endOf, type FetchedContent } from "./fetched.ts";
 import { type LocatedTopic, NOWHERE } from "./metadata.ts";
 
-/** A topic is believed to be gone when it was missing so often in a row, over about a second: brokers learn of topics one after another. */
+/** A topic counts as gone after this many misses in a row, over about a second: brokers learn of topics one after another. */
 export const MISSING_TRIES = 6;
 
 /** What an answer means: something to hand out; nothing new; the position is not in the log; ask again elsewhere or later; give up. */
@@ -24,7 +24,7 @@ export type Verdict =
   | { readonly kind: "lost"; readonly why: string }
   | { readonly kind: "failed"; readonly error: TidemarkError };
 
-/** The place of one partition. It changes with each answer: on, back to where the log was cut, or past a gap. */
+/** The cursor of one partition. Each answer moves it: on, back to where the log was cut, or past a gap. */
 export class Track {
   readonly topic: Topic;
   readonly partition: number;
@@ -37,12 +37,12 @@ export class Track {
   epoch = -1;
   /** The offset after the newest record, as last seen. */
   end: number;
-  /** The offset after the newest record that no open transaction holds back, and since when it has been this one while there was more, ms. */
+  /** The offset after the newest record that no open transaction blocks; and since when it has not moved while there was more, ms. */
   #stable = -1;
   #stableSince: number | null = null;
   /** The node it is fetched from, or `NOWHERE`. */
   leader = NOWHERE;
-  /** Another track has taken its place: what still comes of it is ignored. */
+  /** Replaced by another track: answers still under way are ignored. */
   isDropped = false;
   /** Faults since the last good answer. */
   failures = 0;
@@ -116,7 +116,7 @@ export class Track {
     return { kind: "brought", content: { ...this.place, gap: null, from, records, aborted } };
   }
 
-  /** A transaction holds records back while it is open, and everything behind its first record with them. */
+  /** An open transaction blocks its records, and everything behind the first of them. */
   #noteStable(stable: number, now: number): void {
     const isBlocked = stable >= 0 && stable < this.end;
     if (!isBlocked) this.#stableSince = null;
@@ -149,7 +149,7 @@ export class Track {
     return { ...this.place, logEnd: Math.max(this.end, to), gap, from: to, records: null, aborted: null };
   }
 
-  /** What every read says. */
+  /** The head of every read. */
   get place(): { topic: string; partition: number; logEnd: number } {
     return { topic: this.topic.name, partition: this.partition, logEnd: this.end };
   }
@@ -160,7 +160,7 @@ export function partitionKey(topicId: string, partition: number): string {
   return `${topicId}/${partition}`;
 }
 
-/** The partition cannot be read on until somebody has done something about it. */
+/** The partition cannot be read on until someone intervenes. */
 function failed(code: "topic-missing" | "topic-recreated" | "log-refused" | "log-corrupt", message: string): Verdict {
   return { kind: "failed", error: new TidemarkError(code, message) };
 }

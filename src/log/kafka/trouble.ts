@@ -1,13 +1,13 @@
-/** Faults that pass by themselves are nobody's business; one that lasts is told, once, and so is its end. */
+/** Reports a fault only when it lasts, once, and its end; most pass by themselves. */
 import type { Clock } from "../../core/clock.ts";
 
-/** A leader election or a broker's restart behind a balancer is over by then. */
+/** A fault that lasts longer is reported, ms: a leader election, or a broker's restart behind a balancer, is over by then. */
 const TROUBLE_AFTER_MS = 5000;
 
-/** Why reading does not go on; null when it does again. */
+/** Listener: why reading does not go on; null when it does again. */
 export type OnTrouble = (trouble: string | null) => void;
 
-/** Keeps, for each partition at fault, since when; tells the first that lasts longer than `TROUBLE_AFTER_MS`. */
+/** Keeps since when each partition is at fault; reports the first fault that lasts longer than `TROUBLE_AFTER_MS`. */
 export class Trouble {
   readonly #clock: Clock;
   readonly #tell: OnTrouble;

@@ -61,7 +61,7 @@ async function perform(invocation: Invocation): Promise<number> {
       return await (await import("./commands/query.ts")).query(invocation.query, terminal);
     case "quarantine":
     case "rejections":
-      await (await import("./commands/held.ts")).held(invocation.command, invocation.list, terminal);
+      await (await import("./commands/uncounted.ts")).uncounted(invocation.command, invocation.list, terminal);
       return 0;
     case "skip":
       await (await import("./commands/skip.ts")).skip(invocation.skip, terminal);

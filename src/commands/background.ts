@@ -29,22 +29,22 @@ const POLL_MS = 25;
 const SENSOR_END_MS_MAX = 15_000;
 const SERVER_END_MS_MAX = 60_000;
 
-/** Of a log, what is shown when its process ended. */
+/** Lines of a log that are shown when its process ended. */
 const LOG_CHARACTERS_SHOWN = 2000;
 
-/** What runs now, and what of it was started by this call. */
+/** What runs now, and what this call started. */
 export interface Started {
   readonly server: ProcessRecord & { readonly url: string };
   readonly joined: boolean;
   /** Sensors whose simulators were started. */
   readonly simulated: readonly string[];
-  /** Sensors that were to be simulated and hold readings of others, each with what was said of it. */
+  /** Sensors that were not simulated because they hold readings of others, each with its message. */
   readonly refused: readonly TidemarkError[];
 }
 
 /**
  * Starts what does not run yet, and returns once the server is ready.
- * @throws TidemarkError when it does not become ready, or when what runs has other settings than were asked for
+ * @throws TidemarkError when it does not become ready, or when the running server has other settings than requested
  */
 export async function start(invocation: ServerInvocation, { err }: Console, signal: AbortSignal): Promise<Started> {
   const { config } = invocation;
@@ -61,7 +61,7 @@ export async function start(invocation: ServerInvocation, { err }: Console, sign
   });
 }
 
-/** What was asked for by flag, environment or file must be what runs; what was not may be anything. */
+/** Settings given by flag, environment or file must be those of the running server; others may differ. */
 function requireSame(running: ProcessRecord, { config, given }: ServerInvocation): void {
   const wanted = shownSettings(config);
   for (const [id, { by }] of given) {
@@ -81,7 +81,7 @@ async function startServer(invocation: ServerInvocation, signal: AbortSignal) {
     config.data,
     SERVER,
     ["serve", "--data", config.data],
-    // What is followed may come of what is simulated.
+    // The simulated sensors may determine the followed ones.
     childEnvironment(
       given,
       config.sensors === null ? {} : { [variableOf("sensors")]: config.sensors.join(",") },

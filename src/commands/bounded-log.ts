@@ -7,8 +7,8 @@ const FILE_BYTES_MAX = 4_194_304;
 const CHECK_MS = 60_000;
 
 /**
- * Where a background process writes its lines. Its starter opened the same file for what Node itself has to say at the end; whoever
- * moves the file away (logrotate) sends SIGHUP, and the lines go to a new one.
+ * Where a background process writes its lines. Its starter opened the same file for Node's own last words. A tool that moves the file
+ * away (logrotate) sends SIGHUP, and the lines go to a new one.
  */
 export class LogFile {
   readonly #path: string;
@@ -24,7 +24,7 @@ export class LogFile {
     try {
       writeSync(this.#descriptor, text);
     } catch {
-      // A full disk must not end what the log is about.
+      // A full disk must not end the process that logs.
     }
   }
 
@@ -52,6 +52,6 @@ export function rotate(path: string): void {
     copyFileSync(path, `${path}.1`);
     truncateSync(path);
   } catch {
-    // A log file that somebody moved or a full disk must not end what the log is about.
+    // A moved log file or a full disk must not end the process that logs.
   }
 }

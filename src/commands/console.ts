@@ -1,8 +1,8 @@
 /** Where a command writes its lines. */
 export interface Console {
-  /** stdout: what was asked for. */
+  /** stdout: results. */
   out(line: string): void;
-  /** stderr: what went wrong, and what is going on. */
+  /** stderr: errors and progress. */
   err(line: string): void;
   /** The lines go to a log file, which SIGHUP opens again; else it says that the terminal was closed. */
   readonly inBackground: boolean;

@@ -1,4 +1,4 @@
-/** Signals that end a command: the first asks, each further one is told what is still waited for. */
+/** Signals that end a command: the first asks it to end, each further one prints what it still waits for. */
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 

@@ -15,11 +15,11 @@ export interface ProcessRecord {
   readonly birth: string;
   /** Of a server that listens: where. */
   readonly url: string | null;
-  /** What it was started with, by option; no secrets. */
+  /** The settings that it was started with, by option; no secrets. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Names of processes, and so of their files: the server, and what a simulated sensor's begins with. */
+/** Names of processes, and so of their files: the server's, and the prefix of a simulated sensor's. */
 export const SERVER = "server";
 export const SENSOR_PREFIX = "sensor-";
 
@@ -135,7 +135,7 @@ function readRecord(data: string, name: string): ProcessRecord | null {
   };
 }
 
-/** Only one start or stop at a time on a directory. The system lets go of the lock when its holder ends, however it ends. */
+/** Only one start or stop at a time on a directory. The system releases the lock when its holder ends, however it ends. */
 export async function withRunLock<T>(data: string, say: (line: string) => void, work: () => Promise<T>): Promise<T> {
   openRunDirectory(data);
   const db = await lock(data, say);

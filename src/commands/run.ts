@@ -11,10 +11,10 @@ import type { Console } from "./console.ts";
 import { endOnSignals } from "./ending.ts";
 import { isRunning, logFileOf, runDirectory, runningServer, SERVER } from "./run-files.ts";
 
-/** How often it is looked whether the server that is watched still runs. */
+/** How often to check that the watched server still runs, ms. */
 const ALIVE_MS = 500;
 
-/** Where a command writes, and what it knows of the terminal. */
+/** The output of a command, and its terminal. */
 export interface Terminal extends Console {
   readonly color: boolean;
 }

@@ -1,4 +1,4 @@
-/** Simulated sensors beside a server: which were asked for, which may be, and their processes. */
+/** Simulated sensors beside a server: which are requested, which are allowed, and their processes. */
 import { setTimeout as delay } from "node:timers/promises";
 import { childEnvironment, type ServerInvocation } from "../config/config.ts";
 import { OPEN_SENSORS } from "../config/settings-shown.ts";
@@ -13,7 +13,7 @@ import { requireFreeTopic } from "./sensor.ts";
 const CAUGHT_UP_MS_MAX = 5000;
 const POLL_MS = 50;
 
-/** What came of starting them. */
+/** The outcome of starting them. */
 export interface Simulated {
   readonly simulated: readonly string[];
   readonly refused: readonly TidemarkError[];
@@ -50,7 +50,7 @@ export class Simulators {
     if (isLocal) await this.#keepFree((sensor) => this.#requireFree(url, sensor, signal));
     const { config, given } = this.#invocation;
     const { data } = config;
-    // Who joins need not say again which Kafka it is.
+    // A process that joins a running server need not name its Kafka again.
     const log = isLocal || !given.has("log") ? { TIDEMARK_LOG: this.#settings["log"] ?? "local" } : {};
     for (const sensor of this.#sensors) {
       const name = SENSOR_PREFIX + sensor;

@@ -1,4 +1,4 @@
-/** What the commands that talk to a server, and the simulated sensor, are asked to do. Under src/config/config.ts. */
+/** Configuration of the commands that talk to a server, and of the simulated sensor. Under src/config/config.ts. */
 
 import { resolve } from "node:path";
 import { parseTime, TIME_EXPECTED } from "../core/asked-time.ts";
@@ -35,7 +35,7 @@ export interface ClientConfig {
   readonly token: string | null;
 }
 
-/** What a simulated sensor is asked to do. */
+/** Configuration of a simulated sensor. */
 export interface SensorConfig {
   readonly sensor: string;
   /** null: the server of `client`. */
@@ -52,7 +52,7 @@ export interface SensorConfig {
   readonly fromMs: number | null;
 }
 
-/** What `tidemark query` is asked to do. */
+/** Configuration of `tidemark query`. */
 export interface QueryConfig {
   readonly client: ClientConfig;
   readonly sensors: readonly string[];
@@ -66,7 +66,7 @@ export interface QueryConfig {
   readonly json: boolean;
 }
 
-/** What `tidemark quarantine` and `tidemark rejections` are asked to do. */
+/** Configuration of `tidemark quarantine` and `tidemark rejections`. */
 export interface ListConfig {
   readonly client: ClientConfig;
   readonly action: "list" | "release" | "discard";
@@ -77,10 +77,10 @@ export interface ListConfig {
   readonly json: boolean;
 }
 
-/** Reads which server is asked. @throws TidemarkError "config-invalid" */
+/** Reads the server of a client. @throws TidemarkError "config-invalid" */
 export function clientConfig(settings: Settings, cwd: string): ClientConfig {
   const port = settings.read("port", parseInteger(0, 65_535));
-  // A port asked for is a server asked for, whatever runs on the data directory.
+  // A given port names the server, whatever runs on the data directory.
   const own = settings.given("port") !== undefined && port > 0 ? new URL(`http://127.0.0.1:${port}/`) : null;
   return {
     url: settings.optional("url", parseUrl) ?? own,
@@ -91,7 +91,7 @@ export function clientConfig(settings: Settings, cwd: string): ClientConfig {
   };
 }
 
-/** Reads what `tidemark sensor` is asked to do. @throws TidemarkError "config-invalid" */
+/** Reads the configuration of `tidemark sensor`. @throws TidemarkError "config-invalid" */
 export function sensorConfig(settings: Settings, operands: readonly string[], cwd: string): SensorConfig {
   if (operands.length !== 1) throw invalid(`Cannot start a sensor: expected one name, were ${operands.length}`);
   const name = parseSensor(operands[0]);
@@ -136,7 +136,7 @@ const parseFrom =
     return { expected: `${TIME_EXPECTED}${reason}` };
   };
 
-/** Reads what `tidemark query` is asked to do. @throws TidemarkError "config-invalid" */
+/** Reads the configuration of `tidemark query`. @throws TidemarkError "config-invalid" */
 export function queryConfig(settings: Settings, operands: readonly string[], cwd: string): QueryConfig {
   if (operands.length === 0) {
     throw invalid("Cannot query: expected a sensor, such as tidemark query temperature count mean p95");
@@ -155,7 +155,7 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
   };
 }
 
-/** Reads what a command over lists is asked to do. @throws TidemarkError "config-invalid" */
+/** Reads the configuration of a command over lists. @throws TidemarkError "config-invalid" */
 export function listConfig(name: string, settings: Settings, operands: readonly string[], cwd: string): ListConfig {
   const actions = ["list", "release", "discard"] as const;
   const action = operands.length === 0 ? "list" : actions.find((word) => word === operands[0]);
@@ -192,7 +192,7 @@ export interface SkipConfig {
   readonly json: boolean;
 }
 
-/** Reads what `tidemark skip` is asked to do. @throws TidemarkError "config-invalid" */
+/** Reads the configuration of `tidemark skip`. @throws TidemarkError "config-invalid" */
 export function skipConfig(settings: Settings, operands: readonly string[], cwd: string): SkipConfig {
   if (operands.length !== 2) {
     throw invalid(`Cannot skip: expected SENSOR PARTITION --to OFFSET, were ${operands.length} operands`);

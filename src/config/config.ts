@@ -1,4 +1,4 @@
-/** What was asked for: argv, environment and tidemark.config.json → one invocation. The only reader of the environment. */
+/** argv, environment and tidemark.config.json → one invocation. The only reader of the environment. */
 
 import { resolve } from "node:path";
 import { TidemarkError } from "../core/errors.ts";
@@ -47,7 +47,7 @@ import {
   type TopicRule,
 } from "./values.ts";
 
-/** What the server runs with. Times in ms, sizes in bytes. */
+/** Configuration of the server. Times in ms, sizes in bytes. */
 export interface Config {
   readonly log: LogTarget;
   /** Absolute path of the data directory. */
@@ -67,7 +67,7 @@ export interface Config {
   readonly keepMs: number | null;
   readonly logRetentionBytes: number;
   readonly clockAheadMs: number;
-  /** null: none is asked for. */
+  /** null: no token is required. */
   readonly token: string | null;
   readonly allowAnonymous: boolean;
   /** Origins under which browsers reach the server through a proxy. */
@@ -76,7 +76,7 @@ export interface Config {
   readonly corsOrigins: readonly string[];
 }
 
-/** What shall be simulated. */
+/** Which sensors to simulate. */
 export interface Simulate {
   /** null: the sensors of the server, those of the demonstration where it has no list. */
   readonly sensors: readonly string[] | null;
@@ -95,7 +95,7 @@ export interface ServerInvocation {
   readonly watch: boolean;
 }
 
-/** The one thing that a call of the program asks for. */
+/** The one command of a call of the program. */
 export type Invocation =
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" }
@@ -107,10 +107,10 @@ export type Invocation =
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig };
 
-/** An invocation, and what is to be said before it begins. */
+/** An invocation, and notices to print before it begins. */
 export interface Loaded {
   readonly invocation: Invocation;
-  /** What was passed over, for stderr. */
+  /** What was ignored, for stderr. */
   readonly warnings: readonly string[];
 }
 
@@ -221,7 +221,7 @@ function serverConfig(settings: Settings, cwd: string): Config {
   };
 }
 
-/** What is followed; what was said of it must fit together. */
+/** What to follow; its options must agree. */
 function followed(settings: Settings, log: LogTarget): Pick<Config, "sensors" | "topics" | "createTopics"> {
   const sensors = settings.optional("sensors", parseSensors);
   const include = settings.optional("topics", parseTopicPattern);
@@ -247,7 +247,7 @@ function followed(settings: Settings, log: LogTarget): Pick<Config, "sensors" | 
     throw invalid(`Cannot use ${by("topics-exclude")}: expected --topics with it`);
   }
   if (include !== null) return { sensors: null, topics: { include, exclude }, createTopics };
-  // Not every topic there is: they are somebody's, and most of them may be no readings at all.
+  // Not every topic: they belong to others, and most may hold no readings.
   return {
     sensors: sensors ?? settings.optional("simulate", parseSimulated) ?? DEFAULT_SENSORS,
     topics: null,

@@ -5,7 +5,7 @@ import { METRICS, type MetricName } from "../metrics/registry.ts";
 export interface Option {
   /** Unique; the flag is its last part after a colon (two commands may mean different things by one flag). */
   readonly id: string;
-  /** What stands for the value in the help; absent: a flag that is there or not; in brackets: it may be left out. */
+  /** Placeholder of the value in the help; absent: a flag without value; in brackets: the value is optional. */
   readonly value?: string;
   readonly fallback?: string;
   readonly text: string;
@@ -15,7 +15,7 @@ export interface Option {
   readonly repeated?: boolean;
 }
 
-/** Every option of every command. Two of one flag are told apart by what stands before the colon. */
+/** Every option of every command. A prefix before a colon distinguishes two options of one flag. */
 export const OPTIONS = [
   {
     id: "log",
@@ -139,7 +139,7 @@ export const OPTIONS = [
   { id: "json", text: "print JSON" },
 ] as const satisfies readonly Option[];
 
-/** What options are called in the code. */
+/** Ids of options in the code. */
 export type OptionId = (typeof OPTIONS)[number]["id"];
 
 const byId = new Map<string, Option>(OPTIONS.map((option) => [option.id, option]));
@@ -188,7 +188,7 @@ const LIST = ["list:sensor", "list:limit", "list:after", "json", ...CLIENT] as c
 /** A command, and what may stand behind it. */
 export interface Command {
   readonly name: string;
-  /** What stands after the name in the usage line. */
+  /** The usage line after the name. */
   readonly operands: string;
   readonly text: string;
   /** Further paragraphs of its help. */

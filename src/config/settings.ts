@@ -27,12 +27,12 @@ export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
 const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, BACKGROUND_LOG];
 const TEST_VARIABLES = "TIDEMARK_TEST_";
 
-/** The error of everything that a person gave and that cannot be used. */
+/** The error of any setting that cannot be used. */
 export function invalid(message: string): TidemarkError {
   return new TidemarkError("config-invalid", message);
 }
 
-/** What was given, in quotes, as an error shows it. */
+/** A given text, quoted for an error. */
 export function shown(text: string): string {
   return JSON.stringify(text.length > 80 ? text.slice(0, 80) + "…" : text);
 }

@@ -3,7 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import { sensorNameFault } from "../core/sensor-name.ts";
 import { openZone, ZONE_EXPECTED } from "../core/zone.ts";
 
-/** A value, or what a text should have been. */
+/** A value, or what was expected instead. */
 export type Parsed<T> = { readonly value: T } | { readonly expected: string };
 
 /** Where readings are kept: a log of our own in the data directory, or a Kafka. */
@@ -17,7 +17,7 @@ export interface KafkaAddress {
   readonly sasl: SaslCredentials | null;
 }
 
-/** Who we are, for brokers that ask. */
+/** Our credentials for brokers that require them. */
 export interface SaslCredentials {
   readonly mechanism: SaslMechanism;
   readonly user: string;
@@ -38,7 +38,7 @@ export interface TopicRule {
   readonly exclude: RegExp | null;
 }
 
-/** What a Kafka is followed by when nothing is said, and what the demonstration simulates. */
+/** Default topics of a Kafka, and the sensors that the demonstration simulates. */
 export const DEFAULT_SENSORS: readonly string[] = ["temperature", "humidity", "pressure"];
 
 /** Characters of a bearer token (RFC 6750, 2.1); 16 of them are 90 bits when drawn at random. */

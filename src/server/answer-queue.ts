@@ -1,7 +1,7 @@
 /** Answers that were made in one turn of the event loop, written together at its end. */
 import { TURN_ANSWERS_MAX, TURN_LATE_MS, TURN_MS_MAX, TURN_SKIPS, TURN_VAIN_TURNS_MAX } from "./limits.ts";
 
-/** What of a response it needs: its head is written. */
+/** The part of a response that it needs; its head is written. */
 export interface Ending {
   end(body: string): unknown;
 }

@@ -1,4 +1,4 @@
-/** How much of request bodies is in memory at one time, and what is said when it is too much. */
+/** Bounds the memory of all request bodies together, and words the error past it. */
 import { TidemarkError } from "../core/errors.ts";
 import { BODIES_BYTES_MAX } from "./limits.ts";
 

@@ -1,4 +1,4 @@
-/** What is asked → the text of the answer. The hot path of the server: an answer is put together from ready-made pieces. */
+/** A request → the text of its answer. The hot path of the server: the answer is joined from ready-made pieces. */
 import { formatSecond } from "../core/time.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";

@@ -9,7 +9,7 @@ import { type LabelledMetric, LabelledMetrics } from "./labelled-metrics.ts";
 import { depthOf, keysInOrder, parseLenient, repeatedKeys } from "./lenient-json.ts";
 import { JSON_DEPTH_MAX, METRICS_PER_SENSOR_MAX } from "./limits.ts";
 
-/** What is asked of one sensor; at least one metric. */
+/** The request for one sensor: at least one metric. */
 export interface Ask {
   readonly sensor: string;
   /** `"temperature":` */
@@ -128,7 +128,7 @@ class BodyReading {
       const bound = BOUND_NAMES.find((name) => name === key);
       const times = repeated?.get(key) ?? 1;
       if (times > 1 && (bound !== undefined || this.#labels.find(key) !== undefined)) {
-        // Which one was meant nobody can tell.
+        // It is ambiguous which one was meant.
         this.#refuse(`Cannot use ${key} of the request body: expected it once, was there ${times} times`);
       } else if (bound !== undefined) this.#places.push({ name: bound, at: this.#errors.length });
       else this.#readSensor(key, value);

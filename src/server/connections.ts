@@ -31,7 +31,7 @@ export interface ConnectionCounts {
   readonly refused: number;
 }
 
-/** Bounded: past `CONNECTIONS_MAX` some spare ones are told so (or that the process is alive), and the rest is cut. */
+/** Bounded: past `CONNECTIONS_MAX` some spare connections are answered with the reason (or that the process is alive), and the rest is cut. */
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
   #spare = 0;
@@ -63,7 +63,7 @@ export class Connections {
   /** Lets a request in; holds nothing of it, as what is kept from request to request is costly to collect. @returns why it is not answered on this connection; null: it is */
   use(request: IncomingMessage, response: UsualResponse): Problem | null {
     const connection = this.#connections.get(request.socket);
-    if (connection === undefined) return null; // it was closed meanwhile: nobody will see the answer
+    if (connection === undefined) return null; // it was closed meanwhile: no one will see the answer
     connection.used = true;
     if (connection.spare === null) return null;
     clearTimeout(connection.spare);
@@ -78,7 +78,7 @@ export class Connections {
     for (const [socket, { used }] of this.#connections) if (!used) socket.destroy();
   }
 
-  /** What came is no request, came too slowly, or ended within one: it is told so once everything due before has been sent. */
+  /** The client sent no request, too slowly, or half of one: the error is sent once all earlier answers have been. */
   refuseBytes(error: Error, socket: Socket): void {
     const connection = this.#connections.get(socket);
     const code = "code" in error ? String(error.code) : "";
@@ -91,7 +91,7 @@ export class Connections {
     const afterDue = (last: UsualResponse | null): void => {
       const due = dueOn(socket);
       if (due !== null) due.once("close", () => afterDue(due));
-      // Bytes after a request without a length were meant as its body, and it was told so.
+      // Bytes after a request without a length were meant as its body; the error says so.
       else if (last !== null && isUnsized(last.req)) socket.end();
       else end(socket, problemOfBytes(code));
     };

@@ -1,4 +1,4 @@
-/** What pages of configured other sites may read (the CORS protocol: fetch.spec.whatwg.org, 3.2); all others get no such header. */
+/** CORS for pages of configured other sites (fetch.spec.whatwg.org, 3.2); all others get no such header. */
 import type { FastifyInstance } from "fastify";
 import { PREFLIGHT_SECONDS } from "./limits.ts";
 

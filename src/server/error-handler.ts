@@ -1,8 +1,8 @@
-/** What becomes of an error that a route did not answer itself; a bug is reported to the process and told to nobody else. */
+/** Answers errors that a route did not answer itself. Bugs are reported to the process, and not shown to the client. */
 import type { FastifyReply } from "fastify";
 import { type Problem, problemOf, sendProblem } from "./problem.ts";
 
-/** Told of every exception that is a bug of ours: the process should stop and recover from its last commit. */
+/** Listener for exceptions that are bugs of ours: the process should stop and recover from its last commit. */
 export type OnBug = (error: unknown) => void;
 
 /** @returns the problem that the error is, after a bug was reported */

@@ -1,4 +1,4 @@
-/** tidemark's own counters as text: OpenMetrics 1.0, or Prometheus' text format 0.0.4 for who does not ask for it. */
+/** tidemark's own counters as text: OpenMetrics 1.0, or by default Prometheus' text format 0.0.4. */
 
 /** Counters only grow while the process runs. */
 type FamilyKind = "counter" | "gauge" | "info";

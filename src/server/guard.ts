@@ -1,4 +1,4 @@
-/** Who may come in: every request except the probes passes here first. */
+/** Access control: every request except the probes passes here first. */
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TidemarkError } from "../core/errors.ts";
@@ -12,7 +12,7 @@ const BEARER = /^Bearer +(\S+) *$/i;
 /** @returns why the request may not come in; null when it may */
 export type Guard = (request: IncomingMessage) => TidemarkError | null;
 
-/** With a token: whoever has it; others are "not-authorized". */
+/** With a token: clients that send it; others are "not-authorized". */
 export function tokenGuard(token: string): Guard {
   const wanted = digest(token);
   return (request) => {

@@ -5,7 +5,7 @@ import { takeBodies } from "./body-reader.ts";
 import { parseLenient } from "./lenient-json.ts";
 import { RequestError } from "./problem.ts";
 
-/** Parses the bodies of the scope's routes. @param wanted what they look like, for who sends something else */
+/** Parses the bodies of the scope's routes. @param wanted the expected form, for the error */
 export function takeJson(scope: FastifyInstance, bytesMax: number, budget: BodyBudget, wanted: string): void {
   takeBodies(scope, bytesMax, budget);
   scope.addHook("preValidation", (request, _reply, done) => {

@@ -29,7 +29,7 @@ export function parseLenient(text: string): ParsedBody | UnreadableBody {
     try {
       return { value: JSON.parse(text), text };
     } catch {
-      // Only what JSON.parse refuses is looked at any closer: this keeps the usual body fast and the accepted language plain.
+      // Only texts that JSON.parse refuses are examined further: the usual body stays fast, the accepted language plain.
     }
   }
   const plain = withoutTrailingCommas(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);

@@ -6,7 +6,7 @@ export const COMPUTE_BODY_BYTES_MAX = 65_536;
 /** Metrics in one list: all percentiles and every named metric fit. Past it 400: each percentile is a walk through up to 2,048 bins. */
 export const METRICS_PER_SENSOR_MAX = 128;
 
-/** Sensors of one series: more lines than that nobody tells apart in a chart. Past it 400. */
+/** Sensors of one series: more lines are indistinguishable in a chart. Past it 400. */
 export const SERIES_SENSORS_MAX = 8;
 
 /** Buckets that a server chooses a step for: two of each pixel of a wide screen. Past it 400. */
@@ -21,7 +21,7 @@ export const SERIES_NUMBERS_MAX = 1_000_000;
 /** Percentiles whose parsed form is kept (the named metrics always are). Past it all are forgotten and made again. */
 export const PERCENTILES_KEPT = 256;
 
-/** Nesting of a body that is looked at any closer than JSON.parse does: nothing asked for needs more than 2. Past it 400. */
+/** Nesting of a body that JSON.parse refused: no request needs more than 2. Past it 400. */
 export const JSON_DEPTH_MAX = 32;
 
 /** Answers of one turn of the event loop that are written together: enough for all connections of most clients. */
@@ -30,13 +30,13 @@ export const TURN_ANSWERS_MAX = 32;
 /** How long the first of them may wait for the last, ms: it waits less than all of them win. */
 export const TURN_MS_MAX = 1;
 
-/** A turn of the event loop that ends so long after its newest answer did other work, ms (a slice of ingest or of a commit). */
+/** A turn of the event loop that ends this long after its newest answer did other work, ms: a slice of ingest or of a commit. */
 export const TURN_LATE_MS = 1;
 
-/** Turns in a row, late or with one answer each, after which nothing is expected to be won. A single late one may be the system's doing. */
+/** Turns in a row, late or with one answer each, after which queueing is paused. A single late one may be chance. */
 export const TURN_VAIN_TURNS_MAX = 4;
 
-/** After them so many answers are written at once; then it is tried again. */
+/** Answers that are then written at once, before queueing is tried again. */
 export const TURN_SKIPS = 64;
 
 /** Body of readings, bytes: four records of the largest size. Past it 413. */
@@ -45,29 +45,29 @@ export const READINGS_BODY_BYTES_MAX = 4_194_304;
 /** Readings in one body: what a batch takes while an array of small records is still small. Past it 413. */
 export const READINGS_PER_BODY_MAX = 65_536;
 
-/** Of the records of a body that are no readings so many are told to the sender; the rest is counted, and listed under /rejections. */
+/** Rejected records of a body that its answer names; the rest is counted, and listed under /rejections. */
 export const PROBLEMS_SHOWN_MAX = 10;
 
 /** Body of a list of ids, bytes: `IDS_MAX` of 16 digits. Past it 413. */
 export const IDS_BODY_BYTES_MAX = 32_768;
 
-/** Ids of one request: a page of the list that they come from. Past it 400. */
+/** Ids of one request: as many as one answer of the list holds. Past it 400. */
 export const IDS_MAX = 1000;
 
-/** Items of one page of a list, and how many come when nothing is said. */
-export const PAGE_ITEMS_MAX = 1000;
-export const PAGE_ITEMS = 100;
+/** Most items of one part of a list, and the default. */
+export const LIST_ITEMS_MAX = 1000;
+export const LIST_ITEMS = 100;
 
-/** Of a body that is too large so much is still read (and dropped), bytes: most clients only read the answer when all is sent. Past it the connection is cut. */
+/** Bytes of a too large body that are still read, and dropped: most clients read the answer only when all is sent. Past it the connection is cut. */
 export const DROPPED_BODY_BYTES_MAX = 16_777_216;
 
 /** Bodies in memory at one time, all connections together, bytes: half of what the process shall stay under. Past it 503. */
 export const BODIES_BYTES_MAX = 67_108_864;
 
-/** Seconds after which a client that was told to come back may do so. */
+/** Retry-After of a client that is asked to come back, s. */
 export const RETRY_AFTER_SECONDS = 1;
 
-/** What a browser was told in advance that a page may do it need not ask again for so long, s: Chromium's own limit is two hours. */
+/** How long a browser may cache the answer to a preflight, s: Chromium's own limit is two hours. */
 export const PREFLIGHT_SECONDS = 600;
 
 /** Headers of one request, bytes (Node's default). Past it 431. */
@@ -77,7 +77,7 @@ export const HEADERS_BYTES_MAX = 16_384;
 export const HEADERS_MS_MAX = 10_000;
 export const REQUEST_MS_MAX = 30_000;
 
-/** How often these two are looked at, ms. */
+/** How often these two are checked, ms. */
 export const TIMEOUTS_CHECK_MS = 5_000;
 
 /** An idle keep-alive connection is closed after this, ms: longer than the 60 s of most proxies, so that they close first. */
@@ -89,10 +89,10 @@ export const SILENT_CONNECTION_MS_MAX = 60_000;
 /** Connections at one time, to all addresses together. Past it 503, and a counter at /livez. */
 export const CONNECTIONS_MAX = 1024;
 
-/** Connections beyond these that are told so, or that the process is alive. Past it they are cut, and counted. */
+/** Connections beyond these that still get an answer: the error, or that the process is alive. Past it they are cut, and counted. */
 export const SPARE_CONNECTIONS_MAX = 64;
 
-/** A spare connection that has not asked anything yet is told so after this, ms: it makes room for the next. */
+/** A spare connection without a request is answered and closed after this, ms: it makes room for the next. */
 export const SPARE_CONNECTION_MS_MAX = 1000;
 
 /** What is still being answered when the server closes has this long, ms. Then its connection is cut. */

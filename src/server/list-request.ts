@@ -1,8 +1,8 @@
-/** What lists are asked for, and which of their items a request is about. */
-import { IDS_MAX, PAGE_ITEMS, PAGE_ITEMS_MAX } from "./limits.ts";
+/** Parameters of lists, and bodies that name their items. */
+import { IDS_MAX, LIST_ITEMS, LIST_ITEMS_MAX } from "./limits.ts";
 import { NATURAL, objectOf, type Schema, TEXT } from "./route-schema.ts";
 
-/** Which part of a list is asked for. */
+/** The requested part of a list. */
 export interface PartQuery {
   /** The last item of the part before. */
   readonly after?: number;
@@ -12,7 +12,7 @@ export interface PartQuery {
 /** The parameters of every list. */
 export const PART_PARAMETERS = {
   after: { ...NATURAL, description: "`next` of the part before" },
-  limit: { type: "integer", minimum: 1, maximum: PAGE_ITEMS_MAX, description: `at most so many items (${PAGE_ITEMS})` },
+  limit: { type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX, description: `at most so many items (${LIST_ITEMS})` },
 } as const satisfies Record<string, Schema>;
 
 /** … and of those that can be asked for one sensor. */
@@ -32,8 +32,8 @@ export function partOf(item: Schema, more: Readonly<Record<string, Schema>> = {}
   return objectOf({ items: { type: "array", items: item }, next, ...more });
 }
 
-/** A query that was validated → what is listed. */
-export function partAsked({ after, limit = PAGE_ITEMS }: PartQuery): {
+/** A validated query → the part to list. */
+export function partAsked({ after, limit = LIST_ITEMS }: PartQuery): {
   readonly after?: number;
   readonly limit: number;
 } {

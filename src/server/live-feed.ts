@@ -51,7 +51,7 @@ export class LiveFeed {
   /** Frames that were not sent to a client because it had not drained. */
   framesDropped = 0;
 
-  /** @param onFailure told when the engine cannot be read; all clients are cut then */
+  /** @param onFailure called when the engine cannot be read; all clients are cut then */
   constructor(engine: Engine, clock: Clock, onFailure: (error: unknown) => void) {
     this.#engine = engine;
     this.#rows = new LiveRows(engine, clock);
@@ -94,7 +94,7 @@ export class LiveFeed {
     const client: Client = { response, behindSince: null, sentAt: performance.now() };
     this.#clients.add(client);
     response.once("close", () => this.#leave(client));
-    response.req.socket.once("end", () => response.end()); // who has no more to ask does not listen for ever
+    response.req.socket.once("end", () => response.end()); // a client that closed its side is done
     if (this.#clients.size === 1) this.#start();
   }
 
@@ -162,7 +162,7 @@ export class LiveFeed {
     return rows;
   }
 
-  /** Sends a frame to those who keep up, a snapshot to those who do so again. */
+  /** Sends a frame to clients that keep up, and a snapshot to those that do so again. */
   #send(frame: string, now: number): void {
     let snapshot: string | null = null;
     for (const client of this.#clients) {
@@ -203,7 +203,7 @@ export class LiveFeed {
 
   #snapshot(): string {
     const { second } = this.#rows;
-    // While nobody listens nobody says what changed.
+    // Without clients no listener is on the engine: all may have changed.
     if (this.#unsubscribe === null) this.#rows.forget();
     const rows: string[] = [];
     for (const sensor of this.#shown) {
@@ -214,7 +214,7 @@ export class LiveFeed {
     return event("snapshot", this.#rows.data(rows, this.#shown.size + this.#left.size));
   }
 
-  /** A timer has no caller: when the engine cannot be read the clients are cut (who comes back is told why), and the failure is passed on. */
+  /** A timer has no caller: when the engine cannot be read the clients are cut (they get the reason when they return), and the failure is passed on. */
   #guarded(work: () => void): void {
     try {
       work();

@@ -56,7 +56,7 @@ export class LiveRows {
     return Math.floor(this.#clock.now() / RESOLUTION_MS);
   }
 
-  /** Nobody says any more what changes: all is asked for anew. */
+  /** Forgets all rows: changes are no longer reported, so each is read anew. */
   forget(): void {
     this.#rows.clear();
   }

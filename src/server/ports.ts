@@ -23,15 +23,15 @@ import { UsualResponse } from "./usual-headers.ts";
 /** Answers one request. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Where to listen. */
-export interface Place {
+/** Addresses and port to listen on. */
+export interface ListenAddress {
   /** Addresses or names; undefined: both loopbacks, or the one there is. */
   readonly hosts?: readonly string[] | undefined;
   /** 0: any that is free, the same on all addresses. */
   readonly port: number;
 }
 
-/** How often connections that became idle are looked for while closing, ms. */
+/** How often newly idle connections are closed during shutdown, ms. */
 const CLOSE_CHECK_MS = 20;
 
 /** Addresses that this machine does not have. */
@@ -62,7 +62,7 @@ export class Ports {
    * Listens on all the addresses or, when one cannot be had, on none.
    * @throws TidemarkError "port-in-use" | "address-unusable" | "bind-refused"
    */
-  async open({ hosts, port }: Place): Promise<readonly AddressInfo[]> {
+  async open({ hosts, port }: ListenAddress): Promise<readonly AddressInfo[]> {
     const wanted = (hosts ?? LOOPBACKS).flatMap((host) => (host === "localhost" ? [...LOOPBACKS] : [host]));
     const beyond = wanted.find((host) => !isLoopbackAddress(host));
     if (beyond !== undefined && !this.#openToOthers) {
@@ -87,7 +87,7 @@ export class Ports {
         addresses.push(await listen(server, host, addresses[0]?.port ?? port));
         this.#servers.push(server);
       } catch (error) {
-        // A machine without IPv6 (or, rarely, IPv4) has one loopback only: who asked for "this machine" has it.
+        // A machine without IPv6 (or, rarely, IPv4) has one loopback only: that is enough for "this machine".
         const other = LOOPBACKS.find((loopback) => loopback !== host);
         const spare = LOOPBACKS.some((loopback) => loopback === host) && hosts.some((name) => name === other);
         const last = host === hosts[hosts.length - 1] && addresses.length === 0;
@@ -133,7 +133,7 @@ function createPort(handler: Handler, connections: Connections): Server {
   // A client that has nothing more to say and shuts its half of the connection still reads: its answers are due.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on("connection", (socket: Socket) => connections.add(socket));
-  // Whoever asks first whether it may send its body is answered by the route: at once when the body is too large.
+  // A client that asks before it sends its body (100-continue) is answered by the route: at once when the body is too large.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     request.once("resume", () => {
       if (!response.headersSent) response.writeContinue();
@@ -190,7 +190,7 @@ function named(error: unknown, port: number): unknown {
   return new TidemarkError("address-unusable", text, error.cause);
 }
 
-/** macOS's AirPlay Receiver holds port 5000 on every Mac where nobody turned it off. */
+/** macOS's AirPlay Receiver holds port 5000 on every Mac unless it is turned off. */
 export function portInUseText(place: string, port: number, system: string): string {
   const text = `Cannot listen on ${place}: another process uses the port; expected a free one (--port)`;
   if (system !== "darwin" || port !== 5000) return text;

@@ -24,9 +24,9 @@ interface SensorReceipt {
   readonly completeUntil: string | null;
   /** Why `completeUntil` is null; absent when it is not. */
   readonly completeUntilNote?: string;
-  /** By what readings are told apart: the one kind in use, "mixed", or null before the first; and how many were, by kind. */
+  /** The kind of identity in use, "mixed", or null before the first; and readings by kind. */
   readonly identity: { readonly inUse: string | null; readonly readings: SensorStatus["identities"] };
-  /** Null when no quantile was asked for. */
+  /** Null when no quantile was requested. */
   readonly quantiles: Quantiles | null;
   /** Since the history began, whatever the window. */
   readonly totals: Omit<SensorTotals, "gapRecords"> & { readonly gaps: number };
@@ -39,9 +39,9 @@ interface SensorReceipt {
 /** How sure the percentiles of an answer are. */
 interface Quantiles {
   readonly method: "exact" | "sketch";
-  /** Leading bits of the values, of 64, by which they are told apart. */
+  /** Leading bits of the values, of 64, that the bins keep. */
   readonly keptBits: number;
-  /** By the metric's name: where the exact percentile surely lies, both ends included. */
+  /** By metric: bounds of the exact percentile, both included. */
   readonly intervals: Readonly<Record<string, readonly [low: number, high: number]>>;
 }
 

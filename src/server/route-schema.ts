@@ -1,4 +1,4 @@
-/** What a route says of itself, in one place: Fastify validates requests by it, and the description of the API will be made of it. */
+/** The schema of a route, in one place: Fastify validates requests by it, and the API's description is to be generated from it. */
 import type { FastifySchema } from "fastify";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 
@@ -11,7 +11,7 @@ declare module "fastify" {
 /** A JSON Schema. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** The parts of a route's description; a part that is absent is not looked at. */
+/** The sections of a route's schema; absent ones are not validated. */
 export interface RouteFacts {
   /** What it does, in one sentence without its full stop. */
   readonly summary: string;
@@ -61,7 +61,7 @@ const PROBLEM: Schema = objectOf({
   retryable: { type: "boolean" },
 });
 
-/** Who comes in, and what goes wrong with any request. */
+/** Errors of access, and of any request. */
 const OF_ALL: readonly ErrorCode[] = ["request-invalid", "not-authorized", "origin-refused", "internal"];
 
 /** What Fastify is given as a route's `schema`. */

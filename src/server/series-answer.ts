@@ -1,4 +1,4 @@
-/** The numbers of `GET /series`, written piece by piece, so that an answer of a hundred thousand buckets holds up nobody. */
+/** The numbers of `GET /series`, written piece by piece, so that an answer of a hundred thousand buckets delays no other. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { stepText } from "../core/calendar.ts";
 import { formatSecond } from "../core/time.ts";

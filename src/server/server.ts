@@ -1,4 +1,4 @@
-/** The HTTP doors: every route, who may pass, and how they close. */
+/** The HTTP server: every route, access control, and shutdown. */
 
 import type { AddressInfo } from "node:net";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
@@ -14,7 +14,7 @@ import { errorHandler, type OnBug } from "./error-handler.ts";
 import { siteGuard, tokenGuard } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { OTHER_METHODS, refuseOtherMethods, rememberMethods } from "./methods.ts";
-import { type Place, Ports } from "./ports.ts";
+import { type ListenAddress, Ports } from "./ports.ts";
 import { problem, sendProblem } from "./problem.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
@@ -30,7 +30,7 @@ import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
 const PARAMETER_LENGTH_MAX = 256;
 
-/** What a server serves, and to whom. */
+/** What a server serves, and which clients it admits. */
 export interface ServerOptions {
   readonly engine: Engine;
   readonly log: ReadingsLog;
@@ -47,7 +47,7 @@ export interface ServerOptions {
   readonly publicUrls?: readonly string[];
   /** Origins of other sites whose pages may ask and read. */
   readonly corsOrigins?: readonly string[];
-  /** Told of exceptions that are bugs; the client gets a 500 that says nothing of it. */
+  /** Listener for exceptions that are bugs; the client gets a bare 500. */
   readonly onBug: OnBug;
 }
 
@@ -61,7 +61,7 @@ export interface HttpServer {
    * @returns the addresses that it listens on
    * @throws TidemarkError "port-in-use" | "address-unusable" | "bind-refused" (beyond this machine without token or `allowAnonymous`)
    */
-  listen(place: Place): Promise<readonly AddressInfo[]>;
+  listen(address: ListenAddress): Promise<readonly AddressInfo[]>;
   /** Ends streams, answers what it has begun, then resolves. */
   close(): Promise<void>;
 }
@@ -132,5 +132,5 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     await ports.close();
   });
   await app.ready();
-  return { app, routes, listen: (place) => ports.open(place), close: () => app.close() };
+  return { app, routes, listen: (address) => ports.open(address), close: () => app.close() };
 }

@@ -1,4 +1,4 @@
-/** What is known of a sensor, as schemas: a field that the engine has and a schema lacks is an error of types. */
+/** Schemas of a sensor's status: a field of the engine that a schema lacks is a type error. */
 import type { SensorStatus, SensorTotals, Standstill } from "../engine/engine.ts";
 import { NATURAL, objectOf, type Schema, TEXT, TIME, TIME_OR_NULL } from "./route-schema.ts";
 

@@ -1,4 +1,4 @@
-/** How requests are held against the schemas of their routes, and what is said of one that does not fit. */
+/** Validates requests against the schemas of their routes, and words the errors. */
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from "fastify";
 import type { TidemarkError } from "../core/errors.ts";
 import { RequestError } from "./problem.ts";

@@ -1,5 +1,5 @@
 /**
- * `POST /compute/metrics`: the question that tidemark is there for. As it is asked nearly always it is answered in front of the
+ * `POST /compute/metrics`: the query that tidemark is there for. In its usual form it is answered in front of the
  * framework, which costs as much as all the rest of an answer (docs/PERFORMANCE.md, row `http`). Whatever is not plain goes
  * through the framework, and is answered in the same bytes.
  */
@@ -97,7 +97,7 @@ export class ComputeRoute {
   take(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.url !== COMPUTE_PATH || request.method !== "POST") return false;
     const { headers } = request;
-    // No length is no plain body; a page of a browser is told what it may read; the rest is rare.
+    // Without a length the body is not plain; pages of browsers need CORS headers; the rest is rare.
     if (!(Number(headers["content-length"]) <= COMPUTE_BODY_BYTES_MAX)) return false;
     if (headers["content-encoding"] !== undefined || headers.origin !== undefined) return false;
     const { budget, guard } = this.#options;

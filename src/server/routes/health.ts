@@ -1,4 +1,4 @@
-/** `GET /livez`, `GET /readyz`: for whoever keeps the process running. Open to all. */
+/** `GET /livez`, `GET /readyz`: probes for supervisors. Open to all. */
 import type { FastifyInstance } from "fastify";
 import type { Engine } from "../../engine/engine.ts";
 import { type ConnectionCounts, LIVEZ_PATH } from "../connections.ts";
@@ -36,7 +36,7 @@ export interface HealthOptions {
 
 /** Adds both routes. */
 export function registerHealth(scope: FastifyInstance, { engine, connections }: HealthOptions): void {
-  // That it is answered at all says that the event loop runs.
+  // An answer at all shows that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
   );

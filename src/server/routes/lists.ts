@@ -1,4 +1,4 @@
-/** What tidemark knows of its sensors, and what it holds back: readings in quarantine and rejected records, to look at, release or discard. */
+/** Lists of sensors, quarantined readings and rejected records; the latter two can be released or discarded. */
 import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";

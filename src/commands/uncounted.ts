@@ -1,4 +1,4 @@
-/** `tidemark quarantine` and `tidemark rejections`: what the server holds back; look, release or discard. */
+/** `tidemark quarantine` and `tidemark rejections`: lists, releases or discards what was not counted. */
 
 import type { ListConfig } from "../config/client-config.ts";
 import { printable } from "../ui/printable.ts";
@@ -8,7 +8,7 @@ import type { Console } from "./console.ts";
 
 type Fields = ReadonlyMap<string, unknown>;
 
-/** Title and text of each column; what the server tells beyond them is in --json. */
+/** Title and text of each column; the server's other fields are in --json. */
 const COLUMNS: Readonly<Record<string, readonly (readonly [title: string, cell: (item: Fields) => string])[]>> = {
   quarantine: [
     ["ID", (item) => text(item, "id")],
@@ -34,11 +34,15 @@ const COLUMNS: Readonly<Record<string, readonly (readonly [title: string, cell: 
   ],
 };
 
-/** Of a record so much is shown. */
+/** Characters shown of a record. */
 const SHOWN_MAX = 60;
 
-/** Lists, releases or discards what a server holds back. */
-export async function held(what: "quarantine" | "rejections", config: ListConfig, console: Console): Promise<void> {
+/** Lists, releases or discards quarantined readings or rejections. */
+export async function uncounted(
+  what: "quarantine" | "rejections",
+  config: ListConfig,
+  console: Console,
+): Promise<void> {
   if (config.action === "list") await list(what, config, console);
   else await act(what, config.action, config, console);
 }

@@ -10,6 +10,7 @@ import { log } from "./log.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { older } from "./older.ts";
+import { series } from "./series.ts";
 import { stages } from "./stages.ts";
 import { start } from "./start.ts";
 import { window } from "./window.ts";
@@ -20,6 +21,7 @@ export const ROWS: readonly Row[] = [
   older,
   log,
   window,
+  series,
   http,
   live,
   start,

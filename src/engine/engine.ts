@@ -124,11 +124,13 @@ export interface Change {
   readonly seconds: Window | null;
 }
 
-/** What the process has written since its start. */
+/** What the process has written since its start, and what its log holds. */
 export interface EngineCounters {
   readonly commits: number;
   /** Handed to the history's file by all commits. */
   readonly bytesWritten: number;
+  /** What the log holds; null when it does not say (Kafka). */
+  readonly logBytes: number | null;
 }
 
 /** The running system, as its doors see it. Nothing in it waits for the log. */

@@ -302,7 +302,8 @@ export class Pipeline implements Engine {
   }
 
   get counters(): Engine["counters"] {
-    return this.#state;
+    const { commits, bytesWritten } = this.#state;
+    return { commits, bytesWritten, logBytes: this.#options.log.size()?.bytes ?? null };
   }
 
   get trouble(): string | null {

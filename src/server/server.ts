@@ -118,7 +118,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerErrorDocs(guarded);
     registerLive(guarded, feed);
     registerSeries(guarded, options);
-    registerMetrics(guarded, { engine, connections: () => ports.counts });
+    registerMetrics(guarded, { engine, connections: () => ports.counts, live: feed });
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));

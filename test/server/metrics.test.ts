@@ -31,6 +31,9 @@ describe("GET /metrics", () => {
       "tidemark_ready 1",
       "tidemark_commits_total 3",
       "tidemark_commit_bytes_total 4096",
+      "tidemark_log_bytes 61",
+      "tidemark_live_clients 0",
+      "tidemark_live_frames_dropped_total 0",
     ]) {
       assert.ok(response.body.split("\n").includes(line), `${line}\n${response.body}`);
     }

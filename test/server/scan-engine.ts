@@ -48,7 +48,7 @@ export class ScanEngine implements Engine {
   /** Whether sensors may appear. */
   isOpen = false;
   notices: readonly string[] = [];
-  counters: EngineCounters = { commits: 3, bytesWritten: 4096 };
+  counters: EngineCounters = { commits: 3, bytesWritten: 4096, logBytes: 61 };
   standstills: readonly Standstill[] = [];
   /** Overrides of what `status` says. */
   readonly totals = new Map<string, Partial<SensorTotals>>();

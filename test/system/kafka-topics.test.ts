@@ -291,7 +291,6 @@ describe(`topics`, { skip: skipWithoutKafka(), timeout: 400_000 }, () => {
     await other.committed([{ topic: topic.name, partition: 0, offset: 2 }]);
     await other.committed([{ topic: topic.name, partition: 0, offset: 7 }]);
     await other.close();
-    assert.equal(other.groupOffsetErrors, 0);
     const flags = ["--bootstrap-server", broker.bootstrap, "--describe", "--group", groupId];
     const printed = await javaTool("consumer.group.ConsumerGroupCommand", flags);
     const line = printed.split("\n").find((text) => text.includes(topic.name)) ?? printed;

@@ -13,8 +13,6 @@ export class GroupOffsets {
   /** What is to be written next, by topic and partition: a later position replaces one that has not been written. */
   #next = new Map<string, Position>();
   #writing: Promise<void> | null = null;
-  /** Writes that failed for good: the tools show an older position until the next one. */
-  errors = 0;
   readonly #pause: Pause;
   readonly #stop: AbortSignal;
 
@@ -34,21 +32,21 @@ export class GroupOffsets {
     while (this.#next.size > 0) {
       const positions = [...this.#next.values()];
       this.#next = new Map();
-      if (!(await this.#commit(positions))) this.errors++;
+      await this.#commit(positions);
     }
     this.#writing = null;
   }
 
-  async #commit(positions: readonly Position[]): Promise<boolean> {
+  /** One that fails for good is left: the tools show an older position until the next one. */
+  async #commit(positions: readonly Position[]): Promise<void> {
     for (let failures = 1; failures <= WRITE_TRIES && !this.#stop.aborted; failures++) {
       try {
         await this.#client.commitOffsets(this.#groupId, byTopic(positions));
-        return true;
+        return;
       } catch {
         await this.#pause(retryMs(failures), this.#stop);
       }
     }
-    return false;
   }
 
   /** Resolves when nothing is being written. */

@@ -101,11 +101,6 @@ export class KafkaLog implements Log {
     this.#groupOffsets = new GroupOffsets(this.#client, groupId, pause, this.#stop.signal);
   }
 
-  /** Group offset writes that failed, since the start. */
-  get groupOffsetErrors(): number {
-    return this.#groupOffsets.errors;
-  }
-
   async reach(): Promise<void> {
     await this.#persist(`reach ${this.#at}`, () => this.#cluster.reach());
   }

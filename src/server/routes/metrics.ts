@@ -51,6 +51,8 @@ const GAUGES: readonly (readonly [name: string, help: string, read: (status: Sen
 export interface MetricsOptions {
   readonly engine: Engine;
   readonly connections: () => ConnectionCounts;
+  /** The live stream. */
+  readonly live: { readonly clients: number; readonly framesDropped: number };
 }
 
 /** Adds the route. */
@@ -65,11 +67,11 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
   });
 }
 
-function ofProcess({ engine, connections }: MetricsOptions): Family[] {
+function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
   const { open, refused } = connections();
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
-  const { commits, bytesWritten } = engine.counters;
+  const { commits, bytesWritten, logBytes } = engine.counters;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
     return { name: `tidemark_${name}`, kind, help, samples: [{ value }] };
   };
@@ -86,6 +88,9 @@ function ofProcess({ engine, connections }: MetricsOptions): Family[] {
     one("sensors_refused", "counter", "Names of sensors refused as there were too many.", engine.sensors.refused),
     one("connections_open", "gauge", "Open HTTP connections.", open),
     one("connections_refused", "counter", "HTTP connections refused as there were too many.", refused),
+    one("live_clients", "gauge", "Clients of the live stream.", live.clients),
+    one("live_frames_dropped", "counter", "Frames left out for clients that did not keep up.", live.framesDropped),
+    ...(logBytes === null ? [] : [one("log_bytes", "gauge", "What the local log holds.", logBytes)]),
     one("commits", "counter", "Commits of the history.", commits),
     one("commit_bytes", "counter", "Bytes handed to the history's file.", bytesWritten),
     one("process_resident_memory_bytes", "gauge", "Memory of the process.", rss),

@@ -71,13 +71,19 @@ async function list(what: string, config: ListConfig, { out }: Console): Promise
 
 async function act(what: string, action: "release" | "discard", config: ListConfig, { out }: Console): Promise<void> {
   const fields = requireSuccess(
-    await ask(config.client, `${what}/${action}`, { ids: config.ids }),
+    await ask(config.client, `${what}/${action}`, chosen(config)),
     `${action} from ${what}`,
   );
-  const done = fields.get(`${action}${action.endsWith("e") ? "d" : "ed"}`);
+  const done = action === "release" ? "released" : "discarded";
   const asked = fields.get("asked");
   if (config.json) printJson(Object.fromEntries(fields), out);
-  else out(`${action}${action.endsWith("e") ? "d" : "ed"} ${done} of ${asked}`);
+  else out(`${done} ${fields.get(done)}${asked === undefined ? "" : ` of ${asked}`}`);
+}
+
+function chosen({ ids, all, sensor, device }: ListConfig): object {
+  if (ids.length > 0) return { ids };
+  if (all) return { all };
+  return { ...(sensor === null ? {} : { sensor }), ...(device === null ? {} : { device }) };
 }
 
 function text(item: Fields, name: string): string {

@@ -70,7 +70,10 @@ export interface QueryConfig {
 export interface ListConfig {
   readonly client: ClientConfig;
   readonly action: "list" | "release" | "discard";
+  /** Of a release or discard: empty when it is not by number. */
   readonly ids: readonly number[];
+  readonly all: boolean;
+  readonly device: string | null;
   readonly sensor: string | null;
   readonly limit: number;
   readonly after: number | null;
@@ -169,16 +172,34 @@ export function listConfig(name: string, settings: Settings, operands: readonly 
     if ("expected" in id) throw invalid(`Cannot ${action} ${shown(text)}: expected an ID, ${id.expected}`);
     return id.value;
   });
-  if ((action === "list") !== (ids.length === 0)) {
-    throw invalid(`Cannot ${action} ${name}: expected ${action === "list" ? "no ID" : "at least one ID"}`);
+  const all = settings.flag("list:all");
+  const device = settings.optional("list:device", parseText);
+  const sensor = settings.optional("list:sensor", parseSensor);
+  const after = settings.optional("list:after", parseInteger(0, Number.MAX_SAFE_INTEGER));
+  if (action === "list" && (ids.length > 0 || all || device !== null)) {
+    throw invalid(`Cannot list ${name}: expected no ID, --all or --device`);
   }
+  if (action !== "list") {
+    const ways = [ids.length > 0, all, sensor !== null || device !== null].filter(Boolean).length;
+    if (ways !== 1) throw invalid(`Cannot ${action} ${name}: expected either IDs, or --all, or --sensor or --device`);
+    for (const flag of ["after", "limit"] as const) {
+      if (settings.given(`list:${flag}`) !== undefined)
+        throw invalid(`Cannot ${action} ${name}: --${flag} is for list only`);
+    }
+    if (device !== null && name === "rejections") {
+      throw invalid(`Cannot ${action} rejections of a device: they are of no device`);
+    }
+  }
+  const limit = settings.read("list:limit", parseInteger(1, 1000));
   return {
     client: clientConfig(settings, cwd),
     action,
     ids,
-    sensor: settings.optional("list:sensor", parseSensor),
-    limit: settings.read("list:limit", parseInteger(1, 1000)),
-    after: settings.optional("list:after", parseInteger(0, Number.MAX_SAFE_INTEGER)),
+    all,
+    device,
+    sensor,
+    limit,
+    after,
     json: settings.flag("json"),
   };
 }

@@ -136,6 +136,8 @@ export const OPTIONS = [
   { id: "list:sensor", value: "NAME", text: "only this sensor's" },
   { id: "list:limit", value: "N", fallback: "50", text: "at most this many" },
   { id: "list:after", value: "ID", text: "those that follow this ID" },
+  { id: "list:all", text: "release or discard all that there are" },
+  { id: "list:device", value: "NAME", text: "release or discard only this device's (quarantine)" },
   { id: "json", text: "print JSON" },
 ] as const satisfies readonly Option[];
 
@@ -183,7 +185,15 @@ const SERVER = [
 
 const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly OptionId[];
 
-const LIST = ["list:sensor", "list:limit", "list:after", "json", ...CLIENT] as const satisfies readonly OptionId[];
+const LIST = [
+  "list:all",
+  "list:sensor",
+  "list:device",
+  "list:limit",
+  "list:after",
+  "json",
+  ...CLIENT,
+] as const satisfies readonly OptionId[];
 
 /** A command, and what may stand behind it. */
 export interface Command {
@@ -263,14 +273,14 @@ export const COMMANDS = [
     name: "quarantine",
     operands: "[list | release ID… | discard ID…]",
     text: "readings held back because of an impossible clock",
-    more: ["release counts them after all; discard forgets them for good."],
+    more: ["release counts them after all; discard forgets them for good. Instead of IDs: --all, --sensor, --device."],
     options: LIST,
   },
   {
     name: "rejections",
     operands: "[list | release ID… | discard ID…]",
     text: "records that could not be read, with their bytes",
-    more: ["release tries to read them again; discard forgets them for good."],
+    more: ["release tries to read them again; discard forgets them for good. Instead of IDs: --all, --sensor."],
     options: LIST,
   },
   {

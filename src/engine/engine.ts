@@ -117,6 +117,18 @@ export interface ListPart<T> {
   readonly next: number | null;
 }
 
+/** All items that a list has when it begins to be dealt with: of every sensor, or of one; of every device, or of one. */
+export interface Choice {
+  readonly sensor?: string;
+  readonly device?: string;
+}
+
+/** Which items of a list: those with these ids, or a choice of them. */
+export type Chosen = readonly number[] | Choice;
+
+/** Which refused records: they are of no device. */
+export type ChosenRejections = readonly number[] | Omit<Choice, "device">;
+
 /** What has changed of a sensor. */
 export interface Change {
   readonly sensor: string;
@@ -143,13 +155,13 @@ export interface Engine {
   onChange(listener: (changes: readonly Change[]) => void): () => void;
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined>;
   /** Counts the readings after all. @returns how many there were */
-  releaseQuarantine(ids: readonly number[]): Promise<number>;
+  releaseQuarantine(which: Chosen): Promise<number>;
   /** Forgets them for good (they stay counted as quarantined). @returns how many there were */
-  discardQuarantine(ids: readonly number[]): Promise<number>;
+  discardQuarantine(which: Chosen): Promise<number>;
   listRejections(query: { sensor?: string; after?: number; limit: number }): ListPart<RejectedRecord>;
   /** Decodes the bytes again (a later tidemark may read them). @returns how many were taken in this time; the others stay */
-  releaseRejections(ids: readonly number[]): Promise<number>;
-  discardRejections(ids: readonly number[]): Promise<number>;
+  releaseRejections(which: ChosenRejections): Promise<number>;
+  discardRejections(which: ChosenRejections): Promise<number>;
   /** Why no readings of that sensor are taken; null: they are, though it may have to be admitted first. O(1). */
   refusal(sensor: string): TidemarkError | null;
   /** Follows a sensor that is not refused, and makes its topic where that may be. @throws TidemarkError as `refusal` says, "topic-missing", or of the log */

@@ -116,6 +116,11 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
     return this.#pendingBytes;
   }
 
+  /** The last number that was given. */
+  get lastId(): number {
+    return this.#nextId - 1;
+  }
+
   takeId(): number {
     return this.#nextId++;
   }

@@ -9,7 +9,16 @@ import { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
-import type { Change, Engine, ListPart, Quarantined, RejectedRecord, SensorStatus } from "../engine/engine.ts";
+import type {
+  Change,
+  Chosen,
+  ChosenRejections,
+  Engine,
+  ListPart,
+  Quarantined,
+  RejectedRecord,
+  SensorStatus,
+} from "../engine/engine.ts";
 import type { Fetched, Gap, Log } from "../log/log.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
@@ -17,12 +26,13 @@ import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { Following, type FollowRule } from "./following.ts";
 import { Ingest } from "./ingest.ts";
+import { Releases } from "./releases.ts";
 import type { Series } from "./sensors.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
 import { Standstills } from "./standstills.ts";
 import type { State } from "./state.ts";
-import { type Settled, Uncounted } from "./uncounted.ts";
+import { Uncounted } from "./uncounted.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 import { Unread } from "./unread.ts";
 
@@ -63,6 +73,7 @@ export class Pipeline implements Engine {
   readonly #unread = new Unread();
   readonly #queue = new SerialQueue();
   readonly #standstills: Standstills;
+  readonly #releases: Releases;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   #running: Promise<void> = Promise.resolve();
@@ -90,6 +101,14 @@ export class Pipeline implements Engine {
       queue: this.#queue,
       unread: this.#unread,
       commit: () => this.#commit(),
+      fail: (error) => this.#fail(error),
+    });
+    this.#releases = new Releases({
+      uncounted: this.#uncounted,
+      queue: this.#queue,
+      isClosed: () => this.#stop.signal.aborted && this.#failure === null,
+      commit: () => this.#commit(),
+      notify: (changed) => this.#notifyTaken(changed),
       fail: (error) => this.#fail(error),
     });
     this.failed = new Promise((_, reject) => {
@@ -355,41 +374,20 @@ export class Pipeline implements Engine {
     return this.#uncounted.listRejections(this.#listQuery(query));
   }
 
-  releaseQuarantine(ids: readonly number[]): Promise<number> {
-    return this.#release(() => this.#uncounted.releaseQuarantine(ids));
+  releaseQuarantine(which: Chosen): Promise<number> {
+    return this.#releases.releaseQuarantine(which);
   }
 
-  discardQuarantine(ids: readonly number[]): Promise<number> {
-    return this.#settle(() => this.#uncounted.discardQuarantine(ids));
+  discardQuarantine(which: Chosen): Promise<number> {
+    return this.#releases.discardQuarantine(which);
   }
 
-  releaseRejections(ids: readonly number[]): Promise<number> {
-    return this.#release(() => this.#uncounted.releaseRejections(ids));
+  releaseRejections(which: ChosenRejections): Promise<number> {
+    return this.#releases.releaseRejections(which);
   }
 
-  discardRejections(ids: readonly number[]): Promise<number> {
-    return this.#settle(() => this.#uncounted.discardRejections(ids));
-  }
-
-  async #release(deal: () => Promise<Settled>): Promise<number> {
-    const { count, changed } = await this.#settle(deal);
-    this.#notifyTaken(changed);
-    return count;
-  }
-
-  /** Commits (only stored rows can be dealt with), deals with rows, and commits the result. */
-  #settle<T>(deal: () => Promise<T>): Promise<T> {
-    return this.#queue.run(async () => {
-      try {
-        await this.#commit();
-        const settled = await deal();
-        await this.#commit();
-        return settled;
-      } catch (error) {
-        this.#fail(error);
-        throw error;
-      }
-    });
+  discardRejections(which: ChosenRejections): Promise<number> {
+    return this.#releases.discardRejections(which);
   }
 }
 

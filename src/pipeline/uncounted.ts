@@ -1,7 +1,7 @@
 /** Lists, releases and discards what was not counted: quarantined readings and rejected records. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { REJECTIONS } from "../core/rejections.ts";
-import type { ListPart, Quarantined, RejectedRecord } from "../engine/engine.ts";
+import type { Chosen, ChosenRejections, ListPart, Quarantined, RejectedRecord } from "../engine/engine.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Series } from "./sensors.ts";
 import type { State } from "./state.ts";
@@ -9,19 +9,29 @@ import type { State } from "./state.ts";
 /** Rows dealt with before others may run. */
 const ROWS_AT_ONCE = 100;
 
+/** Rows of a choice that are read, dealt with and committed at once: some ms of work. */
+const PART_ROWS = 1000;
+
 interface ListQuery {
   readonly sensor?: Series;
   readonly after?: number;
   readonly limit: number;
 }
 
-type Letters<T> = { get(id: number): T | undefined; remove(id: number): void };
+type Letters<T> = {
+  readonly lastId: number;
+  list(sensor: number | undefined, after: number, limit: number): T[];
+  get(id: number): T | undefined;
+  remove(id: number): void;
+};
+/** Numbers of rows, a part at a time; a part may be empty. */
+export type Parts = Iterable<readonly number[]>;
 type Row = { readonly id: number; readonly sensor: number };
 
 /** The result of dealing with rows. */
 export interface Settled {
   readonly count: number;
-  /** Sensors that gained readings. */
+  /** Sensors of the rows. */
   readonly changed: ReadonlySet<Series>;
 }
 
@@ -49,6 +59,33 @@ export class Uncounted {
     }));
   }
 
+  quarantineParts(which: Chosen): Parts {
+    if (isIds(which)) return [which];
+    const { sensor, device } = which;
+    return this.#parts(this.#state.quarantine, sensor, (row) => device === undefined || row.device === device);
+  }
+
+  rejectionParts(which: ChosenRejections): Parts {
+    return isIds(which) ? [which] : this.#parts(this.#state.rejections, which.sensor, () => true);
+  }
+
+  *#parts<T extends Row>(
+    letters: Letters<T>,
+    name: string | undefined,
+    isMeant: (row: T) => boolean,
+  ): Generator<readonly number[]> {
+    const sensor = name === undefined ? undefined : this.#state.sensors.find(name)?.id;
+    if (name !== undefined && sensor === undefined) return;
+    const { lastId } = letters;
+    let after = 0;
+    for (;;) {
+      const rows = letters.list(sensor, after, PART_ROWS).filter(({ id }) => id <= lastId);
+      yield rows.filter(isMeant).map(({ id }) => id);
+      if (rows.length < PART_ROWS) return;
+      after = rows[rows.length - 1].id;
+    }
+  }
+
   #sensorOf(row: Row): Series {
     return this.#state.sensors.of(row.sensor);
   }
@@ -66,12 +103,12 @@ export class Uncounted {
     return this.#settle(this.#state.rejections, ids, (row, sensor) => this.#ingest.retry(row, sensor));
   }
 
-  async discardQuarantine(ids: readonly number[]): Promise<number> {
-    return (await this.#settle(this.#state.quarantine, ids, () => true)).count;
+  discardQuarantine(ids: readonly number[]): Promise<Settled> {
+    return this.#settle(this.#state.quarantine, ids, () => true);
   }
 
-  async discardRejections(ids: readonly number[]): Promise<number> {
-    return (await this.#settle(this.#state.rejections, ids, () => true)).count;
+  discardRejections(ids: readonly number[]): Promise<Settled> {
+    return this.#settle(this.#state.rejections, ids, () => true);
   }
 
   async #settle<T extends Row>(
@@ -98,4 +135,8 @@ export class Uncounted {
 
 function partOf<T extends Row, U>(rows: readonly T[], limit: number, map: (row: T) => U): ListPart<U> {
   return { items: rows.map(map), next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
+}
+
+function isIds(which: Chosen): which is readonly number[] {
+  return Array.isArray(which);
 }

@@ -247,9 +247,12 @@ describe("values", () => {
     assert.ok(relative.command === "query");
     const { from, to, timezone } = relative.query;
     assert.deepEqual([from, to, timezone, query.query.timezone], ["-24h", "now/d", "Asia/Tokyo", null]);
-    const list = load("quarantine release 3 4 --sensor a");
+    const list = load("quarantine release 3 4");
     assert.ok(list.command === "quarantine");
-    assert.deepEqual([list.list.action, list.list.ids, list.list.sensor], ["release", [3, 4], "a"]);
+    assert.deepEqual([list.list.action, list.list.ids, list.list.all], ["release", [3, 4], false]);
+    const chosen = load("quarantine discard --sensor a --device d");
+    assert.ok(chosen.command === "quarantine");
+    assert.deepEqual([chosen.list.sensor, chosen.list.device, chosen.list.ids], ["a", "d", []]);
   });
 });
 
@@ -331,7 +334,13 @@ describe("refusals say what was expected", () => {
     ["watch --url localhost:5000", /http:\/\/host:port/],
     ["query", /expected a sensor/],
     ["quarantine relase 1", /did you mean release\?/],
-    ["quarantine release", /expected at least one ID/],
+    ["quarantine release", /expected either IDs, or --all, or --sensor or --device/],
+    ["quarantine release 1 --all", /expected either IDs/],
+    ["quarantine discard --all --sensor a", /expected either IDs/],
+    ["quarantine discard --all --after 3", /--after is for list only/],
+    ["quarantine discard --all --limit 3", /--limit is for list only/],
+    ["quarantine --all", /expected no ID, --all or --device/],
+    ["rejections discard --device d", /they are of no device/],
     ["quarantine list 1", /expected no ID/],
     ["rejections discard x", /expected an ID/],
     ["skip", /expected SENSOR PARTITION --to OFFSET/],

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
-import { EVER, NOW, reading, withPipeline } from "./running.ts";
+import { EVER, NOW, type Running, reading, withPipeline } from "./running.ts";
+
+const held = ({ pipeline }: Running) => {
+  const { totals } = pipeline.status("temperature");
+  assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.count, totals.counted);
+  return totals;
+};
 
 test("late is older than completeUntil on arrival; completeUntil is the slowest active device's newest", () =>
   withPipeline({}, async ({ pipeline, clock, send }) => {
@@ -50,6 +56,25 @@ test("a wrong clock is held back, spoils nobody's mark, and is released once", (
     assert.deepEqual([after.received, after.counted, after.duplicates, after.quarantined], [5, 2, 2, 1]);
     assert.equal(bench.pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.max, 50);
     assert.equal(bench.pipeline.listQuarantine({ limit: 10 }).items.length, 0);
+  }));
+
+test("all of a device, of a sensor, and more than are dealt with at once", () =>
+  withPipeline({}, async (bench) => {
+    const { pipeline } = bench;
+    const ahead = Array.from({ length: 2500 }, (_, i) =>
+      reading(i % 2 === 0 ? "even" : "odd", i, NOW + 86_400_000 + i),
+    );
+    await bench.send(...ahead);
+    assert.equal(await pipeline.releaseQuarantine({ device: "nobody" }), 0);
+    assert.equal(await pipeline.releaseQuarantine({ sensor: "temperature", device: "even" }), 1250);
+    const released = pipeline.releaseQuarantine({});
+    await bench.send(reading("late", 0, NOW + 86_400_000)); // is not of those that were there
+    assert.equal(await released, 1250);
+    assert.deepEqual([held(bench).counted, held(bench).quarantined], [2500, 1]);
+    await bench.send("a", "b");
+    assert.equal(await pipeline.discardRejections({ sensor: "temperature" }), 2);
+    assert.equal(await pipeline.discardQuarantine({}), 1);
+    assert.equal(pipeline.listQuarantine({ limit: 10 }).items.length, 0);
   }));
 
 test("a copy of what was held back stays a duplicate when its time has come, released or discarded, restarted or not", () =>

@@ -94,6 +94,36 @@ test("quarantine: paged, by sensor, released and discarded", async () => {
   );
 });
 
+test("released and discarded all at once, of a sensor, of a device", async () => {
+  const { engine } = fixture;
+  const all = [1, 2, 3, 4, 5].map((id) => quarantined(id, id < 3 ? "pressure" : "humidity", NOON * 2));
+  engine.quarantine = all.map((item) => (item.id === 4 ? { ...item, device: "" } : item));
+  const left = () => engine.quarantine.map(({ id }) => id);
+  assert.deepEqual(await post("/quarantine/release", { sensor: "pressure" }), { status: 200, body: { released: 2 } });
+  assert.deepEqual(left(), [3, 4, 5]);
+  assert.deepEqual(await post("/quarantine/discard", { sensor: "humidity", device: "" }), {
+    status: 200,
+    body: { discarded: 1 },
+  });
+  assert.deepEqual(left(), [3, 5]);
+  assert.equal((await post("/quarantine/release", { sensor: "nowhere" })).status, 404);
+  for (const body of [
+    { all: true, device: "küche" },
+    { ids: [3], sensor: "humidity" },
+    { all: false },
+    { device: 5 },
+  ]) {
+    assert.equal((await post("/quarantine/release", body)).status, 400, JSON.stringify(body));
+  }
+  assert.deepEqual(left(), [3, 5]);
+  assert.deepEqual((await post("/quarantine/discard", { device: "küche" })).body, { discarded: 2 });
+  engine.rejections = [rejected(1, Buffer.from("a")), rejected(2, Buffer.from("b"))];
+  const ofDevice = await post("/rejections/discard", { device: "küche" });
+  assert.equal(ofDevice.status, 400);
+  assert.match(ofDevice.body.detail, /expected ids, all or a sensor/);
+  assert.deepEqual((await post("/rejections/discard", { all: true })).body, { discarded: 2 });
+});
+
 test("rejections: bytes as text where they are UTF-8, else base64, and labelled", async () => {
   const euro = Buffer.from("€".repeat(1400)); // 4,200 bytes of three each: a cut at 4,096 is within one
   fixture.engine.rejections = [

@@ -4,6 +4,7 @@ import type { Window } from "../../src/core/window.ts";
 import { Directory, namesShown, type Sensor } from "../../src/engine/directory.ts";
 import type {
   Change,
+  Chosen,
   Engine,
   EngineCounters,
   ListPart,
@@ -167,16 +168,16 @@ export class ScanEngine implements Engine {
     return partOf(this.rejections, query);
   }
 
-  async releaseQuarantine(ids: readonly number[]): Promise<number> {
-    const released = this.quarantine.filter((item) => ids.includes(item.id));
-    this.quarantine = this.quarantine.filter((item) => !ids.includes(item.id));
+  async releaseQuarantine(which: Chosen): Promise<number> {
+    const released = this.quarantine.filter((item) => isMeant(item, which));
+    this.quarantine = this.quarantine.filter((item) => !isMeant(item, which));
     for (const { sensor, time, value } of released) this.add(sensor, [time, value]);
     return released.length;
   }
 
-  async discardQuarantine(ids: readonly number[]): Promise<number> {
+  async discardQuarantine(which: Chosen): Promise<number> {
     const before = this.quarantine.length;
-    this.quarantine = this.quarantine.filter((item) => !ids.includes(item.id));
+    this.quarantine = this.quarantine.filter((item) => !isMeant(item, which));
     return before - this.quarantine.length;
   }
 
@@ -184,9 +185,9 @@ export class ScanEngine implements Engine {
     return 0;
   }
 
-  async discardRejections(ids: readonly number[]): Promise<number> {
+  async discardRejections(which: Chosen): Promise<number> {
     const before = this.rejections.length;
-    this.rejections = this.rejections.filter((item) => !ids.includes(item.id));
+    this.rejections = this.rejections.filter((item) => !isMeant(item, which));
     return before - this.rejections.length;
   }
 
@@ -204,4 +205,12 @@ function partOf<T extends { readonly id: number; readonly sensor: string }>(
   const items = all.filter((item) => item.id > (after ?? -1) && (sensor === undefined || item.sensor === sensor));
   const last = items[limit - 1];
   return { items: items.slice(0, limit), next: items.length > limit && last !== undefined ? last.id : null };
+}
+
+function isMeant(
+  item: { readonly id: number; readonly sensor: string; readonly device?: string },
+  which: Chosen,
+): boolean {
+  if ("length" in which) return which.includes(item.id);
+  return (which.sensor ?? item.sensor) === item.sensor && (which.device ?? item.device) === item.device;
 }

@@ -4,11 +4,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
 import { namesShown } from "../../engine/directory.ts";
-import type { Engine, ListPart, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
+import type { Chosen, Engine, ListPart, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
-import { IDS, PART_PARAMETERS, type PartQuery, partAsked, partOf, SENSOR_PARAMETER } from "../list-request.ts";
+import {
+  CHOICE,
+  type ChoiceBody,
+  choiceOf,
+  PART_PARAMETERS,
+  type PartQuery,
+  partAsked,
+  partOf,
+  SENSOR_PARAMETER,
+} from "../list-request.ts";
+import { RequestError } from "../problem.ts";
 import { describe, NATURAL, objectOf, queryOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
 import { STATUS, TOTALS } from "../status-schema.ts";
 
@@ -57,13 +67,13 @@ interface ListSource<T> {
   readonly release: string;
   list(query: { sensor?: string; after?: number; limit: number }): ListPart<T>;
   show(item: T): object;
-  doRelease(ids: readonly number[]): Promise<number>;
-  doDiscard(ids: readonly number[]): Promise<number>;
+  doRelease(which: Chosen): Promise<number>;
+  doDiscard(which: Chosen): Promise<number>;
 }
 
 /** Adds all of them. */
 export function registerLists(scope: FastifyInstance, engine: Engine, budget: BodyBudget): void {
-  takeJson(scope, IDS_BODY_BYTES_MAX, budget, '{"ids":[…]}');
+  takeJson(scope, IDS_BODY_BYTES_MAX, budget, '{"ids":[…]}, {"all":true} or {"sensor":…,"device":…}');
   registerSensors(scope, engine);
   registerSource(scope, engine, {
     name: "quarantine",
@@ -71,8 +81,8 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
     release: "Counts readings in quarantine after all",
     list: (query) => engine.listQuarantine(query),
     show: shownQuarantined,
-    doRelease: (ids) => engine.releaseQuarantine(ids),
-    doDiscard: (ids) => engine.discardQuarantine(ids),
+    doRelease: (which) => engine.releaseQuarantine(which),
+    doDiscard: (which) => engine.discardQuarantine(which),
   });
   registerSource(scope, engine, {
     name: "rejections",
@@ -80,8 +90,8 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
     release: "Reads rejected records again, which a newer tidemark may be able to",
     list: (query) => engine.listRejections(query),
     show: shownRejection,
-    doRelease: (ids) => engine.releaseRejections(ids),
-    doDiscard: (ids) => engine.discardRejections(ids),
+    doRelease: (which) => engine.releaseRejections(which),
+    doDiscard: (which) => engine.discardRejections(which),
   });
 }
 
@@ -116,31 +126,38 @@ function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListS
   });
   scope.get(`/${name}`, { schema: listed }, (request: FastifyRequest<{ Querystring: ListQuery }>, reply) => {
     const { sensor } = request.query;
-    if (sensor !== undefined && engine.sensors.find(sensor) === undefined) {
-      const wanted = `expected one of ${namesShown(engine.sensors)}`;
-      throw new TidemarkError("not-found", `Cannot list ${name} of "${sensor}": ${wanted}`);
-    }
+    mustBeKnown(engine, sensor, `list ${name}`);
     const page = source.list({ ...partAsked(request.query), ...(sensor === undefined ? {} : { sensor }) });
     return sendFresh(reply, { items: page.items.map((item) => source.show(item)), next: page.next });
   });
-  const changed = (summary: string, done: "released" | "discarded") =>
-    describe({
-      summary,
-      body: IDS,
-      answer: objectOf({ asked: NATURAL, [done]: NATURAL }),
-      errors: ["request-too-large", "too-busy", "not-ready"],
+  const change = (verb: "release" | "discard", done: string, summary: string, act: ListSource<T>["doRelease"]) => {
+    const schema = describe({
+      summary: `${summary}: those with these ids, all, or a sensor's and a device's`,
+      body: CHOICE,
+      answer: objectOf({ asked: { ...NATURAL, description: "ids, where they are given" }, [done]: NATURAL }, ["asked"]),
+      errors: ["not-found", "request-too-large", "too-busy", "not-ready"],
     });
-  type Ids = FastifyRequest<{ Body: { readonly ids: readonly number[] } }>;
-  const releaseSchema = changed(source.release, "released");
-  scope.post(`/${name}/release`, { schema: releaseSchema }, async (request: Ids) => {
-    const ids = [...new Set(request.body.ids)];
-    return { asked: ids.length, released: await source.doRelease(ids) };
-  });
-  const discardSchema = changed(`Forgets items of the list of ${name} for good`, "discarded");
-  scope.post(`/${name}/discard`, { schema: discardSchema }, async (request: Ids) => {
-    const ids = [...new Set(request.body.ids)];
-    return { asked: ids.length, discarded: await source.doDiscard(ids) };
-  });
+    scope.post(`/${name}/${verb}`, { schema }, async ({ body }: FastifyRequest<{ Body: ChoiceBody }>) => {
+      const which = choiceOf(body);
+      mustBeKnown(engine, body.sensor, `${verb} ${name}`);
+      if (name === "rejections" && body.device !== undefined) {
+        throw new RequestError(
+          400,
+          `Cannot ${verb} rejections of a device: expected ids, all or a sensor, they are of no device`,
+        );
+      }
+      const ids = body.ids === undefined ? null : [...new Set(body.ids)];
+      const count = await act(ids ?? which);
+      return { ...(ids === null ? {} : { asked: ids.length }), [done]: count };
+    });
+  };
+  change("release", "released", source.release, source.doRelease);
+  change("discard", "discarded", `Forgets items of the list of ${name} for good`, source.doDiscard);
+}
+
+function mustBeKnown(engine: Engine, sensor: string | undefined, what: string): void {
+  if (sensor === undefined || engine.sensors.find(sensor) !== undefined) return;
+  throw new TidemarkError("not-found", `Cannot ${what} of "${sensor}": expected one of ${namesShown(engine.sensors)}`);
 }
 
 function sendFresh(reply: FastifyReply, body: object): FastifyReply {

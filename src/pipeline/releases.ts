@@ -1,0 +1,75 @@
+/** Takes quarantined readings and rejected records in after all, or forgets them, between the batches that are read. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { TidemarkError } from "../core/errors.ts";
+import type { Chosen, ChosenRejections } from "../engine/engine.ts";
+import type { Series } from "./sensors.ts";
+import type { SerialQueue } from "./serial-queue.ts";
+import type { Parts, Settled, Uncounted } from "./uncounted.ts";
+
+/** What the pipeline lends. */
+export interface ReleasesOptions {
+  readonly uncounted: Uncounted;
+  readonly queue: SerialQueue;
+  /** True once closed without a failure. */
+  readonly isClosed: () => boolean;
+  readonly commit: () => Promise<void>;
+  readonly notify: (changed: ReadonlySet<Series>) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Each method resolves with the number of rows dealt with. */
+export class Releases {
+  readonly #options: ReleasesOptions;
+
+  constructor(options: ReleasesOptions) {
+    this.#options = options;
+  }
+
+  releaseQuarantine(which: Chosen): Promise<number> {
+    const { uncounted } = this.#options;
+    return this.#inParts(uncounted.quarantineParts(which), (ids) => uncounted.releaseQuarantine(ids));
+  }
+
+  discardQuarantine(which: Chosen): Promise<number> {
+    const { uncounted } = this.#options;
+    return this.#inParts(uncounted.quarantineParts(which), (ids) => uncounted.discardQuarantine(ids));
+  }
+
+  releaseRejections(which: ChosenRejections): Promise<number> {
+    const { uncounted } = this.#options;
+    return this.#inParts(uncounted.rejectionParts(which), (ids) => uncounted.releaseRejections(ids));
+  }
+
+  discardRejections(which: ChosenRejections): Promise<number> {
+    const { uncounted } = this.#options;
+    return this.#inParts(uncounted.rejectionParts(which), (ids) => uncounted.discardRejections(ids));
+  }
+
+  /** Each part runs in the serial queue by itself, so that readings are taken in between. */
+  async #inParts(parts: Parts, deal: (ids: readonly number[]) => Promise<Settled>): Promise<number> {
+    let sum = 0;
+    for (const ids of parts) {
+      if (ids.length > 0 || Array.isArray(parts)) sum += await this.#settle(() => deal(ids));
+      else await nextTurn();
+    }
+    return sum;
+  }
+
+  /** Commits, as only stored rows can be dealt with; deals with them, and commits what came of it. */
+  #settle(deal: () => Promise<Settled>): Promise<number> {
+    const { queue, isClosed, commit, notify, fail } = this.#options;
+    return queue.run(async () => {
+      if (isClosed()) throw new TidemarkError("not-ready", "Cannot change a list: tidemark is closing");
+      try {
+        await commit();
+        const { count, changed } = await deal();
+        await commit();
+        notify(changed);
+        return count;
+      } catch (error) {
+        fail(error);
+        throw error;
+      }
+    });
+  }
+}

@@ -136,8 +136,8 @@ export interface Log {
    * Embedded: lets retention delete up to there. Kafka: writes the group's offsets, so that tools show lag. Never reads or moves a reader.
    */
   committed(positions: readonly Position[]): Promise<void>;
-  /** Bytes held, and the bound that retention keeps; null when the log does not say (Kafka). */
-  size(): { bytes: number; bytesMax: number } | null;
+  /** Bytes held; null when the log does not say (Kafka). */
+  size(): number | null;
   /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
   close(): Promise<void>;
 }

@@ -322,7 +322,7 @@ export class Pipeline implements Engine {
 
   get counters(): Engine["counters"] {
     const { commits, bytesWritten } = this.#state;
-    return { commits, bytesWritten, logBytes: this.#options.log.size()?.bytes ?? null };
+    return { commits, bytesWritten, logBytes: this.#options.log.size() };
   }
 
   get trouble(): string | null {

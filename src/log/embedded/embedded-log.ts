@@ -361,8 +361,8 @@ class EmbeddedLog implements Log, ReaderSource {
     this.#writer.postMessage(request);
   }
 
-  size(): { bytes: number; bytesMax: number } {
-    return { bytes: this.#usage.bytes, bytesMax: this.#retentionBytes };
+  size(): number {
+    return this.#usage.bytes;
   }
 
   close(): Promise<void> {

@@ -11,7 +11,7 @@ export interface Clock {
 export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.now() };
 
 /**
- * A clock that moves only when it is told to: simulation and tests.
+ * A clock that moves only by `set` and `advance`: for simulation and tests.
  * @example
  * ```ts
  * const clock = new ManualClock(Date.UTC(2020, 0, 13, 12));

@@ -16,7 +16,7 @@ const OFFSET_HOURS_MAX = 24;
 const RULE_HOURS_MAX = 167;
 
 /** When clocks are changed, in time of day of the wall clock before the change, and to what. */
-interface Change {
+interface ClockChange {
   /** The day in a year, days since the epoch. */
   readonly dayOf: (year: number) => number;
   readonly timeMs: number;
@@ -51,7 +51,7 @@ function durationOf(match: RegExpExecArray, group: number, hoursMax: number): nu
   return match[group] === "-" ? -size : size;
 }
 
-function changeOf(text: string): Change | null {
+function changeOf(text: string): ClockChange | null {
   const match = RULE.exec(text);
   if (match === null) return null;
   const timeMs = match[7] === undefined ? 2 * 3600 * SECOND_MS : durationOf(match, 6, RULE_HOURS_MAX);

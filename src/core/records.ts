@@ -20,7 +20,7 @@ export class Records {
   timestamp: Float64Array;
   /** True when `timestamp` is the moment the log took the record in (Kafka's LogAppendTime; always for the embedded log). */
   appendTime = false;
-  /** True when whoever filled it knows that no row has a key; `reserve` forgets it. */
+  /** True when it is known that no row has a key; `reserve` resets it. */
   keyless = false;
   /** Byte positions into `data`, end exclusive; start is `ABSENT` where there is no key (or value). */
   keyStart: Int32Array;

@@ -1,4 +1,4 @@
-/** Decodes records before they are in the log, as the pipeline will decode them from it, so that a sender is told what is no reading. */
+/** Decodes records before they are in the log, as the pipeline will from it, to report rejections to the sender. */
 import { Names } from "../core/names.ts";
 import { Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
@@ -9,7 +9,7 @@ import { OWN_SERIES_ONLY } from "../formats/format.ts";
 import type { NewRecord } from "../log/log.ts";
 import type { LookInto, RecordFault } from "./records-found.ts";
 
-/** Names kept from one body to the next: their devices are nobody's, so they are only forgotten now and then. */
+/** Names kept from one body to the next: they belong to no device, so they are only forgotten now and then. */
 const NAMES_MAX = 4096;
 
 /** @param zone of times without one, as the pipeline has it */

@@ -1,8 +1,8 @@
 /**
  * Some pairs of numbers of one scope, in order, packed: what `SeenPairs` reads, changes and writes as one row. docs/formats/identity.md
  *
- * Steps from one pair to the next are stored as their change ("delta of delta", as in Pelkonen et al., Gorilla, VLDB 2015), so that a
- * device that sends evenly costs next to nothing, and one whose clock jitters by some milliseconds a byte or two.
+ * Steps from one pair to the next are stored as their change ("delta of delta", as in Pelkonen et al., Gorilla, VLDB 2015). A device that
+ * sends evenly costs next to nothing, one whose clock jitters by some milliseconds a byte or two.
  */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 

@@ -32,7 +32,7 @@ export interface Gap {
    * Set when the log was cut back below what had been read (then `from` is `to`): where reading had come to. Up to `cutFrom - to` records that were read
    * are in no log any more, and records from `to` on are new, under offsets that were used before. Kafka: after the election of a leader that lacked them.
    * Noticed when the position is past the end, or differs in its leader epoch from what this reader itself read before it; not when the log was cut
-   * back and grew past the position while nobody read.
+   * back and grew past the position while no reader was there.
    */
   readonly cutFrom?: number;
 }

@@ -5,7 +5,7 @@ import { add, type Dyadic, divide, fromDouble, sumOf, toNearest, ZERO } from "./
 import { addColumn, addPart, canonicalize, squareError } from "./exact-sum.ts";
 import type { Share } from "./share.ts";
 
-/** Which costly parts of an aggregate a question needs; count, extremes, edges, seconds and late always come. */
+/** Which costly parts of an aggregate a question needs; count, extremes, first and last reading, seconds and late always come. */
 export interface Needs {
   readonly sums: boolean;
   readonly quantiles: boolean;
@@ -167,7 +167,7 @@ export class Aggregate {
     return store(this.#squares, this.#squaresRest, parts, at, length);
   }
 
-  edge(firstTime: number, firstValue: number, lastTime: number, lastValue: number): void {
+  ends(firstTime: number, firstValue: number, lastTime: number, lastValue: number): void {
     if (firstTime < this.firstTime || (firstTime === this.firstTime && firstValue < this.firstValue)) {
       this.firstTime = firstTime;
       this.firstValue = firstValue;
@@ -191,7 +191,7 @@ export class Aggregate {
     this.late += other.late;
     if (other.min < this.min) this.min = other.min;
     if (other.max > this.max) this.max = other.max;
-    this.edge(other.firstTime, other.firstValue, other.lastTime, other.lastValue);
+    this.ends(other.firstTime, other.firstValue, other.lastTime, other.lastValue);
     for (let i = 0; i < TOTAL_PARTS; i++) {
       if (other.#sum[i] !== 0) this.addSum(other.#sum[i]);
       if (other.#squares[i] !== 0) this.addSquares(other.#squares[i]);

@@ -6,7 +6,7 @@ import type { ByteReader } from "../core/bytes.ts";
 import { BINS_MAX } from "../core/limits.ts";
 import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
 
-/** Codes from the smallest to the largest that there is always room for. */
+/** Span of codes that always has room. */
 const SPAN_SURE = BINS_MAX;
 /** More have room while a quarter of them are in use: hashing takes no less memory. */
 const HELD = { spanMax: 8 * BINS_MAX, sparsenessMax: 4 };

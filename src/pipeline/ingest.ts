@@ -30,7 +30,7 @@ export interface IngestOptions {
 }
 
 /** The partition that records come from; `newest` is updated. */
-type Origin = Pick<PartitionState, "partition" | "newest">;
+type FromPartition = Pick<PartitionState, "partition" | "newest">;
 
 /** The position of each row in its record; null: each record is one row. */
 type RowsInRecord = Pick<SeriesBatch, "index" | "isAlone"> | null;
@@ -72,7 +72,7 @@ export class Ingest {
   }
 
   /** Takes in a batch of records. */
-  take(records: Records, source: Source, partition: Origin): void {
+  take(records: Records, source: Source, partition: FromPartition): void {
     const { own } = source;
     const readings = this.#readings;
     if (!records.appendTime) stampArrival(records, this.#options.clock.now());
@@ -110,7 +110,13 @@ export class Ingest {
   }
 
   /** Judges all rows, which are of one series, then counts and folds the new ones whose clock is plausible. */
-  #takeReadings(records: Records, readings: Readings, sensor: Series, partition: Origin, inRecord: RowsInRecord): void {
+  #takeReadings(
+    records: Records,
+    readings: Readings,
+    sensor: Series,
+    partition: FromPartition,
+    inRecord: RowsInRecord,
+  ): void {
     const { devices } = this.#identities;
     const { device, identity, rejection } = readings;
     const { count } = records;
@@ -184,8 +190,8 @@ export class Ingest {
   }
 
   /**
-   * Takes the rows after i that need no judging: of the same device, just heard, with offsets for identities, at plausible times that
-   * are not late, because they are not before all that the device sent or what other partitions still have to bring.
+   * Takes the rows after i that need no judging: of the same device, just heard, identified by offset, at plausible times, not late. They
+   * are not late when they are not before the device's newest time, nor before what other partitions still have to bring.
    * @returns the last of them, or i
    */
   #skipOrderly(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): number {
@@ -337,7 +343,7 @@ export class Ingest {
     i: number,
     code: number,
     sensor: Series,
-    partition: Origin,
+    partition: FromPartition,
     nowMs: number,
     inRecord: RowsInRecord,
   ): void {

@@ -140,7 +140,7 @@ export class Pipeline implements Engine {
   }
 
   /**
-   * What was last taken in is committed and synced; the log is told; nothing runs any more. Idempotent.
+   * Commits and syncs what was taken in, tells the log, and ends everything. Idempotent.
    * @throws TidemarkError "disk-full": what waited is read from the log again next time
    */
   close(): Promise<void> {

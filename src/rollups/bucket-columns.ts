@@ -173,7 +173,7 @@ export class BucketColumns {
     const max = this.#column(MAX).max(from, to);
     if (min < aggregate.min) aggregate.min = min;
     if (max > aggregate.max) aggregate.max = max;
-    aggregate.edge(
+    aggregate.ends(
       firstStart + this.#column(FIRST_TIME).value(from),
       this.#column(FIRST_VALUE).value(from),
       lastStart + this.#column(LAST_TIME).value(to - 1),

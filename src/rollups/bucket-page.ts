@@ -96,7 +96,7 @@ export class BucketPage {
     aggregate.min = min;
     aggregate.max = max;
     const lastTime = cells[last + LAST_TIME];
-    aggregate.edge(cells[first + FIRST_TIME], cells[first + FIRST_VALUE], lastTime, cells[last + LAST_VALUE]);
+    aggregate.ends(cells[first + FIRST_TIME], cells[first + FIRST_VALUE], lastTime, cells[last + LAST_VALUE]);
     if (withSums) this.#mergeSums(aggregate, from, to);
   }
 

@@ -81,7 +81,7 @@ export class BucketRows {
     aggregate.late += cells[at + LATE];
     if (cells[at + MIN] < aggregate.min) aggregate.min = cells[at + MIN];
     if (cells[at + MAX] > aggregate.max) aggregate.max = cells[at + MAX];
-    aggregate.edge(cells[at + FIRST_TIME], cells[at + FIRST_VALUE], cells[at + LAST_TIME], cells[at + LAST_VALUE]);
+    aggregate.ends(cells[at + FIRST_TIME], cells[at + FIRST_VALUE], cells[at + LAST_TIME], cells[at + LAST_VALUE]);
     if (withSums) this.mergeSums(aggregate, row);
   }
 

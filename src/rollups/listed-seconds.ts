@@ -214,12 +214,12 @@ export class ListedSeconds {
       }
     }
     aggregate.addValues(gathered, n, withSums);
-    // Only the first and the last second can hold the edges.
+    // Only the first and the last second can hold the ends.
     for (const i of [first, last]) {
       if (i === NONE) continue;
       const base = (this.start + i) * 1000;
       for (let at = head[i]; at !== NONE; at = next[at]) {
-        aggregate.edge(base + ms[at], value[at], base + ms[at], value[at]);
+        aggregate.ends(base + ms[at], value[at], base + ms[at], value[at]);
       }
     }
   }

@@ -281,7 +281,7 @@ export class EncodedSeconds {
       }
       const first = (this.#start + this.#first) * 1000 + this.#ms.value(row);
       const last = (this.#start + this.#last) * 1000 + this.#ms.value(end - 1);
-      aggregate.edge(first, values[0], last, values[end - row - 1]);
+      aggregate.ends(first, values[0], last, values[end - row - 1]);
     }
     if (this.#heavyEnd === this.#heavyRow) return;
     const firstStart = (this.#start + this.#firstHeavy) * 1000;

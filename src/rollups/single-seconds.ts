@@ -182,7 +182,7 @@ export class SingleSeconds {
     const base = (this.start + this.from) * 1000;
     const firstTime = base + first * 1000 + (ms === null ? 0 : ms[first]);
     const lastTime = base + last * 1000 + (ms === null ? 0 : ms[last]);
-    aggregate.edge(firstTime, values[first], lastTime, values[last]);
+    aggregate.ends(firstTime, values[first], lastTime, values[last]);
   }
 
   /** As `SecondsPage.mergeValues`. */

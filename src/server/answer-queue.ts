@@ -2,7 +2,7 @@
 import { TURN_ANSWERS_MAX, TURN_LATE_MS, TURN_MS_MAX, TURN_SKIPS, TURN_VAIN_TURNS_MAX } from "./limits.ts";
 
 /** The part of a response that it needs; its head is written. */
-export interface Ending {
+export interface OpenResponse {
   end(body: string): unknown;
 }
 
@@ -13,7 +13,7 @@ export interface Ending {
  */
 export class AnswerQueue {
   readonly #nowMs: () => number;
-  #responses: Ending[] = [];
+  #responses: OpenResponse[] = [];
   #texts: string[] = [];
   #firstMs = 0;
   #newestMs = 0;
@@ -29,7 +29,7 @@ export class AnswerQueue {
   }
 
   /** Ends a response with its body, at the end of this turn at the latest. */
-  end(response: Ending, text: string): void {
+  end(response: OpenResponse, text: string): void {
     if (this.#skips > 0) {
       this.#skips--;
       response.end(text);

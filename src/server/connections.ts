@@ -1,4 +1,4 @@
-/** The connections of all ports: how many there may be, and what is still due on each when something goes wrong on it. */
+/** The connections of all ports: bounds their number, and sends what is still due on one that fails. */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 

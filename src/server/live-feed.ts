@@ -1,4 +1,4 @@
-/** The live stream's clients: one frame for all of them whenever readings came in, dropped for those who do not keep up. Format: docs/formats/live.md. */
+/** The live stream's clients: one frame for all of them whenever readings came in, dropped for those that do not keep up. Format: docs/formats/live.md. */
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";

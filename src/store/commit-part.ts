@@ -1,4 +1,4 @@
-/** A part of a commit: it keeps changes in memory, writes them in the one transaction of all parts, and is told once they are committed. */
+/** A part of a commit: it keeps changes in memory, writes them in the one transaction of all parts, and marks them as stored once that is committed. */
 export interface CommitPart {
   /** New rows that wait for a commit. */
   readonly waitingRows: number;

@@ -9,7 +9,7 @@ export interface Size {
 }
 
 /** How it stands with the server. */
-export type Connection =
+export type ConnectionStatus =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
   | { readonly kind: "lost"; readonly forMs: number; readonly tries: number; readonly reason: string };
@@ -17,7 +17,7 @@ export type Connection =
 /** What is drawn. */
 export interface TableState {
   readonly server: string;
-  readonly connection: Connection;
+  readonly connection: ConnectionStatus;
   readonly trouble: string | null;
   readonly sensorsTotal: number;
   /** With `ageMs` as of now. */

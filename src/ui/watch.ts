@@ -7,7 +7,7 @@ import { type LiveEvent, type LiveRow, parseLiveEvent } from "./live-event.ts";
 import { plainLine } from "./plain-line.ts";
 import { Screen } from "./screen.ts";
 import { readEvents } from "./sse.ts";
-import { type Connection, renderTable } from "./table.ts";
+import { type ConnectionStatus, renderTable } from "./table.ts";
 
 /** Thirty frames a second: more is not seen. */
 const FRAME_MS_MIN = 33;
@@ -128,7 +128,7 @@ class Known {
     this.#reason = reason === "" ? "no answer" : reason;
   }
 
-  get connection(): Connection {
+  get connection(): ConnectionStatus {
     if (this.#live) return { kind: "live" };
     if (this.tries === 0) return { kind: "connecting" };
     return { kind: "lost", forMs: performance.now() - this.#lostAt, tries: this.tries, reason: this.#reason };

@@ -27,7 +27,7 @@ function aggregateOf(readings: readonly Reading[], needs: Needs = ALL_NEEDS): Ag
   const aggregate = new Aggregate(needs);
   for (const { second, ms, value, late } of readings) {
     aggregate.addValues(Float64Array.of(value), 1, needs.sums);
-    aggregate.edge(second * 1000 + ms, value, second * 1000 + ms, value);
+    aggregate.ends(second * 1000 + ms, value, second * 1000 + ms, value);
     aggregate.late += late;
     aggregate.distribution?.add(value, 1);
   }

@@ -254,7 +254,7 @@ for (const [kind, value] of Object.entries(MAKE_VALUE)) {
           const reading = value(random);
           aggregate.addValues(Float64Array.of(reading), 1, true);
           const time = start + random.integer(0, step - 1);
-          aggregate.edge(time, reading, time, reading);
+          aggregate.ends(time, reading, time, reading);
           if (level > 1 || bucket % 3 === 0) page.valuesOf(bucket).add(reading, random.integer(1, 300));
         }
         aggregate.seconds = random.integer(1, aggregate.count);

@@ -83,7 +83,7 @@ function scan(readings: readonly Reading[], start: number, end: number): Aggrega
     aggregate.late += lateOf(reading);
     aggregate.min = Math.min(aggregate.min, value);
     aggregate.max = Math.max(aggregate.max, value);
-    aggregate.edge(time, value, time, value);
+    aggregate.ends(time, value, time, value);
     aggregate.addSum(value);
     aggregate.addSquares(value * value);
     aggregate.addSquares(squareError(value, value * value));

@@ -59,7 +59,7 @@ test("answers stay the same when pages become hot, and follow each change of the
           if (second < window.start || second >= window.end) continue;
           at.add(second);
           aggregate.addValues(Float64Array.of(value), 1, true);
-          aggregate.edge(time, value, time, value);
+          aggregate.ends(time, value, time, value);
           aggregate.distribution?.add(value, 1);
         }
         aggregate.seconds = at.size;
@@ -85,7 +85,7 @@ function hotPage(number: number): CachedPage {
   const page = new BucketPage(60);
   const aggregate = new Aggregate({ sums: true, quantiles: false });
   aggregate.addValues(Float64Array.of(number), 1, true);
-  aggregate.edge(0, number, 0, number);
+  aggregate.ends(0, number, 0, number);
   page.set(number % 60, aggregate);
   const key = pageKey(1, 1, number);
   const cached = new CachedPage(key, encodeBuckets(key, page).slice());

@@ -113,7 +113,7 @@ export class ScanEngine implements Engine {
       if (late) aggregate.late++;
       aggregate.min = Math.min(aggregate.min, value);
       aggregate.max = Math.max(aggregate.max, value);
-      aggregate.edge(time, value, time, value);
+      aggregate.ends(time, value, time, value);
       aggregate.addSum(value);
       aggregate.addSquares(value * value);
       aggregate.addSquares(squareError(value, value * value));

@@ -60,11 +60,11 @@ export async function runSensor(
   signal: AbortSignal,
   print: (line: string) => void,
 ): Promise<SensorResult> {
-  const sensor = new Sensor(options, target, clock, signal, print);
+  const sensor = new SimulatedSensor(options, target, clock, signal, print);
   return await sensor.run();
 }
 
-class Sensor {
+class SimulatedSensor {
   readonly #options: SensorOptions;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;

@@ -13,7 +13,7 @@ const PLAIN_DIGITS_MAX = 15;
 
 /**
  * Scans one object into a `JsonRow`, or gives up: `scan` returns false for all that is unusual (an escape in a key or a name, malformed
- * UTF-8, a field twice) and for all that is wrong, and JSON.parse then says what it means. It accepts nothing that JSON.parse would not.
+ * UTF-8, a field twice) and for all that is wrong; JSON.parse then decides. It accepts nothing that JSON.parse would not.
  */
 export class JsonScanner {
   readonly #batch: Batch;

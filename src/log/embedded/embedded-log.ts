@@ -12,7 +12,7 @@ import { isInternal, isWanted } from "../watching.ts";
 import { AppendGroup, queuedBytesOf } from "./append-queue.ts";
 import { EmbeddedReader, type ReaderSource, type TopicTail } from "./embedded-reader.ts";
 import { ReadConnection } from "./log-file.ts";
-import type { Answer, Request, StoredTopic, Usage } from "./messages.ts";
+import type { Reply, Request, StoredTopic, Usage } from "./messages.ts";
 import type { WriterSettings } from "./writer-thread.ts";
 
 /** What may wait for the disk, bytes. More is refused ("log-full"); one append into an empty queue is always taken. */
@@ -116,7 +116,7 @@ class EmbeddedLog implements Log, ReaderSource {
     this.#clock = clock;
     const settings: WriterSettings = { path, retentionBytes };
     this.#writer = thread.serve(new URL("./writer-thread.ts", import.meta.url), settings);
-    this.#writer.on("message", (answer: Answer) => this.#onAnswer(answer));
+    this.#writer.on("message", (reply: Reply) => this.#onReply(reply));
     this.#writerClosed = new Promise((resolve) => this.#writer.once("close", resolve));
     thread.ended.then((thrown) => {
       const reason = thrown === null ? "the writer thread ended" : messageOf(thrown);
@@ -265,26 +265,26 @@ class EmbeddedLog implements Log, ReaderSource {
     });
   }
 
-  #onAnswer(answer: Answer): void {
-    switch (answer.kind) {
+  #onReply(reply: Reply): void {
+    switch (reply.kind) {
       case "usage":
-        this.#usage = answer.usage;
+        this.#usage = reply.usage;
         return;
       case "appended":
-        this.#usage = answer.usage;
+        this.#usage = reply.usage;
         this.#onAppended();
         break;
       case "topics":
-        this.#usage = answer.usage;
-        this.#addTopics(answer.topics);
+        this.#usage = reply.usage;
+        this.#addTopics(reply.topics);
         this.#call?.resolve();
         this.#call = null;
         break;
       case "refused":
-        this.#settleFailed(new TidemarkError(answer.code, answer.message));
+        this.#settleFailed(new TidemarkError(reply.code, reply.message));
         break;
       case "broken":
-        this.#break(new TidemarkError(answer.code, answer.message));
+        this.#break(new TidemarkError(reply.code, reply.message));
         break;
     }
     this.#send();

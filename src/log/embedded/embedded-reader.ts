@@ -4,7 +4,7 @@ import type { Records } from "../../core/records.ts";
 import { FetchedFailure } from "../fetched-failure.ts";
 import type { Fetched, Gap, LogReader, Position } from "../log.ts";
 import { BatchHeader, decodeBatch, readBatchHeader } from "../record-batch.ts";
-import type { ReadConnection, Row } from "./log-file.ts";
+import type { ReadConnection, StoredBatch } from "./log-file.ts";
 
 /** Bytes of batches that one read brings, at least one batch: enough that a read's own cost vanishes, few enough for memory. */
 const READ_BYTES = 1_048_576;
@@ -180,7 +180,7 @@ function halt(track: Track): void {
  * @param start the first offset that the topic holds
  * @throws TidemarkError "log-corrupt" when what is wanted first is missing, and was not dropped with all before it
  */
-function firstOffset(track: Track, rows: Row[], end: number, start: () => number, where: string): number {
+function firstOffset(track: Track, rows: StoredBatch[], end: number, start: () => number, where: string): number {
   const from = track.offset;
   if (rows.length === 0) throw missing(where, from, end);
   const { base, next } = rows[0];
@@ -202,7 +202,7 @@ interface EmbeddedContent {
   readonly partition: number;
   readonly logEnd: number;
   readonly gap: Gap | null;
-  readonly rows: readonly Row[];
+  readonly rows: readonly StoredBatch[];
   /** The offset asked for: rows before it are left out. */
   readonly from: number;
   readonly where: string;
@@ -242,7 +242,7 @@ class EmbeddedFetched implements Fetched {
     return true;
   }
 
-  #read({ base, next, bytes }: Row, into: Records): void {
+  #read({ base, next, bytes }: StoredBatch, into: Records): void {
     const { where, from } = this.#content;
     const whole = readBatchHeader(bytes, 0, bytes.length, header, where) && header.end === bytes.length;
     if (!whole || header.baseOffset !== base || header.nextOffset !== next) {

@@ -114,7 +114,7 @@ function requireFormat(db: DatabaseSync, path: string): void {
 }
 
 /** A stored batch. */
-export interface Row {
+export interface StoredBatch {
   readonly base: number;
   readonly next: number;
   readonly bytes: Uint8Array;
@@ -145,8 +145,8 @@ export class ReadConnection {
    * The batches from the one that holds offset `from`, or the first one after it, until `bytesMax` is reached; at least one if there is one before `end`.
    * @throws TidemarkError "log-corrupt"
    */
-  rows(topic: number, from: number, end: number, bytesMax: number): Row[] {
-    const rows: Row[] = [];
+  rows(topic: number, from: number, end: number, bytesMax: number): StoredBatch[] {
+    const rows: StoredBatch[] = [];
     let bytes = 0;
     try {
       for (const row of this.#rows.iterate({ topic, from, end })) {
@@ -175,7 +175,7 @@ export class ReadConnection {
 }
 
 /** The columns base, next and bytes of a result row. @throws Error when they are something else */
-export function rowOf(row: Record<string, unknown>): Row {
+export function rowOf(row: Record<string, unknown>): StoredBatch {
   const { bytes } = row;
   if (!(bytes instanceof Uint8Array)) throw new Error("a batch's bytes are no blob");
   return { base: integer(row["base"]), next: integer(row["next"]), bytes };

@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert, TidemarkError } from "../../core/errors.ts";
 import { compressBatch } from "../batch-writer.ts";
 import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, CODEC_BITS } from "../record-batch.ts";
-import { integer, openForWriting, PAGE_BYTES, type Row, rowOf, text, writeError } from "./log-file.ts";
+import { integer, openForWriting, PAGE_BYTES, rowOf, type StoredBatch, text, writeError } from "./log-file.ts";
 import type { NewRow, StoredTopic, Usage } from "./messages.ts";
 import { type Packed, pack } from "./packing.ts";
 
@@ -324,7 +324,7 @@ export class LogWriter {
 
   /** Packs the first run of small batches, or passes the large ones at its place. */
   #pack(topic: TopicState): void {
-    const run: Row[] = [];
+    const run: StoredBatch[] = [];
     let bytes = 0;
     let large = false;
     let ended = false;
@@ -376,7 +376,7 @@ function isLarge(batch: Uint8Array): boolean {
 }
 
 /** Null when a batch of the run is damaged: it stays as it is, for the reader to name. */
-function packRun(run: readonly Row[], where: string): Packed | null {
+function packRun(run: readonly StoredBatch[], where: string): Packed | null {
   try {
     return pack(run, where);
   } catch (error) {

@@ -33,8 +33,8 @@ export type Request =
   | { readonly kind: "committed"; readonly offsets: readonly { readonly topic: number; readonly offset: number }[] }
   | { readonly kind: "close" };
 
-/** Answers of the writer: one for each request, and some unasked. */
-export type Answer =
+/** Replies of the writer: one for each request, and some unasked. */
+export type Reply =
   | { readonly kind: "topics"; readonly topics: readonly StoredTopic[]; readonly usage: Usage }
   | { readonly kind: "appended"; readonly usage: Usage }
   | { readonly kind: "usage"; readonly usage: Usage }

@@ -3,10 +3,10 @@ import { TidemarkError } from "../../core/errors.ts";
 import { ABSENT, Records } from "../../core/records.ts";
 import { BatchWriter, compressBatch } from "../batch-writer.ts";
 import { decodeBatch } from "../record-batch.ts";
-import type { Row } from "./log-file.ts";
+import type { StoredBatch } from "./log-file.ts";
 
 /** A batch written at once has one append time (bit 3 of its attributes); a packed one has each record's as a delta. */
-export interface Packed extends Row {
+export interface Packed extends StoredBatch {
   /** The first record's append time, ms. */
   readonly time: number;
 }
@@ -18,7 +18,7 @@ const records = new Records();
  * @param where names the log in an error
  * @throws TidemarkError "log-corrupt" when a row is damaged or missing
  */
-export function pack(rows: readonly Row[], where: string): Packed {
+export function pack(rows: readonly StoredBatch[], where: string): Packed {
   const writer = new BatchWriter();
   const baseOffset = rows[0].base;
   let baseTimestamp = 0;

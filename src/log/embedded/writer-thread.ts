@@ -2,7 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { messageOf, TidemarkError } from "../../core/errors.ts";
 import { LogWriter } from "./log-writer.ts";
-import type { Answer, Request } from "./messages.ts";
+import type { Reply, Request } from "./messages.ts";
 
 /** What the main thread starts this with. */
 export interface WriterSettings {
@@ -33,7 +33,7 @@ class ServedWriter {
     if (request.kind === "close") {
       this.#close();
     } else if (this.#broken !== null) {
-      this.#answer({ kind: "broken", code: this.#broken.code, message: messageOf(this.#broken) });
+      this.#reply({ kind: "broken", code: this.#broken.code, message: messageOf(this.#broken) });
     } else {
       try {
         this.#writer ??= new LogWriter(this.#settings.path, this.#settings.retentionBytes);
@@ -45,7 +45,7 @@ class ServedWriter {
     }
   }
 
-  #answer(message: Answer): void {
+  #reply(message: Reply): void {
     this.#port.postMessage(message);
   }
 
@@ -54,22 +54,22 @@ class ServedWriter {
     if (!(error instanceof TidemarkError)) throw error;
     const { code, message } = error;
     if (code !== "disk-full") this.#broken = error;
-    this.#answer({ kind: this.#broken === null ? "refused" : "broken", code, message });
+    this.#reply({ kind: this.#broken === null ? "refused" : "broken", code, message });
   }
 
   #handle(writer: LogWriter, request: Exclude<Request, { kind: "close" }>): void {
     switch (request.kind) {
       case "topics":
         writer.createTopics(request.topics);
-        this.#answer({ kind: "topics", topics: writer.topics(), usage: writer.usage() });
+        this.#reply({ kind: "topics", topics: writer.topics(), usage: writer.usage() });
         break;
       case "append":
         writer.append(request.rows);
-        this.#answer({ kind: "appended", usage: writer.usage() });
+        this.#reply({ kind: "appended", usage: writer.usage() });
         break;
       case "committed":
         for (const { topic, offset } of request.offsets) writer.committed(topic, offset);
-        this.#answer({ kind: "usage", usage: writer.usage() });
+        this.#reply({ kind: "usage", usage: writer.usage() });
         break;
     }
   }
@@ -80,7 +80,7 @@ class ServedWriter {
     if (this.#writer === null || this.#broken !== null) return;
     try {
       if (!this.#writer.work()) return;
-      this.#answer({ kind: "usage", usage: this.#writer.usage() });
+      this.#reply({ kind: "usage", usage: this.#writer.usage() });
       this.#workLater();
     } catch (error) {
       // A full disk: tried again after the next request.

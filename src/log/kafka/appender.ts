@@ -15,7 +15,7 @@ const RECORD_OVERHEAD_BYTES = 24;
 const WAITING_BYTES_MAX = 16_777_216;
 
 /** The records of one append for one partition. */
-interface Share {
+interface PartitionAppend {
   readonly records: readonly NewRecord[];
   /** The next record to leave. */
   at: number;
@@ -23,9 +23,9 @@ interface Share {
   readonly reject: (error: unknown) => void;
 }
 
-/** The records of a share that one request carries. */
+/** The records of an append that one request carries. */
 interface Piece {
-  readonly share: Share;
+  readonly append: PartitionAppend;
   readonly records: readonly NewRecord[];
 }
 
@@ -37,7 +37,7 @@ export class Appender {
   readonly #producer: () => Producer;
   readonly #onEnd: OnEnd;
   /** By topic and partition, while there is something to send. */
-  readonly #queues = new Map<string, Share[]>();
+  readonly #queues = new Map<string, PartitionAppend[]>();
   readonly #pumps = new Set<Promise<void>>();
   #waitingBytes = 0;
   /** Which partition records without a key go to: another one with each append. */
@@ -62,36 +62,36 @@ export class Appender {
     }
     this.#waitingBytes += bytes;
     try {
-      const shares = [...this.#shares(topic, records)];
-      await Promise.all(shares.map(([partition, own]) => this.#enqueue(topic, partition, own)));
+      const appends = [...this.#byPartition(topic, records)];
+      await Promise.all(appends.map(([partition, own]) => this.#enqueue(topic, partition, own)));
     } finally {
       this.#waitingBytes -= bytes;
     }
   }
 
   /** By the key's hash where there is a key, else all to one partition. */
-  #shares(topic: Topic, records: readonly NewRecord[]): Map<number, NewRecord[]> {
-    const shares = new Map<number, NewRecord[]>();
+  #byPartition(topic: Topic, records: readonly NewRecord[]): Map<number, NewRecord[]> {
+    const appends = new Map<number, NewRecord[]>();
     const count = topic.partitions.length;
     const keyless = this.#turn++ % count;
     for (const record of records) {
       const { key } = record;
       const partition = key === undefined || count === 1 ? keyless : keyHash(asBuffer(key)) % count;
-      const share = shares.get(partition);
-      if (share === undefined) shares.set(partition, [record]);
-      else share.push(record);
+      const append = appends.get(partition);
+      if (append === undefined) appends.set(partition, [record]);
+      else append.push(record);
     }
-    return shares;
+    return appends;
   }
 
   #enqueue(topic: Topic, partition: number, records: readonly NewRecord[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const key = `${topic.name}/${partition}`;
-    const share = { records, at: 0, resolve, reject };
+    const append = { records, at: 0, resolve, reject };
     const queue = this.#queues.get(key);
-    if (queue !== undefined) queue.push(share);
+    if (queue !== undefined) queue.push(append);
     else {
-      const pump = this.#pump(topic, partition, key, [share]).finally(() => this.#pumps.delete(pump));
+      const pump = this.#pump(topic, partition, key, [append]).finally(() => this.#pumps.delete(pump));
       this.#pumps.add(pump);
     }
     return promise;
@@ -102,36 +102,36 @@ export class Appender {
     while (this.#pumps.size > 0) await Promise.all(this.#pumps);
   }
 
-  async #pump(topic: Topic, partition: number, key: string, queue: Share[]): Promise<void> {
+  async #pump(topic: Topic, partition: number, key: string, queue: PartitionAppend[]): Promise<void> {
     this.#queues.set(key, queue);
     while (queue.length > 0) await this.#send(topic, partition, queue);
     this.#queues.delete(key);
   }
 
-  /** Sends one request with what fits of the queue's head; a share is done when its last record is durable. */
-  async #send(topic: Topic, partition: number, queue: Share[]): Promise<void> {
+  /** Sends one request with what fits of the queue's head; an append is done when its last record is durable. */
+  async #send(topic: Topic, partition: number, queue: PartitionAppend[]): Promise<void> {
     const pieces = take(queue);
     try {
       const records = pieces.length === 1 ? pieces[0].records : pieces.flatMap((piece) => piece.records);
       await this.#produce(topic, partition, records);
-      for (const { share } of pieces) settle(share);
+      for (const { append } of pieces) settle(append);
     } catch (error) {
       // The request was for one partition, so none of it was taken: each append for itself finds the one that is too large.
       const apart = isTooLarge(error) && (pieces.length > 1 || pieces[0].records.length > 1);
       for (const piece of pieces) {
         if (apart) await this.#sendApart(topic, partition, piece);
-        else refuse(piece.share, error);
+        else refuse(piece.append, error);
       }
     }
     while (queue.length > 0 && queue[0].at === queue[0].records.length) queue.shift();
   }
 
-  async #sendApart(topic: Topic, partition: number, { share, records }: Piece): Promise<void> {
+  async #sendApart(topic: Topic, partition: number, { append, records }: Piece): Promise<void> {
     try {
       await this.#sendInHalves(topic, partition, records);
-      settle(share);
+      settle(append);
     } catch (error) {
-      refuse(share, error);
+      refuse(append, error);
     }
   }
 
@@ -162,28 +162,28 @@ function isTooLarge(error: unknown): boolean {
 }
 
 /** An append is done when its last record is durable. */
-function settle(share: Share): void {
-  if (share.at === share.records.length) share.resolve();
+function settle(append: PartitionAppend): void {
+  if (append.at === append.records.length) append.resolve();
 }
 
 /** Fails an append: its remaining records are not sent behind a hole. */
-function refuse(share: Share, error: unknown): void {
-  share.at = share.records.length;
-  share.reject(error);
+function refuse(append: PartitionAppend, error: unknown): void {
+  append.at = append.records.length;
+  append.reject(error);
 }
 
 /** Takes as many records as one request holds, at least one, by append. */
-function take(queue: readonly Share[]): Piece[] {
+function take(queue: readonly PartitionAppend[]): Piece[] {
   const pieces: Piece[] = [];
   let bytes = 0;
-  for (const share of queue) {
-    const from = share.at;
-    for (; share.at < share.records.length; share.at++) {
+  for (const append of queue) {
+    const from = append.at;
+    for (; append.at < append.records.length; append.at++) {
       const before = bytes;
-      bytes += bytesOf(share.records[share.at]);
+      bytes += bytesOf(append.records[append.at]);
       if (bytes > REQUEST_BYTES_MAX && before > 0) break;
     }
-    if (share.at > from) pieces.push({ share, records: share.records.slice(from, share.at) });
+    if (append.at > from) pieces.push({ append, records: append.records.slice(from, append.at) });
     if (bytes > REQUEST_BYTES_MAX) break;
   }
   return pieces;

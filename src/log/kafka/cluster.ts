@@ -80,7 +80,7 @@ export class Cluster {
     );
   }
 
-  /** All topics that there are, but Kafka's own. */
+  /** All topics but Kafka's own. */
   async list(): Promise<LocatedTopic[]> {
     const topics = await this.#metadata(null);
     return topics.filter((topic) => !topic.isInternal && !isInternal(topic.name));

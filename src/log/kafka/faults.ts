@@ -38,13 +38,13 @@ const CODE_BY_ID: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** One error without others in it: its protocol or library code, and its text. */
-interface Leaf {
+interface InnerError {
   readonly id: string;
   readonly text: string;
 }
 
 /** The library wraps errors in errors (`errors`, `cause`): the innermost ones say what happened. */
-function* leaves(error: unknown): Generator<Leaf> {
+function* leaves(error: unknown): Generator<InnerError> {
   if (!(error instanceof Error)) {
     yield { id: "", text: String(error) };
     return;

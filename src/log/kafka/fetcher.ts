@@ -16,7 +16,7 @@ export class Fetcher {
 
   /**
    * One request for all `positions`, in this order, to their leader. Waits in the broker for the first record.
-   * @returns what came, each with the position that it was asked for with; partitions without news may be left out
+   * @returns the fetched partitions, each with its requested position; those without news may be left out
    * @throws the library's errors
    */
   async fetch(node: number, positions: readonly FetchPosition[]): Promise<[FetchPosition, FetchedPartition][]> {

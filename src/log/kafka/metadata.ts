@@ -39,7 +39,7 @@ export interface ClusterMetadata {
   readonly topics: readonly LocatedTopic[];
 }
 
-/** Asks about topics by name; null: about all that there are. */
+/** Asks about topics by name; null: about all topics. */
 export type MetadataApi = API<[names: readonly string[] | null], ClusterMetadata>;
 
 /** By version. */

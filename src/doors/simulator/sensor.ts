@@ -242,7 +242,9 @@ class SimulatedSensor {
     await this.#queue.until(0, this.#signal);
     if (this.#queue.waiting === 0) return;
     await this.#queue.until(0, AbortSignal.timeout(DRAIN_MS));
-    if (this.#queue.waiting > 0) this.#print(`${grouped(this.#queue.waiting)} readings were not delivered`);
+    const { waiting } = this.#queue;
+    if (waiting > 0)
+      this.#print(`${grouped(waiting)} ${waiting === 1 ? "reading was" : "readings were"} not delivered`);
   }
 }
 

@@ -1,14 +1,20 @@
 /** The only place that asks what time it is; everything else takes a `Clock`. */
+import { uptime } from "node:os";
+import { platform } from "node:process";
+
 /** Something that knows what time it is. */
 export interface Clock {
   /** Milliseconds since the epoch (UTC), as the host's clock has it: it may be set. */
   now(): number;
-  /** Milliseconds of this process's monotonic clock, which cannot be set. */
+  /** Milliseconds of a clock that cannot be set, and that goes on while the machine sleeps. */
   steady(): number;
 }
 
-/** The machine's own clock, which may step in either direction. */
-export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.now() };
+/** The machine's own clock, which may step in either direction. Linux: `performance.now` stands still while the machine sleeps, and starts with the process. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  steady: platform === "linux" ? () => uptime() * 1000 : () => performance.now(),
+};
 
 /**
  * A clock that moves only by `set` and `advance`: for simulation and tests.

@@ -15,6 +15,8 @@ export interface SensorTotals {
   /** Of a wrong clock and still held back (released ones are counted, discarded ones stay here). */
   readonly quarantined: number;
   readonly rejected: number;
+  /** Counted readings that had been held back: by hand, or as the server's clock was behind. */
+  readonly released: number;
   /** Counted readings that were older than `completeUntil` when they came. */
   readonly late: number;
   /** Records that the log dropped before they were read. */
@@ -134,6 +136,8 @@ export interface Change {
   readonly sensor: string;
   /** The smallest run of whole seconds that holds all of it; null when no answer has changed, only totals have (duplicates, rejections …). */
   readonly seconds: Window | null;
+  /** Set where readings were released from quarantine. */
+  readonly cause?: "released";
 }
 
 /** What the process has written since its start, and what its log holds. */

@@ -1,5 +1,6 @@
 /** Quarantined readings and rejected records: listed, with what is needed to take them in after all. */
 import type { StatementSync } from "node:sqlite";
+import { ABSENT, Records } from "../core/records.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 
@@ -23,6 +24,8 @@ export interface QuarantineRow {
   readonly time: number;
   readonly judgedAgainst: number;
   readonly reason: "ahead" | "before-2000";
+  /** Of the host's clock when it was judged (clock-offset.ts). */
+  readonly clockOffset: number | null;
 }
 
 /** A rejected record, with what is needed to read it again. */
@@ -46,7 +49,7 @@ export interface RejectionRow {
 
 const QUARANTINE_TABLES = `
 CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, device TEXT NOT NULL, boot TEXT, sequence REAL,
-  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL);
+  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL, clock_offset REAL);
 CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
 `;
 
@@ -65,7 +68,7 @@ type Columns = (string | number | Uint8Array | null)[];
  * Nothing but `committed` counts rows as stored or deleted, so a commit that fails leaves all as it was.
  */
 abstract class DeadLetters<T extends Letter> implements CommitPart {
-  readonly #db: Database;
+  protected readonly db: Database;
   /** The setting that has the last number given. */
   readonly #lastIdSetting: string;
   /** Not stored yet; oldest first. */
@@ -84,7 +87,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
 
   /** @param tables makes the table of that name and its indexes */
   protected constructor(db: Database, table: string, columns: number, tables: string) {
-    this.#db = db;
+    this.db = db;
     this.#lastIdSetting = `${table}-last-id`;
     db.declare(tables);
     this.#list = db.prepare(`SELECT * FROM ${table} WHERE id>? ORDER BY id LIMIT ?`);
@@ -181,14 +184,14 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
   /** Writes pending rows and deletes removed ones. */
   *write(): Generator<number> {
     for (const row of this.#pending.values()) {
-      this.#db.guarded(() => this.#insert.run(...this.toRow(row)));
+      this.db.guarded(() => this.#insert.run(...this.toRow(row)));
       yield ROW_BYTES + this.bytesOf(row);
     }
     for (const id of this.#removed) {
-      this.#db.guarded(() => this.#delete.run(id));
+      this.db.guarded(() => this.#delete.run(id));
       yield 0;
     }
-    this.#db.guarded(() => this.#db.setSetting(this.#lastIdSetting, this.#nextId - 1));
+    this.db.guarded(() => this.db.setSetting(this.#lastIdSetting, this.#nextId - 1));
   }
 
   committed(): void {
@@ -204,7 +207,7 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   readonly #rowsMax: number;
 
   constructor(db: Database, rowsMax: number) {
-    super(db, "quarantine", 9, QUARANTINE_TABLES);
+    super(db, "quarantine", 10, QUARANTINE_TABLES);
     this.#rowsMax = rowsMax;
   }
 
@@ -212,13 +215,19 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
     return this.size >= this.#rowsMax;
   }
 
+  /** The stored rows' clocks cannot be compared with this one's. */
+  forgetClocks(): void {
+    const forget = this.db.prepare("UPDATE quarantine SET clock_offset=NULL WHERE clock_offset IS NOT NULL");
+    this.db.guarded(() => forget.run());
+  }
+
   protected override bytesOf({ device, boot }: QuarantineRow): number {
     return device.length + (boot?.length ?? 0);
   }
 
   protected override toRow(row: QuarantineRow): Columns {
-    const { id, sensor, device, boot, sequence, value, time, judgedAgainst, reason } = row;
-    return [id, sensor, device, boot, sequence, value, time, judgedAgainst, reason];
+    const { id, sensor, device, boot, sequence, value, time, judgedAgainst, reason, clockOffset } = row;
+    return [id, sensor, device, boot, sequence, value, time, judgedAgainst, reason, clockOffset];
   }
 
   protected override fromRow(row: Record<string, unknown>): QuarantineRow {
@@ -232,6 +241,7 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
       time: Number(row.time),
       judgedAgainst: Number(row.judged_against),
       reason: row.reason === "ahead" ? "ahead" : "before-2000",
+      clockOffset: row.clock_offset === null ? null : Number(row.clock_offset),
     };
   }
 }
@@ -292,4 +302,20 @@ function textOrNull(value: unknown): string | null {
 
 function bytesOrNull(value: unknown): Uint8Array | null {
   return value instanceof Uint8Array ? value : null;
+}
+
+/** A rejected record as it came from the log, or its rejected reading alone. */
+export function recordOf(row: RejectionRow): Records {
+  const records = new Records(1);
+  const key = row.key ?? new Uint8Array(0);
+  records.data = Buffer.concat([key, row.bytes]);
+  records.count = 1;
+  records.offset[0] = row.offset;
+  records.timestamp[0] = row.timestamp;
+  records.appendTime = row.appendTime;
+  records.keyStart[0] = row.key === null ? ABSENT : 0;
+  records.keyEnd[0] = key.length;
+  records.valueStart[0] = key.length;
+  records.valueEnd[0] = key.length + row.bytes.length;
+  return records;
 }

@@ -10,7 +10,7 @@ import { CONFLICT, DEVICE_CELLS, HEARD_AT, type Identities, NEW, NEWEST } from "
 import type { Fetched } from "../log/log.ts";
 import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
 import { BySeries, type SeriesBatch } from "./by-series.ts";
-import { REJECTION_BYTES_MAX, type RejectionRow } from "./dead-letters.ts";
+import { REJECTION_BYTES_MAX, type RejectionRow, recordOf } from "./dead-letters.ts";
 import type { Series } from "./sensors.ts";
 import type { PartitionState, Source } from "./sources.ts";
 import type { State } from "./state.ts";
@@ -23,6 +23,8 @@ const WARMED_ROWS = 128;
 export interface IngestOptions {
   readonly clock: Clock;
   readonly zone: Zone;
+  /** Append times are of another host's clock. */
+  readonly foreignAppendTimes?: boolean;
   /** A device this far ahead of the reference has a wrong clock, ms. */
   readonly clockAheadMs: number;
   /** The payload formats; default all. */
@@ -51,6 +53,8 @@ export class Ingest {
   readonly #bySeries = new BySeries();
   /** Sensors that received readings since it was last emptied. */
   readonly changed = new Set<Series>();
+  /** The clocks were looked at for this batch. */
+  #hasLooked = false;
 
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
@@ -73,6 +77,7 @@ export class Ingest {
 
   /** Takes in a batch of records. */
   take(records: Records, source: Source, partition: FromPartition): void {
+    this.#hasLooked = false;
     const { own } = source;
     const readings = this.#readings;
     if (!records.appendTime) stampArrival(records, this.#options.clock.now());
@@ -169,7 +174,7 @@ export class Ingest {
       devices.touch(slot);
     }
     if (impossible) {
-      this.#quarantine(readings, i, sensor, reference);
+      this.#quarantine(readings, i, sensor, reference, records.appendTime);
       return;
     }
     const late = isHeard ? watermark.isLate(t, nowMs) : wasLate;
@@ -265,8 +270,8 @@ export class Ingest {
     if (wasSilent) sensor.watermark.joined(slot);
   }
 
-  #quarantine(readings: Readings, i: number, sensor: Series, reference: number): void {
-    const { quarantine } = this.#state;
+  #quarantine(readings: Readings, i: number, sensor: Series, reference: number, isAppendTime: boolean): void {
+    const { quarantine, clockOffset } = this.#state;
     const { deviceNames, bootNames } = this.#identities;
     sensor.totals.quarantined++;
     if (quarantine.isFull) {
@@ -274,6 +279,8 @@ export class Ingest {
       return;
     }
     const time = readings.time[i];
+    if (!this.#hasLooked) clockOffset.look();
+    this.#hasLooked = true;
     quarantine.add({
       id: quarantine.takeId(),
       sensor: sensor.id,
@@ -287,12 +294,14 @@ export class Ingest {
       time,
       judgedAgainst: reference,
       reason: time < CLOCK_BEHIND_MS ? "before-2000" : "ahead",
+      clockOffset: isAppendTime && this.#options.foreignAppendTimes === true ? null : clockOffset.of(reference),
     });
   }
 
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
   release(sensor: Series, time: number, value: number): void {
     sensor.totals.quarantined--;
+    sensor.totals.released++;
     sensor.changed = true;
     this.#readings.time[0] = time;
     this.#readings.value[0] = value;
@@ -379,20 +388,4 @@ function stampArrival({ timestamp, count }: Records, nowMs: number): void {
 function isAccepted({ count, rejection }: Readings, only: number | null): boolean {
   if (only !== null) return only < count && rejection[only] === ACCEPTED;
   return rejection.subarray(0, count).every((code) => code === ACCEPTED);
-}
-
-/** A rejected record as it came from the log, or its rejected reading alone. */
-function recordOf(row: RejectionRow): Records {
-  const records = new Records(1);
-  const key = row.key ?? new Uint8Array(0);
-  records.data = Buffer.concat([key, row.bytes]);
-  records.count = 1;
-  records.offset[0] = row.offset;
-  records.timestamp[0] = row.timestamp;
-  records.appendTime = row.appendTime;
-  records.keyStart[0] = row.key === null ? ABSENT : 0;
-  records.keyEnd[0] = key.length;
-  records.valueStart[0] = key.length;
-  records.valueEnd[0] = key.length + row.bytes.length;
-  return records;
 }

@@ -91,25 +91,23 @@ export class Pipeline implements Engine {
     this.#options = options;
     this.#state = state;
     this.sensors = state.sensors;
-    this.#ingest = new Ingest(state, options);
+    this.#ingest = new Ingest(state, { ...options, foreignAppendTimes: log.kind === "kafka" });
     this.#uncounted = new Uncounted(state, this.#ingest);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
     this.#following = new Following(log, options.follow, state, this.#queue);
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
-    this.#standstills = new Standstills({
+    const lent = {
       ...options,
       queue: this.#queue,
-      unread: this.#unread,
       commit: () => this.#commit(),
-      fail: (error) => this.#fail(error),
-    });
+      fail: (error: unknown) => this.#fail(error),
+    };
+    this.#standstills = new Standstills({ ...lent, unread: this.#unread });
     this.#releases = new Releases({
+      ...lent,
       uncounted: this.#uncounted,
-      queue: this.#queue,
       isClosed: () => this.#stop.signal.aborted && this.#failure === null,
-      commit: () => this.#commit(),
-      notify: (changed) => this.#notifyTaken(changed),
-      fail: (error) => this.#fail(error),
+      notify: (changed, cause) => this.#notifyTaken(changed, cause),
     });
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
@@ -251,6 +249,7 @@ export class Pipeline implements Engine {
   /** Commits when it is due, and tells the log of a commit that it could not be told of. */
   #tick(): void {
     this.#state.horizon.watch();
+    this.#releases.watch().catch((error: unknown) => this.#fail(error));
     if (this.#commits.isDue() && this.#queue.size <= 1) {
       this.#queue
         .run(async () => {
@@ -274,10 +273,11 @@ export class Pipeline implements Engine {
   }
 
   /** Calls the listeners with these sensors and all that received readings since the last call. */
-  #notifyTaken(sensors: Iterable<Series>): void {
+  #notifyTaken(sensors: Iterable<Series>, cause?: "released"): void {
     const taken = this.#ingest.changed;
     for (const sensor of sensors) taken.add(sensor);
-    const changes = Array.from(taken, ({ name, news }) => ({ sensor: name, seconds: news.take() }));
+    const because = cause === undefined ? {} : { cause };
+    const changes = Array.from(taken, ({ name, news }) => ({ sensor: name, seconds: news.take(), ...because }));
     taken.clear();
     try {
       for (const listener of this.#listeners) listener(changes);

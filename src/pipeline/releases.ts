@@ -1,19 +1,25 @@
 /** Takes quarantined readings and rejected records in after all, or forgets them, between the batches that are read. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { Chosen, ChosenRejections } from "../engine/engine.ts";
 import type { Series } from "./sensors.ts";
 import type { SerialQueue } from "./serial-queue.ts";
+import type { State } from "./state.ts";
 import type { Parts, Settled, Uncounted } from "./uncounted.ts";
 
 /** What the pipeline lends. */
 export interface ReleasesOptions {
+  readonly state: State;
+  readonly clock: Clock;
+  readonly clockAheadMs: number;
+  readonly onNotice?: (text: string) => void;
   readonly uncounted: Uncounted;
   readonly queue: SerialQueue;
   /** True once closed without a failure. */
   readonly isClosed: () => boolean;
   readonly commit: () => Promise<void>;
-  readonly notify: (changed: ReadonlySet<Series>) => void;
+  readonly notify: (changed: ReadonlySet<Series>, cause?: "released") => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -23,11 +29,30 @@ export class Releases {
 
   constructor(options: ReleasesOptions) {
     this.#options = options;
+    const { state, clock } = options;
+    if (!state.clockOffset.start(clock)) state.quarantine.forgetClocks();
   }
 
   releaseQuarantine(which: Chosen): Promise<number> {
     const { uncounted } = this.#options;
-    return this.#inParts(uncounted.quarantineParts(which), (ids) => uncounted.releaseQuarantine(ids));
+    return this.#release(uncounted.quarantineParts(which));
+  }
+
+  #release(parts: Parts): Promise<number> {
+    return this.#inParts(parts, (ids) => this.#options.uncounted.releaseQuarantine(ids), "released");
+  }
+
+  /** Releases what was held back as the host's clock was behind, once that is known: to be called each second. */
+  async watch(): Promise<void> {
+    const { state, uncounted, clockAheadMs, isClosed, onNotice } = this.#options;
+    if (!state.clockOffset.look()) return;
+    let count = 0;
+    try {
+      count = await this.#release(uncounted.misjudgedParts(clockAheadMs));
+    } catch (error) {
+      if (!isClosed()) throw error; // the next process goes on
+    }
+    if (count > 0) onNotice?.(`the clock was set forward: ${count} readings that it had held back are released`);
   }
 
   discardQuarantine(which: Chosen): Promise<number> {
@@ -46,17 +71,21 @@ export class Releases {
   }
 
   /** Each part runs in the serial queue by itself, so that readings are taken in between. */
-  async #inParts(parts: Parts, deal: (ids: readonly number[]) => Promise<Settled>): Promise<number> {
+  async #inParts(
+    parts: Parts,
+    deal: (ids: readonly number[]) => Promise<Settled>,
+    cause?: "released",
+  ): Promise<number> {
     let sum = 0;
     for (const ids of parts) {
-      if (ids.length > 0 || Array.isArray(parts)) sum += await this.#settle(() => deal(ids));
+      if (ids.length > 0 || Array.isArray(parts)) sum += await this.#settle(() => deal(ids), cause);
       else await nextTurn();
     }
     return sum;
   }
 
   /** Commits, as only stored rows can be dealt with; deals with them, and commits what came of it. */
-  #settle(deal: () => Promise<Settled>): Promise<number> {
+  #settle(deal: () => Promise<Settled>, cause?: "released"): Promise<number> {
     const { queue, isClosed, commit, notify, fail } = this.#options;
     return queue.run(async () => {
       if (isClosed()) throw new TidemarkError("not-ready", "Cannot change a list: tidemark is closing");
@@ -64,7 +93,7 @@ export class Releases {
         await commit();
         const { count, changed } = await deal();
         await commit();
-        notify(changed);
+        notify(changed, cause);
         return count;
       } catch (error) {
         fail(error);

@@ -9,6 +9,7 @@ import { History } from "../rollups/history.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { BOUNDS, type Bounds } from "./bounds.ts";
+import { ClockOffset } from "./clock-offset.ts";
 import { Quarantine, Rejections } from "./dead-letters.ts";
 import { Horizon } from "./horizon.ts";
 import { Sensors } from "./sensors.ts";
@@ -28,6 +29,7 @@ export class State {
   readonly sensors: Sensors;
   readonly sources: Sources;
   readonly horizon: Horizon;
+  readonly clockOffset: ClockOffset;
   readonly #parts: readonly CommitPart[];
   /** Readings taken in since the last commit. */
   waitingReadings = 0;
@@ -45,9 +47,10 @@ export class State {
     this.quarantine = new Quarantine(db, bounds.quarantineRows);
     this.rejections = new Rejections(db, bounds.rejectionRows, (sensor) => this.#dropped(sensor));
     this.horizon = new Horizon(db, this.history, this.sensors);
-    const { history, identities, quarantine, rejections, sensors, sources, horizon } = this;
+    this.clockOffset = new ClockOffset(db);
+    const { history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset } = this;
     // In the order of writing. It matters twice: dropped rejections are counted in their sensor's totals, and pages are written before old ones are deleted.
-    this.#parts = [history, identities, quarantine, rejections, sensors, sources, horizon];
+    this.#parts = [history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset];
   }
 
   /** Where to read a topic on from, and which sensor it feeds. @throws TidemarkError "too-many-sensors" */

@@ -24,6 +24,7 @@ const FIELDS = [
   "expired",
   "cutRecords",
   "keptSince",
+  "released",
 ] as const;
 
 const out = new ByteWriter(256);
@@ -37,6 +38,8 @@ export class Totals {
   conflicts = 0;
   quarantined = 0;
   rejected = 0;
+  /** Counted after they were held back. */
+  released = 0;
   late = 0;
   gapRecords = 0;
   /** Records that had been taken in before the log lost them. */
@@ -68,10 +71,10 @@ export class Totals {
   /** A copy of the counts. */
   snapshot(): SensorTotals {
     const { received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots } = this;
-    const { cutRecords, expired, quarantineDropped, rejectionsDropped } = this;
+    const { cutRecords, expired, quarantineDropped, rejectionsDropped, released } = this;
     return {
       ...{ received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots },
-      ...{ cutRecords, expired, quarantineDropped, rejectionsDropped },
+      ...{ cutRecords, expired, quarantineDropped, rejectionsDropped, released },
     };
   }
 

@@ -65,6 +65,11 @@ export class Uncounted {
     return this.#parts(this.#state.quarantine, sensor, (row) => device === undefined || row.device === device);
   }
 
+  /** Those that were held back only as the host's clock was behind. */
+  misjudgedParts(aheadMs: number): Parts {
+    return this.#parts(this.#state.quarantine, undefined, this.#state.clockOffset.judge(aheadMs));
+  }
+
   rejectionParts(which: ChosenRejections): Parts {
     return isIds(which) ? [which] : this.#parts(this.#state.rejections, which.sensor, () => true);
   }

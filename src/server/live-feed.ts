@@ -39,6 +39,8 @@ export class LiveFeed {
   readonly #clients = new Set<Client>();
   /** Sensors whose rows are to be made, and the seconds that changed of each. */
   readonly #pending = new Map<string, Window | null>();
+  /** Those of them that changed as readings were released. */
+  readonly #released = new Set<string>();
   /** The sensors that are in the stream, as many as there is room for: those that are followed, or were since the start. */
   readonly #shown = new Set<string>();
   /** Those that there was no room for. */
@@ -123,10 +125,12 @@ export class LiveFeed {
     if (this.#tickTimer !== null) clearInterval(this.#tickTimer);
     this.#tickTimer = null;
     this.#pending.clear();
+    this.#released.clear();
   }
 
   #changed(changes: readonly Change[]): void {
-    for (const { sensor, seconds } of changes) {
+    for (const { sensor, seconds, cause } of changes) {
+      if (cause === "released" && this.#shown.has(sensor)) this.#released.add(sensor);
       if (this.#shown.has(sensor)) this.#pending.set(sensor, union(this.#pending.get(sensor) ?? null, seconds));
     }
     this.#schedule();
@@ -156,7 +160,8 @@ export class LiveFeed {
     const rows: string[] = [];
     for (const [sensor, changed] of this.#pending) {
       this.#pending.delete(sensor);
-      rows.push(this.#rows.make(sensor, changed).text);
+      const { text } = this.#rows.make(sensor, changed);
+      rows.push(this.#released.delete(sensor) ? `${text.slice(0, -1)},"cause":"released"}` : text);
       if (performance.now() - startedAt > FRAME_COMPUTE_MS_MAX) break;
     }
     return rows;

@@ -17,6 +17,7 @@ export const TOTALS = {
   conflicts: NATURAL,
   quarantined: NATURAL,
   rejected: NATURAL,
+  released: NATURAL,
   late: NATURAL,
   gapRecords: NATURAL,
   cutRecords: NATURAL,

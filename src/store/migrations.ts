@@ -17,6 +17,11 @@ export const MIGRATIONS: readonly Migration[] = [
       db.exec(`ALTER TABLE rejection ADD COLUMN reading INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE rejection ADD COLUMN is_alone INTEGER NOT NULL DEFAULT 1;`),
   },
+  {
+    /** Readings that were held back by a clock that was behind are judged again. */
+    version: 4,
+    run: (db) => db.exec("ALTER TABLE quarantine ADD COLUMN clock_offset REAL"),
+  },
 ];
 
 /** The oldest version that can be opened. */

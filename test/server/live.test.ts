@@ -93,6 +93,20 @@ test("first everything, then what changes, each in full", async (context) => {
   await until(() => engine.listeners === 0);
 });
 
+test("a row says when readings were released, once", async (context) => {
+  const { engine, port } = await open(context);
+  const stream = await EventStream.open(port);
+  assert.equal((await stream.next()).rows[1].cause, undefined);
+  engine.totals.set("humidity", { released: 2 });
+  engine.released("humidity", NOON / 1000);
+  const { rows } = await nextWith(stream, ({ sensor }) => sensor === "humidity");
+  assert.deepEqual([rows[0].cause, rows[0].released], ["released", 2]);
+  engine.add("humidity", [NOON, 50]);
+  const next = await nextWith(stream, ({ sensor, count }) => sensor === "humidity" && count === 1);
+  assert.equal(next.rows[0].cause, undefined);
+  stream.close();
+});
+
 test("a sensor that is added joins the stream at once, and the lists with it", async (context) => {
   const { engine, port } = await open(context);
   const stream = await EventStream.open(port);

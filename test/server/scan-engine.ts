@@ -34,6 +34,7 @@ const NO_TOTALS: SensorTotals = {
   conflicts: 0,
   quarantined: 0,
   rejected: 0,
+  released: 0,
   late: 0,
   gapRecords: 0,
   cutRecords: 0,
@@ -85,6 +86,11 @@ export class ScanEngine implements Engine {
     const seconds = readings.map(([time]) => Math.floor(time / 1000));
     const range = { start: Math.min(...seconds), end: Math.max(...seconds) + 1 };
     this.#tell([{ sensor, seconds: seconds.length === 0 ? null : range }]);
+  }
+
+  /** Says that a sensor's readings in this second were released. */
+  released(sensor: string, second: number): void {
+    this.#tell([{ sensor, seconds: { start: second, end: second + 1 }, cause: "released" }]);
   }
 
   /** Says that all of these may have changed. */

@@ -22,6 +22,7 @@ const COUNTERS: readonly (readonly [of: keyof SensorTotals, name: string, help: 
   ["conflicts", "readings_conflicting", "Duplicates with another value than the first."],
   ["late", "readings_late", "Counted readings older than completeUntil when they came."],
   ["expired", "readings_expired", "Counted readings older than the history is kept."],
+  ["released", "readings_released", "Counted readings that had been held back."],
   ["gapRecords", "records_gap", "Records that the log dropped before they were read."],
   ["cutRecords", "records_cut", "Records that the log lost after they were read."],
   ["implicitBoots", "implicit_boots", "Boots told by a sequence that fell back."],

@@ -60,6 +60,18 @@ export interface SensorStatus {
   readonly lag: number;
   /** Partitions that are not read on though the log holds more. */
   readonly standstills: readonly Standstill[];
+  /** Keys that are not read but look as if they should be, since the start of the process. */
+  readonly unreadKeys: readonly { readonly key: string; readonly count: number; readonly hint: string }[];
+  /** Ids that look like names of devices, since the start of the process. */
+  readonly repeatedIds: readonly RepeatedId[];
+}
+
+/** An explicit id that came again and again with other values and times. */
+export interface RepeatedId {
+  readonly id: string;
+  /** Duplicates with another value and time than the one before. */
+  readonly count: number;
+  readonly hint: string;
 }
 
 /** A partition that is not read on though the log holds more of it; the others are. */

@@ -6,6 +6,7 @@ import { ABSENT, type Records } from "../core/records.ts";
 import { ACCEPTED, type RejectionCode, rejectionIndex } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { nameOfLongKey } from "./long-key.ts";
+import type { UnreadKeys } from "./unread-keys.ts";
 
 /** The context of decoding: what the bytes alone do not say. */
 export interface DecodeContext {
@@ -17,6 +18,8 @@ export interface DecodeContext {
   readonly boots: Names;
   /** Of times without a zone. */
   readonly zone: Zone;
+  /** Where keys are counted that are not read but look as if they should be; default: nowhere. */
+  readonly unreadKeys?: UnreadKeys;
 }
 
 /** A payload format. To add one: a file that exports it, and its name in the list of decode.ts. */

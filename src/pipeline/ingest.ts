@@ -11,6 +11,7 @@ import type { Fetched } from "../log/log.ts";
 import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
 import { BySeries, type SeriesBatch } from "./by-series.ts";
 import { REJECTION_BYTES_MAX, type RejectionRow, recordOf } from "./dead-letters.ts";
+import { Hints } from "./hints.ts";
 import type { Series } from "./sensors.ts";
 import type { PartitionState, Source } from "./sources.ts";
 import type { State } from "./state.ts";
@@ -29,6 +30,8 @@ export interface IngestOptions {
   readonly clockAheadMs: number;
   /** The payload formats; default all. */
   readonly formats?: Formats;
+  /** Listener for hints to the operator; default: nobody. */
+  readonly onNotice?: (text: string) => void;
 }
 
 /** The partition that records come from; `newest` is updated. */
@@ -53,6 +56,7 @@ export class Ingest {
   readonly #bySeries = new BySeries();
   /** Sensors that received readings since it was last emptied. */
   readonly changed = new Set<Series>();
+  readonly hints: Hints;
   /** The clocks were looked at for this batch. */
   #hasLooked = false;
 
@@ -60,6 +64,7 @@ export class Ingest {
     this.#state = state;
     this.#options = options;
     this.#identities = state.identities;
+    this.hints = new Hints(options.onNotice ?? (() => {}));
   }
 
   /**
@@ -108,7 +113,8 @@ export class Ingest {
       const { deviceNames, bootNames } = this.#identities;
       const seriesOf = (sensor: string): number => sensors.find(sensor)?.id ?? -1;
       const names = { devices: deviceNames, boots: bootNames, zone: this.#options.zone };
-      decoder = createDecoder({ series: own.id, seriesOf, ...names }, this.#options.formats);
+      const unreadKeys = this.hints.unreadKeys(own);
+      decoder = createDecoder({ series: own.id, seriesOf, unreadKeys, ...names }, this.#options.formats);
       this.#decoders.set(own.name, decoder);
     }
     return decoder;
@@ -168,6 +174,8 @@ export class Ingest {
       if (verdict !== NEW) {
         totals.duplicates++;
         if (verdict === CONFLICT) totals.conflicts++;
+        if (kind === IDENTITY_EXPLICIT)
+          this.hints.takeDuplicate(sensor, readings.idText[i] ?? "", t, readings.value[i]);
         return;
       }
       totals.implicitBoots += this.#identities.startedBoots;

@@ -57,7 +57,7 @@ export interface PipelineOptions {
   readonly clockAheadMs: number;
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
-  /** Listener for notices to the operator: deleted history, partitions that stand still or are read on. */
+  /** Listener for notices to the operator: deleted history, partitions that stand still or are read on, hints. */
   readonly onNotice?: (text: string) => void;
 }
 
@@ -359,6 +359,7 @@ export class Pipeline implements Engine {
       identities: totals.identities(),
       lag: this.#unread.lag(this.#state.sources.feeding(sensor)),
       standstills: this.#standstills.of(this.#state.sources.feeding(sensor)),
+      ...this.#ingest.hints.of(sensor),
     };
   }
 

@@ -1,5 +1,5 @@
 /** Schemas of a sensor's status: a field of the engine that a schema lacks is a type error. */
-import type { SensorStatus, SensorTotals, Standstill } from "../engine/engine.ts";
+import type { RepeatedId, SensorStatus, SensorTotals, Standstill } from "../engine/engine.ts";
 import { NATURAL, objectOf, type Schema, TEXT, TIME, TIME_OR_NULL } from "./route-schema.ts";
 
 /** Counted readings by identity. */
@@ -39,6 +39,14 @@ const STANDSTILL = objectOf({
   resumeAt: { type: ["integer", "null"], description: "the offset behind what is unreadable" },
 } satisfies Record<keyof Standstill, Schema>);
 
+/** A key, or an id, that probably means something else than it is read as. */
+const COUNT_AND_HINT = { count: NATURAL, hint: TEXT };
+const UNREAD_KEY = objectOf({ key: TEXT, ...COUNT_AND_HINT } satisfies Record<
+  keyof SensorStatus["unreadKeys"][number],
+  Schema
+>);
+const REPEATED_ID = objectOf({ id: TEXT, ...COUNT_AND_HINT } satisfies Record<keyof RepeatedId, Schema>);
+
 /** Everything else of it. */
 export const STATUS = {
   sensor: TEXT,
@@ -55,4 +63,6 @@ export const STATUS = {
   identities: IDENTITIES,
   lag: NATURAL,
   standstills: { type: "array", items: STANDSTILL },
+  unreadKeys: { type: "array", items: UNREAD_KEY, description: "keys that look like a field and are none" },
+  repeatedIds: { type: "array", items: REPEATED_ID, description: "ids that look like names of devices" },
 } satisfies Record<Exclude<keyof SensorStatus, "totals">, Schema>;

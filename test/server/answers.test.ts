@@ -113,6 +113,8 @@ test("answers have the fields of their schemas, all of them and no others", asyn
   });
   engine.notices = ["a partition stands still"];
   engine.standstills = [STANDSTILL];
+  engine.unreadKeys = [{ key: "timestamp", count: 2, hint: "did you mean `time`?" }];
+  engine.repeatedIds = [{ id: "1234", count: 3, hint: "send it as `device`" }];
   engine.add("temperature", [NOON, 1.5], [NOON + 1000, 2]);
   const check = await checker(server.routes);
   for (const [status, route, asked] of REQUESTS) {

@@ -52,6 +52,8 @@ export class ScanEngine implements Engine {
   notices: readonly string[] = [];
   counters: EngineCounters = { commits: 3, bytesWritten: 4096, logBytes: 61 };
   standstills: readonly Standstill[] = [];
+  unreadKeys: SensorStatus["unreadKeys"] = [];
+  repeatedIds: SensorStatus["repeatedIds"] = [];
   /** Overrides of what `status` says. */
   readonly totals = new Map<string, Partial<SensorTotals>>();
   quarantine: Quarantined[] = [];
@@ -152,6 +154,8 @@ export class ScanEngine implements Engine {
       identities: { explicit: 0, sequence: readings.length, offset: 0 },
       lag: 0,
       standstills: this.standstills,
+      unreadKeys: this.unreadKeys,
+      repeatedIds: this.repeatedIds,
     };
   }
 

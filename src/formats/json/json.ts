@@ -3,6 +3,7 @@ import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { TimeReader } from "../../core/time.ts";
 import type { Batch, Format, FormatDecoder } from "../format.ts";
 import { trimmedEnd, trimmedStart } from "../trim.ts";
+import type { UnreadKeyCount } from "../unread-keys.ts";
 import { Shape } from "./fields.ts";
 import { type LearnedRun, learn } from "./learned.ts";
 import { JsonParser } from "./parse.ts";
@@ -16,6 +17,10 @@ const SHAPES_MAX = 4;
 /** Scanned objects after which one is learned: at first, and at most, while shapes turn out not to repeat. Learning one costs 0.15 ms, some 500 scans. */
 const LEARN_AFTER_MIN = 64;
 const LEARN_AFTER_MAX = 65_536;
+
+/** Of objects that are scanned the first so many, and then one in so many, are looked at closely: parsed for keys that should perhaps be read. */
+const CLOSELY_FIRST = 64;
+const CLOSELY_ONE_IN = 256;
 
 /** The format of JSON objects. */
 export const json: Format = {
@@ -35,12 +40,16 @@ class JsonDecoder implements FormatDecoder {
   readonly #parser: JsonParser;
   readonly #times: TimeReader;
   readonly #learned: LearnedRun[] = [];
+  /** Of each the keys that are not read but look as if they should be; null without. */
+  readonly #unread: (readonly UnreadKeyCount[] | null)[] = [];
   /** The shape that took the last object: tried first. */
   #current = 0;
   #oldest = 0;
   #hits = 0;
   #misses = 0;
   #learnAfter = LEARN_AFTER_MIN;
+  /** Objects scanned so far. */
+  #scanned = 0;
 
   constructor(batch: Batch) {
     this.#batch = batch;
@@ -72,6 +81,8 @@ class JsonDecoder implements FormatDecoder {
       const row = learned[this.#current](this.#batch, this.#times, first);
       if (row > first) {
         this.#hits += row - first;
+        const unread = this.#unread[this.#current];
+        if (unread !== null) for (const key of unread) key.count += row - first;
         return row;
       }
       this.#current = this.#current + 1 < learned.length ? this.#current + 1 : 0;
@@ -82,7 +93,7 @@ class JsonDecoder implements FormatDecoder {
   /** One record of a shape that is not known. */
   #one(record: number, start: number, end: number): void {
     const isScanned = this.#scanner.scan(start, end, null);
-    if (isScanned && this.#row.isInTime(this.#batch, record)) this.#row.write(this.#batch, record);
+    if (isScanned && this.#row.isInTime(this.#batch, record)) this.#write(record, start, end);
     else {
       const { bytes } = this.#batch;
       const from = trimmedStart(bytes, start, end);
@@ -98,8 +109,15 @@ class JsonDecoder implements FormatDecoder {
     if (!this.#scanner.scan(start, end, null) || !this.#row.isInTime(this.#batch, row)) {
       return this.#parser.decode(row, start, end);
     }
-    this.#row.write(this.#batch, row);
+    this.#write(row, start, end);
     return true;
+  }
+
+  /** Writes what was scanned, and looks at some closely. */
+  #write(row: number, start: number, end: number): void {
+    this.#row.write(this.#batch, row);
+    if (this.#scanned < CLOSELY_FIRST || this.#scanned % CLOSELY_ONE_IN === 0) this.#parser.unreadKeys(start, end, 1);
+    this.#scanned++;
   }
 
   /** An object of a record of several. */
@@ -117,6 +135,8 @@ class JsonDecoder implements FormatDecoder {
     if (run === null || this.#learned.includes(run)) return;
     this.#current = this.#learned.length < SHAPES_MAX ? this.#learned.length : this.#oldest;
     this.#learned[this.#current] = run;
+    const unread = this.#parser.unreadKeys(start, end, 0);
+    this.#unread[this.#current] = unread.length === 0 ? null : unread;
     this.#oldest = (this.#current + 1) % SHAPES_MAX;
   }
 }

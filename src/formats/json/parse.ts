@@ -13,6 +13,8 @@ import {
 } from "../../core/time.ts";
 import type { Batch } from "../format.ts";
 import { isNumericText, isPlainDecimal, isUnderflowText, NumberScanner, valueFault } from "../numbers.ts";
+import type { UnreadKeyCount } from "../unread-keys.ts";
+import { lookalikesOf } from "./lookalikes.ts";
 import type { JsonRow } from "./row.ts";
 import { isJsonSpace } from "./skip.ts";
 
@@ -36,10 +38,29 @@ export class JsonParser {
   decode(row: number, start: number, end: number): boolean {
     const fields = parseObject(this.#batch.text(start, end));
     if (fields === null) return false;
+    this.#unreadOf(fields, 1);
     const fault = this.#read(fields, row, start, end);
     if (fault === null) this.#row.write(this.#batch, row);
     else this.#batch.reject(row, fault);
     return true;
+  }
+
+  /** The keys that are not read but look like a field that the object bytes[start, end) has not, counted. @param objects how many have them */
+  unreadKeys(start: number, end: number, objects: number): UnreadKeyCount[] {
+    if (this.#batch.context.unreadKeys === undefined) return [];
+    return this.#unreadOf(parseObject(this.#batch.text(start, end)) ?? {}, objects);
+  }
+
+  #unreadOf(fields: Record<string, unknown>, objects: number): UnreadKeyCount[] {
+    const { unreadKeys } = this.#batch.context;
+    if (unreadKeys === undefined) return [];
+    const found: UnreadKeyCount[] = [];
+    for (const [name, { key, meant }] of lookalikesOf(fields)) {
+      const entry = unreadKeys.entry(name, key, meant);
+      entry.count += objects;
+      found.push(entry);
+    }
+    return found;
   }
 
   #read(fields: Record<string, unknown>, row: number, start: number, end: number): RejectionCode | null {

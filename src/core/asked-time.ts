@@ -55,9 +55,9 @@ const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
   },
 };
 
-/** In a URL `+` means a space, so the sign is lost. */
-const LOST_PLUS = /^[\d:.T-]+ \d\d:?\d\d$/;
-const LOST_PLUS_REASON = "the offset lost its sign, a + in an address is written %2B";
+/** In a URL `+` means a space, so the sign of an offset or of a step from now is lost. */
+const LOST_PLUS = /^(?:[\d:.T-]+ \d\d:?\d\d|(?:now|today|yesterday).* \d+[a-z]+.*)$/i;
+const LOST_PLUS_REASON = "a sign was lost, a + in an address is written %2B";
 
 /**
  * Parses a time: what `TimeReader` reads, a year, a day in eight digits, epoch milliseconds as a number or a text of 11 to 16 digits,

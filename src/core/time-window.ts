@@ -74,7 +74,7 @@ function endOf(time: ParsedTime, exclusive: boolean): number {
 /** What is wrong with the order of the bounds; null when nothing is. Equal bounds, as two in one gap of a clock change, make an empty window. */
 function orderFault({ from, to, exclusive, zone }: WindowBounds): string | null {
   if (from === null || to === null || from.startMs <= to.startMs || startOf(from) < endOf(to, exclusive)) return null;
-  const end = exclusive ? to.startMs : to.endMs;
+  const end = exclusive ? to.startMs : endOf(to, exclusive) * RESOLUTION_MS;
   const what = exclusive
     ? `toExclusive is ${zone.shown(end)}`
     : `to is [${zone.shown(to.startMs)}, ${zone.shown(end)})`;

@@ -72,7 +72,7 @@ const REASONS: readonly string[] = [
   "",
   "",
   "the month must be 01 to 12",
-  "the month has no such day",
+  "there is no such day",
   "the hour must be 00 to 23, or 24:00 for 00:00 of the next day",
   "the minute must be 00 to 59",
   "the second must be 00 to 59, or 60 for a leap second, which is the next second",

@@ -149,6 +149,13 @@ function problemOfBytes(code: string): Problem {
     }
     case "HPE_INVALID_EOF_STATE":
       return problem("request-invalid", "Cannot read the request: expected all of it, the connection ended within it");
+    case "HPE_INVALID_CONTENT_LENGTH":
+    case "HPE_UNEXPECTED_CONTENT_LENGTH":
+    case "HPE_INVALID_TRANSFER_ENCODING": {
+      const text =
+        "Cannot read the request: expected one Content-Length in digits, or Transfer-Encoding: chunked, was another, or both";
+      return problem("request-invalid", text);
+    }
     default:
       return problem("request-invalid", "Cannot read the request: expected HTTP/1.1, was something else");
   }

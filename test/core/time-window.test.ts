@@ -93,7 +93,7 @@ test("faults say what was wrong and what was expected, for each bound", () => {
   );
   assert.equal(
     window(undefined, "2020-02-30"),
-    `Unreadable time "2020-02-30" in to: the month has no such day; ${expected}`,
+    `Unreadable time "2020-02-30" in to: there is no such day; ${expected}`,
   );
   assert.match(window(1578928320, undefined), /^Unreadable time 1578928320 in from: ten digits look like seconds/);
   assert.match(window("x".repeat(500), undefined), /^Unreadable time "x{63}… in from/);
@@ -153,6 +153,9 @@ test("bounds in a gap of the clock meet at the change: an empty window, never a 
     "2020-03-29T00:59:00 2020-03-29T01:00:00 60",
   );
   assert.match(window("2020-03-29 02:30", "2020-03-29 01:30", HISTORY, berlin), /^from after to/);
+  // A bound finer than a second is shown as the second it is widened to: an empty interval would contradict the sentence.
+  const fine = window("2020-01-13 15:12:09", Date.UTC(2020, 0, 13, 15, 12, 1), HISTORY);
+  assert.match(String(fine), /to is \[2020-01-13 15:12:01, 2020-01-13 15:12:02\)/);
   const apia = openZone("Pacific/Apia");
   assert.equal(window("2011-12-30", "2011-12-30", HISTORY, apia), "2011-12-30T10:00:00 2011-12-30T10:00:00 0");
   assert.equal(window("2011-12-29", "2011-12-31", HISTORY, apia), "2011-12-29T10:00:00 2011-12-31T10:00:00 172800");

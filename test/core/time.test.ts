@@ -163,6 +163,8 @@ test("dates are checked: months, days, leap years, hours, leap seconds", () => {
     "2025-01-01 12:00[Mars/Phobos]": /zone in brackets must be/,
     "2025-01-01 12:00+02:00[Europe/Berlin]": /offset is not that of the zone/,
     "now-1x": /units are/,
+    "now 1h": /a \+ in an address is written %2B/,
+    "now-1d/d 8h": /a \+ in an address is written %2B/,
     "2025-01-01T12:00:00 01:00": /a \+ in an address is written %2B/,
     "now/q": /units are/,
     "now-9999999y": /out of reach/,

@@ -38,6 +38,14 @@ test("answers that are due go out before what is said of bytes that are no reque
   const several = await all(port, `${READING}${READING}GET /livez HTTP/1.1\r\n\r\n${READING}{}`);
   assert.deepEqual(statuses(several), ["200", "200", "200", "200", "400"]);
   assert.equal(log.appends.length, 7);
+  for (const sizes of [
+    "Content-Length: 2, 3",
+    "Content-Length: -1",
+    "Content-Length: 2\r\nTransfer-Encoding: chunked",
+  ]) {
+    const answers = await all(port, post("/readings/temperature", "42").replace("Content-Length: 2", sizes));
+    assert.match(answers[0], /expected one Content-Length in digits/, sizes);
+  }
   // A request that cannot be read to its end has no answer of its own.
   const broken = post("/readings/temperature", "").replace("Content-Length: 0", "Transfer-Encoding: chunked");
   assert.deepEqual(statuses(await all(port, `${READING}${broken}zz\r\n`)), ["200", "400"]);

@@ -63,6 +63,14 @@ async function askOne(client: HttpClient, sensors: readonly string[], window: As
   return { window, answer: body.result, fromMs, toMs, intervals: Object.fromEntries(intervals) };
 }
 
+/** What does not depend on when it was asked: all but the rates, which count the seconds that have passed. */
+export function timeless(asked: readonly Asked[]): object[] {
+  return asked.map(({ window, answer, intervals }) => {
+    const others = Object.entries(answer).map(([sensor, { rate, ...metrics }]) => [sensor, metrics]);
+    return { window, answer: Object.fromEntries(others), intervals };
+  });
+}
+
 function written(second: number, i: number): number | string {
   const iso = new Date(second * 1000).toISOString().slice(0, 19);
   const looksLikeSeconds = Math.abs(second * 1000) >= 1e9 && Math.abs(second * 1000) < 1e10;

@@ -97,7 +97,10 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
         lanes: lanesOf(history, seed, [ours]).lanes,
         produced,
         produce: (onSent) => produce(bootstrap, produced, seed, onSent),
-        process: { data, sensors, zone, log: `kafka://${bootstrap}`, ...(sources === undefined ? {} : { sources }) },
+        process: {
+          ...{ data, sensors, zone, log: `kafka://${bootstrap}`, flags: ["--create-topics"] },
+          ...(sources === undefined ? {} : { sources }),
+        },
         kills,
         windows,
         ends: () => endOffsets(bootstrap, sensors),

@@ -111,6 +111,8 @@ test("a form is no reading, whatever its fields hold; what curl sends as it is i
   const form = "application/x-www-form-urlencoded";
   for (const [type, body] of [
     ["multipart/form-data; boundary=x", parts],
+    ["text/plain", parts],
+    ["application/json", parts.replaceAll("\r\n", "\n")],
     ["Multipart/Mixed", parts],
     [form, "value=21.5"],
     [`${form}; charset=utf-8`, "a=1&value=2"],

@@ -16,8 +16,11 @@ const READINGS_PATH = "/readings/:sensor";
 /** Names the device of all readings of a request that do not name one themselves: it becomes the key of their records. */
 const DEVICE_HEADER = "tidemark-device";
 
-/** A form's first field has a shorter name than this, bytes. */
+/** A form's first field has a shorter name than this, and a multipart body a shorter first line, bytes. */
 const FIELD_NAME_BYTES_MAX = 256;
+const DASH = 0x2d;
+/** The first part of a multipart body, whatever its type says. */
+const PART = /^--[^\r\n]+\r?\ncontent-/i;
 
 /** What the route needs. */
 export interface ReadingsOptions {
@@ -75,8 +78,9 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
     if (refusal !== null) throw refusal;
     const { [DEVICE_HEADER]: device, "content-type": type } = request.raw.headers;
     const { body } = request;
-    if (type !== undefined && isForm(type, body)) {
-      throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was a form (${type})`);
+    if (isForm(type, body)) {
+      const called = type === undefined ? "" : ` (${type})`;
+      throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was a form${called}`);
     }
     const records = recordsOfBody(sensor, body, deviceKey(what, device), READINGS_PER_BODY_MAX);
     const found = lookInto?.(records, PROBLEMS_SHOWN_MAX);
@@ -99,8 +103,10 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
   });
 }
 
-/** Whether a body is fields of a form, whose values could be taken for readings. `curl --data` calls everything a form: it has to look like one. */
-function isForm(type: string, body: Buffer): boolean {
+/** Whether a body is fields of a form, whose values could be taken for readings. `curl --data` calls everything a form: it has to look like one. Parts say what they are. */
+function isForm(type: string | undefined, body: Buffer): boolean {
+  if (body[0] === DASH && body[1] === DASH && PART.test(body.toString("latin1", 0, FIELD_NAME_BYTES_MAX))) return true;
+  if (type === undefined) return false;
   if (/^multipart\//i.test(type)) return true;
   return (
     /^application\/x-www-form-urlencoded\b/i.test(type) &&

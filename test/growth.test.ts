@@ -70,8 +70,8 @@ const GROWTHS: readonly Growth[] = [
           'import { BOUNDS, type Bounds } from "./bounds.ts";\nimport { BusiestCommit } from "./busiest-commit.ts";',
         ],
         [
-          "sensors, sources, horizon];",
-          "sensors, sources, horizon, new BusiestCommit(db, () => this.waitingReadings)];",
+          "sources, horizon, clockOffset];",
+          "sources, horizon, clockOffset, new BusiestCommit(db, () => this.waitingReadings)];",
         ],
       ],
     },

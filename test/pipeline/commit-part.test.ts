@@ -61,7 +61,7 @@ const CHANGES = [
       ],
       ["    this.sources = new Sources(db);", "    this.sources = new Sources(db);\n    this.peaks = new Peaks(db);"],
       ["  readonly sources: Sources;", "  readonly sources: Sources;\n  readonly peaks: Peaks;"],
-      ["sensors, sources, horizon];", "sensors, sources, horizon, this.peaks];"],
+      ["sources, horizon, clockOffset];", "sources, horizon, clockOffset, this.peaks];"],
     ],
   },
   {

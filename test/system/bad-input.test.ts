@@ -79,7 +79,8 @@ describe("a process that runs", () => {
     client.close();
     assert.ok(tidemark.isRunning, tidemark.errors);
     await tidemark.stop();
-    assert.equal(tidemark.errors, "", "nothing to complain about");
+    const hint = 'tidemark: notice: "humidity": the key `Value` is not read; did you mean `value`?\n';
+    assert.equal(tidemark.errors, hint, "nothing else to say");
   });
 
   test("questions that cannot be read or answered", async () => {

@@ -9,6 +9,8 @@ export interface Metric {
   readonly needs: Needs;
   /** Of a percentile. */
   readonly share?: Share;
+  /** It counts over the seconds of the window that have passed; of others `windowSeconds` is not read. */
+  readonly overTime?: true;
   /** @param windowSeconds of the effective window, those that have passed; null without data, except where 0 is the answer */
   read(aggregate: Aggregate, windowSeconds: number): number | null;
 }
@@ -65,6 +67,7 @@ export const METRICS = [
     name: "rate",
     text: "readings per second of the window, as far as it has passed",
     needs: PLAIN,
+    overTime: true,
     read: (a, seconds) => a.count / Math.max(1, seconds),
   },
   { name: "seconds", text: "seconds that hold a reading", needs: PLAIN, read: (a) => a.seconds },

@@ -107,11 +107,12 @@ async function numbersOf(
   sensor: string,
 ): Promise<Numbers> {
   const numbers: (number | null)[][] = metrics.map(() => []);
+  const hasRate = metrics.some(({ overTime }) => overTime);
   let sliceEnd = performance.now() + SLICE_MS;
   for (let bucket = 0; bucket < edges.length - 1; bucket++) {
     const [start, end] = [edges[bucket], edges[bucket + 1]];
     const { aggregate } = engine.query(sensor, { start, end }, needs);
-    const seconds = passedSeconds({ start, end }, engine, sensor, nowMs);
+    const seconds = hasRate ? passedSeconds({ start, end }, engine, sensor, nowMs) : 0;
     for (const [m, metric] of metrics.entries()) numbers[m].push(metric.read(aggregate, seconds));
     if (performance.now() < sliceEnd) continue;
     await nextTurn();

@@ -3,8 +3,8 @@
  * are SQLite's. For identities that one bit a sequence cannot hold: sequence and time, sequence and value.
  */
 import type { StatementSync } from "node:sqlite";
-import { evictUnused } from "../core/second-chance.ts";
 import type { Database } from "../store/database.ts";
+import { BlockCache } from "./block-cache.ts";
 import { PairBlock } from "./pair-block.ts";
 
 const TABLES = `
@@ -35,7 +35,11 @@ class Leaf {
     this.start = start;
     this.end = end;
     this.block = block;
-    this.bytes = BLOCK_BYTES + block.bytes;
+    this.bytes = this.size;
+  }
+
+  get size(): number {
+    return BLOCK_BYTES + this.block.bytes;
   }
 
   holds(scope: number, key: number): boolean {
@@ -46,23 +50,18 @@ class Leaf {
 /** The pairs of all scopes. */
 export class SeenPairs {
   readonly #db: Database;
-  readonly #bytesMax: number;
   readonly #select: StatementSync;
   readonly #selectNext: StatementSync;
   readonly #insert: StatementSync;
   /** Cached leaves of each scope, ascending: the last one is used most. */
   readonly #ofScope = new Map<number, Leaf[]>();
-  /** The same, least recently used first. */
-  readonly #leaves = new Map<Leaf, Leaf>();
-  readonly #dirty = new Set<Leaf>();
-  #bytes = 0;
-  #dirtyBytes = 0;
+  readonly #leaves: BlockCache<Leaf, Leaf>;
   #last: Leaf | null = null;
 
   /** @param bytesMax of blocks kept in memory; changed ones come on top until they are committed */
   constructor(db: Database, bytesMax: number) {
     this.#db = db;
-    this.#bytesMax = bytesMax;
+    this.#leaves = new BlockCache(bytesMax, (leaf) => this.#forget(leaf));
     db.declare(TABLES);
     this.#select = db.prepare(
       "SELECT start, bytes FROM seen_pair WHERE scope=? AND start<=? ORDER BY start DESC LIMIT 1",
@@ -73,12 +72,12 @@ export class SeenPairs {
 
   /** Bytes of changed blocks that wait for a commit. */
   get dirtyBytes(): number {
-    return this.#dirtyBytes;
+    return this.#leaves.dirtyBytes;
   }
 
   /** Changed blocks that wait for a commit. */
   get waiting(): number {
-    return this.#dirty.size;
+    return this.#leaves.waiting.size;
   }
 
   /** Marks a pair. @returns false when it was marked already */
@@ -87,7 +86,7 @@ export class SeenPairs {
     const { block } = leaf;
     if (!block.add(key, tag)) return false;
     if (block.count > BLOCK_PAIRS_MAX) this.#split(leaf);
-    else this.#changed(leaf);
+    else this.#leaves.changed(leaf);
     return true;
   }
 
@@ -109,7 +108,7 @@ export class SeenPairs {
 
   /** Loads a leaf from the file, which is current: leaves that were split or grew stay cached until they are committed. */
   #load(scope: number, key: number): Leaf {
-    this.#trim();
+    this.#leaves.makeRoom();
     const row = this.#db.lookUp(this.#select, scope, key);
     const next = this.#db.lookUp(this.#selectNext, scope, key);
     const block = row?.bytes instanceof Uint8Array ? PairBlock.decode(row.bytes) : new PairBlock();
@@ -122,8 +121,7 @@ export class SeenPairs {
     const leaves = this.#ofScope.get(leaf.scope);
     if (leaves === undefined) this.#ofScope.set(leaf.scope, [leaf]);
     else leaves.splice(lastFrom(leaves, leaf.start) + 1, 0, leaf);
-    this.#leaves.set(leaf, leaf);
-    this.#bytes += leaf.bytes;
+    this.#leaves.keep(leaf, leaf);
     return leaf;
   }
 
@@ -134,26 +132,14 @@ export class SeenPairs {
     if (later !== null) {
       const start = later.firstKey;
       leaf.end = start;
-      this.#changed(this.#keep(new Leaf(scope, start, end, later)));
+      this.#leaves.changed(this.#keep(new Leaf(scope, start, end, later)));
     }
-    this.#changed(leaf);
-  }
-
-  #changed(leaf: Leaf): void {
-    const bytes = BLOCK_BYTES + leaf.block.bytes;
-    if (leaf.dirty) this.#dirtyBytes += bytes - leaf.bytes;
-    else {
-      leaf.dirty = true;
-      this.#dirty.add(leaf);
-      this.#dirtyBytes += bytes;
-    }
-    this.#bytes += bytes - leaf.bytes;
-    leaf.bytes = bytes;
+    this.#leaves.changed(leaf);
   }
 
   /** Writes changed blocks, inside a transaction; yields the bytes of each. */
   *write(): Generator<number> {
-    for (const { scope, start, block } of this.#dirty) {
+    for (const { scope, start, block } of this.#leaves.waiting) {
       const bytes = block.encode();
       this.#db.guarded(() => this.#insert.run(scope, start, bytes));
       yield bytes.length;
@@ -162,21 +148,11 @@ export class SeenPairs {
 
   /** The transaction of `write` is committed. */
   committed(): void {
-    for (const leaf of this.#dirty) leaf.dirty = false;
-    this.#dirty.clear();
-    this.#dirtyBytes = 0;
-    this.#trim();
-  }
-
-  /** Evicts clean blocks, least recently used first, to a sixteenth below the limit: so that it is rarely done. */
-  #trim(): void {
-    const excess = this.#bytes - this.#dirtyBytes - this.#bytesMax;
-    if (excess <= 0) return;
-    this.#last = null;
-    this.#bytes -= evictUnused(this.#leaves, excess + this.#bytesMax / 16, (leaf) => this.#forget(leaf));
+    this.#leaves.committed();
   }
 
   #forget(leaf: Leaf): void {
+    if (leaf === this.#last) this.#last = null;
     const left = this.#ofScope.get(leaf.scope)?.filter((other) => other !== leaf) ?? [];
     if (left.length === 0) this.#ofScope.delete(leaf.scope);
     else this.#ofScope.set(leaf.scope, left);

@@ -1,7 +1,7 @@
 /** Sequences older than a device's edge (devices.ts): seen blocks on disk behind a bounded cache. */
 import type { StatementSync } from "node:sqlite";
-import { evictUnused } from "../core/second-chance.ts";
 import type { Database } from "../store/database.ts";
+import { BlockCache } from "./block-cache.ts";
 import { BLOCK_SEQUENCES, BLOCK_WORDS, SeenBlock } from "./seen-block.ts";
 
 const TABLES =
@@ -21,22 +21,22 @@ class CachedBlock {
     this.block = block;
     this.bytes = block.bytes;
   }
+
+  get size(): number {
+    return this.block.bytes;
+  }
 }
 
 /** Boots and blocks small enough share one number as a key; others a text. */
 const BLOCKS_KEYED = 2 ** 21;
 const BOOTS_KEYED = 2 ** 31;
 
-/** The seen blocks of all boots: changed ones stay in memory until they are committed, clean ones while there is room. */
+/** The seen blocks of all boots. */
 export class SeenStore {
   readonly #select: StatementSync;
   readonly #insert: StatementSync;
   readonly #db: Database;
-  readonly #bytesMax: number;
-  readonly #blocks = new Map<number | string, CachedBlock>();
-  readonly #dirty = new Set<CachedBlock>();
-  #bytes = 0;
-  #dirtyBytes = 0;
+  readonly #blocks: BlockCache<number | string, CachedBlock>;
   #last: CachedBlock | null = null;
   /** Blocks read from disk. */
   reads = 0;
@@ -44,7 +44,9 @@ export class SeenStore {
   /** @param bytesMax of blocks kept in memory; changed ones come on top until they are committed */
   constructor(db: Database, bytesMax: number) {
     this.#db = db;
-    this.#bytesMax = bytesMax;
+    this.#blocks = new BlockCache(bytesMax, (evicted) => {
+      if (evicted === this.#last) this.#last = null;
+    });
     db.declare(TABLES);
     this.#select = db.prepare("SELECT bytes FROM seen WHERE boot=? AND block=?");
     this.#insert = db.prepare("INSERT OR REPLACE INTO seen VALUES(?, ?, ?)");
@@ -52,11 +54,11 @@ export class SeenStore {
 
   /** Bytes of changed blocks that wait for a commit. */
   get dirtyBytes(): number {
-    return this.#dirtyBytes;
+    return this.#blocks.dirtyBytes;
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#blocks.bytes;
   }
 
   #cached(boot: number, number: number): CachedBlock {
@@ -65,7 +67,7 @@ export class SeenStore {
     const key = number < BLOCKS_KEYED && boot < BOOTS_KEYED ? boot * BLOCKS_KEYED + number : `${boot}:${number}`;
     let cached = this.#blocks.get(key);
     if (cached === undefined) {
-      this.#trim();
+      this.#blocks.makeRoom();
       const row = this.#db.lookUp(this.#select, boot, number);
       this.reads++;
       cached = new CachedBlock(
@@ -73,24 +75,11 @@ export class SeenStore {
         number,
         row?.bytes instanceof Uint8Array ? SeenBlock.decode(row.bytes) : new SeenBlock(),
       );
-      this.#blocks.set(key, cached);
-      this.#bytes += cached.bytes;
+      this.#blocks.keep(key, cached);
     }
     cached.used = true;
     this.#last = cached;
     return cached;
-  }
-
-  #changed(cached: CachedBlock): void {
-    const bytes = cached.block.bytes;
-    if (cached.dirty) this.#dirtyBytes += bytes - cached.bytes;
-    else {
-      cached.dirty = true;
-      this.#dirty.add(cached);
-      this.#dirtyBytes += bytes;
-    }
-    this.#bytes += bytes - cached.bytes;
-    cached.bytes = bytes;
   }
 
   has(boot: number, sequence: number): boolean {
@@ -103,7 +92,7 @@ export class SeenStore {
     const number = Math.floor(sequence / BLOCK_SEQUENCES);
     const cached = this.#cached(boot, number);
     if (!cached.block.mark(sequence - number * BLOCK_SEQUENCES)) return false;
-    this.#changed(cached);
+    this.#blocks.changed(cached);
     return true;
   }
 
@@ -112,7 +101,7 @@ export class SeenStore {
     const number = Math.floor(word / BLOCK_WORDS);
     const cached = this.#cached(boot, number);
     cached.block.addWord(word - number * BLOCK_WORDS, bits);
-    this.#changed(cached);
+    this.#blocks.changed(cached);
   }
 
   word(boot: number, word: number): number {
@@ -122,7 +111,7 @@ export class SeenStore {
 
   /** Writes changed blocks, inside a transaction; yields the bytes of each. */
   *write(): Generator<number> {
-    for (const cached of this.#dirty) {
+    for (const cached of this.#blocks.waiting) {
       const bytes = cached.block.encode();
       this.#db.guarded(() => this.#insert.run(cached.boot, cached.number, bytes));
       yield bytes.length;
@@ -131,17 +120,6 @@ export class SeenStore {
 
   /** The transaction of `write` is committed. */
   committed(): void {
-    for (const cached of this.#dirty) cached.dirty = false;
-    this.#dirty.clear();
-    this.#dirtyBytes = 0;
-    this.#trim();
-  }
-
-  /** Evicts clean blocks, least recently used first, to a sixteenth below the limit: so that it is rarely done. */
-  #trim(): void {
-    const excess = this.#bytes - this.#dirtyBytes - this.#bytesMax;
-    if (excess <= 0) return;
-    this.#last = null;
-    this.#bytes -= evictUnused(this.#blocks, excess + this.#bytesMax / 16);
+    this.#blocks.committed();
   }
 }

@@ -89,6 +89,6 @@ function resultText(
 }
 
 /** As JSON.stringify has it: no number of JSON is infinite. */
-function numberText(value: number | null): string {
+export function numberText(value: number | null): string {
   return value === null || !Number.isFinite(value) ? "null" : String(value);
 }

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { stepText } from "../core/calendar.ts";
 import { formatSecond } from "../core/time.ts";
 import type { Engine } from "../engine/engine.ts";
+import { numberText } from "./compute-answer.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import type { SeriesFormat, SeriesRequest } from "./series-request.ts";
 
@@ -119,9 +120,4 @@ async function numbersOf(
     sliceEnd = performance.now() + SLICE_MS;
   }
   return numbers;
-}
-
-/** As JSON.stringify has it: no number of JSON is infinite. */
-function numberText(value: number | null): string {
-  return value === null || !Number.isFinite(value) ? "null" : String(value);
 }

@@ -6,6 +6,7 @@ packages=
 have java || packages="$packages openjdk-17-jre-headless"
 have mvn || packages="$packages maven"
 have promtool || packages="$packages prometheus"
+have chromium || packages="$packages chromium"
 have kcat || packages="$packages kcat"
 have python3 || packages="$packages python3"
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages="$packages python3-venv"

@@ -13,6 +13,7 @@ export async function query(config: QueryConfig, { out, err }: Console): Promise
     ...Object.fromEntries(config.sensors.map((sensor) => [sensor, config.metrics])),
     ...(config.from === null ? {} : { from: config.from }),
     ...(config.to === null ? {} : { to: config.to }),
+    ...(config.toExclusive === null ? {} : { toExclusive: config.toExclusive }),
   };
   const parameters = new URLSearchParams({
     ...(config.receipt ? { receipt: "true" } : {}),

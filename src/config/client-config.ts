@@ -60,6 +60,7 @@ export interface QueryConfig {
   /** As written: the server knows its zone. */
   readonly from: string | null;
   readonly to: string | null;
+  readonly toExclusive: string | null;
   /** null: the server's. */
   readonly timezone: string | null;
   readonly receipt: boolean;
@@ -152,6 +153,7 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
     metrics: operands.length > 1 ? operands.slice(1) : METRICS_ASKED,
     from: settings.optional("query:from", parseText),
     to: settings.optional("query:to", parseText),
+    toExclusive: settings.optional("query:to-exclusive", parseText),
     timezone: settings.optional("query:timezone", parseTimezone),
     receipt: settings.flag("receipt"),
     json: settings.flag("json"),

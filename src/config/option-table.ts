@@ -130,6 +130,7 @@ export const OPTIONS = [
   { id: "sensor:from", value: "TIME", text: "first send the readings since then, as fast as they are taken" },
   { id: "query:from", value: "TIME", text: "beginning of the window (default: the first reading)" },
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
+  { id: "query:to-exclusive", value: "TIME", text: "instead of --to, the first moment after the window" },
   { id: "query:timezone", value: "ZONE", text: "zone of times that name none (default: the server's)" },
   { id: "receipt", text: "also print what the answer rests on" },
   { id: "skip:to", value: "OFFSET", text: "the offset to read on from; what is between counts as a gap" },
@@ -267,7 +268,7 @@ export const COMMANDS = [
       `METRIC: ${METRICS.map((metric) => metric.name).join(", ")}, or any pNN such as p95 (default: ${METRICS_ASKED.join(" ")}).`,
       'TIME: "2020-01-13", "2020-01-13 15:12:00", ISO 8601, epoch milliseconds, now-1h, -24h, today, yesterday, now/d.',
     ],
-    options: ["query:from", "query:to", "query:timezone", "receipt", "json", ...CLIENT],
+    options: ["query:from", "query:to", "query:to-exclusive", "query:timezone", "receipt", "json", ...CLIENT],
   },
   {
     name: "quarantine",

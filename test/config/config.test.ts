@@ -247,6 +247,9 @@ describe("values", () => {
     assert.ok(relative.command === "query");
     const { from, to, timezone } = relative.query;
     assert.deepEqual([from, to, timezone, query.query.timezone], ["-24h", "now/d", "Asia/Tokyo", null]);
+    const half = load("query t --to-exclusive 2020-01-14");
+    assert.ok(half.command === "query");
+    assert.deepEqual([half.query.to, half.query.toExclusive], [null, "2020-01-14"]);
     const list = load("quarantine release 3 4");
     assert.ok(list.command === "quarantine");
     assert.deepEqual([list.list.action, list.list.ids, list.list.all], ["release", [3, 4], false]);

@@ -48,10 +48,12 @@ describe("serve", () => {
         await succeeded(["query", "temperature", "count", "--data", data.path]).then(lastWord),
         String(2000 + extra),
       );
-      // 1,000 s from 2020-09-13 12:26:40Z on.
+      // Two a second for 1,000 s from 2020-09-13 12:26:40Z on.
       const noon = ["query", "temperature", "count", "--data", data.path, "--to", "2020-09-13 12:33:19"];
       assert.equal(lastWord(await succeeded([...noon, "--timezone", "UTC"])), "800");
       assert.equal(lastWord(await succeeded([...noon, "--timezone", "Asia/Tokyo"])), "0");
+      const before = [...noon.slice(0, -2), "--to-exclusive", "2020-09-13 12:33:19", "--timezone", "UTC"];
+      assert.equal(lastWord(await succeeded(before)), "798");
       server.kill(signal);
       const { code, stdout, stderr } = await server.ended;
       assert.equal(code, 0, stderr);

@@ -10,6 +10,9 @@ import { trimmedEnd, trimmedStart } from "./trim.ts";
 
 const NEWLINE = 10;
 
+/** A line that ends within this is found faster by a loop than by a call of `indexOf`: a body of 4 MB of newlines holds no one up. */
+const NEAR_BYTES = 16;
+
 /** Goes over the units of bytes[start, end): `next` moves on to one that is not blank. O(bytes) for all of them. */
 export class Lines {
   readonly #bytes: Uint8Array;
@@ -51,7 +54,9 @@ export class Lines {
   }
 
   #lineEnd(from: number): number {
-    const newline = this.#bytes.indexOf(NEWLINE, from);
+    const near = Math.min(from + NEAR_BYTES, this.#end);
+    for (let at = from; at < near; at++) if (this.#bytes[at] === NEWLINE) return at;
+    const newline = this.#bytes.indexOf(NEWLINE, near);
     return newline < 0 || newline > this.#end ? this.#end : newline;
   }
 

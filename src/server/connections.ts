@@ -4,7 +4,9 @@ import type { Socket } from "node:net";
 
 import {
   CONNECTIONS_MAX,
+  CONNECTIONS_PER_ADDRESS_MAX,
   HEADERS_BYTES_MAX,
+  REFUSED_CONNECTION_MS_MAX,
   REQUEST_MS_MAX,
   SPARE_CONNECTION_MS_MAX,
   SPARE_CONNECTIONS_MAX,
@@ -15,12 +17,13 @@ import { UsualResponse } from "./usual-headers.ts";
 /** The path that is answered on spare connections too. */
 export const LIVEZ_PATH = "/livez";
 
-/** A connection: *unused* until its first request, then *used*; *refused* after the last answer that it gets. */
+/** A connection: *unused* until its first request, then *used*; *refused* after the last answer that it gets, and soon cut. */
 interface Connection {
   used: boolean;
   refused: boolean;
-  /** Over the limit: it gets one answer, soon; null: an ordinary one. */
-  readonly spare: NodeJS.Timeout | null;
+  readonly address: string;
+  /** Over a limit: it gets one answer, soon; null: an ordinary one. */
+  readonly spare: { readonly answer: Problem; readonly timer: NodeJS.Timeout } | null;
 }
 
 /** How many connections there are, and how many were not let in. */
@@ -31,9 +34,10 @@ export interface ConnectionCounts {
   readonly refused: number;
 }
 
-/** Bounded: past `CONNECTIONS_MAX` some spare connections are answered with the reason (or that the process is alive), and the rest is cut. */
+/** Bounded: past `CONNECTIONS_MAX`, or `CONNECTIONS_PER_ADDRESS_MAX`, some spare connections are answered with the reason (or that the process is alive), and the rest is cut. */
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
+  readonly #byAddress = new Map<string, number>();
   #spare = 0;
   #refused = 0;
 
@@ -43,21 +47,24 @@ export class Connections {
 
   /** Lets a new connection in. */
   add(socket: Socket): void {
-    const over = this.#connections.size - this.#spare >= CONNECTIONS_MAX;
-    if (over && this.#spare >= SPARE_CONNECTIONS_MAX) {
+    const address = networkOf(socket.remoteAddress ?? "");
+    const ofAddress = this.#byAddress.get(address) ?? 0;
+    const answer =
+      this.#connections.size - this.#spare >= CONNECTIONS_MAX
+        ? tooMany(CONNECTIONS_MAX, "at one time")
+        : ofAddress >= CONNECTIONS_PER_ADDRESS_MAX
+          ? tooMany(CONNECTIONS_PER_ADDRESS_MAX, "from one address")
+          : null;
+    if (answer !== null && this.#spare >= SPARE_CONNECTIONS_MAX) {
       this.#refused++;
       socket.destroy();
       return;
     }
-    const spare = over ? setTimeout(() => this.#refuse(socket, tooMany()), SPARE_CONNECTION_MS_MAX) : null;
-    if (over) this.#spare++;
-    this.#connections.set(socket, { used: false, refused: false, spare });
-    socket.once("close", () => {
-      this.#connections.delete(socket);
-      if (spare === null) return;
-      this.#spare--;
-      clearTimeout(spare);
-    });
+    const spare = answer && { answer, timer: setTimeout(() => this.#refuse(socket, answer), SPARE_CONNECTION_MS_MAX) };
+    if (spare !== null) this.#spare++;
+    else this.#byAddress.set(address, ofAddress + 1);
+    this.#connections.set(socket, { used: false, refused: false, address, spare });
+    socket.once("close", () => this.#remove(socket));
   }
 
   /** Lets a request in; holds nothing of it, as what is kept from request to request is costly to collect. @returns why it is not answered on this connection; null: it is */
@@ -66,11 +73,11 @@ export class Connections {
     if (connection === undefined) return null; // it was closed meanwhile: no one will see the answer
     connection.used = true;
     if (connection.spare === null) return null;
-    clearTimeout(connection.spare);
+    clearTimeout(connection.spare.timer);
     response.setHeader("Connection", "close");
     if (request.url === LIVEZ_PATH && request.method === "GET") return null;
     this.#refused++;
-    return tooMany();
+    return connection.spare.answer;
   }
 
   /** Connections without a request so far, as browsers open them in advance: Node does not take them for idle. */
@@ -92,10 +99,25 @@ export class Connections {
       const due = dueOn(socket);
       if (due !== null) due.once("close", () => afterDue(due));
       // Bytes after a request without a length were meant as its body; the error says so.
-      else if (last !== null && isUnsized(last.req)) socket.end();
+      else if (last !== null && isUnsized(last.req)) cutSoon(socket.end());
       else end(socket, problemOfBytes(code));
     };
     afterDue(null);
+  }
+
+  #remove(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    this.#connections.delete(socket);
+    const { address, spare } = connection;
+    if (spare !== null) {
+      this.#spare--;
+      clearTimeout(spare.timer);
+      return;
+    }
+    const left = (this.#byAddress.get(address) ?? 0) - 1;
+    if (left > 0) this.#byAddress.set(address, left);
+    else this.#byAddress.delete(address);
   }
 
   #refuse(socket: Socket, answer: Problem): void {
@@ -125,11 +147,26 @@ function end(socket: Socket, answer: Problem): void {
   ];
   const headers = problemHeaders(answer);
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  cutSoon(socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`));
 }
 
-function tooMany(): Problem {
-  return problem("too-busy", `Cannot take another connection: expected <= ${CONNECTIONS_MAX} at one time, were more`);
+/** A client that goes on sending, or never closes its half, keeps no place. */
+function cutSoon(socket: Socket): void {
+  const cut = setTimeout(() => socket.destroy(), REFUSED_CONNECTION_MS_MAX);
+  socket.once("close", () => clearTimeout(cut));
+}
+
+/** What counts as one address: a home's or a machine's IPv6 network is a /64. */
+function networkOf(address: string): string {
+  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
+  const [head, tail] = address.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === "" ? 0 : tail.split(":").length);
+  return [...groups, ...Array<string>(missing).fill("0"), ...(tail ?? "").split(":")].slice(0, 4).join(":");
+}
+
+function tooMany(most: number, where: string): Problem {
+  return problem("too-busy", `Cannot take another connection: expected <= ${most} ${where}, were more`);
 }
 
 function isUnsized({ method, headers }: IncomingMessage): boolean {

@@ -2,7 +2,8 @@
 import type { FastifyInstance } from "fastify";
 import type { BodyBudget } from "./body-budget.ts";
 import { takeBodies } from "./body-reader.ts";
-import { parseLenient } from "./lenient-json.ts";
+import { depthOf, parseLenient } from "./lenient-json.ts";
+import { JSON_DEPTH_MAX } from "./limits.ts";
 import { RequestError } from "./problem.ts";
 
 /** Parses the bodies of the scope's routes. @param wanted the expected form, for the error */
@@ -10,10 +11,12 @@ export function takeJson(scope: FastifyInstance, bytesMax: number, budget: BodyB
   takeBodies(scope, bytesMax, budget);
   scope.addHook("preValidation", (request, _reply, done) => {
     if (!Buffer.isBuffer(request.body)) return done();
-    const parsed = parseLenient(request.body.toString("utf8"));
-    if ("unreadable" in parsed) {
-      return done(new RequestError(400, `Cannot read the request: expected ${wanted}, ${parsed.unreadable}`));
-    }
+    const text = request.body.toString("utf8");
+    const refuse = (why: string) => done(new RequestError(400, `Cannot read the request: expected ${wanted}, ${why}`));
+    // Before anything walks the value: JSON.stringify, which words the errors, recurses.
+    if (depthOf(text) > JSON_DEPTH_MAX) return refuse(`was nested more than ${JSON_DEPTH_MAX} deep`);
+    const parsed = parseLenient(text);
+    if ("unreadable" in parsed) return refuse(parsed.unreadable);
     request.body = parsed.value;
     done();
   });

@@ -21,7 +21,7 @@ export const SERIES_NUMBERS_MAX = 1_000_000;
 /** Percentiles whose parsed form is kept (the named metrics always are). Past it all are forgotten and made again. */
 export const PERCENTILES_KEPT = 256;
 
-/** Nesting of a body that JSON.parse refused: no request needs more than 2. Past it 400. */
+/** Nesting of a JSON body of ours: no request needs more than 2. Past it 400, before anything walks it: what words the errors recurses. */
 export const JSON_DEPTH_MAX = 32;
 
 /** Answers of one turn of the event loop that are written together: enough for all connections of most clients. */
@@ -88,6 +88,15 @@ export const SILENT_CONNECTION_MS_MAX = 60_000;
 
 /** Connections at one time, to all addresses together. Past it 503, and a counter at /livez. */
 export const CONNECTIONS_MAX = 1024;
+
+/**
+ * Connections at one time from one address (of IPv6: from one /64): a proxy needs fewer, and a quarter of all is left to others.
+ * Past it as past all.
+ */
+export const CONNECTIONS_PER_ADDRESS_MAX = 768;
+
+/** A connection that got its last answer is cut after this, ms: a client that is there has read it. */
+export const REFUSED_CONNECTION_MS_MAX = 1000;
 
 /** Connections beyond these that still get an answer: the error, or that the process is alive. Past it they are cut, and counted. */
 export const SPARE_CONNECTIONS_MAX = 64;

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { openZone } from "../../src/core/zone.ts";
 import { recordsOfBody } from "../../src/doors/body.ts";
 import { createLookInto } from "../../src/doors/look-into.ts";
+import { lookInSlices } from "../../src/doors/records-found.ts";
 import type { NewRecord } from "../../src/log/log.ts";
 import { Payloads } from "../formats/payloads.ts";
 import { reference } from "../formats/reference.ts";
@@ -26,6 +27,14 @@ test("readings and refusals are counted, the first ones with where they stand", 
     ],
   );
   assert.deepEqual(lookInto(bodyOf("x\ny\nz"), 2).faults.length, 2);
+});
+
+test("in slices it finds what it finds in all records at once", async () => {
+  const lines = Array.from({ length: 30_000 }, (_, i) => (i % 5001 === 5000 ? "x" : `${i}`));
+  const records = recordsOfBody("t", Buffer.from(lines.join("\n")), undefined, 30_000);
+  for (const faultsMax of [0, 3, 10]) {
+    assert.deepEqual(await lookInSlices(lookInto, records, faultsMax), lookInto(records, faultsMax));
+  }
 });
 
 test("values that are views of different bytes", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import { CONNECTIONS_MAX, SPARE_CONNECTIONS_MAX } from "../../src/server/limits.ts";
+import { CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SPARE_CONNECTIONS_MAX } from "../../src/server/limits.ts";
 import { type Fixture, openFixture } from "./fixture.ts";
 import { Line, post } from "./line.ts";
 
@@ -92,9 +92,9 @@ test("no Host is no fault of a program, and none that a browser could make", asy
   assert.equal(log.appends.length, 1);
 });
 
-function opened(port: number): Promise<Socket> {
+function opened(port: number, localAddress = "127.0.0.1"): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+    const socket = connect({ port, host: "127.0.0.1", localAddress }, () => resolve(socket));
     socket.once("error", reject);
   });
 }
@@ -102,10 +102,16 @@ function opened(port: number): Promise<Socket> {
 test("one connection too many is told so, the probe is answered all the same", async (context) => {
   const { port } = await open(context);
   const sockets: Socket[] = [];
-  while (sockets.length < CONNECTIONS_MAX) sockets.push(await opened(port));
   context.after(() => {
     for (const socket of sockets) socket.destroy();
   });
+  while (sockets.length < CONNECTIONS_PER_ADDRESS_MAX) sockets.push(await opened(port));
+  const [ofAddress] = await all(port, READING);
+  assert.match(
+    ofAddress,
+    new RegExp(`^HTTP/1.1 503 [^]*expected <= ${CONNECTIONS_PER_ADDRESS_MAX} from one address, were more`),
+  );
+  while (sockets.length < CONNECTIONS_MAX) sockets.push(await opened(port, "127.0.0.2")); // others still have their places
   const over = await all(port, READING);
   assert.deepEqual(statuses(over), ["503"]);
   assert.match(over[0], /Connection: close\r\nRetry-After: 1\r\n[\s\S]*"code":"too-busy","retryable":true/);
@@ -115,7 +121,7 @@ test("one connection too many is told so, the probe is answered all the same", a
   const alive = await all(port, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
   assert.match(alive[0], /^HTTP\/1.1 200 [\s\S]*Connection: close\r\n/);
   const { connections } = JSON.parse(alive[0].slice(alive[0].indexOf("\r\n\r\n")));
-  assert.deepEqual(connections, { open: CONNECTIONS_MAX, most: CONNECTIONS_MAX, refused: 2 });
+  assert.deepEqual(connections, { open: CONNECTIONS_MAX, most: CONNECTIONS_MAX, refused: 3 });
 
   const spare = Array.from({ length: SPARE_CONNECTIONS_MAX }, () => new Line(port));
   const beyond = new Line(port);
@@ -128,4 +134,24 @@ test("one connection too many is told so, the probe is answered all the same", a
   let answer = "";
   while (!answer.startsWith("HTTP/1.1 200"))
     [answer = ""] = await all(port, READING.replace("Host", "Connection: close\r\nHost"));
+});
+
+test("a client that was told to go keeps no place, whatever it goes on sending", async (context) => {
+  const { port } = await open(context);
+  const clients = await Promise.all(Array.from({ length: 20 }, () => opened(port)));
+  const counts = async (): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: "close" } });
+    const body = (await answer.json()) as { connections: { open: number } };
+    return body.connections.open;
+  };
+  const chatter = setInterval(() => {
+    for (const client of clients) client.write("x");
+  }, 20);
+  context.after(() => clearInterval(chatter));
+  for (const client of clients) {
+    client.on("error", () => {}); // it is cut in the middle of a write
+    client.pause(); // and reads nothing
+    client.write("nonsense\r\n\r\n");
+  }
+  while ((await counts()) > 1);
 });

@@ -179,6 +179,16 @@ test("what is asked wrongly changes nothing and is a problem", async () => {
     assert.deepEqual([answer.code, answer.status], ["request-invalid", 400]);
     assert.match(answer.detail, /^Cannot read the request/);
   }
+  for (const path of ["/quarantine/release", "/quarantine/discard", "/rejections/release", "/rejections/discard"]) {
+    for (const deep of [
+      `{"ids":${"[".repeat(4500)}${"]".repeat(4500)}}`,
+      `{"ids":${'{"a":'.repeat(4500)}1${"}".repeat(4500)}}`,
+    ]) {
+      const answer = await post(path, deep);
+      assert.equal(answer.status, 400);
+      assert.match(answer.body.detail, /was nested more than 32 deep/);
+    }
+  }
   assert.equal((await post("/quarantine/release", `{"ids":[${" ".repeat(40_000)}1]}`)).status, 413);
   assert.equal(engine.quarantine.length, 2);
   for (const query of [

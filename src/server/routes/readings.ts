@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { NAME_BYTES_MAX } from "../../core/limits.ts";
 import { type ReadingsLog, recordsOfBody } from "../../doors/body.ts";
-import type { LookInto } from "../../doors/records-found.ts";
+import { type LookInto, lookInSlices } from "../../doors/records-found.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
@@ -83,7 +83,7 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
       throw new RequestError(415, `${what}: expected JSON, NDJSON or a bare number, was a form${called}`);
     }
     const records = recordsOfBody(sensor, body, deviceKey(what, device), READINGS_PER_BODY_MAX);
-    const found = lookInto?.(records, PROBLEMS_SHOWN_MAX);
+    const found = lookInto === undefined ? undefined : await lookInSlices(lookInto, records, PROBLEMS_SHOWN_MAX);
     const problems = found?.faults.map(({ record, at, code, reason }) => {
       return { line: lineOf(body, records[record].value.subarray(at)), code, reason };
     });

@@ -1,7 +1,7 @@
 /** `tidemark query`: the metrics of a window, as a table or as the server's JSON. */
 
 import type { QueryConfig } from "../config/client-config.ts";
-import { NOTHING } from "../ui/figures.ts";
+import { NOTHING } from "../core/figures.ts";
 import { printable } from "../ui/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import { columns } from "./columns.ts";

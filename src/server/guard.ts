@@ -3,6 +3,7 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TidemarkError } from "../core/errors.ts";
 import { isLoopbackAddress } from "./loopback.ts";
+import type { Sessions } from "./sessions.ts";
 
 /** Names by which a client on this machine calls it. */
 const LOOPBACK_HOST = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;
@@ -12,17 +13,45 @@ const BEARER = /^Bearer +(\S+) *$/i;
 /** @returns why the request may not come in; null when it may */
 export type Guard = (request: IncomingMessage) => TidemarkError | null;
 
-/** With a token: clients that send it; others are "not-authorized". */
-export function tokenGuard(token: string): Guard {
-  const wanted = digest(token);
+/** With a token: clients that send it, and browsers that bring a session of it; others are "not-authorized". */
+export function tokenGuard(token: string, sessions: Sessions, publicUrls: readonly string[]): Guard {
   return (request) => {
     const header = request.headers.authorization;
+    if (header === undefined && sessions.isOf(request)) return originFault(request, publicUrls, true);
     const given = header === undefined ? undefined : BEARER.exec(header)?.[1];
-    if (given !== undefined && timingSafeEqual(digest(given), wanted)) return null;
+    if (given !== undefined && isToken(given, token)) return null;
     const was = header === undefined ? "none" : given === undefined ? "no bearer token" : "another token";
     const what = `Cannot serve ${request.method} ${request.url}`;
     return new TidemarkError("not-authorized", `${what}: expected "Authorization: Bearer TOKEN", was ${was}`);
   };
+}
+
+/** In a time that does not tell how alike they are. */
+export function isToken(given: string, token: string): boolean {
+  return timingSafeEqual(digest(given), digest(token));
+}
+
+/**
+ * Why a request may not act for the person whose browser sent it: a cookie comes also from pages of other sites, and of other ports of this
+ * host. A browser names the page's origin in every request but those that only read, whose answers such a page cannot see.
+ * @param isNeeded an origin must be there where something is changed
+ */
+export function originFault(
+  request: IncomingMessage,
+  publicUrls: readonly string[],
+  isNeeded: boolean,
+): TidemarkError | null {
+  const { origin, host } = request.headers;
+  if (origin === undefined) {
+    if (!isNeeded || request.method === "GET" || request.method === "HEAD") return null;
+    return refusal(
+      request,
+      "without an Origin",
+      "expected one, as every browser sends it, or the token instead of a cookie",
+    );
+  }
+  if (publicUrls.includes(origin) || (host !== undefined && hostOf(origin) === host)) return null;
+  return refusal(request, `to ${origin}`, `expected the origin http://${host ?? "localhost"} or one of --public-url`);
 }
 
 /** Digests have one length, so that comparing them takes the same time whatever was given. */

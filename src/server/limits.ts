@@ -54,6 +54,12 @@ export const IDS_BODY_BYTES_MAX = 32_768;
 /** Ids of one request: as many as one answer of the list holds. Past it 400. */
 export const IDS_MAX = 1000;
 
+/** Body that begins a session, bytes: no token is longer. Past it 413. */
+export const SESSION_BODY_BYTES_MAX = 4096;
+
+/** How long a browser need not be told the token again, ms: a month. */
+export const SESSION_MS_MAX = 30 * 86_400_000;
+
 /** Most items of one part of a list, and the default. */
 export const LIST_ITEMS_MAX = 1000;
 export const LIST_ITEMS = 100;

@@ -16,15 +16,19 @@ import { LiveFeed } from "./live-feed.ts";
 import { OTHER_METHODS, refuseOtherMethods, rememberMethods } from "./methods.ts";
 import { type ListenAddress, Ports } from "./ports.ts";
 import { problem, sendProblem } from "./problem.ts";
+import { registerAbout } from "./routes/about.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
+import { registerFace } from "./routes/face.ts";
 import { registerHealth } from "./routes/health.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
 import { registerMetrics } from "./routes/metrics.ts";
 import { registerReadings } from "./routes/readings.ts";
 import { registerSeries } from "./routes/series.ts";
+import { registerSession } from "./routes/session.ts";
 import { registerSkip } from "./routes/skip.ts";
+import { Sessions } from "./sessions.ts";
 import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
 
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
@@ -84,7 +88,11 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   });
   const anyHost = options.allowAnonymous === true;
   const { publicUrls = [], corsOrigins = [] } = options;
-  const guard = token === null ? siteGuard({ anyHost, publicUrls, corsOrigins }) : tokenGuard(token);
+  const sessions = token === null ? null : new Sessions(token, clock);
+  const guard =
+    token === null || sessions === null
+      ? siteGuard({ anyHost, publicUrls, corsOrigins })
+      : tokenGuard(token, sessions, publicUrls);
   const compute = new ComputeRoute({ ...options, budget, guard });
 
   const ports = new Ports(
@@ -106,7 +114,9 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   app.register(async (open) => {
     const methods = rememberMethods(open);
     registerHealth(open, { engine, connections: () => ports.counts });
-    refuseOtherMethods(open, methods);
+    registerFace(open);
+    open.register(async (scope) => registerSession(scope, { token, sessions, publicUrls, budget }));
+    open.after(() => refuseOtherMethods(open, methods));
   });
   app.register(async (guarded) => {
     const methods = rememberMethods(guarded);
@@ -116,6 +126,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
       sendProblem(reply, problem("not-found", `Cannot ${request.method} ${request.url}: there is no such path`)),
     );
     registerErrorDocs(guarded);
+    registerAbout(guarded, options);
     registerLive(guarded, feed);
     registerSeries(guarded, options);
     registerMetrics(guarded, { engine, connections: () => ports.counts, live: feed });

@@ -1,6 +1,7 @@
 /** The live table: what is known of the sensors → lines for a terminal of a given size. Pure. */
-import { ageText, countText, meanText, rateText, sparkText, valueText } from "./figures.ts";
+import { ageText, countText, meanText, rateText, valueText } from "../core/figures.ts";
 import type { LiveRow } from "./live-event.ts";
+import { sparkText } from "./spark.ts";
 
 /** Of a terminal, in characters. */
 export interface Size {

@@ -57,16 +57,22 @@ export interface Module {
   readonly exports: readonly Export[];
 }
 
-/** Reads all files of tsconfig.json: about a second. */
+/** Files for Node, and those for a browser with their tests. */
+const PROJECTS = ["tsconfig.json", "src/face/tsconfig.json"];
+
+/** Reads all files of the projects: about a second. */
 export function readModules(): Module[] {
   const api = new API({ cwd: ROOT });
   try {
-    const [project] = api.updateSnapshot({ openProjects: [join(ROOT, "tsconfig.json")] }).getProjects();
-    return project.rootFiles.map((path) => {
-      const source = project.program.getSourceFile(path);
-      if (source === undefined) throw new Error(`Cannot read ${path}: the compiler does not know it`);
-      return readModule(path, source);
-    });
+    const openProjects = PROJECTS.map((path) => join(ROOT, path));
+    const projects = api.updateSnapshot({ openProjects }).getProjects();
+    return projects.flatMap(({ rootFiles, program }) =>
+      rootFiles.map((path) => {
+        const source = program.getSourceFile(path);
+        if (source === undefined) throw new Error(`Cannot read ${path}: the compiler does not know it`);
+        return readModule(path, source);
+      }),
+    );
   } finally {
     api.close();
   }

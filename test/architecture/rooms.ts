@@ -17,6 +17,7 @@ export const ROOMS: Record<string, readonly string[]> = {
   engine: ["core", "metrics"],
   pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
   server: ["core", "doors", "engine", "metrics", "runtime"],
+  face: ["core"],
   ui: ["core"],
   config: ["core", "metrics"],
   commands: ["core", "config", "doors", "log", "runtime", "store", "ui", ABOVE],

@@ -9,7 +9,7 @@ import type { ServerOptions } from "../../src/server/server.ts";
 import { type Fixture, openFixture } from "./fixture.ts";
 
 const TOKEN = "0123456789abcdef";
-const ROUTES = ["/sensors", "/quarantine", "/rejections", "/docs/ERRORS.md"];
+const ROUTES = ["/about", "/sensors", "/quarantine", "/rejections", "/docs/ERRORS.md"];
 
 /** A server that is closed whatever becomes of the test. */
 async function open(context: TestContext, options: Partial<ServerOptions> = {}): Promise<Fixture> {
@@ -26,7 +26,7 @@ function problemOf(response: { headers: Record<string, unknown>; json: () => Rec
   return body;
 }
 
-test("with a token every route asks for it, except the probes", async (context) => {
+test("with a token every route asks for it, except the probes and the page", async (context) => {
   const { app } = await open(context, { token: TOKEN });
   const wrong = [
     "",
@@ -57,7 +57,7 @@ test("with a token every route asks for it, except the probes", async (context) 
     const answer = await app.inject({ method: "POST", url: "/compute/metrics", payload, headers });
     assert.equal(answer.statusCode, 200);
   }
-  for (const url of ["/livez", "/readyz"]) assert.equal((await app.inject(url)).statusCode, 200);
+  for (const url of ["/livez", "/readyz", "/"]) assert.equal((await app.inject(url)).statusCode, 200);
 });
 
 test("without a token no other site's page gets in, programs do", async (context) => {
@@ -193,14 +193,12 @@ test("paths and methods that there are not", async (context) => {
   const { app, bugs } = await open(context);
   for (const url of [
     "/nowhere",
-    "/",
     "/compute",
     "/compute/metrics/x",
     "/readings",
     "/readings/",
     "/readings/a/b",
     "/..%2f",
-    "//",
   ]) {
     for (const method of ["GET", "POST", "DELETE"] as const) {
       const payload = method === "GET" ? undefined : "{not json";

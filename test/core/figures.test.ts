@@ -1,7 +1,7 @@
 /** Figures: each text at the edges between its forms. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ageText, meanText, rateText, sparkText, valueText } from "../../src/ui/figures.ts";
+import { ageText, meanText, rateText, valueText } from "../../src/core/figures.ts";
 
 test("values", () => {
   for (const [value, text] of [
@@ -56,13 +56,4 @@ test("ages", () => {
   ] as const) {
     assert.equal(ageText(ms), text);
   }
-});
-
-test("sparks", () => {
-  assert.equal(sparkText([0, 1, 2, 3, 4, 5, 6, 7], 8), "▁▂▃▄▅▆▇█");
-  assert.equal(sparkText([9, 0, null, 100], 3), "▁ █");
-  assert.equal(sparkText([5, 5], 4), "  ▄▄");
-  assert.equal(sparkText([null, null], 2), "  ");
-  assert.equal(sparkText([], 3), "   ");
-  assert.equal(sparkText([-1e150, 1e150], 2), "▁█");
 });

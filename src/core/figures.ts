@@ -1,4 +1,4 @@
-/** Numbers, ages and rows of values as short texts for a terminal. */
+/** Numbers and ages as short texts for people. */
 
 /** No value yet. */
 export const NOTHING = "–";
@@ -59,20 +59,4 @@ export function ageText(ageMs: number | null): string {
   const next = AGES[largest + 1];
   if (next === undefined || rest < next[0]) return `${sign}${Math.floor(seconds / size)}${unit}`;
   return `${sign}${Math.floor(seconds / size)}${unit}${String(Math.floor(rest / next[0])).padStart(2, "0")}${next[1]}`;
-}
-
-const BARS = "▁▂▃▄▅▆▇█";
-
-/** The newest `width` values as bars between their smallest and largest; a blank where there is none. */
-export function sparkText(values: readonly (number | null)[], width: number): string {
-  const shown = values.slice(-width);
-  const known = shown.filter((value) => value !== null);
-  const low = Math.min(...known);
-  const high = Math.max(...known);
-  const bars = shown.map((value) => {
-    if (value === null) return " ";
-    if (high === low) return BARS[3];
-    return BARS[Math.min(BARS.length - 1, Math.floor(((value - low) / (high - low)) * BARS.length))];
-  });
-  return bars.join("").padStart(width);
 }

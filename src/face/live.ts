@@ -1,0 +1,177 @@
+/** The live stream (docs/formats/live.md): one connection for all pages, what is known of each sensor, and how the connection is doing. */
+
+/** Some readings. */
+export interface Moments {
+  readonly count: number;
+  readonly mean: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+}
+
+/** A sensor as of its last event; times in ms. */
+export interface LiveRow extends Moments {
+  readonly sensor: string;
+  readonly last: number | null;
+  readonly lastTime: number | null;
+  /** Readings a second over the last minute. */
+  readonly rate: number;
+  readonly minute: Moments;
+  /** A mean a second, oldest first. */
+  readonly spark: readonly (number | null)[];
+  readonly completeUntil: number | null;
+  readonly received: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly quarantined: number;
+  readonly rejected: number;
+  readonly late: number;
+  readonly gapRecords: number;
+  readonly cutRecords: number;
+  readonly lag: number;
+  readonly devices: number;
+  readonly stuckDevices: number;
+  readonly cause?: string;
+}
+
+/** What came: everything there is, or the sensors that changed. */
+export interface LiveEvent {
+  /** All that was known before is to be forgotten. */
+  readonly snapshot: boolean;
+  /** The server's clock, ms. */
+  readonly time: number;
+  /** Why readings are not taken in; null: they are. */
+  readonly trouble: string | null;
+  readonly sensorsTotal: number;
+  readonly sensors: readonly LiveRow[];
+}
+
+/** How the stream is doing, and why, in a sentence. */
+export interface LiveState {
+  readonly mode: "connecting" | "live" | "paused" | "offline";
+  readonly reason: string;
+}
+
+/** Time until a stream that the server refused is asked for again, ms: the browser itself waits as long after a lost one. */
+const AGAIN_MS = 2000;
+
+/**
+ * States: *connecting* → *live* with the first event ⇄ *offline* while there is no connection; *paused* while somebody holds it, or the server
+ * takes nothing in. While it is held, listeners are told nothing; then a snapshot.
+ */
+export class Live {
+  readonly rows = new Map<string, LiveRow>();
+  readonly #listeners = new Set<(event: LiveEvent) => void>();
+  readonly #stateListeners = new Set<(state: LiveState) => void>();
+  readonly #holds = new Map<symbol, string>();
+  readonly #onRefused: () => Promise<void>;
+  #source: EventSource | null = null;
+  #last: LiveEvent | null = null;
+  #online = false;
+  #offlineReason = "";
+  #state: LiveState = { mode: "connecting", reason: `Connecting to ${location.host}` };
+
+  /** @param onRefused called when the server did not accept the stream: finds out why, and rejects when it should be tried again later */
+  constructor(onRefused: () => Promise<void>) {
+    this.#onRefused = onRefused;
+    addEventListener("offline", () => this.#lost("this device has no network"));
+    this.#open();
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  /** The newest event, whose `sensors` are all; null before the first. */
+  get known(): LiveEvent | null {
+    return this.#last && { ...this.#last, snapshot: true, sensors: [...this.rows.values()] };
+  }
+
+  /** Adds a listener; it is called at once with what is known. @returns removes it */
+  subscribe(listener: (event: LiveEvent) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.known !== null) listener(this.known);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Adds a listener of the state; it is called at once. @returns removes it */
+  onState(listener: (state: LiveState) => void): () => void {
+    this.#stateListeners.add(listener);
+    listener(this.#state);
+    return () => this.#stateListeners.delete(listener);
+  }
+
+  /** Lets what is shown stand still. @param reason behind "PAUSED: " @returns lets it go on */
+  hold(reason: string): () => void {
+    const key = Symbol(reason);
+    this.#holds.set(key, reason);
+    this.#tell();
+    return () => {
+      if (!this.#holds.delete(key)) return;
+      this.#tell();
+      if (this.#holds.size === 0 && this.known !== null) this.#emit(this.known);
+    };
+  }
+
+  #open(): void {
+    const source = (this.#source = new EventSource("live"));
+    const take = ({ type, data }: MessageEvent<string>) =>
+      this.#take({ ...JSON.parse(data), snapshot: type === "snapshot" });
+    source.addEventListener("snapshot", take);
+    source.addEventListener("update", take);
+    source.addEventListener("error", () => {
+      if (source !== this.#source) return;
+      this.#lost(`no answer from ${location.host}, trying again`);
+      if (source.readyState === EventSource.CLOSED) this.#openLater();
+    });
+  }
+
+  /** The server said no: after its reason is known, and something was done about it, it is asked again. */
+  #openLater(): void {
+    this.#source = null;
+    this.#onRefused().then(
+      () => this.#open(),
+      (error: unknown) => {
+        this.#lost(error instanceof Error ? error.message : String(error));
+        setTimeout(() => this.#open(), AGAIN_MS);
+      },
+    );
+  }
+
+  #take(event: LiveEvent): void {
+    if (event.snapshot) this.rows.clear();
+    for (const row of event.sensors) this.rows.set(row.sensor, row);
+    this.#last = event;
+    this.#online = true;
+    this.#tell();
+    if (this.#holds.size === 0) this.#emit(event);
+  }
+
+  #emit(event: LiveEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #lost(reason: string): void {
+    this.#online = false;
+    this.#offlineReason = reason;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const state = this.#stateNow();
+    if (state.mode === this.#state.mode && state.reason === this.#state.reason) return;
+    this.#state = state;
+    for (const listener of this.#stateListeners) listener(state);
+  }
+
+  #stateNow(): LiveState {
+    if (!this.#online) {
+      if (this.#offlineReason !== "") return { mode: "offline", reason: this.#offlineReason };
+      return { mode: "connecting", reason: `connecting to ${location.host}` };
+    }
+    const [held] = this.#holds.values();
+    if (held !== undefined) return { mode: "paused", reason: held };
+    const trouble = this.#last?.trouble ?? null;
+    if (trouble !== null) return { mode: "paused", reason: `no readings are taken in: ${trouble}` };
+    return { mode: "live", reason: "every reading is shown as it arrives" };
+  }
+}

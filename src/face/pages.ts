@@ -1,0 +1,13 @@
+/** Every page, in the order of the navigation; the first is shown when the address names none. */
+import type { Page } from "./page.ts";
+
+/** A line of the navigation. */
+export interface PageEntry {
+  /** In the address: `#/NAME`. */
+  readonly name: string;
+  readonly title: string;
+  readonly load: () => Promise<{ readonly page: Page }>;
+}
+
+/** All of them. */
+export const PAGES: readonly PageEntry[] = [{ name: "now", title: "Now", load: () => import("./now/page.ts") }];

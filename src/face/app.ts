@@ -58,8 +58,8 @@ function show(name: string, params: URLSearchParams, context: Context): void {
   }
   document.title = `${entry.title} · tidemark`;
   const root = frame.main.appendChild(element("div", { class: `page ${entry.name}` }));
-  entry.load().then(
-    ({ page }) => {
+  Promise.all([entry.load(), ...(entry.styles ?? []).map(addStyle)]).then(
+    ([{ page }]) => {
       if (!root.isConnected) return; // another page was chosen meanwhile
       shown = { name: entry.name, mounted: page.mount(root, context) };
       shown.mounted?.update(context.url.params);
@@ -71,6 +71,20 @@ function show(name: string, params: URLSearchParams, context: Context): void {
     },
     () => showFault(`The page "${entry.title}" could not be loaded: the server may have another version by now.`, true),
   );
+}
+
+/** Adds a style sheet, once; resolves when it is in force. */
+function addStyle(path: string): Promise<void> {
+  const href = `page/${path}`;
+  if (document.head.querySelector(`link[href="${href}"]`) !== null) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const onerror = (): void => {
+      link.remove();
+      reject(new Error(`Cannot load ${href}`));
+    };
+    const link = element("link", { rel: "stylesheet", href, onload: () => resolve(), onerror });
+    document.head.append(link);
+  });
 }
 
 function showFault(sentence: string, reload = false): void {

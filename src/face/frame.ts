@@ -42,9 +42,10 @@ export function startFrame(live: Live, theme: Theme): Frame {
       {},
       element("a", { class: "brand", href: hrefOf(PAGES[0].name) }, "tidemark"),
       element("nav", { "aria-label": "Pages" }, ...links),
+      element("p", { class: "when" }, clock, " ", zone),
       theme.button(),
     ),
-    element("div", { class: "strip" }, stateLine(live, said), element("p", { class: "when" }, clock, " ", zone)),
+    element("div", { class: "strip" }, ...stateLine(live, said)),
     main,
     footer,
     said,
@@ -69,7 +70,7 @@ export function startFrame(live: Live, theme: Theme): Frame {
 }
 
 /** Whether what is seen is live, and the button that holds it. */
-function stateLine(live: Live, said: HTMLElement): HTMLElement {
+function stateLine(live: Live, said: HTMLElement): HTMLElement[] {
   const word = element("strong");
   const reason = element("span", { class: "reason" });
   let letGo: (() => void) | null = null;
@@ -82,12 +83,12 @@ function stateLine(live: Live, said: HTMLElement): HTMLElement {
     }
     setText(button, letGo === null ? "Pause" : "Go on");
   });
-  const line = element("p", { class: "state" }, word, reason, button);
+  const line = element("p", { class: "state" }, word, reason);
   live.onState(({ mode, reason: why }) => {
     if (line.dataset["mode"] !== undefined && line.dataset["mode"] !== mode) setText(said, `${WORDS[mode]}: ${why}`);
     line.dataset["mode"] = mode;
     setText(word, WORDS[mode]);
     setText(reason, why);
   });
-  return line;
+  return [line, button];
 }

@@ -6,6 +6,8 @@ export interface PageEntry {
   /** In the address: `#/NAME`. */
   readonly name: string;
   readonly title: string;
+  /** Style sheets that it needs, as paths below `page/`: `face/history/page.css`, `uplot.css`. Those of the first page are in index.html. */
+  readonly styles?: readonly string[];
   readonly load: () => Promise<{ readonly page: Page }>;
 }
 

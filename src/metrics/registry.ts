@@ -77,7 +77,7 @@ export const METRICS = [
 export type MetricName = (typeof METRICS)[number]["name"];
 
 /** `p` and a percentage, decimals allowed: p90, p99.9; p0 is the minimum, p100 the maximum. */
-const PERCENTILE_PATTERN = /^p(100|[0-9]{1,2}(?:\.[0-9]{1,12})?)$/;
+export const PERCENTILE_PATTERN = /^p(100|[0-9]{1,2}(?:\.[0-9]{1,12})?)$/;
 
 const byName = new Map<string, Metric>(METRICS.map((metric) => [metric.name, metric]));
 

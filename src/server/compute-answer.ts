@@ -6,9 +6,16 @@ import type { Engine } from "../engine/engine.ts";
 import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import { Receipt } from "./receipt.ts";
+import { type Schema, TEXT } from "./route-schema.ts";
 
 /** Says which window was answered for. */
 export const WINDOW_HEADER = "Tidemark-Window";
+
+/** What it says. */
+export const WINDOW_SHOWN: Schema = {
+  ...TEXT,
+  description: "the window as it was understood, in UTC: its first second, and the first that does not belong to it",
+};
 
 /** `2020-01-13T15:12:00Z/2020-01-13T15:13:01Z`, the end not included. */
 export function windowText({ start, end }: Window): string {

@@ -1,32 +1,74 @@
-/** The schema of a route, in one place: Fastify validates requests by it, and the API's description is to be generated from it. */
+/** What a route says of itself, in one place: Fastify validates requests by it, and the API's description (openapi.ts) is made of it. */
 import type { FastifySchema } from "fastify";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 
 declare module "fastify" {
   interface FastifySchema {
     summary?: string;
+    /** Absent: the route is no part of the API that is described. */
+    facts?: RouteFacts;
   }
 }
 
-/** A JSON Schema. */
+/** A JSON Schema. One with a `title` stands under that name in the description, wherever it is used. */
 export type Schema = Readonly<Record<string, unknown>>;
+
+/** Routes that belong together, and what they are for. */
+export const GROUPS = {
+  Questions: "Numbers of any window of time, and what changes as it changes",
+  Readings: "Readings come in",
+  Sensors: "What there is",
+  Uncounted: "Readings that were held back, and records that are no reading: why, and what becomes of them",
+  Operation: "How tidemark itself does, and what it says of itself",
+} as const;
+
+/** A request that works as it stands, once the examples of the readings were sent. */
+export interface Example {
+  /** What it shows. */
+  readonly summary: string;
+  /** Of the path, the query and the headers. */
+  readonly parameters?: Readonly<Record<string, string | number>>;
+  /** A text as it is, else JSON. */
+  readonly body?: unknown;
+  /** The media type of the body. */
+  readonly type?: string;
+  /** What comes back, where that does not depend on when it is asked. */
+  readonly answer?: unknown;
+}
 
 /** The sections of a route's schema; absent ones are not validated. */
 export interface RouteFacts {
+  readonly group: keyof typeof GROUPS;
   /** What it does, in one sentence without its full stop. */
   readonly summary: string;
+  /** The rest of what its users must know, in Markdown. */
+  readonly details?: string;
+  /** Anyone may ask, with a token too. */
+  readonly open?: true;
   readonly params?: Schema;
   readonly query?: Schema;
+  /** Parameters of the query that the route itself asks for. */
+  readonly required?: readonly string[];
+  /** Parameters of the query that hold several, with commas between them, as arrays. */
+  readonly lists?: Readonly<Record<string, Schema>>;
+  /** Headers that the route itself reads and judges. */
+  readonly headers?: Readonly<Record<string, Schema>>;
   /** A body of ours: parsed before and validated by this schema. */
   readonly body?: Schema;
   /** A body that the route itself reads and judges, by media type: described here, never validated. */
   readonly bytes?: Readonly<Record<string, Schema>>;
-  /** The body of a 200. */
-  readonly answer: Schema;
+  /** The body of a 200: JSON … */
+  readonly answer?: Schema;
+  /** … and what else it may be, by media type. */
+  readonly otherwise?: Readonly<Record<string, Schema>>;
+  /** Headers of a 200. */
+  readonly answerHeaders?: Readonly<Record<string, Schema>>;
   /** The body of another status than 200 that is no problem. */
   readonly answers?: Readonly<Record<number, Schema>>;
   /** What it may fail with, beside the errors of every route. */
   readonly errors: readonly ErrorCode[];
+  /** By name. */
+  readonly examples?: Readonly<Record<string, Example>>;
 }
 
 /** Any text. */
@@ -52,30 +94,51 @@ export function queryOf(parameters: Readonly<Record<string, Schema>>): Schema {
 }
 
 /** Answers of RFC 9457. */
-const PROBLEM: Schema = objectOf({
-  type: TEXT,
-  title: TEXT,
-  status: NATURAL,
-  detail: TEXT,
-  code: { enum: Object.keys(ERRORS) },
-  retryable: { type: "boolean" },
-});
+export const PROBLEM: Schema = {
+  title: "Problem",
+  description: "RFC 9457; `type` is the address of a page that says what to do",
+  ...objectOf({
+    type: { ...TEXT, format: "uri-reference" },
+    title: TEXT,
+    status: { type: "integer", minimum: 400, maximum: 599 },
+    detail: { ...TEXT, description: "what could not be done, and what was expected" },
+    code: { enum: Object.keys(ERRORS) },
+    retryable: { type: "boolean", description: "whether the same request may succeed later" },
+  }),
+};
 
-/** Errors of access, and of any request. */
-const OF_ALL: readonly ErrorCode[] = ["request-invalid", "not-authorized", "origin-refused", "internal"];
+/** Of problems that HTTP itself has a status for. */
+const REQUEST: ErrorCode = "request-invalid";
+
+/** Errors of any request, and of access. */
+const OF_ALL: readonly ErrorCode[] = [REQUEST, "too-busy", "internal"];
+const OF_ACCESS: readonly ErrorCode[] = ["not-authorized", "origin-refused"];
+
+/** What a body may be refused for: it has no length, or a coding or form that is not read; and a path: it is too long. */
+const OF_BODIES: readonly number[] = [411, 415];
+const OF_PATHS = 414;
+
+/** The codes of the problems that a route may answer with, by status. */
+export function problemsOf({ errors, params, body, bytes, open }: RouteFacts): Map<number, Set<ErrorCode>> {
+  const problems = new Map<number, Set<ErrorCode>>();
+  const add = (status: number, code: ErrorCode) => problems.set(status, (problems.get(status) ?? new Set()).add(code));
+  for (const code of [...OF_ALL, ...(open ? [] : OF_ACCESS), ...errors]) add(ERRORS[code].status, code);
+  if (params !== undefined) add(OF_PATHS, REQUEST);
+  if (body !== undefined || bytes !== undefined) {
+    for (const status of OF_BODIES) add(status, REQUEST);
+    add(ERRORS["request-too-large"].status, "request-too-large");
+  }
+  return problems;
+}
 
 /** What Fastify is given as a route's `schema`. */
 export function describe(facts: RouteFacts): FastifySchema {
-  const { summary, params, query, body, bytes, answer, answers, errors } = facts;
-  const response: Record<string, Schema> = {};
-  for (const code of [...OF_ALL, ...errors]) response[ERRORS[code].status] = PROBLEM;
-  const content = bytes && Object.fromEntries(Object.entries(bytes).map(([type, schema]) => [type, { schema }]));
+  const { summary, params, query, body } = facts;
   return {
     summary,
+    facts,
     ...(params && { params }),
     ...(query && { querystring: query }),
     ...(body && { body }),
-    ...(content && { body: { content } }),
-    response: { ...response, ...answers, 200: answer },
   };
 }

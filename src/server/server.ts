@@ -24,6 +24,7 @@ import { registerHealth } from "./routes/health.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
 import { registerMetrics } from "./routes/metrics.ts";
+import { registerOpenapi } from "./routes/openapi.ts";
 import { registerReadings } from "./routes/readings.ts";
 import { registerSeries } from "./routes/series.ts";
 import { registerSession } from "./routes/session.ts";
@@ -82,6 +83,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
       errorHandler(onBug)(error, _request, reply);
     },
   });
+  const routes: RouteOptions[] = [];
   const budget = new BodyBudget();
   const feed = new LiveFeed(engine, clock, (error) => {
     if (!(error instanceof TidemarkError)) onBug(error);
@@ -101,7 +103,6 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     },
     token !== null || anyHost,
   );
-  const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
     assert(route.schema?.summary !== undefined, () => `${route.method} ${route.url} does not say what it is`);
     if (route.schema !== OTHER_METHODS) routes.push(route);
@@ -127,6 +128,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     );
     registerErrorDocs(guarded);
     registerAbout(guarded, options);
+    registerOpenapi(guarded, routes, sessions?.name ?? null);
     registerLive(guarded, feed);
     registerSeries(guarded, options);
     registerMetrics(guarded, { engine, connections: () => ports.counts, live: feed });

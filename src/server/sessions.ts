@@ -23,13 +23,13 @@ export interface NewSession {
 export class Sessions {
   readonly #key: Buffer;
   /** Cookies are shared by all ports of a host: that of another tidemark there has another name. */
-  readonly #name: string;
+  readonly name: string;
   readonly #clock: Clock;
 
   constructor(token: string, clock: Clock) {
     const keys = Buffer.from(hkdfSync("sha256", token, "", PURPOSE, 36));
     this.#key = keys.subarray(0, 32);
-    this.#name = `tidemark-${keys.subarray(32).toString("hex")}`;
+    this.name = `tidemark-${keys.subarray(32).toString("hex")}`;
     this.#clock = clock;
   }
 
@@ -47,7 +47,7 @@ export class Sessions {
 
   /** Whether the request brings a session that has not ended. */
   isOf({ headers }: IncomingMessage): boolean {
-    const start = `${this.#name}=`;
+    const start = `${this.name}=`;
     const pair = headers.cookie?.split(/; */).find((one) => one.startsWith(start));
     const match = pair === undefined ? null : FORM.exec(pair.slice(start.length));
     if (match === null) return false;
@@ -62,6 +62,6 @@ export class Sessions {
 
   #cookie(value: string, ageMs: number, secure: boolean): string {
     const age = `Max-Age=${Math.floor(ageMs / 1000)}`;
-    return `${this.#name}=${value}; Path=/; ${age}; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
+    return `${this.name}=${value}; Path=/; ${age}; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
   }
 }

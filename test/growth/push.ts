@@ -5,6 +5,7 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../../src/server/route-schema.ts";
 
 const SCHEMA = describe({
+  group: "Readings",
   summary: "Appends one value that stands in the path",
   params: objectOf({ sensor: TEXT, value: { ...TEXT, description: "a number" } }),
   answer: objectOf({ appended: NATURAL }),

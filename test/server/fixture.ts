@@ -6,6 +6,7 @@ import type { ReadingsLog } from "../../src/doors/body.ts";
 import type { NewRecord } from "../../src/log/log.ts";
 import { createServer, type HttpServer, type ServerOptions } from "../../src/server/server.ts";
 import { ScanEngine } from "./scan-engine.ts";
+import { watchAnswers } from "./watched-answers.ts";
 
 export const NOON = Date.UTC(2020, 0, 13, 12);
 
@@ -51,5 +52,6 @@ export async function openFixture(options: Partial<ServerOptions> = {}, engine =
     onBug: (error) => bugs.push(error),
     ...options,
   });
+  watchAnswers(server);
   return { server, app: server.app, engine, log, clock, bugs };
 }

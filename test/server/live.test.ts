@@ -247,7 +247,7 @@ async function openFeed(context: TestContext, engine: ScanEngine) {
   const responses: ServerResponse[] = [];
   const ports = new Ports((_request, response) => {
     responses.push(response);
-    response.writeHead(200);
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
     response.write(feed.greeting());
     feed.join(response);
   }, false);

@@ -9,6 +9,7 @@ import { describe, objectOf, TEXT, TIME } from "../route-schema.ts";
 const ABOUT_PATH = "/about";
 
 const SCHEMA = describe({
+  group: "Operation",
   summary: "Its version, the zone of times that name none, and its clock",
   answer: objectOf({
     version: TEXT,

@@ -17,13 +17,15 @@ import {
   answerTextWithReceipt,
   refusalText,
   WINDOW_HEADER,
+  WINDOW_SHOWN,
   windowOf,
   windowText,
 } from "../compute-answer.ts";
 import { ComputeReader } from "../compute-request.ts";
 import { type OnBug, reported } from "../error-handler.ts";
 import type { Guard } from "../guard.ts";
-import { COMPUTE_BODY_BYTES_MAX } from "../limits.ts";
+import { COMPUTE_BODY_BYTES_MAX, METRICS_PER_SENSOR_MAX } from "../limits.ts";
+import { METRIC_NAME, TIME_IN_BODY } from "../metric-schema.ts";
 import { PROBLEM_TYPE, problemHeaders } from "../problem.ts";
 import { RECEIPT } from "../receipt.ts";
 import { describe, objectOf, queryOf, TEXT } from "../route-schema.ts";
@@ -34,14 +36,16 @@ const JSON_TYPE = "application/json; charset=utf-8";
 const CLOSE: readonly string[] = ["Connection", "close"];
 const NO_HEADERS: readonly string[] = [];
 
-/** The window that an answer is about: its first second, and the first that does not belong to it. */
-
 const ERRORS_LIST = { type: "array", items: TEXT, description: "what of the body is not computed, in its order" };
 const NUMBERS = { type: "object", additionalProperties: { type: ["number", "null"] } };
 const REFUSAL = objectOf({ result: objectOf({}), errors: ERRORS_LIST });
 
 const SCHEMA = describe({
+  group: "Questions",
   summary: "Computes metrics of sensors over a window of time",
+  details:
+    "Both bounds belong to the window, each at the precision it is written in: `15:12:00` to `15:13:00` are 61 seconds. For windows that must " +
+    "add up use `toExclusive`. What is not understood is in `errors`, and the rest is computed; where nothing is, the status is 400.",
   query: queryOf({
     receipt: { enum: ["true", "false"], description: "adds what the answer rests on" },
     timezone: { ...TEXT, description: "the zone of times that name none, for this request" },
@@ -49,17 +53,45 @@ const SCHEMA = describe({
   bytes: {
     "application/json": {
       type: "object",
-      description: "a list of metrics for each sensor; trailing commas are allowed",
-      properties: Object.fromEntries(BOUND_NAMES.map((name) => [name, { type: ["string", "number", "null"] }])),
-      additionalProperties: { type: "array", items: TEXT },
+      description: "a list of metrics for each sensor, by its name",
+      properties: Object.fromEntries(BOUND_NAMES.map((name) => [name, TIME_IN_BODY])),
+      additionalProperties: { type: "array", items: METRIC_NAME, maxItems: METRICS_PER_SENSOR_MAX },
     },
   },
   answer: objectOf(
     { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: RECEIPT },
     ["receipt"],
   ),
+  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN },
   answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL },
-  errors: ["request-too-large", "too-busy"],
+  errors: [],
+  examples: {
+    minute: {
+      summary: "61 seconds of two sensors",
+      body: {
+        temperature: ["count", "min"],
+        humidity: ["average", "p99"],
+        from: "2020-01-13 15:12:00",
+        to: "2020-01-13 15:13:00",
+      },
+      parameters: { timezone: "UTC" },
+      answer: { result: { temperature: { count: 3, min: 20.5 }, humidity: { average: 48, p99: 48 } }, errors: [] },
+    },
+    receipt: {
+      summary: "The last day, and what the answer rests on",
+      body: { temperature: ["mean", "max", "p95"], from: "now-24h", toExclusive: "now" },
+      parameters: { receipt: "true" },
+    },
+    errors: {
+      summary: "What is not understood does not keep the rest from being computed",
+      body: { temperature: ["max"], pressures: ["max"], from: "2020-01-13", to: "2020-01-13" },
+      parameters: { timezone: "UTC" },
+      answer: {
+        result: { temperature: { max: 22 } },
+        errors: ["Unexpected key pressures in the request body"],
+      },
+    },
+  },
 });
 
 /** What the route needs. */

@@ -8,8 +8,9 @@ import { describe, TEXT } from "../route-schema.ts";
 const FILE = new URL("../../../docs/ERRORS.md", import.meta.url);
 
 const SCHEMA = describe({
+  group: "Operation",
   summary: "The page of all errors that problems link to, as Markdown",
-  answer: TEXT,
+  otherwise: { "text/markdown": TEXT },
   errors: ["not-found"],
 });
 

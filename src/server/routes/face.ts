@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { type Coding, type FaceFile, readFaceFiles } from "../face-files.ts";
-import { describe, objectOf, TEXT } from "../route-schema.ts";
 
 const PAGE_PATH = "/";
 const FILES_PATH = "/page/*";
@@ -29,18 +28,9 @@ const HEADERS = {
   Vary: "Accept-Encoding",
 };
 
-const PAGE = describe({
-  summary: "The page that people look at",
-  answer: { ...TEXT, description: "text/html" },
-  errors: [],
-});
-
-const FILE = describe({
-  summary: "The files of the page",
-  params: objectOf({ "*": TEXT }),
-  answer: { ...TEXT, description: "JavaScript or CSS" },
-  errors: ["not-found"],
-});
+/** No part of the API. */
+const PAGE = { summary: "The page that people look at" };
+const FILE = { summary: "The files of the page" };
 
 /** Adds both routes. The files are read at the first request. */
 export function registerFace(scope: FastifyInstance): void {

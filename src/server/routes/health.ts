@@ -8,6 +8,8 @@ import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
 const READYZ_PATH = "/readyz";
 
 const LIVEZ = describe({
+  group: "Operation",
+  open: true,
   summary: "Whether the process answers at all; answered though there are too many connections",
   answer: objectOf({
     status: { const: "alive" },
@@ -17,6 +19,8 @@ const LIVEZ = describe({
 });
 
 const READYZ = describe({
+  group: "Operation",
+  open: true,
   summary: "Whether readings are taken in",
   answer: objectOf(
     {

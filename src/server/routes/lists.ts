@@ -98,10 +98,12 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
 /** Sensors have no ids: `after` counts them in the order of the directory, to which sensors are added at the end. */
 function registerSensors(scope: FastifyInstance, engine: Engine): void {
   const schema = describe({
+    group: "Sensors",
     summary: "Sensors in their order, with their totals and times",
     query: queryOf(PART_PARAMETERS),
     answer: partOf(SENSOR, { refused: { ...NATURAL, description: "names that were refused, as there were too many" } }),
     errors: [],
+    examples: { first: { summary: "The first two", parameters: { limit: 2 } } },
   });
   scope.get(SENSORS_PATH, { schema }, (request: FastifyRequest<{ Querystring: PartQuery }>, reply) => {
     const { after: start = 0, limit } = partAsked(request.query);
@@ -119,10 +121,12 @@ function registerSensors(scope: FastifyInstance, engine: Engine): void {
 function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListSource<T>): void {
   const { name, item } = source;
   const listed = describe({
+    group: "Uncounted",
     summary: `What is in the list of ${name}, oldest first`,
     query: queryOf({ ...PART_PARAMETERS, sensor: SENSOR_PARAMETER }),
     answer: partOf(item),
     errors: ["not-found"],
+    examples: { sensor: { summary: "Those of one sensor", parameters: { sensor: "temperature", limit: 10 } } },
   });
   scope.get(`/${name}`, { schema: listed }, (request: FastifyRequest<{ Querystring: ListQuery }>, reply) => {
     const { sensor } = request.query;
@@ -132,10 +136,15 @@ function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListS
   });
   const change = (verb: "release" | "discard", done: string, summary: string, act: ListSource<T>["doRelease"]) => {
     const schema = describe({
+      group: "Uncounted",
       summary: `${summary}: those with these ids, all, or a sensor's and a device's`,
       body: CHOICE,
       answer: objectOf({ asked: { ...NATURAL, description: "ids, where they are given" }, [done]: NATURAL }, ["asked"]),
-      errors: ["not-found", "request-too-large", "too-busy", "not-ready"],
+      errors: ["not-found", "not-ready"],
+      examples: {
+        ids: { summary: "Those with these ids", body: { ids: [1, 2] }, answer: { asked: 2, [done]: 0 } },
+        sensor: { summary: "All of a sensor", body: { sensor: "temperature" }, answer: { [done]: 0 } },
+      },
     });
     scope.post(`/${name}/${verb}`, { schema }, async ({ body }: FastifyRequest<{ Body: ChoiceBody }>) => {
       const which = choiceOf(body);

@@ -12,9 +12,11 @@ const HEAD = {
 };
 
 const SCHEMA = describe({
+  group: "Questions",
   summary: "Server-sent events: every sensor as readings come in",
-  answer: { ...TEXT, description: "text/event-stream, see docs/formats/live.md" },
-  errors: ["too-busy", "not-ready"],
+  details: "The first event is `snapshot`, then `update` for each change. docs/formats/live.md says what is in them.",
+  otherwise: { "text/event-stream": { ...TEXT, description: "server-sent events whose data is JSON" } },
+  errors: ["not-ready"],
 });
 
 /** Adds the route. */

@@ -9,8 +9,9 @@ import { describe, TEXT } from "../route-schema.ts";
 const METRICS_PATH = "/metrics";
 
 const SCHEMA = describe({
+  group: "Operation",
   summary: "Shows tidemark's own counters, in OpenMetrics or Prometheus' text format as Accept asks",
-  answer: TEXT,
+  otherwise: { "text/plain": TEXT, "application/openmetrics-text": TEXT },
   errors: [],
 });
 

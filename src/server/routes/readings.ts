@@ -9,6 +9,7 @@ import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
 import { PROBLEMS_SHOWN_MAX, READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../limits.ts";
 import { RequestError } from "../problem.ts";
+import { READINGS } from "../reading-schema.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
 
 const READINGS_PATH = "/readings/:sensor";
@@ -31,12 +32,27 @@ export interface ReadingsOptions {
   readonly lookInto?: LookInto | undefined;
 }
 
+const LINES = [
+  '{"sequence":1,"value":20.5,"time":"2020-01-13T15:12:00Z"}',
+  '{"sequence":2,"value":21.25,"time":"2020-01-13T15:12:01Z"}',
+  '{"sequence":3,"value":22,"time":"2020-01-13T15:12:02Z"}',
+];
+
 const SCHEMA = describe({
+  group: "Readings",
   summary: "Appends readings to the log; answered when they are durable",
   params: objectOf({ sensor: { ...TEXT, description: "whose readings they are" } }),
+  headers: {
+    "Tidemark-Device": {
+      ...TEXT,
+      minLength: 1,
+      maxLength: NAME_BYTES_MAX,
+      description: "the device of readings that name none",
+    },
+  },
   bytes: {
-    "application/json": { description: "one reading: a number, or an object with `value`" },
-    "application/x-ndjson": { ...TEXT, description: "one reading a line" },
+    "application/json": READINGS,
+    "application/x-ndjson": { ...TEXT, description: "a reading a line" },
     "text/plain": { ...TEXT, description: "a number, or one a line" },
   },
   answer: objectOf(
@@ -55,7 +71,6 @@ const SCHEMA = describe({
     "not-found",
     "too-many-sensors",
     "topic-missing",
-    "request-too-large",
     "record-too-large",
     "log-full",
     "log-unreachable",
@@ -63,8 +78,23 @@ const SCHEMA = describe({
     "log-sync-failed",
     "log-closed",
     "disk-full",
-    "too-busy",
   ],
+  examples: {
+    number: { summary: "A number", parameters: { sensor: "pressure" }, body: 1013.2, answer: { appended: 1 } },
+    reading: {
+      summary: "A reading with its time and an identity",
+      parameters: { sensor: "humidity" },
+      body: { device: "cellar", boot: "a", sequence: 1, value: 48, time: "2020-01-13T15:12:00Z" },
+      answer: { appended: 1 },
+    },
+    lines: {
+      summary: "Several, one a line",
+      parameters: { sensor: "temperature", "Tidemark-Device": "cellar" },
+      type: "application/x-ndjson",
+      body: `${LINES.join("\n")}\n`,
+      answer: { appended: 3 },
+    },
+  },
 });
 
 /** One request is one append: all of it becomes durable, or the answer says that it did not. */

@@ -4,20 +4,26 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import type { Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { WINDOW_HEADER, windowText } from "../compute-answer.ts";
-import { SERIES_POINTS_MAX } from "../limits.ts";
+import { WINDOW_HEADER, WINDOW_SHOWN, windowText } from "../compute-answer.ts";
+import { METRICS_PER_SENSOR_MAX, SERIES_POINTS_MAX, SERIES_SENSORS_MAX } from "../limits.ts";
+import { METRIC_NAME, SENSOR_NAME, TIME_ASKED } from "../metric-schema.ts";
 import { describe, objectOf, queryOf, TEXT } from "../route-schema.ts";
 import { SERIES_TYPES, writeSeries } from "../series-answer.ts";
 import { readSeries, type SeriesFormat, type SeriesQuery } from "../series-request.ts";
 
 const SERIES_PATH = "/series";
 
+const DETAILS =
+  "A bucket has the numbers that a question from its edge to the next gets, to the bit; one without readings has `null`. A day is a local " +
+  "day, of 23 to 25 hours where clocks change. CSV has a line a bucket with columns `sensor.metric`, NDJSON an object a bucket.";
+
 const NAMES = { anyOf: [TEXT, { type: "array", items: TEXT }] };
-const TIME_ASKED = { ...TEXT, description: "as in POST /compute/metrics" };
 const NUMBERS = { type: "array", items: { type: ["number", "null"] }, description: "null: the bucket has none" };
 
 const SCHEMA = describe({
+  group: "Questions",
   summary: "Metrics of up to eight sensors in buckets of a calendar: what a chart shows",
+  details: DETAILS,
   query: queryOf({
     sensor: { ...NAMES, description: "one to eight names: repeated, or with commas between them" },
     metrics: { ...NAMES, description: "as in POST /compute/metrics (mean,min,max)" },
@@ -35,6 +41,11 @@ const SCHEMA = describe({
     shift: { ...TEXT, description: "the same buckets so much earlier: 1d, 1w, 1y" },
     format: { enum: Object.keys(SERIES_TYPES), description: "else what Accept asks for, else JSON" },
   }),
+  required: ["sensor"],
+  lists: {
+    sensor: { type: "array", items: SENSOR_NAME, minItems: 1, maxItems: SERIES_SENSORS_MAX },
+    metrics: { type: "array", items: METRIC_NAME, minItems: 1, maxItems: METRICS_PER_SENSOR_MAX },
+  },
   answer: objectOf({
     step: TEXT,
     timezone: TEXT,
@@ -45,7 +56,35 @@ const SCHEMA = describe({
       additionalProperties: { type: "object", additionalProperties: NUMBERS },
     },
   }),
+  otherwise: {
+    "text/csv": { ...TEXT, description: "columns `from`, `toExclusive`, then `sensor.metric`" },
+    "application/x-ndjson": { ...TEXT, description: "an object a line: `from`, `toExclusive`, then metrics by sensor" },
+  },
+  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN },
   errors: [],
+  examples: {
+    minutes: {
+      summary: "A chart of a minute",
+      parameters: {
+        sensor: "temperature",
+        metrics: "mean,min,max",
+        from: "2020-01-13T15:12Z",
+        to: "2020-01-13T15:13Z",
+        every: "1m",
+        timezone: "UTC",
+      },
+      answer: {
+        step: "1m",
+        timezone: "UTC",
+        edges: [1578928320000, 1578928380000, 1578928440000],
+        series: { temperature: { mean: [21.25, null], min: [20.5, null], max: [22, null] } },
+      },
+    },
+    csv: {
+      summary: "Two sensors by the hour of today, as CSV",
+      parameters: { sensor: "temperature,humidity", from: "today", every: "1h", format: "csv" },
+    },
+  },
 });
 
 /** What the route needs. */

@@ -13,16 +13,24 @@ import type { Sessions } from "../sessions.ts";
 const SESSION_PATH = "/session";
 
 const BEGIN = describe({
+  group: "Operation",
+  open: true,
   summary: "Begins a browser's session: a cookie stands for the token from then on",
   body: objectOf({ token: TEXT }),
   answer: objectOf({ expires: TIME }),
-  errors: ["request-too-large", "too-busy"],
+  answerHeaders: { "Set-Cookie": TEXT },
+  errors: ["not-authorized", "origin-refused"],
+  examples: {
+    begin: { summary: "A browser's first request", body: { token: "0123456789abcdef" } },
+  },
 });
 
 const END = describe({
+  group: "Operation",
+  open: true,
   summary: "Has the browser forget its session",
   answer: objectOf({ ended: { const: true } }),
-  errors: [],
+  errors: ["origin-refused"],
 });
 
 interface TokenBody {

@@ -13,10 +13,17 @@ const SKIP_PATH = "/sensors/skip";
 const OFFSET = { ...NATURAL, maximum: Number.MAX_SAFE_INTEGER };
 
 const SKIP = describe({
+  group: "Sensors",
   summary: "Reads a partition that stands still on from another offset; what is between counts as a gap",
   body: objectOf({ sensor: TEXT, partition: NATURAL, to: { ...OFFSET, description: "the offset to go on from" } }),
   answer: objectOf({ skipped: { ...NATURAL, description: "records that were passed over" } }),
-  errors: ["not-found", "request-too-large", "too-busy", "not-ready"],
+  errors: ["not-found", "not-ready"],
+  examples: {
+    skip: {
+      summary: "On from offset 13, where the partition stands still before it",
+      body: { sensor: "temperature", partition: 0, to: 13 },
+    },
+  },
 });
 
 interface SkipBody {

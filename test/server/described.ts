@@ -12,8 +12,10 @@ export interface Answered {
   readonly body: string;
 }
 
+type Examples = Readonly<Record<string, { readonly value: unknown }>>;
+
 interface Media {
-  readonly content?: Readonly<Record<string, object>>;
+  readonly content?: Readonly<Record<string, { readonly examples?: Examples }>>;
 }
 
 interface Response extends Media {
@@ -28,13 +30,9 @@ export interface Operation {
   readonly parameters?: readonly {
     readonly name: string;
     readonly in: "path" | "query" | "header";
-    readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+    readonly examples?: Examples;
   }[];
-  readonly requestBody?: {
-    readonly content: Readonly<
-      Record<string, { readonly examples?: Readonly<Record<string, { readonly value: unknown }>> }>
-    >;
-  };
+  readonly requestBody?: Media;
 }
 
 /** As much of OpenAPI as the tests read. */

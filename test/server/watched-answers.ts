@@ -55,8 +55,9 @@ Object.assign(UsualResponse.prototype, {
     return Reflect.apply(writeHead, this, [status, ...rest]);
   },
   write(this: UsualResponse, ...args: Arguments): unknown {
+    const isFree: unknown = Reflect.apply(write, this, args); // so does this
     collect(this, args[0]);
-    return Reflect.apply(write, this, args);
+    return isFree;
   },
   end(this: UsualResponse, ...args: Arguments): unknown {
     const ended: unknown = Reflect.apply(end, this, args); // writes the head of what had none

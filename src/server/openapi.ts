@@ -48,7 +48,11 @@ export function describeApi(routes: readonly RouteOptions[], session: string | n
       ...components.shown(),
       ...(session !== null && {
         securitySchemes: {
-          token: { type: "http", scheme: "bearer", description: "what the server was started with: `--token`, `TIDEMARK_TOKEN`" },
+          token: {
+            type: "http",
+            scheme: "bearer",
+            description: "what the server was started with: `--token`, `TIDEMARK_TOKEN`",
+          },
           session: { type: "apiKey", in: "cookie", name: session, description: "a browser's, from `POST /session`" },
         },
       }),

@@ -62,7 +62,8 @@ export class Described {
   /** What of an answer is not described; null: nothing. */
   fault({ method, url, status, headers, body }: Answered): string | null {
     const target = decoded(url.replace(/^https?:\/\/[^/]+/, "").split("?")[0]);
-    if (this.#others.some((other) => (other.endsWith("*") ? target.startsWith(other.slice(0, -1)) : target === other))) return null;
+    if (this.#others.some((other) => (other.endsWith("*") ? target.startsWith(other.slice(0, -1)) : target === other)))
+      return null;
     const path = this.#paths.find(({ pattern }) => pattern.test(target))?.path ?? "";
     const verb = method === "HEAD" && !("head" in (this.#api.paths[path] ?? {})) ? "get" : method.toLowerCase();
     const type = String(headers["content-type"] ?? "").split(";")[0];

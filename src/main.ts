@@ -14,6 +14,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   "data-dir-owned": "one process owns a data directory; tidemark stop ends it, --data names another",
   "server-unreachable": "tidemark start starts one; --url or --port names another",
   "not-authorized": "--token, or better the variable TIDEMARK_TOKEN, says which token to send",
+  "too-busy": "it is busy, or its disk is full: try again in a while; tidemark doctor looks into it",
   "log-unreachable": "--log names the Kafka; --log local needs none",
 };
 
@@ -30,6 +31,7 @@ function write(stream: NodeJS.WriteStream, text: string): void {
 const terminal = {
   out: (text: string) => write(process.stdout, text),
   err: (text: string) => write(process.stderr, `tidemark: ${text}`),
+  columns: process.stdout.columns || Number.POSITIVE_INFINITY,
   color: wantsColor(ownEnvironment(), process.stdout.isTTY),
   inBackground: logFile !== null,
 };
@@ -54,6 +56,11 @@ async function perform(invocation: Invocation): Promise<number> {
       return await (await import("./commands/background.ts")).stop(invocation.data, terminal);
     case "sensor":
       return await (await import("./commands/sensor.ts")).sensor(invocation.sensor, terminal);
+    case "send":
+      return await (await import("./commands/send.ts")).send(invocation.send, terminal, process.stdin);
+    case "sensors":
+      await (await import("./commands/sensors.ts")).sensors(invocation.sensors, terminal);
+      return 0;
     case "watch":
       await (await import("./commands/run.ts")).watchCommand(invocation.client, terminal);
       return 0;

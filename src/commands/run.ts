@@ -17,6 +17,8 @@ const ALIVE_MS = 500;
 /** The output of a command, and its terminal. */
 export interface Terminal extends Console {
   readonly color: boolean;
+  /** Of the terminal; where the output is none, more than any line has. */
+  readonly columns: number;
 }
 
 /** `start`, and with --watch the table after it. @returns the exit code: 1 when a sensor of --simulate holds readings of others */

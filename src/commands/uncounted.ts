@@ -71,7 +71,7 @@ async function list(what: string, config: ListConfig, { out }: Console): Promise
 
 async function act(what: string, action: "release" | "discard", config: ListConfig, { out }: Console): Promise<void> {
   const fields = requireSuccess(
-    await ask(config.client, `${what}/${action}`, chosen(config)),
+    await ask(config.client, `${what}/${action}`, { body: chosen(config) }),
     `${action} from ${what}`,
   );
   const done = action === "release" ? "released" : "discarded";

@@ -7,7 +7,6 @@ import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import { SIMULATOR_PREFIX, simulatorName } from "../core/simulator-name.ts";
 import { machineZone, openZone } from "../core/zone.ts";
-import { METRICS_ASKED } from "./option-table.ts";
 import { invalid, type Settings, shown } from "./settings.ts";
 import {
   type Parsed,
@@ -16,7 +15,6 @@ import {
   parseNumber,
   parseSendTarget,
   parseSensor,
-  parseSensors,
   parseText,
   parseTimezone,
   parseToken,
@@ -50,21 +48,6 @@ export interface SensorConfig {
   readonly late: number;
   /** Beginning of the backfill, ms since the epoch. */
   readonly fromMs: number | null;
-}
-
-/** Configuration of `tidemark query`. */
-export interface QueryConfig {
-  readonly client: ClientConfig;
-  readonly sensors: readonly string[];
-  readonly metrics: readonly string[];
-  /** As written: the server knows its zone. */
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly toExclusive: string | null;
-  /** null: the server's. */
-  readonly timezone: string | null;
-  readonly receipt: boolean;
-  readonly json: boolean;
 }
 
 /** Configuration of `tidemark quarantine` and `tidemark rejections`. */
@@ -113,7 +96,7 @@ export function sensorConfig(settings: Settings, operands: readonly string[], cw
     seed: settings.optional("seed", parseInteger(0, 2 ** 32 - 1)),
     duplicates: settings.read("duplicates", parseNumber(0, 1)),
     late: settings.read("late", parseNumber(0, 1)),
-    fromMs: settings.optional("sensor:from", parseFrom(timezone(settings))),
+    fromMs: settings.optional("sensor:from", parseMoment(timezone(settings))),
   };
 }
 
@@ -131,7 +114,8 @@ function parseDevice(text: string): Parsed<string> {
     : { expected: `a name of 1 to ${NAME_BYTES_MAX - SIMULATOR_PREFIX.length} bytes` };
 }
 
-const parseFrom =
+/** A time, in that zone where it names none → ms since the epoch. */
+export const parseMoment =
   (zone: string) =>
   (text: string): Parsed<number> => {
     const parsed = parseTime(text, openZone(zone), systemClock.now());
@@ -139,26 +123,6 @@ const parseFrom =
     const reason = parsed.reason === "" ? "" : ` (${parsed.reason})`;
     return { expected: `${TIME_EXPECTED}${reason}` };
   };
-
-/** Reads the configuration of `tidemark query`. @throws TidemarkError "config-invalid" */
-export function queryConfig(settings: Settings, operands: readonly string[], cwd: string): QueryConfig {
-  if (operands.length === 0) {
-    throw invalid("Cannot query: expected a sensor, such as tidemark query temperature count mean p95");
-  }
-  const sensors = parseSensors(operands[0]);
-  if ("expected" in sensors) throw invalid(`Cannot query ${shown(operands[0])}: expected ${sensors.expected}`);
-  return {
-    client: clientConfig(settings, cwd),
-    sensors: sensors.value,
-    metrics: operands.length > 1 ? operands.slice(1) : METRICS_ASKED,
-    from: settings.optional("query:from", parseText),
-    to: settings.optional("query:to", parseText),
-    toExclusive: settings.optional("query:to-exclusive", parseText),
-    timezone: settings.optional("query:timezone", parseTimezone),
-    receipt: settings.flag("receipt"),
-    json: settings.flag("json"),
-  };
-}
 
 /** Reads the configuration of a command over lists. @throws TidemarkError "config-invalid" */
 export function listConfig(name: string, settings: Settings, operands: readonly string[], cwd: string): ListConfig {

@@ -9,16 +9,17 @@ import {
   dataDirectory,
   type ListConfig,
   listConfig,
-  type QueryConfig,
-  queryConfig,
   type SensorConfig,
   type SkipConfig,
   sensorConfig,
   skipConfig,
   timezone,
 } from "./client-config.ts";
+import { COMMANDS, type CommandName, findCommand } from "./command-table.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { COMMANDS, type CommandName, findCommand, type OptionId, optionOf, variableOf } from "./option-table.ts";
+import { type OptionId, optionOf, variableOf } from "./option-table.ts";
+import { type QueryConfig, queryConfig } from "./query-config.ts";
+import { type SendConfig, type SensorsConfig, sendConfig, sensorsConfig } from "./send-config.ts";
 import {
   BACKGROUND_LOG,
   type Environment,
@@ -102,6 +103,8 @@ export type Invocation =
   | ServerInvocation
   | { readonly command: "stop"; readonly data: string }
   | { readonly command: "sensor"; readonly sensor: SensorConfig }
+  | { readonly command: "send"; readonly send: SendConfig }
+  | { readonly command: "sensors"; readonly sensors: SensorsConfig }
   | { readonly command: "watch"; readonly client: ClientConfig }
   | { readonly command: "query"; readonly query: QueryConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
@@ -175,6 +178,10 @@ function invoke(name: CommandName, settings: Settings, operands: readonly string
       return { command: name, data: dataDirectory(settings, cwd) };
     case "sensor":
       return { command: name, sensor: sensorConfig(settings, operands, cwd) };
+    case "send":
+      return { command: name, send: sendConfig(settings, operands, cwd) };
+    case "sensors":
+      return { command: name, sensors: sensorsConfig(settings, operands, cwd) };
     case "watch":
       refuseOperands(name, operands);
       return { command: name, client: clientConfig(settings, cwd) };

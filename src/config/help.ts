@@ -1,5 +1,6 @@
 /** `--help`, from the lists of commands and options. */
-import { COMMANDS, type Command, flagOf, optionOf, variableOf } from "./option-table.ts";
+import { COMMANDS, type Command } from "./command-table.ts";
+import { flagOf, optionOf, variableOf } from "./option-table.ts";
 
 /** Flags that every command takes. */
 const EVERYWHERE = [["-h, --help", "print this"]] as const;
@@ -39,6 +40,8 @@ export function commandHelp(command: Command): string {
     ...command.more.flatMap(wrapped),
     "",
     ...columns([...rows, ...EVERYWHERE]),
+    "",
+    ...command.examples.map((example) => `  ${example}`),
     ...(kept.length === 0 ? [] : ["", ...wrapped(`Environment: ${kept.join(", ")}`)]),
     "",
   ].join("\n");

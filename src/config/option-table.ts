@@ -1,5 +1,4 @@
-/** Every command and option of the command line: parsing, help and suggestions derive from these lists. */
-import { METRICS, type MetricName } from "../metrics/registry.ts";
+/** Every option of the command line: parsing, help and suggestions derive from this list. */
 
 /** A flag, which may be a variable of the environment and a key of the configuration file, too. */
 export interface Option {
@@ -14,6 +13,19 @@ export interface Option {
   /** It may be given several times, which is the same as once with commas. */
   readonly repeated?: boolean;
 }
+
+/** What `tidemark sensors` can be sorted by. */
+export const SENSOR_COLUMNS = [
+  "name",
+  "count",
+  "rate",
+  "last",
+  "age",
+  "late",
+  "duplicates",
+  "held",
+  "trouble",
+] as const;
 
 /** Every option of every command. A prefix before a colon distinguishes two options of one flag. */
 export const OPTIONS = [
@@ -128,6 +140,10 @@ export const OPTIONS = [
   { id: "duplicates", value: "SHARE", fallback: "0", text: "share of readings sent twice, 0 to 1" },
   { id: "late", value: "SHARE", fallback: "0", text: "share of readings held back for up to a minute, 0 to 1" },
   { id: "sensor:from", value: "TIME", text: "first send the readings since then, as fast as they are taken" },
+  { id: "send:device", value: "NAME", text: "of readings that name none (default: cli- and the machine's name)" },
+  { id: "send:boot", value: "NAME", text: "of readings without an identity (default: drawn at random)" },
+  { id: "send:time", value: "TIME", text: "of readings that have none (default: now)" },
+  { id: "sensors:sort", value: "COLUMN", fallback: "name", text: `by ${SENSOR_COLUMNS.join(", ")}` },
   { id: "query:from", value: "TIME", text: "beginning of the window (default: the first reading)" },
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
   { id: "query:to-exclusive", value: "TIME", text: "instead of --to, the first moment after the window" },
@@ -160,143 +176,4 @@ export function flagOf(id: string): string {
 /** `log-retention` → `TIDEMARK_LOG_RETENTION`. */
 export function variableOf(id: string): string {
   return "TIDEMARK_" + flagOf(id).toUpperCase().replaceAll("-", "_");
-}
-
-/** Metrics of a query that names none. */
-export const METRICS_ASKED = ["count", "mean", "min", "max"] as const satisfies readonly MetricName[];
-
-const SERVER = [
-  "log",
-  "data",
-  "host",
-  "port",
-  "sensors",
-  "topics",
-  "topics-exclude",
-  "create-topics",
-  "timezone",
-  "keep",
-  "log-retention",
-  "clock-ahead",
-  "token",
-  "allow-anonymous",
-  "public-url",
-  "cors-origin",
-] as const satisfies readonly OptionId[];
-
-const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly OptionId[];
-
-const LIST = [
-  "list:all",
-  "list:sensor",
-  "list:device",
-  "list:limit",
-  "list:after",
-  "json",
-  ...CLIENT,
-] as const satisfies readonly OptionId[];
-
-/** A command, and what may stand behind it. */
-export interface Command {
-  readonly name: string;
-  /** The usage line after the name. */
-  readonly operands: string;
-  readonly text: string;
-  /** Further paragraphs of its help. */
-  readonly more: readonly string[];
-  readonly options: readonly OptionId[];
-}
-
-/** Every command, in the order of the help. */
-export const COMMANDS = [
-  {
-    name: "run",
-    operands: "",
-    text: "server and live table in the foreground; Ctrl-C ends all",
-    more: [],
-    options: ["simulate", "demo", ...SERVER],
-  },
-  {
-    name: "start",
-    operands: "",
-    text: "the server in the background; joins one that runs already",
-    more: ["Each process writes to a log file of its own under DIR/run. Returns once the server is ready."],
-    options: ["start:watch", "simulate", "demo", ...SERVER],
-  },
-  { name: "stop", operands: "", text: "ends what runs in the background, cleanly", more: [], options: ["data"] },
-  {
-    name: "serve",
-    operands: "",
-    text: "the server alone, in the foreground",
-    more: ["SIGINT or SIGTERM: takes in nothing more, commits, closes, exits 0."],
-    options: SERVER,
-  },
-  {
-    name: "sensor",
-    operands: "NAME",
-    text: "a simulated sensor: random whole numbers from 0 to 100",
-    more: [
-      "Each reading carries device, boot, sequence and time, and is sent again as it was until it is acknowledged.",
-      "With --from it goes on live afterwards, unless --count is reached before.",
-    ],
-    options: [
-      "sensor:to",
-      "rate",
-      "count",
-      "device",
-      "seed",
-      "duplicates",
-      "late",
-      "sensor:from",
-      "timezone",
-      "log",
-      ...CLIENT,
-    ],
-  },
-  {
-    name: "watch",
-    operands: "",
-    text: "the live table; plain lines without a terminal",
-    more: ["q or Ctrl-C ends the table, nothing else."],
-    options: CLIENT,
-  },
-  {
-    name: "query",
-    operands: "SENSOR[,SENSOR] [METRIC …]",
-    text: "metrics of a window of time",
-    more: [
-      `METRIC: ${METRICS.map((metric) => metric.name).join(", ")}, or any pNN such as p95 (default: ${METRICS_ASKED.join(" ")}).`,
-      'TIME: "2020-01-13", "2020-01-13 15:12:00", ISO 8601, epoch milliseconds, now-1h, -24h, today, yesterday, now/d.',
-    ],
-    options: ["query:from", "query:to", "query:to-exclusive", "query:timezone", "receipt", "json", ...CLIENT],
-  },
-  {
-    name: "quarantine",
-    operands: "[list | release ID… | discard ID…]",
-    text: "readings held back because of an impossible clock",
-    more: ["release counts them after all; discard forgets them for good. Instead of IDs: --all, --sensor, --device."],
-    options: LIST,
-  },
-  {
-    name: "rejections",
-    operands: "[list | release ID… | discard ID…]",
-    text: "records that could not be read, with their bytes",
-    more: ["release tries to read them again; discard forgets them for good. Instead of IDs: --all, --sensor."],
-    options: LIST,
-  },
-  {
-    name: "skip",
-    operands: "SENSOR PARTITION --to OFFSET",
-    text: "reads a partition that stands still on behind what is unreadable",
-    more: ["`GET /readyz` of the server names such partitions, and the offset behind what is unreadable."],
-    options: ["skip:to", "json", ...CLIENT],
-  },
-] as const satisfies readonly Command[];
-
-/** The names of COMMANDS. */
-export type CommandName = (typeof COMMANDS)[number]["name"];
-
-/** The command of that name; undefined when there is none. */
-export function findCommand(name: string): (typeof COMMANDS)[number] | undefined {
-  return COMMANDS.find((command) => command.name === name);
 }

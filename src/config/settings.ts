@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
-import { type Command, flagOf, OPTIONS, type OptionId, optionOf, variableOf } from "./option-table.ts";
+import type { Command } from "./command-table.ts";
+import { flagOf, OPTIONS, type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type Parsed, parseFlag } from "./values.ts";
 
 /** Variables by name. */
@@ -45,7 +46,10 @@ export function readArguments(
   const known = new Map(command.options.map((id) => [flagOf(id), id]));
   const types = [...known].map(([flag, id]) => [flag, { type: optionOf(id).value ? "string" : "boolean" }] as const);
   const { tokens } = parseArgs({
-    args: args.map((arg, i) => (isLeftOut(known, arg, args[i + 1]) ? `${arg}=` : arg)),
+    args: args.map((arg, i) => {
+      if (isLeftOut(known, arg, args[i + 1])) return `${arg}=`;
+      return NEGATIVE.test(arg) ? NO_FLAG + arg : arg;
+    }),
     strict: false,
     tokens: true,
     allowPositionals: true,
@@ -54,16 +58,24 @@ export function readArguments(
   const flags = new Map<OptionId, string>();
   const operands: string[] = [];
   for (const token of tokens) {
-    if (token.kind === "positional") operands.push(token.value);
+    if (token.kind === "positional") operands.push(withoutMark(token.value));
     if (token.kind !== "option") continue;
     if (token.name === "help") return { flags: null, operands };
     const id = known.get(token.name);
     if (id === undefined || !token.rawName.startsWith("--")) throw unknownFlag(command, token.rawName);
-    const value = flagValue(id, token.value, token.inlineValue);
+    const value = withoutMark(flagValue(id, token.value, token.inlineValue));
     const before = optionOf(id).repeated === true ? flags.get(id) : undefined;
     flags.set(id, before === undefined ? value : `${before},${value}`);
   }
   return { flags, operands };
+}
+
+/** A number below zero looks like flags of one letter. */
+const NEGATIVE = /^-[.\d]/;
+const NO_FLAG = "\0";
+
+function withoutMark(text: string): string {
+  return text.startsWith(NO_FLAG) ? text.slice(NO_FLAG.length) : text;
 }
 
 /** Whether the value of a flag that needs none does not follow. */

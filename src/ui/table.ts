@@ -1,7 +1,10 @@
 /** The live table: what is known of the sensors → lines for a terminal of a given size. Pure. */
 import { ageText, countText, meanText, rateText, valueText } from "../core/figures.ts";
+import { type Column, fit, GAP, padded, total } from "./columns.ts";
 import type { LiveRow } from "./live-event.ts";
+import { type Paint, paintIn } from "./paint.ts";
 import { sparkText } from "./spark.ts";
+import { cut } from "./text-width.ts";
 
 /** Of a terminal, in characters. */
 export interface Size {
@@ -27,23 +30,10 @@ export interface TableState {
   readonly footer: string;
 }
 
-interface Column {
-  readonly title: string;
-  readonly minute?: true;
-  /** Least width: the table stands still while numbers grow. */
-  readonly width: number;
-  /** Where there is no room for all, columns of the largest rank are dropped first. */
-  readonly rank: number;
-  readonly left?: true;
-  cell(row: LiveRow): string;
-  /** Whether to highlight the cell. */
-  warns?(row: LiveRow): boolean;
-}
-
 /** A sensor of 1 Hz that was silent for this long is highlighted, ms. */
 const AGE_MS_WARNED = 5000;
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<LiveRow>[] = [
   { title: "SENSOR", width: 11, rank: 0, left: true, cell: (row) => row.sensor },
   { title: "COUNT", width: 7, rank: 0, cell: (row) => countText(row.count) },
   { title: "MEAN", width: 7, rank: 1, cell: (row) => meanText(row.mean) },
@@ -51,10 +41,10 @@ const COLUMNS: readonly Column[] = [
   { title: "MAX", width: 4, rank: 5, cell: (row) => valueText(row.max) },
   { title: "LAST", width: 4, rank: 2, cell: (row) => valueText(row.last) },
   { title: "RATE", width: 4, rank: 4, cell: (row) => rateText(row.rate) },
-  { title: "COUNT", width: 5, rank: 8, minute: true, cell: (row) => countText(row.minute.count) },
-  { title: "MEAN", width: 7, rank: 6, minute: true, cell: (row) => meanText(row.minute.mean) },
-  { title: "MIN", width: 3, rank: 7, minute: true, cell: (row) => valueText(row.minute.min) },
-  { title: "MAX", width: 3, rank: 7, minute: true, cell: (row) => valueText(row.minute.max) },
+  { title: "COUNT", width: 5, rank: 8, grouped: true, cell: (row) => countText(row.minute.count) },
+  { title: "MEAN", width: 7, rank: 6, grouped: true, cell: (row) => meanText(row.minute.mean) },
+  { title: "MIN", width: 3, rank: 7, grouped: true, cell: (row) => valueText(row.minute.min) },
+  { title: "MAX", width: 3, rank: 7, grouped: true, cell: (row) => valueText(row.minute.max) },
   { title: "LATE", width: 4, rank: 9, cell: (row) => countText(row.late) },
   { title: "DUPL", width: 4, rank: 9, cell: (row) => countText(row.duplicates) },
   {
@@ -66,7 +56,6 @@ const COLUMNS: readonly Column[] = [
   },
 ];
 
-const GAP = "  ";
 const MINUTE_TITLES = ["last minute", "1 min"] as const;
 
 /** Fewer bars say nothing. */
@@ -78,13 +67,12 @@ const OTHER_LINES = 7;
 
 /** Lines no wider than `size.columns` and no more than `size.rows` - 1. */
 export function renderTable(state: TableState, size: Size, color: boolean): string[] {
-  const paint = color ? painted : plain;
-  const columns = fitting(state.rows, size.columns);
-  const widths = columns.map((column) => widthOf(column, state.rows));
+  const paint = paintIn(color);
+  const { columns, widths } = fit(COLUMNS, state.rows, size.columns);
   const sparkWidth = Math.min(SPARK_MAX, size.columns - total(widths) - GAP.length);
   const shown = state.rows.slice(0, Math.max(1, size.rows - OTHER_LINES - notesOf(state).length));
   const lines = [headLine(state, size.columns, paint), ""];
-  if (columns.some((column) => column.minute)) lines.push(paint("dim", minuteLine(columns, widths)));
+  if (columns.some((column) => column.grouped)) lines.push(paint("dim", minuteLine(columns, widths)));
   lines.push(paint("bold", columns.map((column, i) => padded(column, column.title, widths[i])).join(GAP)));
   for (const row of shown) {
     const cells = columns.map((column, i) => {
@@ -101,40 +89,9 @@ export function renderTable(state: TableState, size: Size, color: boolean): stri
   return lines.slice(0, Math.max(1, size.rows - 1));
 }
 
-/** The columns that fit: of equal rank all or none. */
-function fitting(rows: readonly LiveRow[], width: number): readonly Column[] {
-  let columns: readonly Column[] = COLUMNS;
-  while (total(columns.map((column) => widthOf(column, rows))) > width) {
-    const last = Math.max(...columns.map((column) => column.rank));
-    if (last === 0)
-      return columns.map((column) => (column.left ? { ...column, ...shortened(column, rows, width) } : column));
-    columns = columns.filter((column) => column.rank < last);
-  }
-  return columns;
-}
-
-/** On the narrowest terminals the sensor's name gives way. */
-function shortened(column: Column, rows: readonly LiveRow[], width: number): Pick<Column, "cell" | "width" | "title"> {
-  const others = COLUMNS.filter((other) => other.rank === 0 && other !== column);
-  const left = Math.max(1, width - total([0, ...others.map((other) => widthOf(other, rows))]));
-  return { title: cut(column.title, left), width: left, cell: (row) => cut(column.cell(row), left) };
-}
-
-function widthOf(column: Column, rows: readonly LiveRow[]): number {
-  return Math.max(column.width, column.title.length, ...rows.map((row) => column.cell(row).length));
-}
-
-function total(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
-}
-
-function padded(column: Column, text: string, width: number): string {
-  return column.left ? text.padEnd(width) : text.padStart(width);
-}
-
-function minuteLine(columns: readonly Column[], widths: readonly number[]): string {
-  const first = columns.findIndex((column) => column.minute);
-  const last = columns.findLastIndex((column) => column.minute);
+function minuteLine(columns: readonly Column<LiveRow>[], widths: readonly number[]): string {
+  const first = columns.findIndex((column) => column.grouped);
+  const last = columns.findLastIndex((column) => column.grouped);
   const start = total(widths.slice(0, first)) + GAP.length;
   const width = total(widths.slice(first, last + 1));
   const ruled = ` ${MINUTE_TITLES.find((title) => title.length + 4 <= width) ?? MINUTE_TITLES[1]} `;
@@ -177,16 +134,3 @@ function notesOf(state: TableState): string[] {
 /** A lag worth a note, readings: fewer are just on their way. */
 const LAG_NOTED = 1000;
 const NOTES_MAX = 5;
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : text.slice(0, Math.max(0, width - 1)) + "…";
-}
-
-type Style = "bold" | "dim" | "red" | "yellow" | "cyan";
-type Paint = (style: Style, text: string) => string;
-
-/** SGR parameters (ECMA-48, 8.3.117). */
-const STYLES: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, yellow: 33, cyan: 36 };
-
-const painted: Paint = (style, text) => `\x1b[${STYLES[style]}m${text}\x1b[0m`;
-const plain: Paint = (_style, text) => text;

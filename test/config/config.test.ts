@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { COMMANDS } from "../../src/config/command-table.ts";
 import { childEnvironment, type Invocation, loadConfig, wantsColor } from "../../src/config/config.ts";
-import { COMMANDS, flagOf, optionOf } from "../../src/config/option-table.ts";
+import { flagOf, optionOf } from "../../src/config/option-table.ts";
 import { CONFIG_FILE, type Environment } from "../../src/config/settings.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 
@@ -240,8 +241,24 @@ describe("values", () => {
   test("queries and lists", () => {
     const query = load("query temperature,humidity count p99.9 --from 2020-01-13 --json");
     assert.ok(query.command === "query");
-    assert.deepEqual(query.query.sensors, ["temperature", "humidity"]);
-    assert.deepEqual(query.query.metrics, ["count", "p99.9"]);
+    assert.deepEqual(query.query.patterns, ["temperature", "humidity"]);
+    assert.deepEqual(
+      query.query.words.map(({ text, isMetric }) => [text, isMetric]),
+      [
+        ["count", true],
+        ["p99.9", true],
+      ],
+    );
+    const mixed = load("query plant-* attic,avg mean --json");
+    assert.ok(mixed.command === "query");
+    assert.deepEqual(
+      mixed.query.words.map(({ text, isMetric, near }) => [text, isMetric, near]),
+      [
+        ["attic", false, undefined],
+        ["avg", false, "average"],
+        ["mean", true, undefined],
+      ],
+    );
     assert.deepEqual([query.query.from, query.query.to, query.query.json], ["2020-01-13", null, true]);
     const relative = load("query t --from -24h --to now/d --timezone asia/tokyo");
     assert.ok(relative.command === "query");
@@ -336,6 +353,13 @@ describe("refusals say what was expected", () => {
     ["sensor a --from 1578928320", /ten digits look like seconds/],
     ["watch --url localhost:5000", /http:\/\/host:port/],
     ["query", /expected a sensor/],
+    ["query a/b", /^Cannot find sensors "a\/b": expected a sensor name .*, or with \* and \? for any others$/],
+    ["send", /^Cannot send: expected a sensor/],
+    ["send a/b 1", /^Cannot send to "a\/b": expected a sensor name/],
+    ["send a 1 x", /^Cannot send "x": expected a number/],
+    ["send a 1 --time soon", /^Cannot use --time: must be "YYYY-MM-DD"/],
+    [`send a 1 --boot ${"x".repeat(257)}`, /^Cannot use --boot: must be a name of 1 to 256 bytes/],
+    ["sensors --sort aeg", /^Cannot use --sort: must be name, .*; did you mean age\?/],
     ["quarantine relase 1", /did you mean release\?/],
     ["quarantine release", /expected either IDs, or --all, or --sensor or --device/],
     ["quarantine release 1 --all", /expected either IDs/],

@@ -24,7 +24,7 @@ const logOf = (data: string, name: string): string => readFileSync(join(data, "r
 const recordsOf = (data: string): string[] => readdirSync(join(data, "run")).filter((file) => file.endsWith(".json"));
 
 async function countOf(data: string, sensor: string): Promise<number> {
-  return Number((await succeeded(["query", sensor, "count", "--data", data])).trim().split(/\s+/).at(-1));
+  return JSON.parse(await succeeded(["query", sensor, "count", "--json", "--data", data])).result[sensor].count;
 }
 
 describe("start and stop", () => {

@@ -69,8 +69,33 @@ async function readBody(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** What a connection that fails means, by the system's code. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "there is no such host",
+  EAI_AGAIN: "its name cannot be looked up now",
+  EHOSTUNREACH: "no way leads to this host",
+  ENETUNREACH: "no way leads to this host",
+  ECONNRESET: "the connection was cut",
+  EPROTO: "it does not speak TLS; http:// in place of https://?",
+};
+
 /** What went wrong. `localhost` with two addresses fails as an AggregateError without a message of its own. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
-  return messageOf(error);
+  const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const reasons = causes.map((cause) => {
+    const code = codeOf(cause);
+    return code in MEANINGS ? `${MEANINGS[code]} (${code})` : messageOf(cause);
+  });
+  return [...new Set(reasons)].join(", ");
+}
+
+/** Whether no connection was made, so that nothing was sent. */
+export function isNobodyThere(error: unknown): boolean {
+  const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return causes.every((cause) => codeOf(cause) in MEANINGS && !/^(ECONNRESET|EPROTO)$/.test(codeOf(cause)));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

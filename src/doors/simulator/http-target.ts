@@ -4,6 +4,21 @@ import { type ErrorCode, TidemarkError } from "../../core/errors.ts";
 import { type Agent, type Answer, agentFor, bearer, exchange, reasonOf } from "./exchange.ts";
 import type { Sent, Target } from "./send-queue.ts";
 
+/** A reading that the server does not take for one, by the line of what was sent. */
+export interface Problem {
+  readonly line: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** What became of some payloads that are not to be sent again. */
+export interface Outcome {
+  readonly sent: number;
+  readonly appended: number;
+  readonly rejected: number;
+  readonly problems: readonly Problem[];
+}
+
 /** A tidemark to send readings to. */
 export class HttpTarget implements Target {
   readonly name: string;
@@ -11,9 +26,11 @@ export class HttpTarget implements Target {
   readonly #sensor: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
+  readonly #take: ((outcome: Outcome) => void) | undefined;
 
-  /** @param url of the server, ending in a slash */
-  constructor(url: URL, sensor: string, token: string | null) {
+  /** @param url of the server, ending in a slash @param take told what became of payloads; without it one that is rejected is a failure */
+  constructor(url: URL, sensor: string, token: string | null, take?: (outcome: Outcome) => void) {
+    this.#take = take;
     this.name = url.href.replace(/\/$/, "");
     this.#url = new URL(`readings/${encodeURIComponent(sensor)}`, url);
     this.#sensor = sensor;
@@ -33,6 +50,13 @@ export class HttpTarget implements Target {
       return this.#refused("server-unreachable", reasonOf(cause), cause);
     }
     if (answer.status === 200) return this.#acknowledged(answer.body, payloads.length);
+    const none = answer.status === 400 ? NO_READING.exec(detailOf(answer.body)) : null;
+    if (none !== null && this.#take !== undefined) {
+      const [, line, code, reason] = none;
+      const problems = [{ line: Number(line), code, reason }];
+      this.#take({ sent: payloads.length, appended: 0, rejected: payloads.length, problems });
+      return { acknowledged: true };
+    }
     const detail = `${answer.status} ${detailOf(answer.body)}`.trim();
     if (answer.status === 429 || answer.status >= 500) {
       const refused = this.#refused(answer.status === 429 ? "log-full" : "too-busy", detail);
@@ -44,6 +68,11 @@ export class HttpTarget implements Target {
 
   #acknowledged(body: string, expected: number): Sent {
     const appended = fieldOf(body, "appended");
+    if (this.#take !== undefined && typeof appended === "number") {
+      const rejected = Number(fieldOf(body, "rejected") ?? 0);
+      this.#take({ sent: expected, appended, rejected, problems: problemsOf(fieldOf(body, "problems")) });
+      return { acknowledged: true };
+    }
     if (appended === expected) return { acknowledged: true };
     return this.#refused("request-invalid", `expected {"appended":${expected}}, was ${body.slice(0, 80)}`);
   }
@@ -59,6 +88,9 @@ export class HttpTarget implements Target {
 }
 
 const NEWLINE = Buffer.from("\n");
+
+/** Nothing was appended, as nothing is a reading; the first line says why. */
+const NO_READING = /line (\d+) is none \(([\w-]+)\): (.*)$/s;
 
 const CODES = new Map<number, ErrorCode>([
   [401, "not-authorized"],
@@ -77,6 +109,14 @@ function fieldOf(body: string, name: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function problemsOf(list: unknown): Problem[] {
+  const items: readonly unknown[] = Array.isArray(list) ? list : [];
+  return items.map((item) => {
+    const fields = new Map<string, unknown>(Object.entries(typeof item === "object" && item !== null ? item : {}));
+    return { line: Number(fields.get("line")), code: String(fields.get("code")), reason: String(fields.get("reason")) };
+  });
 }
 
 function detailOf(body: string): string {

@@ -1,0 +1,191 @@
+/** Every command of the command line, and the options that it takes: parsing, help and suggestions derive from this list. */
+import { METRICS, type MetricName } from "../metrics/registry.ts";
+import type { OptionId } from "./option-table.ts";
+
+/** Metrics of a query that names none. */
+export const METRICS_ASKED = ["count", "mean", "min", "max"] as const satisfies readonly MetricName[];
+
+const SERVER = [
+  "log",
+  "data",
+  "host",
+  "port",
+  "sensors",
+  "topics",
+  "topics-exclude",
+  "create-topics",
+  "timezone",
+  "keep",
+  "log-retention",
+  "clock-ahead",
+  "token",
+  "allow-anonymous",
+  "public-url",
+  "cors-origin",
+] as const satisfies readonly OptionId[];
+
+const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly OptionId[];
+
+const LIST = [
+  "list:all",
+  "list:sensor",
+  "list:device",
+  "list:limit",
+  "list:after",
+  "json",
+  ...CLIENT,
+] as const satisfies readonly OptionId[];
+
+/** A command, and what may stand behind it. */
+export interface Command {
+  readonly name: string;
+  /** The usage line after the name. */
+  readonly operands: string;
+  readonly text: string;
+  /** Further paragraphs of its help. */
+  readonly more: readonly string[];
+  /** Command lines as they are typed, each run by a test. */
+  readonly examples: readonly string[];
+  readonly options: readonly OptionId[];
+}
+
+/** Every command, in the order of the help. */
+export const COMMANDS = [
+  {
+    name: "run",
+    operands: "",
+    text: "server and live table in the foreground; Ctrl-C ends all",
+    more: [],
+    examples: ["tidemark run --simulate"],
+    options: ["simulate", "demo", ...SERVER],
+  },
+  {
+    name: "start",
+    operands: "",
+    text: "the server in the background; joins one that runs already",
+    more: ["Each process writes to a log file of its own under DIR/run. Returns once the server is ready."],
+    examples: ["tidemark start", "tidemark start --data ./plants --port 5001 --timezone Europe/Berlin"],
+    options: ["start:watch", "simulate", "demo", ...SERVER],
+  },
+  {
+    name: "stop",
+    operands: "",
+    text: "ends what runs in the background, cleanly",
+    more: [],
+    examples: ["tidemark stop"],
+    options: ["data"],
+  },
+  {
+    name: "serve",
+    operands: "",
+    text: "the server alone, in the foreground",
+    more: ["SIGINT or SIGTERM: takes in nothing more, commits, closes, exits 0."],
+    examples: ["tidemark serve --keep 400d"],
+    options: SERVER,
+  },
+  {
+    name: "send",
+    operands: "SENSOR [VALUE …]",
+    text: "sends readings: values, or the lines of the input",
+    more: [
+      "Without a VALUE each line of the input is one: a number, or JSON with a value and what else a reading has.",
+      "Readings without an identity get one (device, boot and sequence), so that trying again counts none twice. A server that is busy is tried again: for 30 s, lines of the input until it ends or Ctrl-C. Given again with the same --boot, the same lines are counted once.",
+      "Exit code: 1 when something was rejected or not sent.",
+    ],
+    examples: [
+      "tidemark send temperature 21.5",
+      "tidemark send temperature -3 --device balcony --time now-1h",
+      "seq 1 100 | tidemark send humidity --boot import-1",
+    ],
+    options: ["send:device", "send:boot", "send:time", "timezone", "json", ...CLIENT],
+  },
+  {
+    name: "sensors",
+    operands: "[SENSOR …]",
+    text: "all sensors: how many readings, how many a second, the last one, and what is odd",
+    more: [
+      "SENSOR: a name, or several by wildcards ('plant-*'). RATE is of the last minute, AGE that of the newest reading.",
+    ],
+    examples: ["tidemark sensors", "tidemark sensors 'temp*' --sort age"],
+    options: ["sensors:sort", "json", ...CLIENT],
+  },
+  {
+    name: "sensor",
+    operands: "NAME",
+    text: "a simulated sensor: random whole numbers from 0 to 100",
+    more: [
+      "Each reading carries device, boot, sequence and time, and is sent again as it was until it is acknowledged.",
+      "With --from it goes on live afterwards, unless --count is reached before.",
+    ],
+    examples: ["tidemark sensor temperature --count 10 --rate 10"],
+    options: [
+      "sensor:to",
+      "rate",
+      "count",
+      "device",
+      "seed",
+      "duplicates",
+      "late",
+      "sensor:from",
+      "timezone",
+      "log",
+      ...CLIENT,
+    ],
+  },
+  {
+    name: "watch",
+    operands: "",
+    text: "the live table; plain lines without a terminal",
+    more: ["q or Ctrl-C ends the table, nothing else."],
+    examples: ["tidemark watch"],
+    options: CLIENT,
+  },
+  {
+    name: "query",
+    operands: "SENSOR[,SENSOR …] [SENSOR …] [METRIC …]",
+    text: "metrics of a window of time",
+    more: [
+      "SENSOR: a name, or several by wildcards ('plant-*'). Numbers of the table are rounded, those of --json are exact.",
+      `METRIC: ${METRICS.map((metric) => metric.name).join(", ")}, or any pNN such as p95 (default: ${METRICS_ASKED.join(" ")}).`,
+      'TIME: "2020-01-13", "2020-01-13 15:12:00", ISO 8601, epoch milliseconds, now-1h, -24h, today, yesterday, now/d.',
+    ],
+    examples: [
+      "tidemark query temperature",
+      "tidemark query temperature humidity count mean p95 --from today",
+      "tidemark query 'plant-*' max --from yesterday --to yesterday --json",
+    ],
+    options: ["query:from", "query:to", "query:to-exclusive", "query:timezone", "receipt", "json", ...CLIENT],
+  },
+  {
+    name: "quarantine",
+    operands: "[list | release ID… | discard ID…]",
+    text: "readings held back because of an impossible clock",
+    more: ["release counts them after all; discard forgets them for good. Instead of IDs: --all, --sensor, --device."],
+    examples: ["tidemark quarantine", "tidemark quarantine release --sensor temperature"],
+    options: LIST,
+  },
+  {
+    name: "rejections",
+    operands: "[list | release ID… | discard ID…]",
+    text: "records that could not be read, with their bytes",
+    more: ["release tries to read them again; discard forgets them for good. Instead of IDs: --all, --sensor."],
+    examples: ["tidemark rejections", "tidemark rejections discard --all"],
+    options: LIST,
+  },
+  {
+    name: "skip",
+    operands: "SENSOR PARTITION --to OFFSET",
+    text: "reads a partition that stands still on behind what is unreadable",
+    more: ["`GET /readyz` of the server names such partitions, and the offset behind what is unreadable."],
+    examples: ["tidemark skip temperature 0 --to 13"],
+    options: ["skip:to", "json", ...CLIENT],
+  },
+] as const satisfies readonly Command[];
+
+/** The names of COMMANDS. */
+export type CommandName = (typeof COMMANDS)[number]["name"];
+
+/** The command of that name; undefined when there is none. */
+export function findCommand(name: string): (typeof COMMANDS)[number] | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "./core/clock.ts";
 import { openZone } from "./core/zone.ts";
 import { createLookInto } from "./doors/look-into.ts";
 import type { Engine } from "./engine/engine.ts";
+import { watchTrouble } from "./engine/trouble-watch.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import type { Log } from "./log/log.ts";
 import type { FollowRule } from "./pipeline/following.ts";
@@ -89,6 +90,7 @@ export async function openCore(
     // Before it counts as running: the first reading finds its topic, and an unusable log ends the start with its reason.
     await pipeline.start();
     for (const notice of pipeline.notices) onNotice(notice);
+    undo.push(watchTrouble(pipeline, clock, onNotice));
     const close = once(() => unwind(undo));
     return { engine: pipeline, log, failed: pipeline.failed, close };
   } catch (error) {

@@ -15,7 +15,7 @@ export const ERRORS = {
   "log-unreachable": { retryable: true, status: 503 },
   "log-refused": { retryable: false, status: 502 },
   "log-full": { retryable: true, status: 429 },
-  "log-sync-failed": { retryable: false, status: 503 },
+  "log-sync-failed": { retryable: true, status: 503 },
   "log-corrupt": { retryable: false, status: 500 },
   "log-too-old": { retryable: false, status: 500 },
   "log-closed": { retryable: true, status: 503 },

@@ -66,7 +66,8 @@ export class Watermark {
     for (const candidate of slots) {
       const newest = cells[candidate * DEVICE_CELLS + NEWEST];
       const heardAt = cells[candidate * DEVICE_CELLS + HEARD_AT];
-      if (heardAt < nowMs - ACTIVE_DEVICE_MS || newest === Number.NEGATIVE_INFINITY) continue;
+      // Heard after now: the clock was set back since.
+      if (Math.abs(nowMs - heardAt) > ACTIVE_DEVICE_MS || newest === Number.NEGATIVE_INFINITY) continue;
       active++;
       if (newest < floor) {
         floor = newest;

@@ -138,6 +138,8 @@ export interface Log {
   committed(positions: readonly Position[]): Promise<void>;
   /** Bytes held; null when the log does not say (Kafka). */
   size(): number | null;
+  /** Why it takes no appends now; null: it does, as far as it knows. No I/O. */
+  readonly trouble: string | null;
   /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
   close(): Promise<void>;
 }

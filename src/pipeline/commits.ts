@@ -46,7 +46,7 @@ export class Commits {
       this.#waitingSinceMs = null;
       return false;
     }
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.steady();
     this.#waitingSinceMs ??= now;
     return now - this.#waitingSinceMs >= this.#state.bounds.commitIntervalMs;
   }

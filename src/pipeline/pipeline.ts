@@ -326,7 +326,7 @@ export class Pipeline implements Engine {
   }
 
   get trouble(): string | null {
-    return this.#trouble ?? this.#commits.trouble;
+    return this.#trouble ?? this.#commits.trouble ?? this.#options.log.trouble;
   }
 
   query(name: string, window: Window, needs: Needs): Answer {

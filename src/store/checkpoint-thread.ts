@@ -2,7 +2,7 @@
  * Syncs the history, in the thread that waits for the disk. A commit is on disk once the write-ahead log is. Its sync runs in Node's pool, so that
  * it delays no append. Now and then a connection of its own moves the log into the database; that does block the thread.
  */
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import type { MessagePort } from "node:worker_threads";
 import { messageOf } from "../core/errors.ts";
@@ -43,12 +43,8 @@ class SyncedHistory {
   }
 
   async sync(): Promise<CheckpointReply> {
-    try {
-      if (this.#broken === null) await syncFile(this.#wal);
-    } catch (error) {
-      this.#broken = `Cannot sync the history: ${messageOf(error)}`;
-    }
-    if (this.#broken !== null) return { synced: false, error: this.#broken };
+    const failed = this.#broken ?? (await this.#syncLog());
+    if (failed !== null) return { synced: false, error: failed };
     try {
       // NOOP only counts. A SQLite before 3.51 takes it for PASSIVE.
       const waiting = this.#db.prepare("PRAGMA wal_checkpoint(NOOP)").get();
@@ -61,17 +57,27 @@ class SyncedHistory {
     }
   }
 
+  /** Syncs the write-ahead log. No lock is on this file (SQLite's are on the -shm), so that closing it releases none. @returns why not */
+  async #syncLog(): Promise<string | null> {
+    let file: FileHandle;
+    try {
+      file = await open(this.#wal, "r+");
+    } catch (error) {
+      // Nothing was synced or lost, as when the process has too many files open: the next one may go well.
+      return `Cannot open the history to sync it: ${messageOf(error)}`;
+    }
+    try {
+      await file.datasync();
+      return null;
+    } catch (error) {
+      this.#broken = `Cannot sync the history: ${messageOf(error)}; restart tidemark when the disk is well`;
+      return this.#broken;
+    } finally {
+      await file.close();
+    }
+  }
+
   close(): void {
     this.#db.close();
-  }
-}
-
-/** No lock is on this file (SQLite's are on the -shm), so that closing it releases none. */
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r+");
-  try {
-    await file.datasync();
-  } finally {
-    await file.close();
   }
 }

@@ -80,6 +80,8 @@ export class AlteringProxy {
   readonly #alterations: Alterations;
   /** So many answers to Produce are lost, each with its connection: the batch is stored, and nobody hears of it. */
   lostProduceAnswers = 0;
+  /** No answer comes back, and no connection ends. */
+  isSilent = false;
   /** Bytes added to the end of Fetch answers. */
   fetchTail: number;
 
@@ -132,6 +134,7 @@ export class AlteringProxy {
       for (const answer of messages(answers, chunk)) {
         const call = asked.get(answer.readInt32BE(4));
         asked.delete(answer.readInt32BE(4));
+        if (this.isSilent) continue;
         if (call?.key === PRODUCE_KEY && this.lostProduceAnswers > 0) {
           this.lostProduceAnswers--;
           client.destroy();

@@ -16,6 +16,7 @@ export interface ColumnSource {
 }
 
 export class ColumnLog implements Log {
+  readonly trouble = null;
   readonly kind = "columns";
   readonly #sources: readonly ColumnSource[];
   readonly #topics: readonly Topic[];

@@ -16,6 +16,7 @@ export interface Delivery {
 
 /** Delivers what `deliver` is given, and tells when all of it was taken in. */
 export class ReplayLog implements Log {
+  readonly trouble = null;
   readonly kind = "replay";
   readonly #topics: Topic[];
   /** Partitions that bring nothing before they are added anew, and those that were not said to be so yet. */

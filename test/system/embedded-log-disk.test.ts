@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/core/clock.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
@@ -70,7 +71,9 @@ test("on a full disk appends are refused, and taken again once there is room", {
         refusals++;
       });
     }
+    assert.match(log.trouble ?? "", /the disk is full/);
     rmSync(ballast);
+    while (log.trouble !== null) await delay(50); // it finds out by itself: senders may have gone
     await append("there is room again");
     await log.close();
     const again = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../../src/core/clock.ts";
 import { type KafkaLog, openKafkaLog } from "../../src/log/kafka/kafka-log.ts";
+import { systemPause } from "../../src/log/kafka/pause.ts";
 import { RETRIES_MAX } from "../../src/log/kafka/producer.ts";
 import { AlteringProxy } from "../kafka/altering-proxy.ts";
 import { sharedBroker, skipWithoutKafka } from "../kafka/broker.ts";
@@ -64,5 +65,29 @@ describe(`appends`, { skip: skipWithoutKafka(), timeout: 100_000 }, () => {
     await log.append(topic, [record("behind")]);
     await log.append(topic, [record("last")]);
     assert.deepEqual(await held(topic), ["before", "given up", "behind", "last"]);
+  });
+
+  test("a Kafka that does not answer: refused in time, and said until it answers", async () => {
+    const topic = await newTopic();
+    const APPEND_MS = 20_000;
+    const hasty = await openKafkaLog({
+      bootstrap: [proxy.bootstrap],
+      clock: systemClock,
+      pause: (ms, signal) => systemPause(ms === APPEND_MS ? 300 : ms, signal),
+    });
+    await hasty.open([topic]);
+    await hasty.append(topic, [record("before")]);
+    assert.equal(hasty.trouble, null);
+    proxy.isSilent = true;
+    await assert.rejects(hasty.append(topic, [record("unheard")]), {
+      code: "log-unreachable",
+      message: `Cannot append to "${topic}": Kafka must acknowledge within ${APPEND_MS} ms, did not; it may still`,
+    });
+    assert.match(hasty.trouble ?? "", /Kafka must acknowledge within/);
+    proxy.isSilent = false;
+    await log.append(topic, [record("behind")]); // another client's
+    await hasty.close();
+    const values = await held(topic);
+    assert.deepEqual([values[0], values.includes("behind")], ["before", true]);
   });
 });

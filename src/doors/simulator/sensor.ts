@@ -91,7 +91,7 @@ class SimulatedSensor {
     this.#print = (line) => print(`${options.sensor}: ${line}`);
     this.#simulation = new Simulation(options);
     this.#targetName = target.name;
-    this.#reported = clock.now();
+    this.#reported = clock.steady();
     this.#queue = new SendQueue(
       target,
       new Random(options.seed ^ JITTER_SEED),
@@ -137,27 +137,29 @@ class SimulatedSensor {
       );
     }
     this.#tick = this.#simulation.tickAt(fromMs);
-    let printedMs = startedMs;
+    const startedSteadyMs = this.#clock.steady();
+    let printedMs = startedSteadyMs;
     while (!this.#done) {
       const nowMs = this.#clock.now();
       if (this.#simulation.timeOf(this.#tick) > nowMs) break;
       this.#measure();
       if (this.#queue.full) await this.#queue.until(BACKFILL_WAITING, this.#signal);
-      if (nowMs - printedMs >= PROGRESS_MS) {
-        printedMs = nowMs;
-        this.#progress(fromMs, startedMs, nowMs);
+      const steadyMs = this.#clock.steady();
+      if (steadyMs - printedMs >= PROGRESS_MS) {
+        printedMs = steadyMs;
+        this.#progress(fromMs, steadyMs - startedSteadyMs, nowMs);
       }
     }
     await this.#queue.until(0, this.#signal);
-    this.#progress(fromMs, startedMs, this.#clock.now());
+    this.#progress(fromMs, this.#clock.steady() - startedSteadyMs, this.#clock.now());
   }
 
-  #progress(fromMs: number, startedMs: number, nowMs: number): void {
+  #progress(fromMs: number, forMs: number, nowMs: number): void {
     const reachedMs = Math.min(this.#simulation.timeOf(this.#tick), nowMs);
     const inTime = nowMs > fromMs ? (reachedMs - fromMs) / (nowMs - fromMs) : 1;
     const { count } = this.#options;
     const share = count === null || count === 0 ? inTime : Math.max(inTime, this.#simulation.measured / count);
-    const rate = (this.#queue.acknowledged * 1000) / Math.max(1, nowMs - startedMs);
+    const rate = (this.#queue.acknowledged * 1000) / Math.max(1, forMs);
     const reached = formatMs(reachedMs).slice(0, 19);
     this.#print(
       `backfill at ${reached}Z, ${Math.floor(share * 100)}%: ${grouped(this.#queue.acknowledged)} acknowledged, ${grouped(Math.round(rate))} a second`,
@@ -178,7 +180,7 @@ class SimulatedSensor {
         this.#measureDue(nowMs);
         await pause(0, this.#signal); // whatever the clock does, the send queue runs
       }
-      this.#report(nowMs);
+      this.#report();
     }
   }
 
@@ -214,18 +216,19 @@ class SimulatedSensor {
   /** Reports the second failure in a row: a first one is often only a kept-alive connection that the other side had closed. */
   #trouble(error: TidemarkError, tries: number): void {
     if (tries < 2 || this.#troubleSince !== null) return;
-    this.#troubleSince = this.#clock.now();
+    this.#troubleSince = this.#clock.steady();
     this.#print(`${error.message}; ${grouped(this.#queue.waiting)} wait, trying again`);
   }
 
   #relief(): void {
     if (this.#troubleSince === null) return;
-    const seconds = Math.round((this.#clock.now() - this.#troubleSince) / 1000);
+    const seconds = Math.round((this.#clock.steady() - this.#troubleSince) / 1000);
     this.#troubleSince = null;
     this.#print(`${this.#targetName} takes readings again after ${seconds} s; ${grouped(this.#queue.waiting)} wait`);
   }
 
-  #report(nowMs: number): void {
+  #report(): void {
+    const nowMs = this.#clock.steady();
     if (nowMs - this.#reported < REPORT_MS) return;
     this.#reported = nowMs;
     this.#print(this.#summary());

@@ -8,11 +8,14 @@ import { assert, messageOf, TidemarkError } from "../../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { DiskThread } from "../../store/disk-thread.ts";
 import type { Log, LogReader, NewRecord, Opened, Position, Topic, Wanted } from "../log.ts";
-import { isInternal, isWanted } from "../watching.ts";
+import { isInternal } from "../watching.ts";
 import { AppendGroup, queuedBytesOf } from "./append-queue.ts";
 import { EmbeddedReader, type ReaderSource, type TopicTail } from "./embedded-reader.ts";
+import { LiveTopic } from "./live-topic.ts";
 import { ReadConnection } from "./log-file.ts";
 import type { Reply, Request, StoredTopic, Usage } from "./messages.ts";
+import { Recovery } from "./recovery.ts";
+import { TopicWatchers } from "./topic-watchers.ts";
 import type { WriterSettings } from "./writer-thread.ts";
 
 /** What may wait for the disk, bytes. More is refused ("log-full"); one append into an empty queue is always taken. */
@@ -56,34 +59,9 @@ interface Call {
   readonly reject: (error: Error) => void;
 }
 
-class LiveTopic implements TopicTail {
-  readonly number: number;
-  readonly name: string;
-  readonly id: string;
-  /** Offset after the newest durable record. */
-  end: number;
-
-  constructor(stored: StoredTopic) {
-    this.number = stored.number;
-    this.name = stored.name;
-    this.id = stored.id;
-    this.end = stored.end;
-  }
-
-  /** As the contract has it. */
-  get topic(): Topic {
-    return { name: this.name, id: this.id, partitions: [0] };
-  }
-}
-
-/** A listener for topics. */
-interface Watcher {
-  readonly wanted: Wanted;
-  readonly onTopics: (topics: readonly Topic[]) => void;
-}
-
 /**
- * States: open → broken (after a failed sync: reads go on, nothing is acknowledged) → closed; or open → closing (drains the queue) → closed.
+ * States: open ⇄ broken (after a failed sync: reads go on, nothing is acknowledged until the file was looked at anew), → closing (drains the
+ * queue) → closed. On a full disk it stays open, and every append is tried.
  * The writer works on one request at a time: the appends of `#sent`, or `#call`. Others wait in `#next` and `#calls`.
  */
 class EmbeddedLog implements Log, ReaderSource {
@@ -95,7 +73,7 @@ class EmbeddedLog implements Log, ReaderSource {
   readonly #topics = new Map<string, LiveTopic>();
   readonly #byNumber = new Map<number, LiveTopic>();
   readonly #readers = new Set<EmbeddedReader>();
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new TopicWatchers();
   #connection: ReadConnection | null = null;
   #usage: Usage = { bytes: 0, stuck: false };
   #next = new AppendGroup();
@@ -108,6 +86,9 @@ class EmbeddedLog implements Log, ReaderSource {
   /** Set by `close` while it waits for the queue to drain. */
   #onIdle: (() => void) | null = null;
   #broken: TidemarkError | null = null;
+  /** Why the last append was refused; null: it was not. */
+  #full: TidemarkError | null = null;
+  readonly #recovery = new Recovery((bytes) => this.#recover(bytes));
   #closing: Promise<void> | null = null;
 
   constructor(path: string, retentionBytes: number, clock: Clock, thread: DiskThread) {
@@ -121,6 +102,7 @@ class EmbeddedLog implements Log, ReaderSource {
     thread.ended.then((thrown) => {
       const reason = thrown === null ? "the writer thread ended" : messageOf(thrown);
       this.#break(new TidemarkError("log-sync-failed", `Cannot write ${path}: ${reason}`, thrown));
+      this.#recovery.close();
     });
   }
 
@@ -173,19 +155,9 @@ class EmbeddedLog implements Log, ReaderSource {
     });
   }
 
-  /** Topics of this log neither vanish nor grow: the only news are new ones. */
   watch(wanted: Wanted, onTopics: (topics: readonly Topic[]) => void): () => void {
-    const watcher: Watcher = { wanted, onTopics };
-    const existing = [...this.#topics.values()];
-    // Only after the caller has its `stop` function; topics created until then are reported on their own.
-    queueMicrotask(() => this.#tell(watcher, existing));
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
-  }
-
-  #tell(watcher: Watcher, topics: readonly LiveTopic[]): void {
-    const news = topics.filter(({ name }) => isWanted(watcher.wanted, name)).map(({ topic }) => topic);
-    if (news.length > 0 && this.#watchers.has(watcher)) watcher.onTopics(news);
+    const existing = Array.from(this.#topics.values(), ({ topic }) => topic);
+    return this.#watchers.add(wanted, onTopics, existing);
   }
 
   async append(name: string, records: readonly NewRecord[]): Promise<void> {
@@ -214,13 +186,18 @@ class EmbeddedLog implements Log, ReaderSource {
       const actual = `${queued} are waiting for the disk and ${bytes} more came`;
       throw new TidemarkError("log-full", `Cannot ${what}: queued bytes must be <= ${QUEUE_BYTES_MAX}, ${actual}`);
     }
-    if (this.#usage.stuck) {
-      const actual = `was ${this.#usage.bytes}, none of them in the history yet`;
-      throw new TidemarkError(
-        "log-full",
-        `Cannot ${what}: the log must be <= ${this.#retentionBytes} bytes, ${actual}`,
-      );
-    }
+    if (this.#usage.stuck) throw new TidemarkError("log-full", `Cannot ${what}: ${this.#stuckText}`);
+  }
+
+  get #stuckText(): string {
+    const actual = `was ${this.#usage.bytes}, none of them in the history yet`;
+    return `the log must be <= ${this.#retentionBytes} bytes, ${actual}`;
+  }
+
+  get trouble(): string | null {
+    const refused = this.#broken ?? this.#full;
+    if (refused !== null) return refused.message;
+    return this.#usage.stuck ? this.#stuckText : null;
   }
 
   #requireOpen(what: string): void {
@@ -274,6 +251,13 @@ class EmbeddedLog implements Log, ReaderSource {
         this.#usage = reply.usage;
         this.#onAppended();
         break;
+      case "recovered":
+        this.#usage = reply.usage;
+        this.#broken = null;
+        this.#full = null;
+        this.#call?.resolve();
+        this.#call = null;
+        break;
       case "topics":
         this.#usage = reply.usage;
         this.#addTopics(reply.topics);
@@ -281,7 +265,9 @@ class EmbeddedLog implements Log, ReaderSource {
         this.#call = null;
         break;
       case "refused":
-        this.#settleFailed(new TidemarkError(reply.code, reply.message));
+        this.#full = new TidemarkError(reply.code, reply.message);
+        this.#recovery.begin(this.#sent?.group.bytes ?? 0);
+        this.#settleFailed(this.#full);
         break;
       case "broken":
         this.#break(new TidemarkError(reply.code, reply.message));
@@ -295,6 +281,8 @@ class EmbeddedLog implements Log, ReaderSource {
     const sent = this.#sent;
     assert(sent !== null, () => "appended, but nothing was sent");
     this.#sent = null;
+    this.#full = null;
+    this.#recovery.end();
     for (const [number, end] of sent.ends) this.#numbered(number).end = end;
     sent.group.resolve();
     for (const reader of this.#readers) reader.wake();
@@ -306,7 +294,7 @@ class EmbeddedLog implements Log, ReaderSource {
       this.#topics.set(topic.name, topic);
       this.#byNumber.set(topic.number, topic);
     }
-    for (const watcher of this.#watchers) this.#tell(watcher, added);
+    this.#watchers.tell(added.map(({ topic }) => topic));
   }
 
   #numbered(number: number): LiveTopic {
@@ -322,9 +310,21 @@ class EmbeddedLog implements Log, ReaderSource {
     this.#sent = null;
   }
 
-  /** Nothing is acknowledged any more. */
+  /** Asks the writer whether appends of this size are taken again. */
+  #recover(bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#sent !== null || this.#call !== null || this.#closing !== null) return reject(new Error("busy"));
+      const ends = Array.from(this.#byNumber.values(), ({ number: topic, end }) => ({ topic, end }));
+      this.#call = { request: { kind: "recover", ends, bytes }, resolve, reject };
+      this.#writer.postMessage(this.#call.request);
+    });
+  }
+
+  /** Nothing is acknowledged until the writer has recovered. What is damaged does not. */
   #break(error: TidemarkError): void {
-    this.#broken ??= error;
+    this.#broken = error;
+    if (error.code === "log-corrupt") this.#recovery.close();
+    else this.#recovery.begin(this.#sent?.group.bytes ?? 0);
     this.#settleFailed(this.#broken);
     for (const call of this.#calls.splice(0)) call.reject(this.#broken);
     this.#next.reject(this.#broken);
@@ -371,6 +371,7 @@ class EmbeddedLog implements Log, ReaderSource {
   }
 
   async #close(): Promise<void> {
+    this.#recovery.close();
     if (this.#broken === null && !this.#isIdle()) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;

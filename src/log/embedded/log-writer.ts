@@ -2,18 +2,16 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert, TidemarkError } from "../../core/errors.ts";
 import { compressBatch } from "../batch-writer.ts";
-import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, CODEC_BITS } from "../record-batch.ts";
-import { integer, openForWriting, PAGE_BYTES, rowOf, type StoredBatch, text, writeError } from "./log-file.ts";
-import type { NewRow, StoredTopic, Usage } from "./messages.ts";
-import { type Packed, pack } from "./packing.ts";
+import { BATCH_HEADER_BYTES } from "../record-batch.ts";
+import { integer, openForWriting, PAGE_BYTES, text, writeError } from "./log-file.ts";
+import type { NewRow, StoredTopic, TopicEnd, Usage } from "./messages.ts";
+import { firstRun, PACK_BYTES, packRun } from "./packing.ts";
 
-/**
- * A run of small batches is packed when it holds this many bytes of records, and a batch of as many is compressed when it is appended.
- * Longer ones compress worse (their offsets and times take more bytes) and make a longer piece of work between two appends.
- */
-const PACK_BYTES = 65_536;
 /** The newest batches stay as they are: readers at the tail take them one by one. */
 const UNPACKED_BATCHES = 16;
+
+/** Never a topic's number: the row that shows that the disk takes a write. */
+const PROOF_TOPIC = 0;
 
 /** Pages written after which they are moved from the write-ahead log into the file: SQLite's own default, 4 MB. */
 const CHECKPOINT_PAGES = 1000;
@@ -97,6 +95,7 @@ export class LogWriter {
       this.#setPacked = db.prepare("UPDATE topic SET packed = ? WHERE number = ?");
       this.#pageCount = db.prepare("PRAGMA page_count");
       this.#freeCount = db.prepare("PRAGMA freelist_count");
+      if (this.#head.get(PROOF_TOPIC) !== undefined) this.#delete.run(PROOF_TOPIC, 0, 1);
       this.#loadTopics();
     } catch (error) {
       db.close();
@@ -205,6 +204,38 @@ export class LogWriter {
     this.#waitingPages = 0;
   }
 
+  /** Makes a write of this size durable, and takes it out again. @throws as `append` */
+  prove(bytes: number): void {
+    this.#transaction("FULL", () => this.#insert.run(PROOF_TOPIC, 0, 1, 0, new Uint8Array(bytes)));
+    this.#transaction("NORMAL", () => this.#delete.run(PROOF_TOPIC, 0, 1));
+    this.#waitingPages += 4 + 2 * Math.ceil(bytes / PAGE_BYTES);
+  }
+
+  /**
+   * Takes out what lies behind these ends: it was not acknowledged.
+   * @throws TidemarkError "log-corrupt" when something before one is missing
+   */
+  cutTo(ends: readonly TopicEnd[]): void {
+    this.#transaction("FULL", () => {
+      for (const { topic: number, end } of ends) {
+        const topic = this.#topics.get(number);
+        if (topic === undefined || topic.end < end) {
+          const text = `Cannot read ${this.path}: topic ${number} must end at ${end}, as was acknowledged, was ${topic?.end ?? "not there"}`;
+          throw new TidemarkError("log-corrupt", text);
+        }
+        this.#delete.run(number, end, Number.MAX_SAFE_INTEGER);
+        topic.end = end;
+        topic.head = undefined;
+        this.#countLoose(topic);
+      }
+    });
+  }
+
+  /** Closes a file whose state is unknown: nothing more is written to it. */
+  abandon(): void {
+    this.#db.close();
+  }
+
   close(): void {
     try {
       this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -226,8 +257,16 @@ export class LogWriter {
       this.#db.exec("COMMIT");
       return result;
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#rollback();
       throw writeError(this.path, error);
+    }
+  }
+
+  #rollback(): void {
+    try {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+    } catch {
+      // The first error says what is the matter.
     }
   }
 
@@ -324,19 +363,8 @@ export class LogWriter {
 
   /** Packs the first run of small batches, or passes the large ones at its place. */
   #pack(topic: TopicState): void {
-    const run: StoredBatch[] = [];
-    let bytes = 0;
-    let large = false;
-    let ended = false;
-    for (const stored of this.#loose.iterate(topic.number, topic.packed, topic.looseBatches - UNPACKED_BATCHES)) {
-      const row = rowOf(stored);
-      const rowLarge = isLarge(row.bytes);
-      if (run.length === 0) large = rowLarge;
-      ended = rowLarge !== large || bytes >= PACK_BYTES;
-      if (ended) break;
-      run.push(row);
-      bytes += row.bytes.length - BATCH_HEADER_BYTES;
-    }
+    const rows = this.#loose.iterate(topic.number, topic.packed, topic.looseBatches - UNPACKED_BATCHES);
+    const { run, bytes, large, ended } = firstRun(rows);
     if (!large && !ended && bytes < PACK_BYTES) {
       // All but the newest is too little: not again before there is a quarter more.
       topic.looseBytesWanted = topic.looseBytes + PACK_BYTES / 4;
@@ -367,20 +395,5 @@ export class LogWriter {
     this.#transaction("NORMAL", () => this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
     this.#waitingPages += VACUUM_PAGES;
     return true;
-  }
-}
-
-/** True for a batch that packing would not make smaller. */
-function isLarge(batch: Uint8Array): boolean {
-  return batch.length >= PACK_BYTES || (batch[ATTRIBUTES_AT + 1] & CODEC_BITS) !== 0;
-}
-
-/** Null when a batch of the run is damaged: it stays as it is, for the reader to name. */
-function packRun(run: readonly StoredBatch[], where: string): Packed | null {
-  try {
-    return pack(run, where);
-  } catch (error) {
-    if (error instanceof TidemarkError && error.code === "log-corrupt") return null;
-    throw error;
   }
 }

@@ -10,6 +10,12 @@ export interface StoredTopic {
   readonly end: number;
 }
 
+/** Where a topic ends. */
+export interface TopicEnd {
+  readonly topic: number;
+  readonly end: number;
+}
+
 /** A finished batch to be made durable; its buffer is handed over. */
 export interface NewRow {
   readonly topic: number;
@@ -26,11 +32,15 @@ export interface Usage {
   readonly stuck: boolean;
 }
 
-/** "topics" and "append" are answered; "committed" is answered by the next "usage"; the thread ends after "close". */
+/**
+ * "topics", "append" and "recover" are answered; "committed" is answered by the next "usage"; the thread ends after "close". "recover" finds out
+ * whether appends can be made durable again: its `ends` are the offsets after what was acknowledged, `bytes` the size of an append to try.
+ */
 export type Request =
   | { readonly kind: "topics"; readonly topics: readonly { readonly name: string; readonly id: string }[] }
   | { readonly kind: "append"; readonly rows: readonly NewRow[] }
   | { readonly kind: "committed"; readonly offsets: readonly { readonly topic: number; readonly offset: number }[] }
+  | { readonly kind: "recover"; readonly ends: readonly TopicEnd[]; readonly bytes: number }
   | { readonly kind: "close" };
 
 /** Replies of the writer: one for each request, and some unasked. */
@@ -38,5 +48,6 @@ export type Reply =
   | { readonly kind: "topics"; readonly topics: readonly StoredTopic[]; readonly usage: Usage }
   | { readonly kind: "appended"; readonly usage: Usage }
   | { readonly kind: "usage"; readonly usage: Usage }
-  /** The last request (or, for "broken", work between requests) failed. After "broken" nothing is acknowledged any more. */
+  | { readonly kind: "recovered"; readonly usage: Usage }
+  /** The last request (or, for "broken", work between requests) failed. After "broken" nothing is acknowledged before "recovered". */
   | { readonly kind: "refused" | "broken"; readonly code: ErrorCode; readonly message: string };

@@ -2,8 +2,14 @@
 import { TidemarkError } from "../../core/errors.ts";
 import { ABSENT, Records } from "../../core/records.ts";
 import { BatchWriter, compressBatch } from "../batch-writer.ts";
-import { decodeBatch } from "../record-batch.ts";
-import type { StoredBatch } from "./log-file.ts";
+import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, CODEC_BITS, decodeBatch } from "../record-batch.ts";
+import { rowOf, type StoredBatch } from "./log-file.ts";
+
+/**
+ * A run of small batches is packed when it holds this many bytes of records, and a batch of as many is compressed when it is appended.
+ * Longer ones compress worse (their offsets and times take more bytes) and make a longer piece of work between two appends.
+ */
+export const PACK_BYTES = 65_536;
 
 /** A batch written at once has one append time (bit 3 of its attributes); a packed one has each record's as a delta. */
 export interface Packed extends StoredBatch {
@@ -18,7 +24,7 @@ const records = new Records();
  * @param where names the log in an error
  * @throws TidemarkError "log-corrupt" when a row is damaged or missing
  */
-export function pack(rows: readonly StoredBatch[], where: string): Packed {
+function pack(rows: readonly StoredBatch[], where: string): Packed {
   const writer = new BatchWriter();
   const baseOffset = rows[0].base;
   let baseTimestamp = 0;
@@ -44,4 +50,47 @@ export function pack(rows: readonly StoredBatch[], where: string): Packed {
   }
   const batch = writer.finish({ baseOffset, baseTimestamp, maxTimestamp, appendTime: false });
   return { base: baseOffset, next, time: baseTimestamp, bytes: compressBatch(batch, "zstd") };
+}
+
+/** Null when a batch of the run is damaged: it stays as it is, for the reader to name. */
+export function packRun(run: readonly StoredBatch[], where: string): Packed | null {
+  try {
+    return pack(run, where);
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === "log-corrupt") return null;
+    throw error;
+  }
+}
+
+/** Batches at the start of the rows that are all small, or all large. */
+interface Run {
+  readonly run: readonly StoredBatch[];
+  /** Of their records. */
+  readonly bytes: number;
+  readonly large: boolean;
+  /** Whether the next batch is of the other kind, or there is enough to pack. */
+  readonly ended: boolean;
+}
+
+/** @param rows at least one, with the columns of a stored batch */
+export function firstRun(rows: Iterable<Record<string, unknown>>): Run {
+  const run: StoredBatch[] = [];
+  let bytes = 0;
+  let large = false;
+  let ended = false;
+  for (const stored of rows) {
+    const row = rowOf(stored);
+    const rowLarge = isLarge(row.bytes);
+    if (run.length === 0) large = rowLarge;
+    ended = rowLarge !== large || bytes >= PACK_BYTES;
+    if (ended) break;
+    run.push(row);
+    bytes += row.bytes.length - BATCH_HEADER_BYTES;
+  }
+  return { run, bytes, large, ended };
+}
+
+/** True for a batch that packing would not make smaller. */
+function isLarge(batch: Uint8Array): boolean {
+  return batch.length >= PACK_BYTES || (batch[ATTRIBUTES_AT + 1] & CODEC_BITS) !== 0;
 }

@@ -19,7 +19,7 @@ export function serve(port: MessagePort, settings: WriterSettings): void {
 class ServedWriter {
   readonly #port: MessagePort;
   readonly #settings: WriterSettings;
-  /** Set once the state of the disk is unknown: nothing is written or acknowledged any more. */
+  /** Set while the state of the disk is unknown: nothing is written or acknowledged before it was looked at anew. */
   #broken: TidemarkError | null = null;
   #working = false;
   #writer: LogWriter | null = null;
@@ -32,6 +32,8 @@ class ServedWriter {
   take(request: Request): void {
     if (request.kind === "close") {
       this.#close();
+    } else if (request.kind === "recover") {
+      this.#recover(request);
     } else if (this.#broken !== null) {
       this.#reply({ kind: "broken", code: this.#broken.code, message: messageOf(this.#broken) });
     } else {
@@ -57,7 +59,35 @@ class ServedWriter {
     this.#reply({ kind: this.#broken === null ? "refused" : "broken", code, message });
   }
 
-  #handle(writer: LogWriter, request: Exclude<Request, { kind: "close" }>): void {
+  /**
+   * After a failed sync the file is opened anew: SQLite reads back what the disk has. What was not acknowledged is taken out, and what was must be
+   * there; then a write shows that the disk takes one again.
+   */
+  #recover({ ends, bytes }: Extract<Request, { kind: "recover" }>): void {
+    try {
+      if (this.#broken !== null) this.#abandon();
+      const { path, retentionBytes } = this.#settings;
+      this.#writer ??= new LogWriter(path, retentionBytes);
+      if (this.#broken !== null) this.#writer.cutTo(ends);
+      this.#writer.prove(bytes);
+      this.#broken = null;
+      this.#reply({ kind: "recovered", usage: this.#writer.usage() });
+      this.#workLater();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #abandon(): void {
+    try {
+      this.#writer?.abandon();
+    } catch {
+      // What it could not do is done when the file is opened again.
+    }
+    this.#writer = null;
+  }
+
+  #handle(writer: LogWriter, request: Exclude<Request, { kind: "close" | "recover" }>): void {
     switch (request.kind) {
       case "topics":
         writer.createTopics(request.topics);

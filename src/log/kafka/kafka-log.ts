@@ -1,6 +1,6 @@
 /** The log contract over a Kafka cluster: partitions are assigned by hand, and how far they were read is kept by the history, not by a consumer group. */
 import type { Clock } from "../../core/clock.ts";
-import { TidemarkError } from "../../core/errors.ts";
+import { type ErrorCode, TidemarkError } from "../../core/errors.ts";
 import type { Log, LogReader, NewRecord, Opened, Position, Topic, Wanted } from "../log.ts";
 import type { KafkaAddress } from "./address.ts";
 import { Appender } from "./appender.ts";
@@ -24,6 +24,12 @@ import type { OnTrouble } from "./trouble.ts";
 
 /** How long opening, creating and asking for bounds try to get through, ms: a broker that is just starting, not one that is not there. */
 const REACH_MS_MAX = 10_000;
+/** How long an append waits for Kafka, ms: shorter than clients and proxies do. After it what became of the records is not known. */
+const APPEND_MS_MAX = 20_000;
+/** For this long after a refused append the log is said to take none, ms; then senders may try again. */
+const REFUSED_MS = 10_000;
+/** Errors that the next append will get, too. */
+const REFUSES_ALL: ReadonlySet<ErrorCode> = new Set(["log-unreachable", "log-full"]);
 /** How long closing waits for records on their way and for group offsets, ms. */
 const CLOSE_MS_MAX = 5000;
 /**
@@ -85,6 +91,8 @@ export class KafkaLog implements Log {
   readonly #pause: Pause;
   readonly #at: string;
   #closed: Promise<void> | null = null;
+  /** The last append, when it was refused. */
+  #refused: { readonly at: number; readonly why: string } | null = null;
 
   constructor(options: KafkaLogOptions) {
     const { groupId = "tidemark", pause = systemPause, bootstrap, clock } = options;
@@ -108,7 +116,7 @@ export class KafkaLog implements Log {
   /** Tries again what may help, for `reachMs` in all. */
   async #persist<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
     const { clock, reachMs = REACH_MS_MAX } = this.#options;
-    const start = clock.now();
+    const start = clock.steady();
     for (let failures = 1; ; failures++) {
       this.#requireOpen(doing);
       try {
@@ -117,7 +125,7 @@ export class KafkaLog implements Log {
         const failure = operatingError(doing, error);
         const mayPass =
           failure.code === "topic-missing" ? failures < MISSING_TRIES : failure.code === "log-unreachable";
-        if (!mayPass || clock.now() - start >= reachMs) throw failure;
+        if (!mayPass || clock.steady() - start >= reachMs) throw failure;
         await this.#pause(retryMs(failures), this.#stop.signal);
       }
     }
@@ -198,8 +206,30 @@ export class KafkaLog implements Log {
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<void> {
-    this.#requireOpen(`append to "${topic}"`);
-    await this.#appender.append(this.#topic(topic), records);
+    const what = `append to "${topic}"`;
+    this.#requireOpen(what);
+    const waited = new AbortController();
+    const tooLong = this.#pause(APPEND_MS_MAX, waited.signal).then(() => {
+      if (waited.signal.aborted) return;
+      const wanted = `Kafka must acknowledge within ${APPEND_MS_MAX} ms, did not; it may still`;
+      throw new TidemarkError("log-unreachable", `Cannot ${what}: ${wanted}`);
+    });
+    try {
+      await Promise.race([this.#appender.append(this.#topic(topic), records), tooLong]);
+      this.#refused = null;
+    } catch (error) {
+      if (error instanceof TidemarkError && REFUSES_ALL.has(error.code)) {
+        this.#refused = { at: this.#options.clock.steady(), why: error.message };
+      }
+      throw error;
+    } finally {
+      waited.abort();
+    }
+  }
+
+  get trouble(): string | null {
+    if (this.#refused === null || this.#options.clock.steady() - this.#refused.at > REFUSED_MS) return null;
+    return this.#refused.why;
   }
 
   async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {

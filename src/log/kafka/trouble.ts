@@ -21,7 +21,7 @@ export class Trouble {
 
   /** @param why what cannot be done: a whole sentence without its end */
   fault(where: string, why: string): void {
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     const since = this.#since.get(where) ?? now;
     this.#since.set(where, since);
     if (this.#told || now - since < TROUBLE_AFTER_MS) return;

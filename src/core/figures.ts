@@ -33,6 +33,15 @@ function decimalText(value: number): string {
   return decimals.format(value);
 }
 
+/** The same for a place that is narrow: the larger, the fewer decimals. */
+export function shortText(value: number | null): string {
+  if (value === null || Number.isInteger(value)) return valueText(value);
+  const size = Math.abs(value);
+  if (size < 1000 || size >= EXPONENT_FROM) return decimalText(value);
+  const digits = size < 10_000 ? 2 : size < 100_000 ? 1 : 0;
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 /** Readings a second. */
 export function rateText(rate: number): string {
   if (rate === 0) return "0";

@@ -35,14 +35,14 @@ async function start(): Promise<void> {
   live.subscribe((event) => time.set(event.time));
   frame.setTime(time);
   frame.footer.append(...footer(about));
-  const router: Router = new Router((name, params) =>
+  const router: Router = new Router(PAGES[0].name, (name, params) =>
     show(name, params, { url: router, api, live, time, theme, about, announce: frame.announce }),
   );
   router.read();
 }
 
 function show(name: string, params: URLSearchParams, context: Context): void {
-  const entry = PAGES.find((page) => page.name === (name === "" ? PAGES[0].name : name));
+  const entry = PAGES.find((page) => page.name === name);
   if (shown !== null && entry?.name === shown.name) {
     shown.mounted?.update(params);
     return;

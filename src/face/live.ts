@@ -172,6 +172,6 @@ export class Live {
     if (held !== undefined) return { mode: "paused", reason: held };
     const trouble = this.#last?.trouble ?? null;
     if (trouble !== null) return { mode: "paused", reason: `no readings are taken in: ${trouble}` };
-    return { mode: "live", reason: "every reading is shown as it arrives" };
+    return { mode: "live", reason: "each reading as it arrives" };
   }
 }

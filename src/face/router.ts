@@ -18,11 +18,14 @@ export function hrefOf(page: string, params: Readonly<Record<string, string>> | 
 
 /** Follows the address. */
 export class Router implements UrlState {
+  readonly #first: string;
   readonly #onChange: (page: string, params: URLSearchParams) => void;
   page = "";
   params = new URLSearchParams();
 
-  constructor(onChange: (page: string, params: URLSearchParams) => void) {
+  /** @param first the page of an address that names none */
+  constructor(first: string, onChange: (page: string, params: URLSearchParams) => void) {
+    this.#first = first;
     this.#onChange = onChange;
     addEventListener("popstate", () => this.read()); // also of links within the page
   }
@@ -31,7 +34,7 @@ export class Router implements UrlState {
   read(): void {
     const { hash } = location;
     const split = hash.includes("?") ? hash.indexOf("?") : hash.length;
-    this.page = hash.slice(2, split); // #/
+    this.page = hash.slice(2, split) || this.#first; // #/
     this.params = new URLSearchParams(hash.slice(split));
     this.#onChange(this.page, this.params);
   }

@@ -43,6 +43,8 @@ export function askToken(api: Api): Promise<void> {
         {},
         `${location.host} shows its sensors to those who have its token: the one that it was started with.`,
       ),
+      // Whom a password manager keeps the token for.
+      element("input", { name: "username", autocomplete: "username", value: location.host, hidden: true }),
       element("label", { for: "token" }, "Token"),
       input,
       fault,

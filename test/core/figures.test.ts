@@ -1,7 +1,7 @@
 /** Figures: each text at the edges between its forms. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ageText, meanText, rateText, valueText } from "../../src/core/figures.ts";
+import { ageText, meanText, rateText, shortText, valueText } from "../../src/core/figures.ts";
 
 test("values", () => {
   for (const [value, text] of [
@@ -22,6 +22,22 @@ test("values", () => {
   assert.equal(meanText(50), "50.000");
   assert.equal(meanText(0), "0.000");
   assert.equal(meanText(null), "–");
+});
+
+test("values in a narrow place", () => {
+  for (const [value, text] of [
+    [null, "–"],
+    [1_234_567, "1,234,567"],
+    [0.0009, "9.000e-4"],
+    [999.9996, "1,000.000"],
+    [1013.25, "1,013.25"],
+    [-9999.996, "-10,000.00"],
+    [12_345.678, "12,345.7"],
+    [-999_999.4, "-999,999"],
+    [1.5e9 + 0.5, "1.500e+9"],
+  ] as const) {
+    assert.equal(shortText(value), text);
+  }
 });
 
 test("rates", () => {

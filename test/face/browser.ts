@@ -26,6 +26,9 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { type App, openApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
 
+/** A page is waited for so long, ms: a busy machine is slow; what never comes should fail by its name. */
+const WAIT_MS_MAX = 15_000;
+
 /** Where Chromium is, or how to get it. */
 export function findChromium(): { readonly path: string } | { readonly missing: string } {
   for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
@@ -63,6 +66,7 @@ export class TestBrowser {
   /** Opens an address in a zone that no test's server is in: what shows it is a fault. */
   async open(t: TestContext, url: string, options: BrowserContextOptions = {}): Promise<Opened> {
     const context = await this.#browser.newContext({ timezoneId: "Pacific/Chatham", ...options });
+    context.setDefaultTimeout(WAIT_MS_MAX);
     t.after(() => context.close());
     const page = await context.newPage();
     const faults: string[] = [];

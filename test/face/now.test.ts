@@ -1,9 +1,17 @@
-/** Page "Now" in a real Chromium: cards that move, hundreds of them, the first reading, a lost server. */
+/** Page "Now" in a real Chromium: cards that move, hundreds of them, addresses, the first reading, a lost server, the token. */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import type { Page } from "playwright-core";
 import { axeFaults, findChromium, startTidemark, TestBrowser } from "./browser.ts";
 
 const chromium = findChromium();
+
+const TOKEN = "a-token-of-some-length";
+const MOVES = 20;
+const SENSORS = 500;
+
+const names = (page: Page) => page.locator(".card .name").allInnerTexts();
+const state = (page: Page, mode: string) => page.locator(`.state[data-mode=${mode}]`);
 
 suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
   let browser: TestBrowser;
@@ -12,15 +20,265 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
   });
   after(() => browser.close());
 
-  test("a card moves when a reading arrives", async (t) => {
+  test("a card has every figure, of all readings or of the last minute, in the server's zone", async (t) => {
     const tidemark = await startTidemark(t);
-    await tidemark.send("temperature", 21.5);
+    const time = Date.now() - 3000;
+    const old = Date.UTC(2020, 0, 13, 12);
+    const reading = (sequence: number, value: number, at: number) =>
+      JSON.stringify({ device: "d", boot: "b", sequence, value, time: at });
+    const lines = [reading(1, 1013.25, old), reading(2, 10, time), reading(3, 20, time), reading(3, 20, time), "x"];
+    await tidemark.send("pressure", ...lines, reading(4, 1, time + 86_400_000));
+    const { page, faults } = await browser.open(t, tidemark.url);
+    const card = page.locator(".card");
+    const facts = async () => (await card.locator("dd").allInnerTexts()).slice(0, 5);
+    await page.getByText("1 held back").waitFor();
+    assert.deepEqual(await facts(), ["10", "347.750", "1,013.25", "3", "0.03/s"]);
+    assert.equal(await card.locator(".value").textContent(), "20");
+    assert.deepEqual(await card.locator(".badges li:not([hidden])").allInnerTexts(), [
+      "1 duplicate",
+      "1 held back",
+      "1 rejected",
+    ]);
+    const berlin = new Intl.DateTimeFormat("de-DE", { timeStyle: "medium", timeZone: "Europe/Berlin" });
+    assert.equal(await card.locator("dd").last().textContent(), berlin.format(time));
+    assert.equal(await page.locator(".zone").textContent(), "Europe/Berlin");
+    await page.getByLabel("Numbers of").selectOption("minute");
+    assert.deepEqual((await facts()).slice(0, 4), ["10", "15", "20", "2"]);
+    assert.match(page.url(), /#\/now\?of=minute$/);
+    assert.deepEqual(faults, []);
+  });
+
+  test("a card moves the moment a reading is stored", async (t) => {
+    const tidemark = await startTidemark(t);
+    await tidemark.send("temperature", 1);
     const { page, faults } = await browser.open(t, tidemark.url);
     const value = page.locator(".card .value");
-    await value.getByText("21.500").waitFor();
-    await tidemark.send("temperature", 22);
-    await value.getByText("22", { exact: true }).waitFor();
+    await value.getByText("1", { exact: true }).waitFor();
+    const took = await page.evaluate(async (moves) => {
+      const node = document.querySelector(".card .value") ?? document.body;
+      const took: number[] = [];
+      for (let i = 0; i < moves; i++) {
+        const moved = new Promise<number>((resolve) => {
+          const observer = new MutationObserver(() => {
+            observer.disconnect();
+            resolve(performance.now());
+          });
+          observer.observe(node, { childList: true, characterData: true, subtree: true });
+        });
+        const stored = fetch("readings/temperature", { method: "POST", body: String(100 + i) }).then(() =>
+          performance.now(),
+        );
+        took.push((await moved) - (await stored));
+        if (node.textContent !== String(100 + i)) throw new Error(`${node.textContent} after ${100 + i}`);
+      }
+      return took.sort((a, b) => a - b);
+    }, MOVES);
+    t.diagnostic(
+      `stored → on the card: median ${took[MOVES / 2].toFixed(1)} ms, at most ${took.at(-1)?.toFixed(1)} ms`,
+    );
+    assert.deepEqual(faults, []);
+  });
+
+  test("paused it stands still, and then goes on with what is", async (t) => {
+    const tidemark = await startTidemark(t);
+    await tidemark.send("temperature", 1);
+    const { page, faults } = await browser.open(t, tidemark.url);
+    await state(page, "live").getByText("LIVE").waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await state(page, "paused").getByText("PAUSED").waitFor();
+    assert.equal(await page.locator(".reason").textContent(), "by you");
+    await tidemark.send("temperature", 2);
+    await tidemark.send("humidity", 3);
+    // The stream has brought it: another page shows it.
+    const other = await browser.open(t, tidemark.url);
+    await other.page.locator(".value").getByText("2", { exact: true }).waitFor();
+    assert.deepEqual(await page.locator(".value").allInnerTexts(), ["1"]);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.locator(".value").getByText("2", { exact: true }).waitFor();
+    assert.deepEqual(await page.locator(".value").allInnerTexts(), ["3", "2"]);
+    await state(page, "live").waitFor();
+    assert.deepEqual([...faults, ...other.faults], []);
+  });
+
+  test(`of ${SENSORS} sensors only what can be seen is in the document, and all can be reached`, async (t) => {
+    const tidemark = await startTidemark(t);
+    for (let i = 0; i < SENSORS; i += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, k) => tidemark.send(`sensor-${i + k}`, (i + k) * 7)));
+    }
+    const { page, faults } = await browser.open(t, tidemark.url, { viewport: { width: 1280, height: 800 } });
+    const cards = page.locator(".card");
+    await page.locator(".found").getByText(`${SENSORS} sensors`).waitFor();
+    assert.deepEqual((await names(page)).slice(0, 3), ["sensor-0", "sensor-1", "sensor-2"]);
+    const costs = await page.evaluate(() => {
+      const costs: number[] = [];
+      let most = 0;
+      for (let y = 0; y < document.documentElement.scrollHeight - innerHeight; y += 100) {
+        scrollTo(0, y);
+        const startedAt = performance.now();
+        dispatchEvent(new Event("scroll"));
+        costs.push(performance.now() - startedAt);
+        most = Math.max(most, document.querySelectorAll(".card").length);
+        const seen = document.elementFromPoint(innerWidth / 3, innerHeight / 2);
+        if (seen?.closest(".card, .cards") === null) throw new Error(`nothing at ${y}`);
+      }
+      costs.sort((a, b) => a - b);
+      return { median: costs[costs.length >> 1], worst: costs.at(-1) ?? 0, most };
+    });
+    t.diagnostic(`a step of scrolling: median ${costs.median.toFixed(1)} ms, at most ${costs.worst.toFixed(1)} ms`);
+    assert.ok(costs.most < 50, `${costs.most} cards in the document`);
+
+    await page.keyboard.press("Tab");
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.getByRole("link", { name: "sensor-0", exact: true }).focus();
+    const focused = () => page.evaluate(() => document.activeElement?.textContent);
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await focused(), "sensor-5");
+    for (let i = 0; i < 40; i++) await page.keyboard.press("Tab");
+    assert.equal(await focused(), "sensor-45");
+    await page.keyboard.press("End");
+    assert.equal(await focused(), `sensor-${SENSORS - 1}`);
+    await page.evaluate(() => scrollTo(0, 0)); // the card with the keyboard in it stays
+    await page.keyboard.press("Home");
+    assert.equal(await focused(), "sensor-0");
+    const item = await page
+      .getByRole("listitem")
+      .filter({ hasText: "sensor-0" })
+      .first()
+      .evaluate((node) => node.ariaSetSize);
+    assert.equal(item, String(SENSORS));
+
+    await page.getByLabel("Sorted by").selectOption("value");
+    await cards
+      .first()
+      .getByText(`sensor-${SENSORS - 1}`)
+      .waitFor();
+    await page.getByLabel("Find sensors").fill("44 sensor");
+    await page.locator(".found").getByText(`14 of ${SENSORS}`).waitFor();
+    assert.deepEqual((await names(page)).slice(0, 2), ["sensor-449", "sensor-448"]);
+    await page.getByLabel("Find sensors").fill("nowhere");
+    await page.getByText("No sensor is called “nowhere”.").waitFor();
+    assert.equal(await cards.count(), 0);
     assert.deepEqual(await axeFaults(page), []);
     assert.deepEqual(faults, []);
+  });
+
+  test("the address has all that was chosen, and the back button undoes it", async (t) => {
+    const tidemark = await startTidemark(t);
+    await Promise.all(["a-1", "b-1", "a-2"].map((name, i) => tidemark.send(name, i)));
+    const { page, faults } = await browser.open(t, `${tidemark.url}#/now?find=a-&sort=value&of=minute`);
+    await page.getByText("2 of 3 sensors").waitFor();
+    assert.deepEqual(await names(page), ["a-2", "a-1"]);
+    assert.equal(await page.getByLabel("Numbers of").inputValue(), "minute");
+    await page.getByLabel("Sorted by").selectOption("name");
+    assert.deepEqual(await names(page), ["a-1", "a-2"]);
+    await page.goBack();
+    await page.locator(".card").first().getByText("a-2").waitFor();
+    assert.equal(await page.getByLabel("Sorted by").inputValue(), "value");
+    await page.goto(`${tidemark.url}#/nowhere`);
+    await page.getByText('There is no page "nowhere" here.').waitFor();
+    await page.getByRole("alert").waitFor();
+    await page.locator("main").getByRole("link", { name: "Now" }).click();
+    await page.locator(".found").getByText("3 sensors").waitFor();
+    assert.deepEqual(faults, []);
+  });
+
+  test("the first reading turns the lines that send one into its card", async (t) => {
+    const tidemark = await startTidemark(t, "--sensors", "cellar,attic");
+    const { page, faults } = await browser.open(t, tidemark.url);
+    await page.getByText("No reading has come yet").waitFor();
+    await page.getByText(`curl --data 21.5 ${tidemark.url}readings/cellar`).waitFor();
+    await page.getByRole("link", { name: "Python" }).click();
+    await page.getByText("urllib.request").first().waitFor();
+    assert.match(page.url(), /#\/now\?in=python$/);
+    assert.deepEqual(await axeFaults(page), []);
+    await tidemark.send("cellar", 21.5);
+    await page.locator(".card").filter({ hasText: "cellar" }).getByText("21.500").first().waitFor();
+    await page.getByText("No reading has come yet").waitFor({ state: "hidden" });
+    assert.deepEqual(await names(page), ["attic", "cellar"]);
+    assert.deepEqual(faults, []);
+  });
+
+  test("a lost server is said, and found again with what it has by then", async (t) => {
+    const tidemark = await startTidemark(t);
+    await tidemark.send("temperature", 1);
+    const { page, faults } = await browser.open(t, tidemark.url);
+    await state(page, "live").waitFor();
+    assert.deepEqual(faults, []);
+    const again = await tidemark.restart(async () => {
+      await state(page, "offline").getByText("OFFLINE").waitFor();
+      assert.equal(
+        await page.locator(".reason").textContent(),
+        `no answer from ${new URL(tidemark.url).host}, trying again`,
+      );
+      assert.deepEqual(await page.locator(".value").allInnerTexts(), ["1"]);
+    });
+    await again.send("temperature", 2);
+    await page.locator(".value").getByText("2", { exact: true }).waitFor();
+    await state(page, "live").waitFor();
+    // Chromium itself says in the console that a connection failed.
+    assert.deepEqual(
+      faults.filter((fault) => !/^console: Failed to load resource: net::ERR_/.test(fault)),
+      [],
+    );
+  });
+
+  test("with a token it is asked for once, and forgotten when told to", async (t) => {
+    const tidemark = await startTidemark(t, "--token", TOKEN);
+    await tidemark.send("temperature", 1);
+    const { page, faults } = await browser.open(t, tidemark.url);
+    const form = page.getByRole("dialog", { name: "Who is there?" });
+    await form.waitFor();
+    assert.deepEqual(await axeFaults(page), []);
+    await page.keyboard.press("Escape");
+    await form.getByLabel("Token").fill("another-token");
+    await page.keyboard.press("Enter");
+    await form.getByText("This is another token.").waitFor();
+    await form.getByLabel("Token").fill(TOKEN);
+    await page.keyboard.press("Enter");
+    await page.locator(".value").getByText("1", { exact: true }).waitFor();
+    await state(page, "live").waitFor();
+    await page.reload();
+    await page.locator(".value").getByText("1", { exact: true }).waitFor();
+    assert.equal(await form.count(), 0);
+    const [cookie] = await page.context().cookies();
+    assert.ok(cookie.httpOnly && cookie.sameSite === "Strict" && !cookie.value.includes(TOKEN));
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await form.waitFor();
+    assert.deepEqual(await page.context().cookies(), []);
+    // Chromium itself says in the console that an answer was 401.
+    assert.deepEqual(
+      faults.filter(
+        (fault) => !/^console: Failed to load resource: the server responded with a status of 401/.test(fault),
+      ),
+      [],
+    );
+  });
+
+  test("nothing is cut off on a small screen, and colours have contrast in the light and in the dark", async (t) => {
+    const tidemark = await startTidemark(t);
+    const long = `a-very-long-name.${"of-something.".repeat(12)}`;
+    await tidemark.send(long, -1234567.891);
+    await tidemark.send("pressure", 1013.25, "x");
+    for (const colorScheme of ["light", "dark"] as const) {
+      const options = { viewport: { width: 360, height: 740 }, colorScheme, reducedMotion: "reduce" } as const;
+      const { page, faults } = await browser.open(t, tidemark.url, options);
+      await page.locator(".value").getByText("-1,234,568").waitFor();
+      const wider = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      assert.ok(wider <= 0, `${wider} px`);
+      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const before = await ground();
+      assert.deepEqual(await axeFaults(page), []);
+      await page.getByRole("button", { name: "Light or dark" }).click();
+      const turned = await ground();
+      assert.notEqual(turned, before);
+      assert.deepEqual(await axeFaults(page), []);
+      await page.reload();
+      await page.locator(".card").first().waitFor();
+      assert.equal(await ground(), turned, "it is kept");
+      assert.deepEqual(faults, []);
+    }
   });
 });

@@ -1,18 +1,23 @@
 /** One sensor's card. It is made once, and shows other sensors as the list is scrolled. */
-import { ageText, countText, meanText, rateText, valueText } from "../../core/figures.ts";
+import { ageText, countText, NOTHING, rateText, shortText } from "../../core/figures.ts";
 import { drawing, element, setText } from "../dom.ts";
-import type { LiveRow, Moments } from "../live.ts";
+import type { LiveRow } from "../live.ts";
 import { hrefOf } from "../router.ts";
 import type { ServerTime } from "../server-time.ts";
-import { SPARK_HEIGHT, sparkPath } from "./spark.ts";
+import { SPARK_HEIGHT, sparkPaths } from "./spark.ts";
 
-/** Readings that were not plainly counted, or came late: which, and what that means. */
-const BADGES: readonly (readonly [word: string, count: (row: LiveRow) => number, meaning: string])[] = [
-  ["late", (row) => row.late, "counted, though older than the sensor was complete until"],
-  ["duplicate", (row) => row.duplicates, "came again, and was counted once"],
-  ["held back", (row) => row.quarantined, "in quarantine, as its clock is impossible"],
-  ["rejected", (row) => row.rejected, "is no reading"],
-  ["lost", (row) => row.gapRecords + row.cutRecords, "the log dropped it"],
+/** Readings that were not plainly counted, or came late: how many, what they are called, and what that means. */
+const BADGES: readonly {
+  readonly count: (row: LiveRow) => number;
+  readonly one: string;
+  readonly many: string;
+  readonly meaning: string;
+}[] = [
+  { count: ({ late }) => late, one: "late", many: "late", meaning: "counted, though older than what was complete" },
+  { count: (row) => row.duplicates, one: "duplicate", many: "duplicates", meaning: "came again, and counted once" },
+  { count: (row) => row.quarantined, one: "held back", many: "held back", meaning: "their clock is impossible" },
+  { count: (row) => row.rejected, one: "rejected", many: "rejected", meaning: "no readings" },
+  { count: (row) => row.gapRecords + row.cutRecords, one: "lost", many: "lost", meaning: "the log dropped them" },
 ];
 
 /** A badge is marked for so long after it has grown, ms: long enough to be seen. */
@@ -25,14 +30,20 @@ export type Span = "all" | "minute";
 export class Card {
   readonly root: HTMLLIElement;
   readonly #link = element("a", { class: "name" });
-  readonly #value = element("p", { class: "value" });
-  readonly #age = element("dd");
-  readonly #rate = element("dd");
-  readonly #numbers = { count: element("dd"), mean: element("dd"), min: element("dd"), max: element("dd") };
-  readonly #line = drawing("path");
+  readonly #age = element("span", { class: "age" });
   readonly #pulse = element("i", { class: "pulse", "aria-hidden": "true" });
-  readonly #badges: readonly HTMLElement[];
-  readonly #complete = element("p", { class: "complete" });
+  readonly #value = element("p", { class: "value" });
+  readonly #line = drawing("path", { class: "line" });
+  readonly #area = drawing("path", { class: "area" });
+  readonly #facts = {
+    min: element("dd"),
+    mean: element("dd"),
+    max: element("dd"),
+    count: element("dd"),
+    rate: element("dd"),
+    "complete until": element("dd"),
+  };
+  readonly #badges = BADGES.map(({ meaning }) => element("li", { title: meaning }));
   readonly #time: ServerTime;
   /** When each badge last grew, by the browser's monotonic clock. */
   #grewAt: number[] = [];
@@ -40,27 +51,23 @@ export class Card {
 
   constructor(time: ServerTime) {
     this.#time = time;
-    this.#badges = BADGES.map(([, , meaning]) => element("li", { title: meaning }));
-    const { count, mean, min, max } = this.#numbers;
-    const fact = (term: string, value: Node) => element("div", {}, element("dt", {}, term), value);
+    const facts = Object.entries(this.#facts).map(([term, value]) =>
+      element("div", {}, element("dt", {}, term), value),
+    );
+    const spark = {
+      class: "spark",
+      viewBox: `0 0 59 ${SPARK_HEIGHT}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    };
     this.root = element(
       "li",
       { class: "card" },
-      element("div", { class: "top" }, this.#link, this.#pulse),
-      element(
-        "div",
-        { class: "shown" },
-        this.#value,
-        drawing(
-          "svg",
-          { viewBox: `0 0 59 ${SPARK_HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", class: "spark" },
-          this.#line,
-        ),
-      ),
-      element("dl", {}, fact("min", min), fact("mean", mean), fact("max", max), fact("count", count)),
-      element("dl", {}, fact("rate", this.#rate), fact("age", this.#age)),
+      element("div", { class: "top" }, this.#link, this.#age, this.#pulse),
+      this.#value,
+      drawing("svg", spark, this.#area, this.#line),
+      element("dl", {}, ...facts),
       element("ul", { class: "badges" }, ...this.#badges),
-      this.#complete,
     );
   }
 
@@ -84,16 +91,24 @@ export class Card {
       this.#link.href = hrefOf("history", { sensor: row.sensor });
       this.#link.title = row.sensor;
     } else if (row.received > before.received) this.#beat();
-    setText(this.#value, valueText(row.last));
-    this.#moments(span === "all" ? row : row.minute);
-    setText(this.#rate, `${rateText(row.rate)}/s`);
-    this.#line.setAttribute("d", sparkPath(row.spark));
-    BADGES.forEach(([word, count], i) => {
-      const was = before === null ? null : count(before);
-      this.#badge(i, word, count(row), was);
+    setFigure(this.#value, row.last);
+    const { count, mean, min, max } = span === "all" ? row : row.minute;
+    const facts = this.#facts;
+    setText(facts.count, countText(count));
+    setFigure(facts.mean, mean);
+    setFigure(facts.min, min);
+    setFigure(facts.max, max);
+    setText(facts.rate, `${rateText(row.rate)}/s`);
+    setText(facts["complete until"], row.completeUntil === null ? NOTHING : this.#time.moment(row.completeUntil));
+    const { line, area } = sparkPaths(row.spark);
+    this.#line.setAttribute("d", line);
+    this.#area.setAttribute("d", area);
+    BADGES.forEach(({ count, one, many }, i) => {
+      const now = count(row);
+      this.#badges[i].hidden = now === 0;
+      setText(this.#badges[i], `${countText(now)} ${now === 1 ? one : many}`);
+      if (before !== null && now > count(before)) this.#grewAt[i] = performance.now();
     });
-    const { completeUntil } = row;
-    setText(this.#complete, completeUntil === null ? "" : `complete until ${this.#time.moment(completeUntil)}`);
     this.tick();
   }
 
@@ -109,19 +124,6 @@ export class Card {
     });
   }
 
-  #moments({ count, mean, min, max }: Moments): void {
-    setText(this.#numbers.count, countText(count));
-    setText(this.#numbers.mean, meanText(mean));
-    setText(this.#numbers.min, valueText(min));
-    setText(this.#numbers.max, valueText(max));
-  }
-
-  #badge(i: number, word: string, count: number, before: number | null): void {
-    this.#badges[i].hidden = count === 0;
-    setText(this.#badges[i], `${countText(count)} ${word}`);
-    if (before !== null && count > before) this.#grewAt[i] = performance.now();
-  }
-
   /** Begins the pulse anew. */
   #beat(): void {
     for (const animation of this.#pulse.getAnimations()) animation.cancel();
@@ -129,4 +131,10 @@ export class Card {
     void this.#pulse.offsetWidth; // the browser has to see it without, before it sees it with
     this.#pulse.classList.add("beat");
   }
+}
+
+/** A figure as people read it; all of it where somebody points at it. */
+function setFigure(node: HTMLElement, value: number | null): void {
+  setText(node, shortText(value));
+  node.title = value === null ? "" : String(value);
 }

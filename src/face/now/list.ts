@@ -6,7 +6,7 @@ import { Card, type Span } from "./card.ts";
 
 /** Least width of a card, its height, and the space between two, CSS pixels: style.css has the same height. */
 const WIDTH_MIN = 272;
-const HEIGHT = 212;
+const HEIGHT = 246;
 const GAP = 14;
 
 /** Rows of cards kept above and below what can be seen: the next ones are there before the eye, or the tab key, is. */

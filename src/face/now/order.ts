@@ -3,11 +3,11 @@ import type { LiveRow } from "../live.ts";
 
 /** What a list can be sorted by, as the address has it. */
 export const SORTS = {
-  name: "Name",
-  age: "Newest first",
-  rate: "Rate",
-  value: "Value",
-  uncounted: "Not counted",
+  name: "by name",
+  age: "newest first",
+  rate: "by rate",
+  value: "by value",
+  uncounted: "most not counted",
 } as const;
 
 /** A key of SORTS. */

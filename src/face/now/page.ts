@@ -41,7 +41,7 @@ class Now implements Mounted {
     this.#span = element(
       "select",
       { "aria-label": "Numbers of" },
-      option(["all", "since the beginning"]),
+      option(["all", "of all readings"]),
       option(["minute", "of the last minute"]),
     );
     this.#search.addEventListener("input", () => url.set({ find: this.#search.value || null }, "replace"));
@@ -90,19 +90,19 @@ class Now implements Mounted {
     const { params } = url;
     this.#stale = false;
     this.#known = new Set(live.rows.keys());
-    const isKnown = live.known !== null;
-    const isFirst = isKnown && [...live.rows.values()].every(({ received }) => received === 0);
+    const { known, rows } = live;
+    const isFirst = known?.sensors.every(({ received }) => received === 0) === true;
     const find = params.get("find") ?? "";
-    const order = isFirst ? [] : listed(live.rows.values(), find, sortOf(params.get("sort")));
+    const order = isFirst ? [] : listed(rows.values(), find, sortOf(params.get("sort")));
     this.#first.root.hidden = !isFirst;
-    this.#bar.hidden = isFirst || !isKnown;
+    this.#bar.hidden = isFirst || known === null;
     this.#list.show(order, spanOf(params));
     this.#empty.hidden = isFirst || order.length > 0;
-    setText(this.#empty, isKnown ? `No sensor is called “${find}”.` : `Waiting for ${location.host} …`);
-    const total = live.known?.sensorsTotal ?? 0;
-    const shown = order.length === live.rows.size ? `${live.rows.size}` : `${order.length} of ${live.rows.size}`;
-    const more = total > live.rows.size ? `, ${total - live.rows.size} more are not in the stream` : "";
-    setText(this.#count, `${shown} ${live.rows.size === 1 ? "sensor" : "sensors"}${more}`);
+    setText(this.#empty, known !== null ? `No sensor is called “${find}”.` : `Waiting for ${location.host} …`);
+    const shown = order.length === rows.size ? `${rows.size}` : `${order.length} of ${rows.size}`;
+    const left = (known?.sensorsTotal ?? 0) - rows.size;
+    const more = left > 0 ? `, ${left} more are not in the stream` : "";
+    setText(this.#count, `${shown} ${rows.size === 1 ? "sensor" : "sensors"}${more}`);
   }
 }
 

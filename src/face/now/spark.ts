@@ -1,21 +1,26 @@
-/** A line of the last minute: a mean a second, oldest first. Pure. */
+/** The last minute as a line: a mean a second, oldest first. Pure. */
 
 /** Height of the drawing, in its own units; its width is the number of values. */
-export const SPARK_HEIGHT = 32;
+export const SPARK_HEIGHT = 40;
 
-/** The path of the values: gaps stay gaps, a single value is a dot. Empty without values. */
-export function sparkPath(values: readonly (number | null)[]): string {
+/** The line of the values, and the area under it: gaps stay gaps, a single value is a dot. Empty without values. */
+export function sparkPaths(values: readonly (number | null)[]): { readonly line: string; readonly area: string } {
   const known = values.filter((value) => value !== null);
-  if (known.length === 0) return "";
   const low = Math.min(...known);
   const size = Math.max(...known) - low;
-  const y = (value: number) => (size === 0 ? 0.5 : 1 - (value - low) / size) * (SPARK_HEIGHT - 4) + 2;
-  let path = "";
+  const y = (value: number) => ((size === 0 ? 0.5 : 1 - (value - low) / size) * (SPARK_HEIGHT - 4) + 2).toFixed(1);
+  let line = "";
+  let area = "";
+  let start = -1;
   values.forEach((value, x) => {
     if (value === null) return;
-    const isStart = x === 0 || values[x - 1] === null;
-    const isAlone = isStart && (values[x + 1] ?? null) === null;
-    path += `${isStart ? "M" : "L"}${x} ${y(value).toFixed(1)}${isAlone ? "h.01" : ""}`;
+    if (start === -1) start = x;
+    line += `${start === x ? "M" : "L"}${x} ${y(value)}`;
+    area += `${start === x ? `M${x} ${SPARK_HEIGHT}` : ""}L${x} ${y(value)}`;
+    if ((values[x + 1] ?? null) !== null) return;
+    if (start === x) line += "h.01"; // a line without length is not drawn
+    area += `V${SPARK_HEIGHT}Z`;
+    start = -1;
   });
-  return path;
+  return { line, area };
 }

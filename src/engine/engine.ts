@@ -3,6 +3,7 @@ import type { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
+import type { Change } from "./change.ts";
 import type { SensorDirectory } from "./directory.ts";
 
 /** Totals of a sensor since its history began, in readings; a record that is rejected whole is one. received = counted + duplicates + quarantined + rejected, always. */
@@ -142,15 +143,6 @@ export type Chosen = readonly number[] | Choice;
 
 /** Which refused records: they are of no device. */
 export type ChosenRejections = readonly number[] | Omit<Choice, "device">;
-
-/** What has changed of a sensor. */
-export interface Change {
-  readonly sensor: string;
-  /** The smallest run of whole seconds that holds all of it; null when no answer has changed, only totals have (duplicates, rejections …). */
-  readonly seconds: Window | null;
-  /** Set where readings were released from quarantine. */
-  readonly cause?: "released";
-}
 
 /** What the process has written since its start, and what its log holds. */
 export interface EngineCounters {

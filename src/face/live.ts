@@ -30,13 +30,23 @@ export interface LiveRow extends Moments {
   readonly lag: number;
   readonly devices: number;
   readonly stuckDevices: number;
-  readonly cause?: string;
+  /** Seconds whose numbers changed since the event before: what is drawn of them is to be loaded anew. */
+  readonly changes: readonly LiveChange[];
+}
+
+/** A range of seconds that changed, ms. */
+export interface LiveChange {
+  readonly cause: "reading" | "late" | "released" | "expired";
+  readonly from: number;
+  readonly toExclusive: number;
 }
 
 /** What came: everything there is, or the sensors that changed. */
 export interface LiveEvent {
   /** All that was known before is to be forgotten. */
   readonly snapshot: boolean;
+  /** Of a snapshot: its rows' `changes` are all since the event before. Else nobody knows what changed: whatever is drawn is to be loaded anew. */
+  readonly resumed?: boolean;
   /** The server's clock, ms. */
   readonly time: number;
   /** Why readings are not taken in; null: they are. */
@@ -54,6 +64,9 @@ export interface LiveState {
 /** Time until a stream that the server refused is asked for again, ms: the browser itself waits as long after a lost one. */
 const AGAIN_MS = 2000;
 
+/** The server says something every 15 s at least; after this time without a word the connection is gone, though nobody said so. ms */
+const SILENCE_MS = 35_000;
+
 /**
  * States: *connecting* → *live* with the first event ⇄ *offline* while there is no connection; *paused* while somebody holds it, or the server
  * takes nothing in. While it is held, listeners are told nothing; then a snapshot.
@@ -66,6 +79,8 @@ export class Live {
   readonly #onRefused: () => Promise<void>;
   #source: EventSource | null = null;
   #last: LiveEvent | null = null;
+  #lastEventId = "";
+  #silence: ReturnType<typeof setTimeout> | undefined;
   #online = false;
   #offlineReason = "";
   #state: LiveState = { mode: "connecting", reason: `Connecting to ${location.host}` };
@@ -83,7 +98,7 @@ export class Live {
 
   /** The newest event, whose `sensors` are all; null before the first. */
   get known(): LiveEvent | null {
-    return this.#last && { ...this.#last, snapshot: true, sensors: [...this.rows.values()] };
+    return this.#last && { ...this.#last, snapshot: true, resumed: false, sensors: [...this.rows.values()] };
   }
 
   /** Adds a listener; it is called at once with what is known. @returns removes it */
@@ -113,9 +128,13 @@ export class Live {
   }
 
   #open(): void {
-    const source = (this.#source = new EventSource("live"));
-    const take = ({ type, data }: MessageEvent<string>) =>
+    const source = (this.#source = new EventSource(`live?after=${this.#lastEventId}`));
+    const take = ({ type, data, lastEventId }: MessageEvent<string>) => {
+      this.#lastEventId = lastEventId;
+      clearTimeout(this.#silence);
+      this.#silence = setTimeout(() => this.#giveUp(source), SILENCE_MS);
       this.#take({ ...JSON.parse(data), snapshot: type === "snapshot" });
+    };
     source.addEventListener("snapshot", take);
     source.addEventListener("update", take);
     source.addEventListener("error", () => {
@@ -123,6 +142,13 @@ export class Live {
       this.#lost(`no answer from ${location.host}, trying again`);
       if (source.readyState === EventSource.CLOSED) this.#openLater();
     });
+  }
+
+  #giveUp(source: EventSource): void {
+    if (source !== this.#source) return;
+    source.close();
+    this.#lost(`no word from ${location.host} for ${SILENCE_MS / 1000} s, trying again`);
+    this.#open();
   }
 
   /** The server said no: after its reason is known, and something was done about it, it is asked again. */

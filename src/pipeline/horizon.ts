@@ -130,7 +130,7 @@ export class Horizon implements CommitPart {
       const target = this.#target(series, knownMs);
       if (!(target > totals.keptSince)) continue;
       const expired = this.#readingsBefore(series, target);
-      series.news.add(Math.floor(totals.firstTime / 1000), target);
+      series.news.add("expired", Math.floor(totals.firstTime / 1000), target);
       totals.keptSince = target;
       totals.expired += expired;
       series.changed = true;

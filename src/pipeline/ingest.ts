@@ -5,6 +5,7 @@ import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Reading
 import { ABSENT, NO_TIMESTAMP, Records } from "../core/records.ts";
 import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
+import type { Cause } from "../engine/change.ts";
 import { createDecoder, type Decoder, type Formats } from "../formats/decode.ts";
 import { CONFLICT, DEVICE_CELLS, HEARD_AT, type Identities, NEW, NEWEST } from "../identity/identities.ts";
 import type { Fetched } from "../log/log.ts";
@@ -153,7 +154,7 @@ export class Ingest {
       }
       i++;
     }
-    this.#countAll(readings, sensor, partition);
+    this.#countAll(readings, sensor, partition, this.#lateRows === 0 ? "reading" : null);
   }
 
   /** Judges row i, whose device is resident: a duplicate, quarantined, or counted. */
@@ -250,7 +251,7 @@ export class Ingest {
   }
 
   /** Counts and folds the counted rows: the first ones of the columns by now. */
-  #countAll(readings: Readings, sensor: Series, partition: { newest: number }): void {
+  #countAll(readings: Readings, sensor: Series, partition: { newest: number }, cause: Cause | null): void {
     const n = this.#counted;
     if (n === 0) return;
     const { totals } = sensor;
@@ -266,7 +267,7 @@ export class Ingest {
     if (latest > partition.newest) partition.newest = latest;
     totals.expired += run.dropBefore(totals.keptSince * 1000);
     if (run.count === 0) return;
-    sensor.news.add(Math.floor(run.earliest / 1000), Math.floor(run.latest / 1000) + 1);
+    sensor.news.addRun(run, cause);
     this.#state.history.foldRun(sensor.id, run);
   }
 
@@ -316,7 +317,7 @@ export class Ingest {
     this.#late[0] = 0;
     this.#lateRows = 0;
     this.#counted = 1;
-    this.#countAll(this.#readings, sensor, { newest: time });
+    this.#countAll(this.#readings, sensor, { newest: time }, "released");
     this.#state.waitingReadings++;
   }
 

@@ -8,9 +8,9 @@ import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
+import type { Change } from "../engine/change.ts";
 import type { SensorDirectory } from "../engine/directory.ts";
 import type {
-  Change,
   Chosen,
   ChosenRejections,
   Engine,
@@ -107,7 +107,7 @@ export class Pipeline implements Engine {
       ...lent,
       uncounted: this.#uncounted,
       isClosed: () => this.#stop.signal.aborted && this.#failure === null,
-      notify: (changed, cause) => this.#notifyTaken(changed, cause),
+      notify: (changed) => this.#notifyTaken(changed),
     });
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
@@ -273,11 +273,10 @@ export class Pipeline implements Engine {
   }
 
   /** Calls the listeners with these sensors and all that received readings since the last call. */
-  #notifyTaken(sensors: Iterable<Series>, cause?: "released"): void {
+  #notifyTaken(sensors: Iterable<Series>): void {
     const taken = this.#ingest.changed;
     for (const sensor of sensors) taken.add(sensor);
-    const because = cause === undefined ? {} : { cause };
-    const changes = Array.from(taken, ({ name, news }) => ({ sensor: name, seconds: news.take(), ...because }));
+    const changes = Array.from(taken, ({ name, news }) => ({ sensor: name, ranges: news.take() }));
     taken.clear();
     try {
       for (const listener of this.#listeners) listener(changes);

@@ -19,7 +19,7 @@ export interface ReleasesOptions {
   /** True once closed without a failure. */
   readonly isClosed: () => boolean;
   readonly commit: () => Promise<void>;
-  readonly notify: (changed: ReadonlySet<Series>, cause?: "released") => void;
+  readonly notify: (changed: ReadonlySet<Series>) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -39,7 +39,7 @@ export class Releases {
   }
 
   #release(parts: Parts): Promise<number> {
-    return this.#inParts(parts, (ids) => this.#options.uncounted.releaseQuarantine(ids), "released");
+    return this.#inParts(parts, (ids) => this.#options.uncounted.releaseQuarantine(ids));
   }
 
   /** Releases what was held back as the host's clock was behind, once that is known: to be called each second. */
@@ -71,21 +71,17 @@ export class Releases {
   }
 
   /** Each part runs in the serial queue by itself, so that readings are taken in between. */
-  async #inParts(
-    parts: Parts,
-    deal: (ids: readonly number[]) => Promise<Settled>,
-    cause?: "released",
-  ): Promise<number> {
+  async #inParts(parts: Parts, deal: (ids: readonly number[]) => Promise<Settled>): Promise<number> {
     let sum = 0;
     for (const ids of parts) {
-      if (ids.length > 0 || Array.isArray(parts)) sum += await this.#settle(() => deal(ids), cause);
+      if (ids.length > 0 || Array.isArray(parts)) sum += await this.#settle(() => deal(ids));
       else await nextTurn();
     }
     return sum;
   }
 
   /** Commits, as only stored rows can be dealt with; deals with them, and commits what came of it. */
-  #settle(deal: () => Promise<Settled>, cause?: "released"): Promise<number> {
+  #settle(deal: () => Promise<Settled>): Promise<number> {
     const { queue, isClosed, commit, notify, fail } = this.#options;
     return queue.run(async () => {
       if (isClosed()) throw new TidemarkError("not-ready", "Cannot change a list: tidemark is closing");
@@ -93,7 +89,7 @@ export class Releases {
         await commit();
         const { count, changed } = await deal();
         await commit();
-        notify(changed, cause);
+        notify(changed);
         return count;
       } catch (error) {
         fail(error);

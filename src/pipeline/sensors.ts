@@ -3,9 +3,9 @@ import type { StatementSync } from "node:sqlite";
 import { TidemarkError } from "../core/errors.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
 import type { Identities, Watermark } from "../identity/identities.ts";
-import { SecondRange } from "../rollups/second-range.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
+import { News } from "./news.ts";
 import { Totals } from "./totals.ts";
 
 const TABLES = "CREATE TABLE IF NOT EXISTS sensor(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, totals BLOB)";
@@ -22,7 +22,7 @@ export interface Series extends Sensor {
   /** Its totals differ from what is stored. */
   changed: boolean;
   /** Seconds whose readings changed since the listeners were last called. */
-  readonly news: SecondRange;
+  readonly news: News;
 }
 
 /** A row of the table that no sensor was made of yet. */
@@ -96,7 +96,7 @@ export class Sensors extends Directory<Series> implements CommitPart {
       followed: false,
       lastArrival: null,
       changed: stored === undefined,
-      news: new SecondRange(),
+      news: new News(),
     };
     if (stored === undefined) this.#new.add(series);
     this.#byId.set(id, series);

@@ -1,11 +1,17 @@
 /** What the live stream shows of each sensor (docs/formats/live.md), read from the engine. */
 import type { Clock } from "../core/clock.ts";
+import { ACTIVE_DEVICE_MS } from "../core/limits.ts";
 import { overlap, RESOLUTION_MS, type Window } from "../core/window.ts";
+import type { CausedRange } from "../engine/change.ts";
 import type { Engine, SensorStatus } from "../engine/engine.ts";
 import type { Aggregate, Needs } from "../metrics/aggregate.ts";
+import { LIVE_TICK_MS } from "./limits.ts";
 
 /** Seconds of the sparkline and of the last minute. */
 const MINUTE = 60;
+
+/** So long after its last arrival a sensor stands still: `completeUntil` hears devices for a minute. A tick is in it. */
+const SETTLED_MS = ACTIVE_DEVICE_MS + 2 * LIVE_TICK_MS;
 
 const SUMS: Needs = { sums: true, quantiles: false };
 
@@ -28,10 +34,12 @@ interface Figures {
 
 /** A sensor's part of a frame. */
 export interface LiveRow {
+  /** Of JSON; what depends on the event that it is sent in, and the closing brace, come behind it (`finish`). */
   readonly text: string;
+  readonly lastTime: number | null;
   /** The running second that it was made in. */
   readonly second: number;
-  /** Whether its last minute holds a reading, so that it changes by itself. */
+  /** Whether it changes by itself, as time passes. */
   readonly moving: boolean;
 }
 
@@ -56,7 +64,7 @@ export class LiveRows {
     return Math.floor(this.#clock.now() / RESOLUTION_MS);
   }
 
-  /** Forgets all rows: changes are no longer reported, so each is read anew. */
+  /** Forgets all rows: nobody watches. */
   forget(): void {
     this.#rows.clear();
   }
@@ -81,7 +89,6 @@ export class LiveRows {
       ...all,
       last: status.lastValue,
       lastTime,
-      ageMs: lastTime === null ? null : nowMs - lastTime,
       rate: minute.count / MINUTE,
       minute,
       spark: means,
@@ -90,16 +97,20 @@ export class LiveRows {
       lag: status.lag,
       devices: status.devices,
       stuckDevices: status.stuckDevices,
-    });
-    const row = { text, second, moving: minute.count > 0, all, minute, means };
+    }).slice(0, -1);
+    const isHeard = status.lastArrival !== null && nowMs - status.lastArrival < SETTLED_MS;
+    const moving = minute.count > 0 || status.lag > 0 || isHeard;
+    const row = { text, lastTime, second, moving, all, minute, means };
     this.#rows.set(sensor, row);
     return row;
   }
 
-  /** `data` of an event that holds these rows. @param sensorsTotal how many sensors there are, in the stream or not */
-  data(rows: readonly string[], sensorsTotal: number): string {
-    const head = JSON.stringify({ time: this.#clock.now(), trouble: this.#engine.trouble, sensorsTotal });
-    return `${head.slice(0, -1)},"sensors":[${rows.join(",")}]}`;
+  /** A row as the events of this time have it. @param ranges what of the sensor changed, for whoever is told */
+  finish({ text, lastTime }: LiveRow, time: number, ranges: readonly CausedRange[]): string {
+    const changes = ranges.map(({ cause, seconds: { start, end } }) => {
+      return { cause, from: start * RESOLUTION_MS, toExclusive: end * RESOLUTION_MS };
+    });
+    return `${text},"ageMs":${lastTime === null ? null : time - lastTime},"changes":${JSON.stringify(changes)}}`;
   }
 
   /** All that the history holds. */

@@ -12,6 +12,7 @@ import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { findMetric, type Metric } from "../metrics/registry.ts";
 import { historyOf } from "./compute-answer.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_BUCKETS_MAX, SERIES_NUMBERS_MAX, SERIES_SENSORS_MAX } from "./limits.ts";
+import { namesOf } from "./name-list.ts";
 import { RequestError } from "./problem.ts";
 
 /** How the answer is written. */
@@ -75,13 +76,6 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, no
 
 function refused(what: string): RequestError {
   return new RequestError(400, `Cannot answer with ${what}`);
-}
-
-/** Names of a parameter that is repeated, or has several with commas between them; each once. */
-function namesOf(parameter: string | readonly string[]): string[] {
-  const texts = typeof parameter === "string" ? [parameter] : parameter;
-  const names = texts.flatMap((text) => text.split(",")).map((name) => name.trim());
-  return [...new Set(names.filter((name) => name !== ""))];
 }
 
 function sensorsOf({ sensor = "" }: SeriesQuery, engine: Engine): string[] {

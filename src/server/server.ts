@@ -129,9 +129,9 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerErrorDocs(guarded);
     registerAbout(guarded, options);
     registerOpenapi(guarded, routes, sessions?.name ?? null);
-    registerLive(guarded, feed);
+    registerLive(guarded, feed, engine);
     registerSeries(guarded, options);
-    registerMetrics(guarded, { engine, connections: () => ports.counts, live: feed });
+    registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts });
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));

@@ -34,7 +34,9 @@ for (const restart of [false, true]) {
       await bench.send(...live(0), ...live(1));
       assert.deepEqual(totalsOf(bench), { counted: 0, duplicates: 0, quarantined: 4, released: 0 });
       if (restart) await bench.reopen(undefined, () => bench.clock.advance(5000));
-      bench.pipeline.onChange((changes) => causes.push(...changes.map(({ cause }) => cause)));
+      bench.pipeline.onChange((changes) =>
+        causes.push(...changes.flatMap(({ ranges }) => ranges.map(({ cause }) => cause))),
+      );
       await bench.send(...live(2));
       await settled(bench);
       assert.equal(totalsOf(bench).quarantined, 6, "nothing has been set");

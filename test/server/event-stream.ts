@@ -3,13 +3,20 @@ import { get, type IncomingMessage } from "node:http";
 
 export interface LiveRow {
   readonly sensor: string;
+  readonly changes: readonly { readonly cause: string; readonly from: number; readonly toExclusive: number }[];
   readonly [field: string]: unknown;
 }
 
 export interface LiveEvent {
+  readonly id: string;
   readonly name: string;
   readonly rows: readonly LiveRow[];
-  readonly data: { readonly time: number; readonly trouble: string | null; readonly sensorsTotal: number };
+  readonly data: {
+    readonly time: number;
+    readonly trouble: string | null;
+    readonly sensorsTotal: number;
+    readonly resumed?: boolean;
+  };
 }
 
 export class EventStream {
@@ -22,9 +29,9 @@ export class EventStream {
     this.#chunks = response[Symbol.asyncIterator]();
   }
 
-  static open(port: number, headers: Record<string, string> = {}): Promise<EventStream> {
+  static open(port: number, headers: Record<string, string> = {}, path = "/live"): Promise<EventStream> {
     return new Promise((resolve, reject) => {
-      const request = get({ port, host: "127.0.0.1", path: "/live", headers, agent: false }, (response) =>
+      const request = get({ port, host: "127.0.0.1", path, headers, agent: false }, (response) =>
         resolve(new EventStream(response)),
       );
       request.on("error", reject);
@@ -51,10 +58,10 @@ export class EventStream {
     for (;;) {
       const block = await this.block();
       if (block === null) throw new Error("the stream has ended");
-      const match = /^event: (\w+)\ndata: (.*)$/.exec(block);
+      const match = /^id: (\S+)\nevent: (\w+)\ndata: (.*)$/.exec(block);
       if (match === null) continue;
-      const { sensors, ...data } = JSON.parse(match[2]);
-      return { name: match[1], rows: sensors, data };
+      const { sensors, ...data } = JSON.parse(match[3]);
+      return { id: match[1], name: match[2], rows: sensors, data };
     }
   }
 

@@ -1,9 +1,9 @@
 /** An engine for the server's tests: the raw readings, scanned for each question; status and dead letters as a test sets them. */
 import { TidemarkError } from "../../src/core/errors.ts";
 import type { Window } from "../../src/core/window.ts";
+import type { Change } from "../../src/engine/change.ts";
 import { Directory, namesShown, type Sensor } from "../../src/engine/directory.ts";
 import type {
-  Change,
   Chosen,
   Engine,
   EngineCounters,
@@ -86,18 +86,28 @@ export class ScanEngine implements Engine {
   add(sensor: string, ...readings: readonly (readonly [time: number, value: number, late?: boolean])[]): void {
     for (const [time, value, late] of readings) this.#of(sensor).push({ time, value, late: late === true });
     const seconds = readings.map(([time]) => Math.floor(time / 1000));
-    const range = { start: Math.min(...seconds), end: Math.max(...seconds) + 1 };
-    this.#tell([{ sensor, seconds: seconds.length === 0 ? null : range }]);
+    const range = (some: readonly number[]) => ({ start: Math.min(...some), end: Math.max(...some) + 1 });
+    const late = seconds.filter((_, i) => readings[i][2] === true);
+    const prompt = seconds.filter((_, i) => readings[i][2] !== true);
+    this.#tell([
+      {
+        sensor,
+        ranges: [
+          ...(prompt.length === 0 ? [] : [{ cause: "reading" as const, seconds: range(prompt) }]),
+          ...(late.length === 0 ? [] : [{ cause: "late" as const, seconds: range(late) }]),
+        ],
+      },
+    ]);
   }
 
   /** Says that a sensor's readings in this second were released. */
   released(sensor: string, second: number): void {
-    this.#tell([{ sensor, seconds: { start: second, end: second + 1 }, cause: "released" }]);
+    this.#tell([{ sensor, ranges: [{ cause: "released", seconds: { start: second, end: second + 1 } }] }]);
   }
 
   /** Says that all of these may have changed. */
   changed(...sensors: readonly string[]): void {
-    this.#tell(sensors.map((sensor) => ({ sensor, seconds: EVER })));
+    this.#tell(sensors.map((sensor) => ({ sensor, ranges: [{ cause: "reading", seconds: EVER }] })));
   }
 
   #tell(changes: readonly Change[]): void {

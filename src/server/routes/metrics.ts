@@ -4,6 +4,7 @@ import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts"
 import { programVersion } from "../../runtime/version.ts";
 import type { ConnectionCounts } from "../connections.ts";
 import { expose, type Family, OPENMETRICS_TYPE, PROMETHEUS_TYPE, type Sample } from "../exposition.ts";
+import type { LiveCounts } from "../live-feed.ts";
 import { describe, TEXT } from "../route-schema.ts";
 
 const METRICS_PATH = "/metrics";
@@ -54,7 +55,7 @@ export interface MetricsOptions {
   readonly engine: Engine;
   readonly connections: () => ConnectionCounts;
   /** The live stream. */
-  readonly live: { readonly clients: number; readonly framesDropped: number };
+  readonly live: () => LiveCounts;
 }
 
 /** Adds the route. */
@@ -73,6 +74,7 @@ function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
   const { open, refused } = connections();
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
+  const { clients, ...counts } = live();
   const { commits, bytesWritten, logBytes } = engine.counters;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
     return { name: `tidemark_${name}`, kind, help, samples: [{ value }] };
@@ -90,8 +92,22 @@ function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
     one("sensors_refused", "counter", "Names of sensors refused as there were too many.", engine.sensors.refused),
     one("connections_open", "gauge", "Open HTTP connections.", open),
     one("connections_refused", "counter", "HTTP connections refused as there were too many.", refused),
-    one("live_clients", "gauge", "Clients of the live stream.", live.clients),
-    one("live_frames_dropped", "counter", "Frames left out for clients that did not keep up.", live.framesDropped),
+    one("live_clients", "gauge", "Clients of the live stream.", clients),
+    one(
+      "live_clients_refused",
+      "counter",
+      "Clients of the live stream refused as there were too many.",
+      counts.refused,
+    ),
+    one("live_clients_cut", "counter", "Clients of the live stream cut as they did not read.", counts.cut),
+    one(
+      "live_frames_dropped",
+      "counter",
+      "Frames told later, in one, as a client did not keep up.",
+      counts.framesDropped,
+    ),
+    one("live_resumed", "counter", "Clients that came back and were told what changed since.", counts.resumed),
+    one("live_restarted", "counter", "Clients that came back with the id of another process.", counts.restarted),
     ...(logBytes === null ? [] : [one("log_bytes", "gauge", "What the local log holds.", logBytes)]),
     one("commits", "counter", "Commits of the history.", commits),
     one("commit_bytes", "counter", "Bytes handed to the history's file.", bytesWritten),

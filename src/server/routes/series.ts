@@ -7,6 +7,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { WINDOW_HEADER, WINDOW_SHOWN, windowText } from "../compute-answer.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_POINTS_MAX, SERIES_SENSORS_MAX } from "../limits.ts";
 import { METRIC_NAME, SENSOR_NAME, TIME_ASKED } from "../metric-schema.ts";
+import { NAME_LIST } from "../name-list.ts";
 import { describe, objectOf, queryOf, TEXT } from "../route-schema.ts";
 import { SERIES_TYPES, writeSeries } from "../series-answer.ts";
 import { readSeries, type SeriesFormat, type SeriesQuery } from "../series-request.ts";
@@ -17,7 +18,6 @@ const DETAILS =
   "A bucket has the numbers that a question from its edge to the next gets, to the bit; one without readings has `null`. A day is a local " +
   "day, of 23 to 25 hours where clocks change. CSV has a line a bucket with columns `sensor.metric`, NDJSON an object a bucket.";
 
-const NAMES = { anyOf: [TEXT, { type: "array", items: TEXT }] };
 const NUMBERS = { type: "array", items: { type: ["number", "null"] }, description: "null: the bucket has none" };
 
 const SCHEMA = describe({
@@ -25,8 +25,8 @@ const SCHEMA = describe({
   summary: "Metrics of up to eight sensors in buckets of a calendar: what a chart shows",
   details: DETAILS,
   query: queryOf({
-    sensor: { ...NAMES, description: "one to eight names: repeated, or with commas between them" },
-    metrics: { ...NAMES, description: "as in POST /compute/metrics (mean,min,max)" },
+    sensor: { ...NAME_LIST, description: "one to eight names: repeated, or with commas between them" },
+    metrics: { ...NAME_LIST, description: "as in POST /compute/metrics (mean,min,max)" },
     from: TIME_ASKED,
     to: TIME_ASKED,
     toExclusive: TIME_ASKED,

@@ -1,8 +1,8 @@
 /** Parameters of lists, and bodies that name their items. */
 import type { Chosen } from "../engine/engine.ts";
 import { IDS_MAX, LIST_ITEMS, LIST_ITEMS_MAX } from "./limits.ts";
-import { RequestError } from "./problem.ts";
 import { NATURAL, objectOf, type Schema, TEXT } from "./route-schema.ts";
+import { QUERY_NATURAL_MAX } from "./validation.ts";
 
 /** The requested part of a list. */
 export interface PartQuery {
@@ -13,25 +13,40 @@ export interface PartQuery {
 
 /** The parameters of every list. */
 export const PART_PARAMETERS = {
-  after: { ...NATURAL, description: "`next` of the part before" },
+  after: { ...NATURAL, maximum: QUERY_NATURAL_MAX, description: "`next` of the part before" },
   limit: { type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX, description: `at most so many items (${LIST_ITEMS})` },
 } as const satisfies Record<string, Schema>;
 
 /** … and of those that can be asked for one sensor. */
 export const SENSOR_PARAMETER: Schema = { ...TEXT, description: "only this sensor's" };
 
-/** The body that says which items are meant. */
-export const CHOICE: Schema = objectOf(
-  {
-    ids: { type: "array", minItems: 1, maxItems: IDS_MAX, items: { ...NATURAL, maximum: Number.MAX_SAFE_INTEGER } },
-    all: { const: true },
-    sensor: SENSOR_PARAMETER,
-    device: { ...TEXT, description: "only this device's; refused records are of none" },
-  },
-  ["ids", "all", "sensor", "device"],
-);
+const CHOICES = {
+  ids: { type: "array", minItems: 1, maxItems: IDS_MAX, items: { ...NATURAL, maximum: Number.MAX_SAFE_INTEGER } },
+  all: { const: true },
+  sensor: SENSOR_PARAMETER,
+};
 
-/** A body that CHOICE describes. */
+/** The body that says which refused records are meant: they are of no device. */
+export const CHOICE: Schema = {
+  ...objectOf(CHOICES, Object.keys(CHOICES)),
+  description: 'one of {"ids":[…]}, {"all":true} and {"sensor":…}',
+  oneOf: ["ids", "all", "sensor"].map((name) => ({ required: [name] })),
+};
+
+/** … which readings. */
+export const CHOICE_OF_READINGS: Schema = {
+  ...objectOf({ ...CHOICES, device: { ...TEXT, description: "only this device's" } }, [
+    ...Object.keys(CHOICES),
+    "device",
+  ]),
+  description: 'one of {"ids":[…]}, {"all":true} and {"sensor":…,"device":…}, the latter with one or both',
+  oneOf: [
+    ...["ids", "all"].map((name) => ({ required: [name] })),
+    { anyOf: ["sensor", "device"].map((name) => ({ required: [name] })) },
+  ],
+};
+
+/** A body that they describe. */
 export interface ChoiceBody {
   readonly ids?: readonly number[];
   readonly all?: true;
@@ -39,13 +54,8 @@ export interface ChoiceBody {
   readonly device?: string;
 }
 
-/** A body that was validated → the items that it means. @throws RequestError when it means them in two ways, or in none */
-export function choiceOf({ ids, all, sensor, device }: ChoiceBody): Chosen {
-  const isNarrow = sensor !== undefined || device !== undefined;
-  if ([ids !== undefined, all !== undefined, isNarrow].filter(Boolean).length !== 1) {
-    const wanted = 'expected one of {"ids":[…]}, {"all":true} and {"sensor":…,"device":…}, the latter with one or both';
-    throw new RequestError(400, `Cannot read the request: ${wanted}`);
-  }
+/** A body that was validated → the items that it means. */
+export function choiceOf({ ids, sensor, device }: ChoiceBody): Chosen {
   return ids ?? { ...(sensor === undefined ? {} : { sensor }), ...(device === undefined ? {} : { device }) };
 }
 

@@ -2,7 +2,7 @@
 import type { FastifyInstance, RouteOptions } from "fastify";
 import { problem, sendProblem } from "./problem.ts";
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY", "OPTIONS"] as const;
 
 /** What the routes say of themselves that only refuse. */
 export const OTHER_METHODS = { summary: "Refuses the methods that its path does not have" };

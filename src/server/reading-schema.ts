@@ -1,5 +1,5 @@
 /** The schema of readings as senders make them (docs/formats/payload.md): what is surely taken; the decoder takes more. */
-import { NAME_BYTES_MAX, TIME_MS_MAX, VALUE_MAGNITUDE_MAX, VALUE_MAGNITUDE_MIN } from "../core/limits.ts";
+import { ID_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX, VALUE_MAGNITUDE_MAX, VALUE_MAGNITUDE_MIN } from "../core/limits.ts";
 import { NATURAL, type Schema } from "./route-schema.ts";
 
 /** Ten digits look like seconds, and are refused. */
@@ -14,13 +14,12 @@ const NUMBER: Schema = {
   ],
 };
 
-const NAME: Schema = {
-  anyOf: [
-    { type: "string", maxLength: NAME_BYTES_MAX },
-    { ...NATURAL, maximum: Number.MAX_SAFE_INTEGER },
-    { type: "null" },
-  ],
+const INTEGER: Schema = { type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+
+const nameOf = (minLength: number, maxLength: number): Schema => {
+  return { anyOf: [{ type: "string", minLength, maxLength }, INTEGER, { type: "null" }] };
 };
+const NAME = nameOf(0, NAME_BYTES_MAX);
 
 const OBJECT: Schema = {
   title: "Reading",
@@ -41,7 +40,7 @@ const OBJECT: Schema = {
       anyOf: [{ ...NATURAL, maximum: Number.MAX_SAFE_INTEGER }, { type: "null" }],
       description: "the device's own number of the reading: a copy with the same is not counted again",
     },
-    id: { ...NAME, description: "or a name of the reading itself, for the same purpose" },
+    id: { ...nameOf(1, ID_BYTES_MAX), description: "or a name of the reading itself, for the same purpose" },
   },
   required: ["value"],
 };
@@ -50,4 +49,13 @@ const OBJECT: Schema = {
 export const READINGS: Schema = {
   title: "Readings",
   anyOf: [NUMBER, OBJECT, { type: "array", items: OBJECT, minItems: 1 }],
+};
+
+const PLAIN = "-?(0|[1-9][0-9]{0,99})(\\.[0-9]{1,99})?";
+
+/** Numbers, one a line. */
+export const NUMBERS: Schema = {
+  type: "string",
+  pattern: `^${PLAIN}(\\r?\\n${PLAIN})*(\\r?\\n)?$`,
+  description: "a number, or one a line",
 };

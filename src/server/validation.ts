@@ -17,16 +17,18 @@ export const AJV_OPTIONS: FastifyServerOptions["ajv"] = {
 /** Of a value that does not fit this much is shown, characters. */
 const SHOWN_MAX = 64;
 
-/** Fifteen digits are exact in a double. */
+/** Natural numbers of a query: fifteen digits are exact in a double. */
+export const QUERY_NATURAL_MAX = 999_999_999_999_999;
 const NATURAL = /^[0-9]{1,15}$/;
 
-/** A fault as Ajv reports it; `data` comes with its option `verbose`. */
+/** A fault as Ajv reports it; `data` and `parentSchema` come with its option `verbose`. */
 interface Fault {
   readonly instancePath: string;
   readonly keyword: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly message?: string;
   readonly data?: unknown;
+  readonly parentSchema?: Readonly<Record<string, unknown>>;
 }
 
 /** `limit must be <= 1000, was 5000` */
@@ -43,8 +45,10 @@ function faultText({ instancePath, keyword, params, message, data }: Fault, part
   return `${place} ${wanted}, was ${was}`;
 }
 
-/** The first fault of a request as the error that it is answered with. */
+/** The first fault of a request as the error that it is answered with. Of one that fits none of several forms, what these are. */
 export function requestFault(faults: readonly Fault[], part: string): TidemarkError {
+  const forms = faults.find(({ keyword }) => keyword === "oneOf")?.parentSchema?.["description"];
+  if (typeof forms === "string") return new RequestError(400, `Cannot read the request: expected ${forms}`);
   const [first] = faults;
   return new RequestError(400, `Cannot read the request: ${first === undefined ? part : faultText(first, part)}`);
 }

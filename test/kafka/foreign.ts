@@ -15,7 +15,6 @@ const PYTHON_PACKAGES = [
   "zstandard==0.25.0",
   "crc32c==2.9.post0",
 ];
-const PYTHON_NAME = `python-${createHash("sha256").update(PYTHON_PACKAGES.join()).digest("hex").slice(0, 8)}`;
 
 /** The program, or why it cannot be had and how to get it. */
 export type Found = { readonly path: string } | { readonly missing: string };
@@ -36,9 +35,15 @@ export function findPromtool(): Found {
   return works ? { path: "promtool" } : { missing: "there is no promtool (Debian: apt-get install -y prometheus)" };
 }
 
-/** A Python with the two Kafka clients, in the cache directory. */
-export async function findPython(): Promise<Found> {
-  const home = join(cacheDir(), PYTHON_NAME);
+/** A Python with the two Kafka clients. */
+export function findPython(): Promise<Found> {
+  return findPythonWith(PYTHON_PACKAGES);
+}
+
+/** A Python with these packages of PyPI, in the cache directory. */
+export async function findPythonWith(packages: readonly string[]): Promise<Found> {
+  const name = `python-${createHash("sha256").update(packages.join()).digest("hex").slice(0, 8)}`;
+  const home = join(cacheDir(), name);
   const found = { path: join(home, "bin", "python") };
   if (existsSync(home)) return found;
   mkdirSync(cacheDir(), { recursive: true });
@@ -49,11 +54,11 @@ export async function findPython(): Promise<Found> {
     rmSync(partial, { recursive: true, force: true });
     await run("python3", ["-m", "venv", partial]);
     const python = join(partial, "bin", "python");
-    await run(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...PYTHON_PACKAGES]);
+    await run(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...packages]);
     renameSync(partial, home);
     return found;
   } catch (error) {
-    return { missing: `no Python with Kafka clients could be made (python3, venv and PyPI are needed): ${error}` };
+    return { missing: `no Python with ${packages[0]} could be made (python3, venv and PyPI are needed): ${error}` };
   } finally {
     lock.close();
   }

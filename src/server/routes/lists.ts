@@ -10,6 +10,7 @@ import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import {
   CHOICE,
+  CHOICE_OF_READINGS,
   type ChoiceBody,
   choiceOf,
   PART_PARAMETERS,
@@ -18,7 +19,6 @@ import {
   partOf,
   SENSOR_PARAMETER,
 } from "../list-request.ts";
-import { RequestError } from "../problem.ts";
 import { describe, NATURAL, objectOf, queryOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
 import { STATUS, TOTALS } from "../status-schema.ts";
 
@@ -64,6 +64,8 @@ interface ListSource<T> {
   readonly name: "quarantine" | "rejections";
   /** What an item of the answer looks like. */
   readonly item: Schema;
+  /** Bodies that say which of them are meant. */
+  readonly choice: Schema;
   readonly release: string;
   list(query: { sensor?: string; after?: number; limit: number }): ListPart<T>;
   show(item: T): object;
@@ -78,6 +80,7 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
   registerSource(scope, engine, {
     name: "quarantine",
     item: QUARANTINED,
+    choice: CHOICE_OF_READINGS,
     release: "Counts readings in quarantine after all",
     list: (query) => engine.listQuarantine(query),
     show: shownQuarantined,
@@ -87,6 +90,7 @@ export function registerLists(scope: FastifyInstance, engine: Engine, budget: Bo
   registerSource(scope, engine, {
     name: "rejections",
     item: REJECTION,
+    choice: CHOICE,
     release: "Reads rejected records again, which a newer tidemark may be able to",
     list: (query) => engine.listRejections(query),
     show: shownRejection,
@@ -138,7 +142,7 @@ function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListS
     const schema = describe({
       group: "Uncounted",
       summary: `${summary}: those with these ids, all, or a sensor's and a device's`,
-      body: CHOICE,
+      body: source.choice,
       answer: objectOf({ asked: { ...NATURAL, description: "ids, where they are given" }, [done]: NATURAL }, ["asked"]),
       errors: ["not-found", "not-ready"],
       examples: {
@@ -149,12 +153,6 @@ function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListS
     scope.post(`/${name}/${verb}`, { schema }, async ({ body }: FastifyRequest<{ Body: ChoiceBody }>) => {
       const which = choiceOf(body);
       mustBeKnown(engine, body.sensor, `${verb} ${name}`);
-      if (name === "rejections" && body.device !== undefined) {
-        throw new RequestError(
-          400,
-          `Cannot ${verb} rejections of a device: expected ids, all or a sensor, they are of no device`,
-        );
-      }
       const ids = body.ids === undefined ? null : [...new Set(body.ids)];
       const count = await act(ids ?? which);
       return { ...(ids === null ? {} : { asked: ids.length }), [done]: count };

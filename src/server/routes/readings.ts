@@ -9,7 +9,7 @@ import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
 import { PROBLEMS_SHOWN_MAX, READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../limits.ts";
 import { RequestError } from "../problem.ts";
-import { READINGS } from "../reading-schema.ts";
+import { NUMBERS, READINGS } from "../reading-schema.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
 
 const READINGS_PATH = "/readings/:sensor";
@@ -53,7 +53,7 @@ const SCHEMA = describe({
   bytes: {
     "application/json": READINGS,
     "application/x-ndjson": { ...TEXT, description: "a reading a line" },
-    "text/plain": { ...TEXT, description: "a number, or one a line" },
+    "text/plain": NUMBERS,
   },
   answer: objectOf(
     {

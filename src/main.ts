@@ -66,6 +66,9 @@ async function perform(invocation: Invocation): Promise<number> {
       return 0;
     case "query":
       return await (await import("./commands/query.ts")).query(invocation.query, terminal);
+    case "series":
+      await (await import("./commands/series.ts")).series(invocation.series, terminal, process.stdout);
+      return 0;
     case "quarantine":
     case "rejections":
       await (await import("./commands/uncounted.ts")).uncounted(invocation.command, invocation.list, terminal);

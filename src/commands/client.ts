@@ -44,7 +44,7 @@ export function serverUrl({ url, data, isDataGiven, port }: ClientConfig): URL {
 }
 
 /** The head of an answer; its body is still to be read. @throws TidemarkError "server-unreachable" */
-async function open(client: ClientConfig, path: string, asking: Asking = {}): Promise<IncomingMessage> {
+export async function open(client: ClientConfig, path: string, asking: Asking = {}): Promise<IncomingMessage> {
   const url = new URL(path, serverUrl(client));
   const { body, accept, msMax = ANSWER_MS_MAX } = asking;
   const headers = {
@@ -68,11 +68,12 @@ async function open(client: ClientConfig, path: string, asking: Asking = {}): Pr
 
 /** @throws TidemarkError "server-unreachable" */
 export async function ask(client: ClientConfig, path: string, asking: Asking = {}): Promise<Answer> {
-  return await whole(await open(client, path, asking), serverUrl(client).origin);
+  return await whole(await open(client, path, asking), client);
 }
 
 /** Reads an answer to its end. @throws TidemarkError "server-unreachable" */
-async function whole(response: IncomingMessage, server: string): Promise<Answer> {
+export async function whole(response: IncomingMessage, client: ClientConfig): Promise<Answer> {
+  const server = serverUrl(client).origin;
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -20,6 +20,7 @@ import { commandHelp, programHelp } from "./help.ts";
 import { type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type QueryConfig, queryConfig } from "./query-config.ts";
 import { type SendConfig, type SensorsConfig, sendConfig, sensorsConfig } from "./send-config.ts";
+import { type SeriesConfig, seriesConfig } from "./series-config.ts";
 import {
   BACKGROUND_LOG,
   type Environment,
@@ -107,6 +108,7 @@ export type Invocation =
   | { readonly command: "sensors"; readonly sensors: SensorsConfig }
   | { readonly command: "watch"; readonly client: ClientConfig }
   | { readonly command: "query"; readonly query: QueryConfig }
+  | { readonly command: "series"; readonly series: SeriesConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig };
 
@@ -187,6 +189,8 @@ function invoke(name: CommandName, settings: Settings, operands: readonly string
       return { command: name, client: clientConfig(settings, cwd) };
     case "query":
       return { command: name, query: queryConfig(settings, operands, cwd) };
+    case "series":
+      return { command: name, series: seriesConfig(settings, operands, cwd) };
     case "quarantine":
     case "rejections":
       return { command: name, list: listConfig(name, settings, operands, cwd) };

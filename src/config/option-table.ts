@@ -27,6 +27,9 @@ export const SENSOR_COLUMNS = [
   "trouble",
 ] as const;
 
+/** How `tidemark series` shows numbers. */
+export const SERIES_FORMATS = ["chart", "table", "csv", "ndjson", "json"] as const;
+
 /** Every option of every command. A prefix before a colon distinguishes two options of one flag. */
 export const OPTIONS = [
   {
@@ -148,6 +151,20 @@ export const OPTIONS = [
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
   { id: "query:to-exclusive", value: "TIME", text: "instead of --to, the first moment after the window" },
   { id: "query:timezone", value: "ZONE", text: "zone of times that name none (default: the server's)" },
+  {
+    id: "series:metrics",
+    value: "A,B",
+    fallback: "mean,min,max",
+    text: "metrics; a chart draws the first, and shades min to max",
+  },
+  { id: "series:points", value: "N", text: "at most so many buckets (default: as many as fit)" },
+  { id: "series:every", value: "STEP", text: "or how long a bucket is: 10s, 15m, 1h, 1d, 1w, 1mo, 1y" },
+  { id: "series:shift", value: "STEP", text: "the same window so much earlier beside it: 1d, 1w, 1y" },
+  {
+    id: "series:format",
+    value: "FORMAT",
+    text: `${SERIES_FORMATS.join(", ")} (default: a chart on a terminal, else a table)`,
+  },
   { id: "receipt", text: "also print what the answer rests on" },
   { id: "skip:to", value: "OFFSET", text: "the offset to read on from; what is between counts as a gap" },
   { id: "list:sensor", value: "NAME", text: "only this sensor's" },

@@ -127,7 +127,7 @@ async function troubleOf(url: string): Promise<string | null> {
   try {
     const response = await fetch(new URL("readyz", url), { signal: AbortSignal.timeout(2000) });
     const text = await response.text();
-    return response.ok ? null : text;
+    return response.ok || text.includes('"catching-up"') ? null : text;
   } catch (error) {
     return String(error);
   }

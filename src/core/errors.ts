@@ -32,6 +32,7 @@ export const ERRORS = {
   "origin-refused": { retryable: false, status: 403 },
   "too-busy": { retryable: true, status: 503 },
   "not-ready": { retryable: true, status: 503 },
+  "catching-up": { retryable: true, status: 503 },
   "server-unreachable": { retryable: true, status: 503 },
   "disk-full": { retryable: true, status: 503 },
   internal: { retryable: false, status: 500 },

@@ -183,6 +183,8 @@ export interface Engine {
   readonly counters: EngineCounters;
   /** What is wrong though readings are taken in: missing topics, too many sensors, partitions that stand still. */
   readonly notices: readonly string[];
+  /** Records that the log held when the process started and that no answer holds yet: after a crash they were in answers before. 0: none. */
+  readonly backlog: number;
   /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */
   readonly trouble: string | null;
 }

@@ -27,6 +27,7 @@ import { Commits } from "./commits.ts";
 import { Following, type FollowRule } from "./following.ts";
 import { Ingest } from "./ingest.ts";
 import { Releases } from "./releases.ts";
+import { Replay } from "./replay.ts";
 import type { Series } from "./sensors.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
@@ -74,6 +75,7 @@ export class Pipeline implements Engine {
   readonly #queue = new SerialQueue();
   readonly #standstills: Standstills;
   readonly #releases: Releases;
+  readonly #replay: Replay;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   #running: Promise<void> = Promise.resolve();
@@ -103,6 +105,7 @@ export class Pipeline implements Engine {
       fail: (error: unknown) => this.#fail(error),
     };
     this.#standstills = new Standstills({ ...lent, unread: this.#unread });
+    this.#replay = new Replay(state.sources, this.#unread, this.#standstills);
     this.#releases = new Releases({
       ...lent,
       uncounted: this.#uncounted,
@@ -183,6 +186,7 @@ export class Pipeline implements Engine {
       return this.#following.start(topics, (error) => this.#fail(error));
     });
     this.#unread.reader = reader;
+    this.#replay.begin();
     this.#trouble = null;
     onStart();
     try {
@@ -206,7 +210,7 @@ export class Pipeline implements Engine {
       if (fetched.gap !== null) await this.#passOver(fetched.gap, source, partition);
       let sliceEnd = performance.now() + INGEST_SLICE_MS;
       for (;;) {
-        this.#limitMark(source);
+        this.#unread.limitMarks(source, this.#state.sources);
         if (!this.#ingest.takeBatch(fetched, source, partition)) return this.#standstills.passed(partition);
         await this.#state.catchUp();
         if (this.#state.isFull) await this.#commit();
@@ -221,16 +225,8 @@ export class Pipeline implements Engine {
       this.#fail(error);
       throw error;
     } finally {
-      this.#limitMark(source);
+      this.#unread.limitMarks(source, this.#state.sources);
       this.#notifyTaken([source.own]);
-    }
-  }
-
-  /** Holds each mark back to what its sources have not delivered yet. */
-  #limitMark({ own, others }: Source): void {
-    own.watermark.unreadLimit = this.#unread.limit(this.#state.sources.feeding(own));
-    for (const other of others) {
-      other.watermark.unreadLimit = this.#unread.limit(this.#state.sources.feeding(other));
     }
   }
 
@@ -322,6 +318,10 @@ export class Pipeline implements Engine {
   get counters(): Engine["counters"] {
     const { commits, bytesWritten } = this.#state;
     return { commits, bytesWritten, logBytes: this.#options.log.size() };
+  }
+
+  get backlog(): number {
+    return this.#replay.left;
   }
 
   get trouble(): string | null {

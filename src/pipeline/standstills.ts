@@ -209,6 +209,11 @@ export class Standstills {
     return sources.flatMap(({ partitions }) => partitions.flatMap((partition) => this.#ofPartition(partition) ?? []));
   }
 
+  /** Whether nothing of the partition is read now, though there is something. */
+  isAt(partition: PartitionState): boolean {
+    return this.#ofPartition(partition) !== null;
+  }
+
   #ofPartition(partition: PartitionState): Standstill | null {
     const stand = this.#stands.get(keyOf(partition));
     if (stand !== undefined) return this.#shown(stand);

@@ -1,4 +1,5 @@
 /** A request → the text of its answer. The hot path of the server: the answer is joined from ready-made pieces. */
+import { TidemarkError } from "../core/errors.ts";
 import { formatSecond } from "../core/time.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
@@ -6,7 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import { Receipt } from "./receipt.ts";
-import { type Schema, TEXT } from "./route-schema.ts";
+import { NATURAL, type Schema, TEXT } from "./route-schema.ts";
 
 /** Says which window was answered for. */
 export const WINDOW_HEADER = "Tidemark-Window";
@@ -16,6 +17,31 @@ export const WINDOW_SHOWN: Schema = {
   ...TEXT,
   description: "the window as it was understood, in UTC: its first second, and the first that does not belong to it",
 };
+
+/** Says that an answer does not hold yet all that the log held at the start. */
+export const BACKLOG_HEADER = "Tidemark-Backlog";
+
+/** What it says. */
+export const BACKLOG_SHOWN: Schema = {
+  ...NATURAL,
+  description: "only after a start: records that the log held then and that the answer does not hold yet",
+};
+
+/** Asks for a refusal in place of such an answer. */
+export const COMPLETE_PARAMETER: Schema = {
+  enum: ["true", "false"],
+  description: "503 `catching-up` while the log is still read again after a start",
+};
+
+/** @throws TidemarkError "catching-up" while answers lack what the log held at the start */
+export function requireComplete({ backlog }: Engine): void {
+  if (backlog > 0) throw new TidemarkError("catching-up", catchingUpText(backlog));
+}
+
+/** Why it is not ready yet. */
+export function catchingUpText(backlog: number): string {
+  return `Cannot answer for all readings yet: the log is read again after the start, ${backlog} of its records are left`;
+}
 
 /** `2020-01-13T15:12:00Z/2020-01-13T15:13:01Z`, the end not included. */
 export function windowText({ start, end }: Window): string {

@@ -79,6 +79,7 @@ const SENSOR = objectOf(
 export const RECEIPT = objectOf(
   {
     window: objectOf({ from: TEXT, toExclusive: TEXT, seconds: NATURAL }),
+    backlog: { ...NATURAL, description: "records that the log held at the start and that no answer holds yet" },
     completeUntil: TIME_OR_NULL,
     completeUntilNote: NOTE,
     sensors: { type: "object", additionalProperties: SENSOR },
@@ -140,6 +141,7 @@ export class Receipt {
     const { start, end } = this.#window;
     const head = JSON.stringify({
       window: { from: formatSecond(start), toExclusive: formatSecond(end), seconds: end - start },
+      backlog: this.#engine.backlog,
       completeUntil: this.#notes.length > 0 ? null : formatMs(this.#completeUntil),
       ...(this.#notes.length === 0 ? {} : { completeUntilNote: this.#notes.join("; ") }),
     });

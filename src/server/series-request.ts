@@ -29,6 +29,7 @@ export interface SeriesQuery {
   readonly every?: string;
   readonly timezone?: string;
   readonly shift?: string;
+  readonly complete?: "true" | "false";
   readonly format?: SeriesFormat;
 }
 

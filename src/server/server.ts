@@ -114,7 +114,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   allowOrigins(app, corsOrigins);
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, { engine, connections: () => ports.counts });
+    registerHealth(open, { engine, connections: () => ports.counts, guard });
     registerFace(open);
     open.register(async (scope) => registerSession(scope, { token, sessions, publicUrls, budget }));
     open.after(() => refuseOtherMethods(open, methods));

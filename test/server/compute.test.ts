@@ -313,7 +313,7 @@ test("a receipt says why it cannot say until when an answer is complete", async 
   assert.equal(first.completeUntilNote, note);
   assert.equal(first.sensors.temperature.completeUntilNote, "no reading was counted yet");
   assert.deepEqual(Object.keys(first.sensors.humidity).includes("completeUntilNote"), false);
-  assert.deepEqual(Object.keys(await receipt("humidity")), ["window", "completeUntil", "sensors", "cost"]);
+  assert.deepEqual(Object.keys(await receipt("humidity")), ["window", "backlog", "completeUntil", "sensors", "cost"]);
   const status = engine.status.bind(engine);
   for (const [lag, note] of [
     [7, "the log is not read to its end yet"],

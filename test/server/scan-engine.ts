@@ -47,6 +47,7 @@ const NO_TOTALS: SensorTotals = {
 export class ScanEngine implements Engine {
   readonly sensors = new Directory<Sensor>();
   trouble: string | null = null;
+  backlog = 0;
   /** Whether sensors may appear. */
   isOpen = false;
   notices: readonly string[] = [];

@@ -189,6 +189,39 @@ test("probes", async (context) => {
   assert.equal(detail, "Cannot take in readings: the log cannot be reached");
 });
 
+test("after a start the probe and complete=true say what is left of the log", async (context) => {
+  const { app, engine } = await open(context);
+  const ask = (url: string) => app.inject({ method: "POST", url, payload: '{"temperature":["count"]}' });
+  assert.equal((await ask("/compute/metrics?complete=true")).headers["tidemark-backlog"], undefined);
+  engine.backlog = 7;
+  for (const response of [await app.inject("/readyz"), await ask("/compute/metrics?complete=true")]) {
+    assert.equal(response.statusCode, 503);
+    assert.equal(problemOf(response).code, "catching-up");
+    assert.match(String(problemOf(response).detail), /7 of its records are left/);
+  }
+  assert.equal((await app.inject("/series?sensor=temperature&complete=true")).statusCode, 503);
+  for (const response of [await ask("/compute/metrics"), await app.inject("/series?sensor=temperature")]) {
+    assert.equal(response.statusCode, 200);
+    assert.equal(response.headers["tidemark-backlog"], "7");
+  }
+  assert.equal((await ask("/compute/metrics?receipt=true")).json().receipt.backlog, 7);
+});
+
+test("without the token a probe tells no paths or addresses", async () => {
+  const { app, engine } = await openFixture({ token: "secret" });
+  engine.trouble = "Cannot write /var/lib/tidemark/log.db";
+  const authorization = "Bearer secret";
+  assert.match((await app.inject({ url: "/readyz", headers: { authorization } })).body, /log\.db/);
+  const closed = await app.inject("/readyz");
+  assert.equal(closed.statusCode, 503);
+  assert.match(closed.body, /Cannot take in readings: the reason is for clients with the token/);
+  engine.trouble = null;
+  engine.notices = ["waiting for topics of kafka-1:9092"];
+  assert.deepEqual((await app.inject("/readyz")).json().notices, ["1, for clients with the token"]);
+  assert.deepEqual((await app.inject({ url: "/readyz", headers: { authorization } })).json().notices, engine.notices);
+  await app.close();
+});
+
 test("paths and methods that there are not", async (context) => {
   const { app, bugs } = await open(context);
   for (const url of [

@@ -15,7 +15,11 @@ import { readBody, takeBodies } from "../body-reader.ts";
 import {
   answerText,
   answerTextWithReceipt,
+  BACKLOG_HEADER,
+  BACKLOG_SHOWN,
+  COMPLETE_PARAMETER,
   refusalText,
+  requireComplete,
   WINDOW_HEADER,
   WINDOW_SHOWN,
   windowOf,
@@ -49,6 +53,7 @@ const SCHEMA = describe({
   query: queryOf({
     receipt: { enum: ["true", "false"], description: "adds what the answer rests on" },
     timezone: { ...TEXT, description: "the zone of times that name none, for this request" },
+    complete: COMPLETE_PARAMETER,
   }),
   bytes: {
     "application/json": {
@@ -62,9 +67,9 @@ const SCHEMA = describe({
     { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: RECEIPT },
     ["receipt"],
   ),
-  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN },
+  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN, [BACKLOG_HEADER]: BACKLOG_SHOWN },
   answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL },
-  errors: [],
+  errors: ["catching-up"],
   examples: {
     minute: {
       summary: "61 seconds of two sensors",
@@ -102,6 +107,13 @@ export interface ComputeOptions {
   readonly budget: BodyBudget;
   readonly guard: Guard;
   readonly onBug: OnBug;
+}
+
+/** As the schema has it. */
+interface Query {
+  readonly receipt?: "true" | "false";
+  readonly timezone?: string;
+  readonly complete?: "true" | "false";
 }
 
 /** An answer before it is on its way. */
@@ -152,9 +164,10 @@ export class ComputeRoute {
       for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
       return reply.code(status).type(type).send(text);
     });
-    type Asked = FastifyRequest<{ Querystring: { receipt?: "true" | "false"; timezone?: string }; Body: Buffer }>;
+    type Asked = FastifyRequest<{ Querystring: Query; Body: Buffer }>;
     scope.post(COMPUTE_PATH, { schema: SCHEMA }, (request: Asked, reply) => {
-      const { receipt, timezone } = request.query;
+      const { receipt, timezone, complete } = request.query;
+      if (complete === "true") requireComplete(this.#options.engine);
       const zone = timezone === undefined ? this.#options.zone : findZone(timezone);
       const { status, type, text, headers } =
         zone === null ? unknownZone(timezone) : this.#answer(request.body, receipt === "true", zone);
@@ -186,7 +199,9 @@ export class ComputeRoute {
     const text = receipt
       ? answerTextWithReceipt(asked, window, engine, nowMs)
       : answerText(asked, window, engine, nowMs);
+    const { backlog } = engine;
     const headers = [WINDOW_HEADER, windowText(window)];
+    if (backlog > 0) headers.push(BACKLOG_HEADER, String(backlog));
     return { status: 200, type: JSON_TYPE, text, headers };
   }
 

@@ -1,7 +1,9 @@
 /** `GET /livez`, `GET /readyz`: probes for supervisors. Open to all. */
 import type { FastifyInstance } from "fastify";
 import type { Engine } from "../../engine/engine.ts";
+import { catchingUpText } from "../compute-answer.ts";
 import { type ConnectionCounts, LIVEZ_PATH } from "../connections.ts";
+import type { Guard } from "../guard.ts";
 import { problem, sendProblem } from "../problem.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
 
@@ -21,7 +23,7 @@ const LIVEZ = describe({
 const READYZ = describe({
   group: "Operation",
   open: true,
-  summary: "Whether readings are taken in",
+  summary: "Whether readings are taken in, and answers hold all that the log held at the start",
   answer: objectOf(
     {
       status: { const: "ready" },
@@ -29,26 +31,34 @@ const READYZ = describe({
     },
     ["notices"],
   ),
-  errors: ["not-ready"],
+  errors: ["not-ready", "catching-up"],
 });
 
 /** Where the probes look. */
 export interface HealthOptions {
   readonly engine: Engine;
   readonly connections: () => ConnectionCounts;
+  /** Who is told why it is not ready. */
+  readonly guard: Guard;
 }
 
 /** Adds both routes. */
-export function registerHealth(scope: FastifyInstance, { engine, connections }: HealthOptions): void {
+export function registerHealth(scope: FastifyInstance, { engine, connections, guard }: HealthOptions): void {
   // An answer at all shows that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
   );
-  scope.get(READYZ_PATH, { schema: READYZ }, (_request, reply) => {
+  scope.get(READYZ_PATH, { schema: READYZ }, (request, reply) => {
     reply.header("cache-control", "no-store");
-    const { trouble } = engine;
-    if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${trouble}`));
-    const { notices } = engine;
+    const { trouble, backlog, notices } = engine;
+    // They name paths and addresses.
+    const isOpen = guard(request.raw) === null;
+    const detail = isOpen ? trouble : "the reason is for clients with the token";
+    if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${detail}`));
+    if (backlog > 0) return sendProblem(reply, problem("catching-up", catchingUpText(backlog)));
+    if (!isOpen && notices.length > 0) {
+      return reply.send({ status: "ready", notices: [`${notices.length}, for clients with the token`] });
+    }
     return reply.send({ status: "ready", ...(notices.length === 0 ? {} : { notices }) });
   });
 }

@@ -4,7 +4,15 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import type { Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { WINDOW_HEADER, WINDOW_SHOWN, windowText } from "../compute-answer.ts";
+import {
+  BACKLOG_HEADER,
+  BACKLOG_SHOWN,
+  COMPLETE_PARAMETER,
+  requireComplete,
+  WINDOW_HEADER,
+  WINDOW_SHOWN,
+  windowText,
+} from "../compute-answer.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_POINTS_MAX, SERIES_SENSORS_MAX } from "../limits.ts";
 import { METRIC_NAME, SENSOR_NAME, TIME_ASKED } from "../metric-schema.ts";
 import { NAME_LIST } from "../name-list.ts";
@@ -39,6 +47,7 @@ const SCHEMA = describe({
     every: { ...TEXT, description: "or the step itself: 10s, 15m, 1h, 1d, 1w, 1mo, 1y" },
     timezone: { ...TEXT, description: "whose days and hours the buckets are, and of times that name none" },
     shift: { ...TEXT, description: "the same buckets so much earlier: 1d, 1w, 1y" },
+    complete: COMPLETE_PARAMETER,
     format: { enum: Object.keys(SERIES_TYPES), description: "else what Accept asks for, else JSON" },
   }),
   required: ["sensor"],
@@ -60,8 +69,8 @@ const SCHEMA = describe({
     "text/csv": { ...TEXT, description: "columns `from`, `toExclusive`, then `sensor.metric`" },
     "application/x-ndjson": { ...TEXT, description: "an object a line: `from`, `toExclusive`, then metrics by sensor" },
   },
-  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN },
-  errors: [],
+  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN, [BACKLOG_HEADER]: BACKLOG_SHOWN },
+  errors: ["catching-up"],
   examples: {
     minutes: {
       summary: "A chart of a minute",
@@ -98,6 +107,8 @@ export interface SeriesOptions {
 export function registerSeries(scope: FastifyInstance, { engine, clock, zone }: SeriesOptions): void {
   scope.get(SERIES_PATH, { schema: SCHEMA }, (request: FastifyRequest<{ Querystring: SeriesQuery }>, reply) => {
     const { query } = request;
+    const { backlog } = engine;
+    if (query.complete === "true") requireComplete(engine);
     const asked = readSeries(query, engine, zone, clock.now());
     const format = query.format ?? formatOf(request.headers.accept ?? "");
     const { edges } = asked;
@@ -106,6 +117,7 @@ export function registerSeries(scope: FastifyInstance, { engine, clock, zone }: 
       .header("Cache-Control", "no-store")
       .header("Vary", "Accept")
       .header(WINDOW_HEADER, windowText({ start: edges[0], end: edges[edges.length - 1] }))
+      .headers(backlog === 0 ? {} : { [BACKLOG_HEADER]: backlog })
       .send(Readable.from(writeSeries(asked, engine, format)));
   });
 }

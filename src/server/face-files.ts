@@ -30,7 +30,9 @@ const PRELOADS = "<!-- preloads -->";
 /** Where the browser begins: the frame, and the page that is shown when none is named. */
 const ENTRIES = ["face/app.js", "face/now/page.js"];
 
-const IMPORT = /(\bfrom\s*|\bimport\s*\(?\s*)"([^"]+)"/g;
+/** Specifiers of a module; types come from nowhere. Not a list of texts such as `["from", "to"]`. */
+const IMPORT = /((?<!["'.\w])(?:from\s*|import\s*\(?\s*))"(\.[^"]+|uplot)"/g;
+const TYPES_IMPORT = /^(?:import|export) type [^;]*;$/gm;
 
 const compressBrotli = promisify(brotliCompress);
 const compressGzip = promisify(gzip);
@@ -89,22 +91,20 @@ export async function readFaceFiles(): Promise<ReadonlyMap<string, FaceFile>> {
   return new Map([...texts].map(([path, text]) => [path, new FaceFile(path, text)]));
 }
 
-/** Adds modules, and those that they import, in rounds. @param names without extension */
+/** Adds modules, and those that they import. @param names without extension */
 async function addModules(texts: Map<string, string>, names: readonly string[]): Promise<void> {
-  let missing = names;
-  while (missing.length > 0) {
-    const files = missing.map((name) => new URL(name + EXTENSION, ROOMS));
-    const found = EXTENSION === ".ts" ? await strip(files) : files.map((file) => readFileSync(file, "utf8"));
-    const wanted = new Set<string>();
-    missing.forEach((name, i) => {
-      texts.set(
-        `${name}.js`,
-        found[i].replace(IMPORT, (_, before, specifier) => `${before}"${asServed(specifier, name)}"`),
-      );
-      for (const path of importsOf(`${name}.js`, texts)) if (path !== CHART) wanted.add(path.slice(0, -".js".length));
-    });
-    missing = [...wanted].filter((name) => !texts.has(`${name}.js`));
+  const sources = new Map<string, string>();
+  const reached = new Set(names);
+  for (const name of reached) {
+    const source = readFileSync(new URL(name + EXTENSION, ROOMS), "utf8").replace(TYPES_IMPORT, "");
+    const served = source.replace(IMPORT, (_, before, specifier) => `${before}"${asServed(specifier, name)}"`);
+    sources.set(name, served);
+    for (const path of importsOf(`${name}.js`, served)) if (path !== CHART) reached.add(path.slice(0, -".js".length));
   }
+  const found = EXTENSION === ".ts" ? await strip([...sources.values()]) : [...sources.values()];
+  [...sources.keys()].forEach((name, i) => {
+    texts.set(`${name}.js`, found[i]);
+  });
 }
 
 /** A specifier as a browser resolves it: it knows no packages, and no TypeScript. */
@@ -114,14 +114,14 @@ function asServed(specifier: string, name: string): string {
 }
 
 /** Paths of the modules that a module imports, at once or later. */
-function importsOf(path: string, texts: ReadonlyMap<string, string>, later = true): string[] {
-  const found = [...(texts.get(path) ?? "").matchAll(IMPORT)].filter(([, before]) => later || !before.includes("("));
+function importsOf(path: string, text: string, later = true): string[] {
+  const found = [...text.matchAll(IMPORT)].filter(([, before]) => later || !before.includes("("));
   return found.map(([, , specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
 }
 
 function preloads(texts: ReadonlyMap<string, string>): string {
   const reached = new Set(ENTRIES);
-  for (const path of reached) for (const next of importsOf(path, texts, false)) reached.add(next);
+  for (const path of reached) for (const next of importsOf(path, texts.get(path) ?? "", false)) reached.add(next);
   return [...reached].map((path) => `<link rel="modulepreload" href="page/${path}">`).join("\n    ");
 }
 
@@ -133,11 +133,11 @@ function addChart(texts: Map<string, string>): void {
 }
 
 /** The texts of TypeScript modules without types, in a thread of its own. */
-function strip(files: readonly URL[]): Promise<readonly string[]> {
+function strip(texts: readonly string[]): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./face-strip.ts", import.meta.url), {
       env: threadEnvironment(),
-      workerData: files.map(({ href }) => href),
+      workerData: texts,
       stderr: true, // Node warns that its stripper is experimental; package.json pins the version
     });
     worker.once("message", resolve);

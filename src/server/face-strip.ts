@@ -1,5 +1,4 @@
 /** A thread that ends by itself: the page's modules without their types. Node's stripper takes 40 MB, which go with the thread. */
-import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 
@@ -11,5 +10,5 @@ function stripped(text: string): string {
   return stripTypeScriptTypes(text).replace(COMMENT, (comment) => comment.replace(/[^\n]+/g, ""));
 }
 
-const files: readonly string[] = workerData;
-parentPort?.postMessage(files.map((file) => stripped(readFileSync(new URL(file), "utf8"))));
+const texts: readonly string[] = workerData;
+parentPort?.postMessage(texts.map(stripped));

@@ -1,17 +1,19 @@
-/** Page "Now" in a real Chromium: cards that move, hundreds of them, addresses, the first reading, a lost server, the token. */
+/** Page "Now" in a real Chromium: cards that move, hundreds of them, the first reading. */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import type { Page } from "playwright-core";
 import { axeFaults, findChromium, startTidemark, TestBrowser } from "./browser.ts";
+import { bytesOf, readWeights } from "./weight.ts";
 
 const chromium = findChromium();
 
-const TOKEN = "a-token-of-some-length";
+/** What is loaded before the first value, compressed. */
+const FIRST_BYTES_MAX = 30_000;
+
 const MOVES = 20;
 const SENSORS = 500;
 
 const names = (page: Page) => page.locator(".card .name").allInnerTexts();
-const state = (page: Page, mode: string) => page.locator(`.state[data-mode=${mode}]`);
 
 suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
   let browser: TestBrowser;
@@ -48,6 +50,26 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
     assert.deepEqual(faults, []);
   });
 
+  test("the first value is there soon, and weighs little", async (t) => {
+    const tidemark = await startTidemark(t);
+    await tidemark.send("temperature", 21.5);
+    const shown = async () => {
+      const { page, faults } = await browser.open(t, tidemark.url);
+      await page.locator(".value").getByText("21.500").waitFor();
+      assert.deepEqual(faults, []);
+      const { value, connections } = await page.evaluate(() => ({
+        value: performance.getEntriesByName("first-value")[0].startTime,
+        connections: performance.getEntriesByType("resource").length,
+      }));
+      return `${value.toFixed(0)} ms, ${connections} requests`;
+    };
+    t.diagnostic(`first value of a server that has shown no page yet: ${await shown()}`);
+    t.diagnostic(`… of one that has, in a browser that has not: ${await shown()}`);
+    const first = (await readWeights()).filter(({ isFirst }) => isFirst);
+    t.diagnostic(`${bytesOf(first)} bytes before the first value`);
+    assert.ok(bytesOf(first) <= FIRST_BYTES_MAX, `${bytesOf(first)} bytes`);
+  });
+
   test("a card moves the moment a reading is stored", async (t) => {
     const tidemark = await startTidemark(t);
     await tidemark.send("temperature", 1);
@@ -77,27 +99,6 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
       `stored → on the card: median ${took[MOVES / 2].toFixed(1)} ms, at most ${took.at(-1)?.toFixed(1)} ms`,
     );
     assert.deepEqual(faults, []);
-  });
-
-  test("paused it stands still, and then goes on with what is", async (t) => {
-    const tidemark = await startTidemark(t);
-    await tidemark.send("temperature", 1);
-    const { page, faults } = await browser.open(t, tidemark.url);
-    await state(page, "live").getByText("LIVE").waitFor();
-    await page.getByRole("button", { name: "Pause" }).click();
-    await state(page, "paused").getByText("PAUSED").waitFor();
-    assert.equal(await page.locator(".reason").textContent(), "by you");
-    await tidemark.send("temperature", 2);
-    await tidemark.send("humidity", 3);
-    // The stream has brought it: another page shows it.
-    const other = await browser.open(t, tidemark.url);
-    await other.page.locator(".value").getByText("2", { exact: true }).waitFor();
-    assert.deepEqual(await page.locator(".value").allInnerTexts(), ["1"]);
-    await page.getByRole("button", { name: "Go on" }).click();
-    await page.locator(".value").getByText("2", { exact: true }).waitFor();
-    assert.deepEqual(await page.locator(".value").allInnerTexts(), ["3", "2"]);
-    await state(page, "live").waitFor();
-    assert.deepEqual([...faults, ...other.faults], []);
   });
 
   test(`of ${SENSORS} sensors only what can be seen is in the document, and all can be reached`, async (t) => {
@@ -163,26 +164,6 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
     assert.deepEqual(faults, []);
   });
 
-  test("the address has all that was chosen, and the back button undoes it", async (t) => {
-    const tidemark = await startTidemark(t);
-    await Promise.all(["a-1", "b-1", "a-2"].map((name, i) => tidemark.send(name, i)));
-    const { page, faults } = await browser.open(t, `${tidemark.url}#/now?find=a-&sort=value&of=minute`);
-    await page.getByText("2 of 3 sensors").waitFor();
-    assert.deepEqual(await names(page), ["a-2", "a-1"]);
-    assert.equal(await page.getByLabel("Numbers of").inputValue(), "minute");
-    await page.getByLabel("Sorted by").selectOption("name");
-    assert.deepEqual(await names(page), ["a-1", "a-2"]);
-    await page.goBack();
-    await page.locator(".card").first().getByText("a-2").waitFor();
-    assert.equal(await page.getByLabel("Sorted by").inputValue(), "value");
-    await page.goto(`${tidemark.url}#/nowhere`);
-    await page.getByText('There is no page "nowhere" here.').waitFor();
-    await page.getByRole("alert").waitFor();
-    await page.locator("main").getByRole("link", { name: "Now" }).click();
-    await page.locator(".found").getByText("3 sensors").waitFor();
-    assert.deepEqual(faults, []);
-  });
-
   test("the first reading turns the lines that send one into its card", async (t) => {
     const tidemark = await startTidemark(t, "--sensors", "cellar,attic");
     const { page, faults } = await browser.open(t, tidemark.url);
@@ -197,88 +178,5 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
     await page.getByText("No reading has come yet").waitFor({ state: "hidden" });
     assert.deepEqual(await names(page), ["attic", "cellar"]);
     assert.deepEqual(faults, []);
-  });
-
-  test("a lost server is said, and found again with what it has by then", async (t) => {
-    const tidemark = await startTidemark(t);
-    await tidemark.send("temperature", 1);
-    const { page, faults } = await browser.open(t, tidemark.url);
-    await state(page, "live").waitFor();
-    assert.deepEqual(faults, []);
-    const again = await tidemark.restart(async () => {
-      await state(page, "offline").getByText("OFFLINE").waitFor();
-      assert.equal(
-        await page.locator(".reason").textContent(),
-        `no answer from ${new URL(tidemark.url).host}, trying again`,
-      );
-      assert.deepEqual(await page.locator(".value").allInnerTexts(), ["1"]);
-    });
-    await again.send("temperature", 2);
-    await page.locator(".value").getByText("2", { exact: true }).waitFor();
-    await state(page, "live").waitFor();
-    // Chromium itself says in the console that a connection failed.
-    assert.deepEqual(
-      faults.filter((fault) => !/^console: Failed to load resource: net::ERR_/.test(fault)),
-      [],
-    );
-  });
-
-  test("with a token it is asked for once, and forgotten when told to", async (t) => {
-    const tidemark = await startTidemark(t, "--token", TOKEN);
-    await tidemark.send("temperature", 1);
-    const { page, faults } = await browser.open(t, tidemark.url);
-    const form = page.getByRole("dialog", { name: "Who is there?" });
-    await form.waitFor();
-    assert.deepEqual(await axeFaults(page), []);
-    await page.keyboard.press("Escape");
-    await form.getByLabel("Token").fill("another-token");
-    await page.keyboard.press("Enter");
-    await form.getByText("This is another token.").waitFor();
-    await form.getByLabel("Token").fill(TOKEN);
-    await page.keyboard.press("Enter");
-    await page.locator(".value").getByText("1", { exact: true }).waitFor();
-    await state(page, "live").waitFor();
-    await page.reload();
-    await page.locator(".value").getByText("1", { exact: true }).waitFor();
-    assert.equal(await form.count(), 0);
-    const [cookie] = await page.context().cookies();
-    assert.ok(cookie.httpOnly && cookie.sameSite === "Strict" && !cookie.value.includes(TOKEN));
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await form.waitFor();
-    assert.deepEqual(await page.context().cookies(), []);
-    // Chromium itself says in the console that an answer was 401.
-    assert.deepEqual(
-      faults.filter(
-        (fault) => !/^console: Failed to load resource: the server responded with a status of 401/.test(fault),
-      ),
-      [],
-    );
-  });
-
-  test("nothing is cut off on a small screen, and colours have contrast in the light and in the dark", async (t) => {
-    const tidemark = await startTidemark(t);
-    const long = `a-very-long-name.${"of-something.".repeat(12)}`;
-    await tidemark.send(long, -1234567.891);
-    await tidemark.send("pressure", 1013.25, "x");
-    for (const colorScheme of ["light", "dark"] as const) {
-      const options = { viewport: { width: 360, height: 740 }, colorScheme, reducedMotion: "reduce" } as const;
-      const { page, faults } = await browser.open(t, tidemark.url, options);
-      await page.locator(".value").getByText("-1,234,568").waitFor();
-      const wider = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      assert.ok(wider <= 0, `${wider} px`);
-      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-      const before = await ground();
-      assert.deepEqual(await axeFaults(page), []);
-      await page.getByRole("button", { name: "Light or dark" }).click();
-      const turned = await ground();
-      assert.notEqual(turned, before);
-      assert.deepEqual(await axeFaults(page), []);
-      await page.reload();
-      await page.locator(".card").first().waitFor();
-      assert.equal(await ground(), turned, "it is kept");
-      assert.deepEqual(faults, []);
-    }
   });
 });

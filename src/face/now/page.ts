@@ -27,6 +27,7 @@ class Now implements Mounted {
   readonly #first: ReturnType<typeof firstRun>;
   readonly #unsubscribe: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
+  #isFirstDrawn = false;
   /** Sensors that the order was made of. */
   #known = new Set<string>();
   /** Figures have changed since the order was made. */
@@ -97,6 +98,8 @@ class Now implements Mounted {
     this.#first.root.hidden = !isFirst;
     this.#bar.hidden = isFirst || known === null;
     this.#list.show(order, spanOf(params));
+    if (order.length > 0 && !this.#isFirstDrawn) performance.mark("first-value");
+    this.#isFirstDrawn ||= order.length > 0;
     this.#empty.hidden = isFirst || order.length > 0;
     setText(this.#empty, known !== null ? `No sensor is called “${find}”.` : `Waiting for ${location.host} …`);
     const shown = order.length === rows.size ? `${rows.size}` : `${order.length} of ${rows.size}`;

@@ -1,0 +1,38 @@
+/** `node test/face/weight.ts`: what the page weighs, each file compressed as it is served. */
+import { readFaceFiles } from "../../src/server/face-files.ts";
+
+/** One file of the page. */
+export interface Weight {
+  readonly path: string;
+  readonly bytes: number;
+  /** Loaded before the first value is seen; else with another page. */
+  readonly isFirst: boolean;
+}
+
+/** All files, the heaviest first. */
+export async function readWeights(): Promise<Weight[]> {
+  const files = await readFaceFiles();
+  const index = (await files.get("index.html")?.coded("identity"))?.toString() ?? "";
+  const first = new Set([
+    "index.html",
+    ...[...index.matchAll(/(?:href|src)="page\/([^"]+)"/g)].map(([, path]) => path),
+  ]);
+  const weights = [...files].map(async ([path, file]) => {
+    return { path, bytes: (await file.coded("br")).length, isFirst: first.has(path) };
+  });
+  return (await Promise.all(weights)).sort((a, b) => b.bytes - a.bytes);
+}
+
+/** Of some files. */
+export function bytesOf(weights: readonly Weight[]): number {
+  return weights.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+if (import.meta.main) {
+  const weights = await readWeights();
+  for (const { path, bytes, isFirst } of weights)
+    console.log(`${String(bytes).padStart(6)} ${isFirst ? "*" : " "} ${path}`);
+  const first = weights.filter(({ isFirst }) => isFirst);
+  console.log(`${String(bytesOf(first)).padStart(6)} * before the first value, in ${first.length} files`);
+  console.log(`${String(bytesOf(weights)).padStart(6)}   all pages, in ${weights.length} files`);
+}

@@ -1,4 +1,5 @@
 /** The records of one fetch of one partition, batch by batch, without aborted transactions. */
+import { TidemarkError } from "../../core/errors.ts";
 import type { Records } from "../../core/records.ts";
 import type { Fetched, Gap } from "../log.ts";
 import {
@@ -87,6 +88,8 @@ export class FetchedBatches implements Fetched {
   #position = 0;
   /** Where the batch begins that is being read. */
   #batchAt = 0;
+  /** The offset after the batch before it; at first the one asked for. */
+  #nextOffset: number;
   /** A gap and nothing else: one batch without rows moves the position. */
   #onlyGap: boolean;
   #failure: unknown = null;
@@ -98,6 +101,7 @@ export class FetchedBatches implements Fetched {
     this.logEnd = logEnd;
     this.gap = gap;
     this.#from = from;
+    this.#nextOffset = from;
     this.#bytes = records ?? NO_BYTES;
     this.#onlyGap = records === null;
     this.#transactions = new Transactions(aborted);
@@ -114,6 +118,16 @@ export class FetchedBatches implements Fetched {
       this.#onDamaged();
       throw error;
     }
+  }
+
+  /** @throws TidemarkError "log-corrupt" */
+  #requireOrder(header: BatchHeader, where: string): void {
+    const fault = orderFault(header, this.#nextOffset, this.#bytes);
+    if (fault === null) return;
+    throw new TidemarkError(
+      "log-corrupt",
+      `Cannot decode ${where}: the batch at offset ${header.baseOffset} is damaged: ${fault}`,
+    );
   }
 
   #next(into: Records): boolean {
@@ -136,7 +150,9 @@ export class FetchedBatches implements Fetched {
       giveBack(bytes);
       return false;
     }
+    this.#requireOrder(header, where);
     this.#position = header.end;
+    this.#nextOffset = header.nextOffset;
     this.#transactions.moveTo(header.nextOffset);
     const nextOffset = Math.max(this.#from, header.nextOffset);
     if (header.isControl) {
@@ -148,6 +164,15 @@ export class FetchedBatches implements Fetched {
     continueBatch(header, rest, this.#from, into, PIECE_ROWS, where);
     return true;
   }
+}
+
+/** No checksum covers a batch's base offset: one that does not fit between its neighbours would count its records twice, or not at all. */
+function orderFault({ nextOffset, end }: BatchHeader, before: number, bytes: Uint8Array): string | null {
+  if (nextOffset <= before) return `its last offset must be >= ${before}, was ${nextOffset - 1}`;
+  const isFollowed = bytes.length - end > MAGIC_AT && bytes[end + MAGIC_AT] === MAGIC;
+  const following = isFollowed ? int64(bytes, end) : nextOffset;
+  if (following >= nextOffset) return null;
+  return `the batch behind must begin at ${nextOffset} or after, begins at ${following}`;
 }
 
 function skip(into: Records, nextOffset: number): true {

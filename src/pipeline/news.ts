@@ -26,6 +26,10 @@ export class News {
         this.#addMs(run.late[row] === 0 ? "reading" : "late", run.time[row], run.time[row]);
   }
 
+  has(cause: Cause): boolean {
+    return !this.#ranges[cause].isEmpty;
+  }
+
   /** All that was added, one range a cause. Afterwards nothing is in it. */
   take(): CausedRange[] {
     const taken: CausedRange[] = [];

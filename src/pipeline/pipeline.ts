@@ -261,6 +261,8 @@ export class Pipeline implements Engine {
   async #commit(): Promise<void> {
     if (this.#failure !== null) throw this.#failure.error;
     await this.#commits.commit();
+    const expired = this.#state.sensors.list().filter(({ news }) => news.has("expired"));
+    if (expired.length > 0) this.#notifyTaken(expired);
     this.#tell();
   }
 

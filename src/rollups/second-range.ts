@@ -12,9 +12,13 @@ export class SecondRange {
     if (end > this.#end) this.#end = end;
   }
 
+  get isEmpty(): boolean {
+    return this.#start >= this.#end;
+  }
+
   /** All that was added, as a window; null when nothing was. Afterwards nothing is in it. */
   take(): Window | null {
-    if (this.#start >= this.#end) return null;
+    if (this.isEmpty) return null;
     const window = { start: this.#start, end: this.#end };
     this.clear();
     return window;

@@ -26,16 +26,16 @@ test("seconds of readings, late ones and released ones are told apart", () =>
     assert.deepEqual(told(), ["reading 0…3"]);
     await running.send(
       reading("a", 3, NOW + 4000),
-      reading("b", 0, NOW - 5_000_000),
+      reading("b", 0, NOW - 4_000_000),
       reading("a", 4, NOW + 5000),
-      reading("b", 1, NOW - 4_000_000),
+      reading("c", 0, NOW - 5_000_000),
     );
     assert.deepEqual(told(), ["reading 4…6", "late -5000…-3999"]);
-    await running.send(reading("b", 2, NOW - 3_000_000));
-    assert.deepEqual(told(), ["late -3000…-2999"]);
+    await running.send(reading("d", 0, NOW - 6_000_000));
+    assert.deepEqual(told(), ["late -6000…-5999"]);
     await running.send(reading("a", 4, NOW + 5000));
     assert.deepEqual(told(), [], "a duplicate changes totals only");
-    await running.send(reading("c", 0, NOW + DAY));
+    await running.send(reading("e", 0, NOW + DAY));
     assert.deepEqual(told(), [], "it is held back");
     const { items } = running.pipeline.listQuarantine({ limit: 10 });
     await running.pipeline.releaseQuarantine(items.map(({ id }) => id));

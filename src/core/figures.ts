@@ -33,13 +33,19 @@ function decimalText(value: number): string {
   return decimals.format(value);
 }
 
-/** The same for a place that is narrow: the larger, the fewer decimals. */
-export function shortText(value: number | null): string {
-  if (value === null || Number.isInteger(value)) return valueText(value);
-  const size = Math.abs(value);
-  if (size < 1000 || size >= EXPONENT_FROM) return decimalText(value);
-  const digits = size < 10_000 ? 2 : size < 100_000 ? 1 : 0;
+/** The same for a place that is narrow: at most so many decimals, and the fewer the larger it is. */
+export function shortText(value: number | null, decimals: number = DECIMALS): string {
+  const size = value === null ? 0 : Math.abs(value);
+  if (value === null || size >= EXPONENT_FROM || (size < EXPONENT_BELOW && size > 0)) return valueText(value);
+  const digits = Math.min(decimals, size < 1000 ? DECIMALS : size < 10_000 ? 2 : size < 100_000 ? 1 : 0);
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** How many decimals tell a value exactly, up to those that are shown. */
+export function decimalsOf(value: number): number {
+  let decimals = 0;
+  while (decimals < DECIMALS && Number(value.toFixed(decimals)) !== value) decimals++;
+  return decimals;
 }
 
 /** Readings a second. */

@@ -87,6 +87,7 @@ function stateLine(live: Live, said: HTMLElement): HTMLElement[] {
   live.onState(({ mode, reason: why }) => {
     if (line.dataset["mode"] !== undefined && line.dataset["mode"] !== mode) setText(said, `${WORDS[mode]}: ${why}`);
     line.dataset["mode"] = mode;
+    document.body.dataset["mode"] = mode;
     setText(word, WORDS[mode]);
     setText(reason, why);
   });

@@ -139,8 +139,11 @@ export class Live {
     source.addEventListener("update", take);
     source.addEventListener("error", () => {
       if (source !== this.#source) return;
-      this.#lost(`no answer from ${location.host}, trying again`);
-      if (source.readyState === EventSource.CLOSED) this.#openLater();
+      const isRefused = source.readyState === EventSource.CLOSED;
+      this.#lost(
+        isRefused ? `${location.host} does not let this browser in` : `no answer from ${location.host}, trying again`,
+      );
+      if (isRefused) this.#openLater();
     });
   }
 

@@ -14,7 +14,7 @@ export function askToken(api: Api): Promise<void> {
     autofocus: true,
   });
   const fault = element("p", { class: "fault", role: "alert" });
-  const button = element("button", { class: "primary" }, "Come in");
+  const button = element("button", { class: "primary" }, "Sign in");
   const send = async (event: Event) => {
     event.preventDefault();
     button.disabled = true;
@@ -37,7 +37,7 @@ export function askToken(api: Api): Promise<void> {
     element(
       "form",
       { onsubmit: send },
-      element("h1", { id: "token-title" }, "Who is there?"),
+      element("h1", { id: "token-title" }, "Sign in"),
       element(
         "p",
         {},

@@ -1,7 +1,7 @@
 /** Figures: each text at the edges between its forms. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ageText, meanText, rateText, shortText, valueText } from "../../src/core/figures.ts";
+import { ageText, decimalsOf, meanText, rateText, shortText, valueText } from "../../src/core/figures.ts";
 
 test("values", () => {
   for (const [value, text] of [
@@ -25,19 +25,24 @@ test("values", () => {
 });
 
 test("values in a narrow place", () => {
-  for (const [value, text] of [
-    [null, "–"],
-    [1_234_567, "1,234,567"],
-    [0.0009, "9.000e-4"],
-    [999.9996, "1,000.000"],
-    [1013.25, "1,013.25"],
-    [-9999.996, "-10,000.00"],
-    [12_345.678, "12,345.7"],
-    [-999_999.4, "-999,999"],
-    [1.5e9 + 0.5, "1.500e+9"],
+  for (const [value, decimals, text] of [
+    [null, 3, "–"],
+    [1_234_567, 3, "1,234,567"],
+    [61, 0, "61"],
+    [61, 1, "61.0"],
+    [61.25, 2, "61.25"],
+    [0.0009, 1, "9.000e-4"],
+    [0, 1, "0.0"],
+    [999.9996, 3, "1,000.000"],
+    [1013.25, 3, "1,013.25"],
+    [-9999.996, 3, "-10,000.00"],
+    [12_345.678, 3, "12,345.7"],
+    [-999_999.4, 3, "-999,999"],
+    [1.5e9 + 0.5, 3, "1.500e+9"],
   ] as const) {
-    assert.equal(shortText(value), text);
+    assert.equal(shortText(value, decimals), text);
   }
+  assert.deepEqual([61, -61.5, 0.25, 0.1 + 0.2, 1e-9, 1e150, 21.125].map(decimalsOf), [0, 1, 2, 3, 3, 0, 3]);
 });
 
 test("rates", () => {

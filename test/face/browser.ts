@@ -21,13 +21,17 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { type App, openApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
 
 /** A page is waited for so long, ms: a busy machine is slow; what never comes should fail by its name. */
 const WAIT_MS_MAX = 15_000;
+
+/** A test, or whatever else ends what it began. */
+export interface Ending {
+  after(close: () => unknown): void;
+}
 
 /** Where Chromium is, or how to get it. */
 export function findChromium(): { readonly path: string } | { readonly missing: string } {
@@ -64,7 +68,7 @@ export class TestBrowser {
   }
 
   /** Opens an address in a zone that no test's server is in: what shows it is a fault. */
-  async open(t: TestContext, url: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  async open(t: Ending, url: string, options: BrowserContextOptions = {}): Promise<Opened> {
     const context = await this.#browser.newContext({ timezoneId: "Pacific/Chatham", ...options });
     context.setDefaultTimeout(WAIT_MS_MAX);
     t.after(() => context.close());
@@ -114,7 +118,7 @@ export interface Tidemark {
 }
 
 /** Starts one; it ends with the test. @param args flags of `tidemark serve` */
-export async function startTidemark(t: TestContext, ...args: readonly string[]): Promise<Tidemark> {
+export async function startTidemark(t: Ending, ...args: readonly string[]): Promise<Tidemark> {
   const data = mkdtempSync(join(tmpdir(), "tidemark-face-"));
   let running: Tidemark | null = null;
   t.after(async () => {

@@ -87,7 +87,7 @@ suite("the frame", { skip: "missing" in chromium ? chromium.missing : false }, (
     const tidemark = await startTidemark(t, "--token", TOKEN);
     await tidemark.send("temperature", 1);
     const { page, faults } = await browser.open(t, tidemark.url);
-    const form = page.getByRole("dialog", { name: "Who is there?" });
+    const form = page.getByRole("dialog", { name: "Sign in" });
     await form.waitFor();
     assert.deepEqual(await axeFaults(page), []);
     await page.keyboard.press("Escape");

@@ -1,5 +1,5 @@
 /** One sensor's card. It is made once, and shows other sensors as the list is scrolled. */
-import { ageText, countText, NOTHING, rateText, shortText } from "../../core/figures.ts";
+import { ageText, countText, decimalsOf, NOTHING, rateText, shortText } from "../../core/figures.ts";
 import { drawing, element, setText } from "../dom.ts";
 import type { LiveRow } from "../live.ts";
 import { hrefOf } from "../router.ts";
@@ -35,6 +35,7 @@ export class Card {
   readonly #value = element("p", { class: "value" });
   readonly #line = drawing("path", { class: "line" });
   readonly #area = drawing("path", { class: "area" });
+  readonly #end = drawing("path", { class: "end" });
   readonly #facts = {
     min: element("dd"),
     mean: element("dd"),
@@ -47,6 +48,8 @@ export class Card {
   readonly #time: ServerTime;
   /** When each badge last grew, by the browser's monotonic clock. */
   #grewAt: number[] = [];
+  /** Decimals of its values so far: figures that move keep their form. */
+  #decimals = 0;
   #row: LiveRow | null = null;
 
   constructor(time: ServerTime) {
@@ -65,7 +68,7 @@ export class Card {
       { class: "card" },
       element("div", { class: "top" }, this.#link, this.#age, this.#pulse),
       this.#value,
-      drawing("svg", spark, this.#area, this.#line),
+      drawing("svg", spark, this.#area, this.#line, this.#end),
       element("dl", {}, ...facts),
       element("ul", { class: "badges" }, ...this.#badges),
     );
@@ -87,22 +90,27 @@ export class Card {
     this.#row = row;
     if (before === null) {
       this.#grewAt = BADGES.map(() => -Infinity);
+      this.#decimals = 0;
       setText(this.#link, row.sensor);
       this.#link.href = hrefOf("history", { sensor: row.sensor });
       this.#link.title = row.sensor;
     } else if (row.received > before.received) this.#beat();
-    setFigure(this.#value, row.last);
     const { count, mean, min, max } = span === "all" ? row : row.minute;
+    for (const value of [row.last, min, max]) {
+      if (value !== null) this.#decimals = Math.max(this.#decimals, decimalsOf(value));
+    }
     const facts = this.#facts;
-    setText(facts.count, countText(count));
+    setFigure(this.#value, row.last, this.#decimals);
+    setFigure(facts.min, min, this.#decimals);
     setFigure(facts.mean, mean);
-    setFigure(facts.min, min);
-    setFigure(facts.max, max);
+    setFigure(facts.max, max, this.#decimals);
+    setText(facts.count, countText(count));
     setText(facts.rate, `${rateText(row.rate)}/s`);
     setText(facts["complete until"], row.completeUntil === null ? NOTHING : this.#time.moment(row.completeUntil));
-    const { line, area } = sparkPaths(row.spark);
+    const { line, area, end } = sparkPaths(row.spark);
     this.#line.setAttribute("d", line);
     this.#area.setAttribute("d", area);
+    this.#end.setAttribute("d", end);
     BADGES.forEach(({ count, one, many }, i) => {
       const now = count(row);
       this.#badges[i].hidden = now === 0;
@@ -134,7 +142,7 @@ export class Card {
 }
 
 /** A figure as people read it; all of it where somebody points at it. */
-function setFigure(node: HTMLElement, value: number | null): void {
-  setText(node, shortText(value));
+function setFigure(node: HTMLElement, value: number | null, decimals?: number): void {
+  setText(node, shortText(value, decimals));
   node.title = value === null ? "" : String(value);
 }

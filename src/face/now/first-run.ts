@@ -42,9 +42,9 @@ export function firstRun({ live, about, announce }: Context): FirstRun {
     { class: "first", "aria-labelledby": "first-title" },
     element("h2", { id: "first-title" }, "No reading has come yet"),
     element("p", {}, "Paste this into a terminal: the sensor appears here the moment its first reading is stored."),
-    element("nav", { class: "tabs", "aria-label": "Languages" }, ...tabs),
-    element("div", { class: "paste" }, pre, copy),
     about.token ? hint : null,
+    element("div", { class: "tabs" }, element("nav", { "aria-label": "Languages" }, ...tabs), copy),
+    element("div", { class: "paste" }, pre),
   );
   root.hidden = true;
   return {

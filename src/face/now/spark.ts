@@ -3,14 +3,25 @@
 /** Height of the drawing, in its own units; its width is the number of values. */
 export const SPARK_HEIGHT = 40;
 
-/** The line of the values, and the area under it: gaps stay gaps, a single value is a dot. Empty without values. */
-export function sparkPaths(values: readonly (number | null)[]): { readonly line: string; readonly area: string } {
+/** Paths of a drawing; empty without values. */
+export interface SparkPaths {
+  /** Gaps stay gaps, a single value is a dot. */
+  readonly line: string;
+  /** What is under the line. */
+  readonly area: string;
+  /** A dot at the newest value. */
+  readonly end: string;
+}
+
+/** Draws the values. */
+export function sparkPaths(values: readonly (number | null)[]): SparkPaths {
   const known = values.filter((value) => value !== null);
   const low = Math.min(...known);
   const size = Math.max(...known) - low;
   const y = (value: number) => ((size === 0 ? 0.5 : 1 - (value - low) / size) * (SPARK_HEIGHT - 4) + 2).toFixed(1);
   let line = "";
   let area = "";
+  let end = "";
   let start = -1;
   values.forEach((value, x) => {
     if (value === null) return;
@@ -20,7 +31,8 @@ export function sparkPaths(values: readonly (number | null)[]): { readonly line:
     if ((values[x + 1] ?? null) !== null) return;
     if (start === x) line += "h.01"; // a line without length is not drawn
     area += `V${SPARK_HEIGHT}Z`;
+    end = `M${x} ${y(value)}h.01`;
     start = -1;
   });
-  return { line, area };
+  return { line, area, end };
 }

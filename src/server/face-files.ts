@@ -24,11 +24,14 @@ const TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript; charset=utf-8",
 };
 
-/** Where index.html wants the modules named that the first page needs: else a browser learns of them one after the other. */
+/** Where a page wants the modules named that the first page needs: else a browser learns of them one after the other. */
 const PRELOADS = "<!-- preloads -->";
 
-/** Where the browser begins: the frame, and the page that is shown when none is named. */
-const ENTRIES = ["face/app.js", "face/now/page.js"];
+/** Where the browser begins, by the name under which a page is found: the frame, and the page that is shown when none is named; the API's. */
+const PAGES = {
+  "index.html": { file: "face/index.html", entries: ["face/app.js", "face/now/page.js"] },
+  "docs.html": { file: "face/docs/docs.html", entries: ["face/docs/app.js"] },
+};
 
 /** Specifiers of a module; types come from nowhere. Not a list of texts such as `["from", "to"]`. */
 const IMPORT = /((?<!["'.\w])(?:from\s*|import\s*\(?\s*))"(\.[^"]+|uplot)"/g;
@@ -71,7 +74,7 @@ export class FaceFile {
   }
 }
 
-/** Every file by its path below `/page/`; `index.html` is the page itself. Read and made once: some 0.1 s in a checkout. */
+/** Every file by its path below `/page/`; `index.html` and `docs.html` are the pages themselves. Read and made once: some 0.1 s in a checkout. */
 export async function readFaceFiles(): Promise<ReadonlyMap<string, FaceFile>> {
   const texts = new Map<string, string>();
   const face = readdirSync(new URL("face/", ROOMS), { recursive: true, encoding: "utf8" }).map(
@@ -84,10 +87,12 @@ export async function readFaceFiles(): Promise<ReadonlyMap<string, FaceFile>> {
     face.filter(isModule).map((name) => name.slice(0, -EXTENSION.length)),
   );
   addChart(texts);
-  const page = texts.get("face/index.html") ?? "";
-  assert(page.includes(PRELOADS), () => `face/index.html must hold ${PRELOADS}`);
-  texts.delete("face/index.html");
-  texts.set("index.html", page.replace(PRELOADS, preloads(texts)));
+  for (const [name, { file, entries }] of Object.entries(PAGES)) {
+    const page = texts.get(file) ?? "";
+    assert(page.includes(PRELOADS), () => `${file} must hold ${PRELOADS}`);
+    texts.delete(file);
+    texts.set(name, page.replace(PRELOADS, preloads(entries, texts)));
+  }
   return new Map([...texts].map(([path, text]) => [path, new FaceFile(path, text)]));
 }
 
@@ -119,8 +124,8 @@ function importsOf(path: string, text: string, later = true): string[] {
   return found.map(([, , specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
 }
 
-function preloads(texts: ReadonlyMap<string, string>): string {
-  const reached = new Set(ENTRIES);
+function preloads(entries: readonly string[], texts: ReadonlyMap<string, string>): string {
+  const reached = new Set(entries);
   for (const path of reached) for (const next of importsOf(path, texts.get(path) ?? "", false)) reached.add(next);
   return [...reached].map((path) => `<link rel="modulepreload" href="page/${path}">`).join("\n    ");
 }

@@ -30,6 +30,7 @@ export const TIME_ASKED: Schema = {
 /** … in a body. */
 export const TIME_IN_BODY: Schema = {
   title: "TimeInBody",
+  description: TIME_EXPECTED,
   anyOf: [
     TIME_ASKED,
     { type: "number", description: "epoch milliseconds" },

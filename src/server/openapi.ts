@@ -43,7 +43,7 @@ export function describeApi(routes: readonly RouteOptions[], session: string | n
     servers: [{ url: "/", description: "this server" }],
     security: session === null ? [] : [{ token: [] }, { session: [] }],
     tags: Object.entries(GROUPS).map(([name, description]) => ({ name, description })),
-    paths,
+    paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       ...components.shown(),
       ...(session !== null && {
@@ -145,10 +145,10 @@ class Operation {
       const list = lists[name];
       const { description, ...untitled } = validating;
       const schema = "title" in validating ? validating : untitled;
-      const examples = this.#examples.flatMap(([key, { parameters = {} }]) => {
+      const examples = this.#examples.flatMap(([key, { summary, parameters = {} }]) => {
         const value = parameters[name];
         if (value === undefined) return [];
-        return [[key, { value: list === undefined ? value : String(value).split(",") }]];
+        return [[key, { summary, value: list === undefined ? value : String(value).split(",") }]];
       });
       return {
         name,

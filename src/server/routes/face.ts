@@ -1,9 +1,10 @@
-/** `GET /` and `/page/…`: the page that people look at, open to all: it holds no data, and asks for the token that its requests need. */
+/** `GET /`, `/docs` and `/page/…`: the pages that people look at, open to all: they hold no data, and ask for the token that their requests need. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { type Coding, type FaceFile, readFaceFiles } from "../face-files.ts";
 
 const PAGE_PATH = "/";
+const DOCS_PATH = "/docs";
 const FILES_PATH = "/page/*";
 
 /** A page that runs nothing but these files, asks nobody else, and is shown inside no other (w3.org/TR/CSP3, w3.org/TR/trusted-types). */
@@ -30,9 +31,10 @@ const HEADERS = {
 
 /** No part of the API. */
 const PAGE = { summary: "The page that people look at" };
+const DOCS = { summary: "The page of the API: every operation, and a form that tries it" };
 const FILE = { summary: "The files of the page" };
 
-/** Adds both routes. The files are read at the first request. */
+/** Adds these routes. The files are read at the first request. */
 export function registerFace(scope: FastifyInstance): void {
   let files: Promise<ReadonlyMap<string, FaceFile>> | null = null;
   const find = async (path: string): Promise<FaceFile> => {
@@ -42,6 +44,9 @@ export function registerFace(scope: FastifyInstance): void {
     return file;
   };
   scope.get(PAGE_PATH, { schema: PAGE }, async (request, reply) => send(request, reply, await find("index.html")));
+  scope.get(DOCS_PATH, { schema: DOCS }, async (request, reply) =>
+    request.url.endsWith("/") ? reply.redirect("../docs") : send(request, reply, await find("docs.html")),
+  );
   scope.get(FILES_PATH, { schema: FILE }, async (request: FastifyRequest<{ Params: { "*": string } }>, reply) =>
     send(request, reply, await find(request.params["*"])),
   );

@@ -14,6 +14,9 @@ have cc || packages="$packages gcc libc6-dev"
 have nginx || packages="$packages nginx-light"
 have curl || packages="$packages curl"
 have script || packages="$packages bsdutils"
+have tmux || packages="$packages tmux"
+have zsh || packages="$packages zsh"
+have fish || packages="$packages fish"
 have docker-compose || docker compose version >/dev/null 2>&1 || packages="$packages docker-compose"
 [ -z "$packages" ] && exit 0
 if ! have apt-get || [ "$(id -u)" != 0 ]; then

@@ -1,6 +1,6 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
-import type { Config } from "./config/config.ts";
+import type { Config } from "./config/server-config.ts";
 import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { openZone } from "./core/zone.ts";

@@ -1,6 +1,6 @@
 /** The public API: tidemark inside another program. */
 export { type App, type Core, type CoreSettings, openApp, openCore } from "./app.ts";
-export type { Config } from "./config/config.ts";
+export type { Config } from "./config/server-config.ts";
 export { type Clock, ManualClock, systemClock } from "./core/clock.ts";
 export { type ErrorCode, TidemarkError } from "./core/errors.ts";
 export type { Window } from "./core/window.ts";

@@ -62,13 +62,15 @@ async function perform(invocation: Invocation): Promise<number> {
       await (await import("./commands/sensors.ts")).sensors(invocation.sensors, terminal);
       return 0;
     case "watch":
-      await (await import("./commands/run.ts")).watchCommand(invocation.client, terminal);
+      await (await import("./commands/run.ts")).watchCommand(invocation.watch, terminal);
       return 0;
     case "query":
       return await (await import("./commands/query.ts")).query(invocation.query, terminal);
     case "series":
       await (await import("./commands/series.ts")).series(invocation.series, terminal, process.stdout);
       return 0;
+    case "doctor":
+      return await (await import("./commands/doctor.ts")).doctor(invocation.doctor, terminal);
     case "quarantine":
     case "rejections":
       await (await import("./commands/uncounted.ts")).uncounted(invocation.command, invocation.list, terminal);
@@ -84,7 +86,8 @@ async function main(): Promise<number> {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
     const { invocation, warnings } = loadConfig(process.argv.slice(2), ownEnvironment(), process.cwd());
-    for (const warning of warnings) terminal.err(warning);
+    // doctor says them among all else.
+    if (invocation.command !== "doctor") for (const warning of warnings) terminal.err(warning);
     if (background !== null) keepLogSmall(background);
     if (logFile !== null) process.on("SIGHUP", () => logFile.reopen());
     return await perform(invocation);

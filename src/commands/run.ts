@@ -1,7 +1,7 @@
 /** `tidemark run`, `start` and `watch`: what a person sees in the foreground. */
 import type { ReadStream } from "node:tty";
-import type { ClientConfig } from "../config/client-config.ts";
 import type { ServerInvocation } from "../config/config.ts";
+import type { WatchConfig } from "../config/send-config.ts";
 import { systemClock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { watch } from "../ui/watch.ts";
@@ -86,19 +86,25 @@ export async function run(invocation: ServerInvocation, terminal: Terminal): Pro
 }
 
 /** Shows the live table of a running server until it is ended by a key or a signal. */
-export async function watchCommand(client: ClientConfig, terminal: Terminal): Promise<void> {
+export async function watchCommand({ client, patterns }: WatchConfig, terminal: Terminal): Promise<void> {
   const ending = endOnSignals(terminal.inBackground, () => {});
   try {
-    await show(serverUrl(client), client.token, "q or Ctrl-C ends this table", terminal, ending.signal);
+    await show(serverUrl(client), client.token, "q or Ctrl-C ends this table", terminal, ending.signal, patterns);
   } finally {
     ending.release();
   }
 }
 
-function show(url: URL, token: string | null, footer: string, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  const { color } = terminal;
+function show(
+  url: URL,
+  token: string | null,
+  footer: string,
+  { color }: Terminal,
+  signal: AbortSignal,
+  patterns: readonly string[] = [],
+): Promise<void> {
   const output = process.stdout;
-  return watch({ url, token, footer, color, output, input: keyboard(), clock: systemClock, signal });
+  return watch({ url, token, patterns, footer, color, output, input: keyboard(), clock: systemClock, signal });
 }
 
 /** Null when there is none: a pipe, a file, /dev/null. */

@@ -66,7 +66,8 @@ export async function requireFreeTopic(address: KafkaAddress, sensor: string, si
   }
 }
 
-async function openKafka({ brokers, tls, sasl }: KafkaAddress) {
+/** A Kafka as its address says. @throws TidemarkError "log-unreachable" | "log-refused" */
+export async function openKafka({ brokers, tls, sasl }: KafkaAddress) {
   // The client library is loaded by those sensors only that need it.
   const { openKafkaLog } = await import("../log/kafka/kafka-log.ts");
   return openKafkaLog({

@@ -122,7 +122,7 @@ function rowOf(fields: SensorFields, rates: Rates): Row {
 }
 
 /** What is not as it should be, in a few words each. */
-function troubleOf(fields: SensorFields): string[] {
+export function troubleOf(fields: SensorFields): string[] {
   const count = (name: string) => Number(fields.get(name) ?? 0);
   const parts: string[] = [];
   const standing = listOf(fields, "standstills").length;

@@ -1,6 +1,6 @@
 /** `tidemark serve`: one server in this process, until a signal ends it. */
 import { openApp } from "../app.ts";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/server-config.ts";
 import { shownSettings } from "../config/settings-shown.ts";
 import { shownPattern, shownTarget } from "../config/values.ts";
 import { releaseWhenSettled } from "../runtime/spare-memory.ts";

@@ -134,10 +134,12 @@ export const COMMANDS = [
   },
   {
     name: "watch",
-    operands: "",
+    operands: "[SENSOR …]",
     text: "the live table; plain lines without a terminal",
-    more: ["q or Ctrl-C ends the table, nothing else."],
-    examples: ["tidemark watch"],
+    more: [
+      "SENSOR: a name, or several by wildcards ('plant-*'). Keys: / filters, s sorts, ? shows all of them; q or Ctrl-C ends the table, nothing else.",
+    ],
+    examples: ["tidemark watch", "tidemark watch 'plant-*' attic"],
     options: CLIENT,
   },
   {
@@ -180,6 +182,16 @@ export const COMMANDS = [
       "json",
       ...CLIENT,
     ],
+  },
+  {
+    name: "doctor",
+    operands: "",
+    text: "looks into settings, disk, clock, server and Kafka, and says what to do about each",
+    more: [
+      "Takes the options of the server and of its clients, as both are looked at. Exit code: 1 when something fails; a warning is none.",
+    ],
+    examples: ["tidemark doctor", "tidemark doctor --data ./plants --json"],
+    options: ["json", "url", ...SERVER],
   },
   {
     name: "quarantine",

@@ -1,10 +1,9 @@
 /** argv, environment and tidemark.config.json → one invocation. The only reader of the environment. */
 
 import { resolve } from "node:path";
-import { TidemarkError } from "../core/errors.ts";
+import type { TidemarkError } from "../core/errors.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import {
-  type ClientConfig,
   clientConfig,
   dataDirectory,
   type ListConfig,
@@ -13,14 +12,22 @@ import {
   type SkipConfig,
   sensorConfig,
   skipConfig,
-  timezone,
 } from "./client-config.ts";
 import { COMMANDS, type CommandName, findCommand } from "./command-table.ts";
+import { type DoctorConfig, doctorConfig } from "./doctor-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type QueryConfig, queryConfig } from "./query-config.ts";
-import { type SendConfig, type SensorsConfig, sendConfig, sensorsConfig } from "./send-config.ts";
+import {
+  patternsOf,
+  type SendConfig,
+  type SensorsConfig,
+  sendConfig,
+  sensorsConfig,
+  type WatchConfig,
+} from "./send-config.ts";
 import { type SeriesConfig, seriesConfig } from "./series-config.ts";
+import { type Config, type Simulate, serverConfig, simulated } from "./server-config.ts";
 import {
   BACKGROUND_LOG,
   type Environment,
@@ -31,60 +38,6 @@ import {
   Settings,
   shown,
 } from "./settings.ts";
-import {
-  DEFAULT_SENSORS,
-  isLoopback,
-  type LogTarget,
-  type Parsed,
-  parseDuration,
-  parseHosts,
-  parseInteger,
-  parseKeep,
-  parseLogTarget,
-  parseOrigins,
-  parseSensors,
-  parseSize,
-  parseToken,
-  parseTopicPattern,
-  type TopicRule,
-} from "./values.ts";
-
-/** Configuration of the server. Times in ms, sizes in bytes. */
-export interface Config {
-  readonly log: LogTarget;
-  /** Absolute path of the data directory. */
-  readonly data: string;
-  readonly hosts: readonly string[];
-  /** 0: any free port. */
-  readonly port: number;
-  /** A closed list; null: those that appear. On the local log with a first reading, on a Kafka by `topics`. */
-  readonly sensors: readonly string[] | null;
-  /** Set where the log is a Kafka and `sensors` is null, and only there. */
-  readonly topics: TopicRule | null;
-  /** Whether a topic that is missing may be created in a Kafka. */
-  readonly createTopics: boolean;
-  /** IANA name, canonical. */
-  readonly timezone: string;
-  /** null: for ever. */
-  readonly keepMs: number | null;
-  readonly logRetentionBytes: number;
-  readonly clockAheadMs: number;
-  /** null: no token is required. */
-  readonly token: string | null;
-  readonly allowAnonymous: boolean;
-  /** Origins under which browsers reach the server through a proxy. */
-  readonly publicUrls: readonly string[];
-  /** Origins of other sites whose pages may ask and read. */
-  readonly corsOrigins: readonly string[];
-}
-
-/** Which sensors to simulate. */
-export interface Simulate {
-  /** null: the sensors of the server, those of the demonstration where it has no list. */
-  readonly sensors: readonly string[] | null;
-  /** Only with a server that is started for it. */
-  readonly isDemonstration: boolean;
-}
 
 /** A command that starts a server. */
 export interface ServerInvocation {
@@ -106,10 +59,11 @@ export type Invocation =
   | { readonly command: "sensor"; readonly sensor: SensorConfig }
   | { readonly command: "send"; readonly send: SendConfig }
   | { readonly command: "sensors"; readonly sensors: SensorsConfig }
-  | { readonly command: "watch"; readonly client: ClientConfig }
+  | { readonly command: "watch"; readonly watch: WatchConfig }
   | { readonly command: "query"; readonly query: QueryConfig }
   | { readonly command: "series"; readonly series: SeriesConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
+  | { readonly command: "doctor"; readonly doctor: DoctorConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig };
 
 /** An invocation, and notices to print before it begins. */
@@ -118,9 +72,6 @@ export interface Loaded {
   /** What was ignored, for stderr. */
   readonly warnings: readonly string[];
 }
-
-/** Smallest retention of the local log: some of its blocks. */
-const LOG_RETENTION_BYTES_MIN = 16_000_000;
 
 /**
  * The one invocation that flags, environment, configuration file of `cwd` and defaults make, in this order of precedence.
@@ -185,12 +136,16 @@ function invoke(name: CommandName, settings: Settings, operands: readonly string
     case "sensors":
       return { command: name, sensors: sensorsConfig(settings, operands, cwd) };
     case "watch":
-      refuseOperands(name, operands);
-      return { command: name, client: clientConfig(settings, cwd) };
+      return { command: name, watch: { client: clientConfig(settings, cwd), patterns: patternsOf(operands) } };
     case "query":
       return { command: name, query: queryConfig(settings, operands, cwd) };
     case "series":
       return { command: name, series: seriesConfig(settings, operands, cwd) };
+    case "doctor": {
+      refuseOperands(name, operands);
+      const given = givenOf(name, settings, cwd);
+      return { command: name, doctor: doctorConfig(settings, serverConfig(settings, cwd), given, cwd) };
+    }
     case "quarantine":
     case "rejections":
       return { command: name, list: listConfig(name, settings, operands, cwd) };
@@ -201,84 +156,6 @@ function invoke(name: CommandName, settings: Settings, operands: readonly string
 
 function refuseOperands(name: string, operands: readonly string[]): void {
   if (operands.length > 0) throw invalid(`Cannot ${name} ${shown(operands[0])}: expected options only`);
-}
-
-function serverConfig(settings: Settings, cwd: string): Config {
-  const hosts = settings.read("host", parseHosts);
-  const token = settings.optional("token", parseToken);
-  const allowAnonymous = settings.flag("allow-anonymous");
-  const open = hosts.find((host) => !isLoopback(host));
-  if (open !== undefined && token === null && !allowAnonymous) {
-    throw new TidemarkError(
-      "bind-refused",
-      `Cannot listen on ${open}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`,
-    );
-  }
-  const log = settings.read("log", parseLogTarget);
-  return {
-    log,
-    data: dataDirectory(settings, cwd),
-    hosts,
-    port: settings.read("port", parseInteger(0, 65_535)),
-    ...followed(settings, log),
-    timezone: timezone(settings),
-    keepMs: settings.read("keep", parseKeep),
-    logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
-    clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
-    token,
-    allowAnonymous,
-    publicUrls: settings.optional("public-url", parseOrigins) ?? [],
-    corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
-  };
-}
-
-/** What to follow; its options must agree. */
-function followed(settings: Settings, log: LogTarget): Pick<Config, "sensors" | "topics" | "createTopics"> {
-  const sensors = settings.optional("sensors", parseSensors);
-  const include = settings.optional("topics", parseTopicPattern);
-  const exclude = settings.optional("topics-exclude", parseTopicPattern);
-  const createTopics = settings.flag("create-topics");
-  const by = (id: OptionId): string => settings.given(id)?.by ?? id;
-  if (log.kind === "local") {
-    for (const id of ["topics", "topics-exclude"] as const) {
-      if (settings.given(id) === undefined) continue;
-      throw invalid(
-        `Cannot use ${by(id)}: expected --log kafka://… with it; on the local log a sensor appears with its first reading`,
-      );
-    }
-    if (createTopics) throw invalid(`Cannot use ${by("create-topics")}: expected --log kafka://… with it`);
-    return { sensors, topics: null, createTopics };
-  }
-  if (sensors !== null && include !== null) {
-    throw invalid(
-      `Cannot use ${by("topics")} with ${by("sensors")}: expected one of them, a rule for topics or a list of them`,
-    );
-  }
-  if (exclude !== null && include === null) {
-    throw invalid(`Cannot use ${by("topics-exclude")}: expected --topics with it`);
-  }
-  if (include !== null) return { sensors: null, topics: { include, exclude }, createTopics };
-  // Not every topic: they belong to others, and most may hold no readings.
-  return {
-    sensors: sensors ?? settings.optional("simulate", parseSimulated) ?? DEFAULT_SENSORS,
-    topics: null,
-    createTopics,
-  };
-}
-
-function simulated(settings: Settings, { log, sensors }: Config): Simulate | null {
-  if (settings.given("simulate") !== undefined) {
-    return { sensors: settings.optional("simulate", parseSimulated), isDemonstration: false };
-  }
-  // Sensors that a file or the environment names are real ones.
-  const areReal = settings.given("sensors")?.isFlag === false;
-  if (!settings.flag("demo") || log.kind !== "local" || areReal) return null;
-  return { sensors, isDemonstration: true };
-}
-
-/** Nothing: null. */
-function parseSimulated(text: string): Parsed<readonly string[] | null> {
-  return text === "" ? { value: null } : parseSensors(text);
 }
 
 function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {

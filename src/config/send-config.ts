@@ -1,4 +1,4 @@
-/** Configuration of `tidemark send` and `tidemark sensors`. Under src/config/config.ts. */
+/** Configuration of `tidemark send`, `sensors` and `watch`. Under src/config/config.ts. */
 import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import { patternFault } from "../core/sensor-pattern.ts";
@@ -20,6 +20,13 @@ export interface SendConfig {
   /** ms since the epoch; null: when each is read. */
   readonly timeMs: number | null;
   readonly json: boolean;
+}
+
+/** Configuration of `tidemark watch`. */
+export interface WatchConfig {
+  readonly client: ClientConfig;
+  /** Names and patterns; none: all. */
+  readonly patterns: readonly string[];
 }
 
 /** What to sort a list of sensors by. */

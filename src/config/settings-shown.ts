@@ -1,6 +1,7 @@
 /** A server's settings as texts without secrets: what a process record says, and what a second start is compared with. */
-import type { Config } from "./config.ts";
+
 import type { OptionId } from "./option-table.ts";
+import type { Config } from "./server-config.ts";
 import { shownPattern, shownTarget } from "./values.ts";
 
 /** Of sensors that are no closed list. */

@@ -1,14 +1,16 @@
-/** A terminal that lines are drawn on in place (no alternate screen: what was drawn last stays), and its keys. */
+/** The terminal's other screen, drawn on as a whole, and its keys: what was on the first one is there again afterwards. */
 import type { ReadStream, WriteStream } from "node:tty";
+import { type Key, keysOf } from "./keys.ts";
 
-const HIDE_CURSOR = "\x1b[?25l";
-const SHOW_CURSOR = "\x1b[?25h";
+/** DEC private modes: the other screen, the cursor, and whether a line that is too long goes on in the next one. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+const HOME = "\x1b[H";
 const CLEAR_LINE_END = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 const CLEAR_ALL = "\x1b[H\x1b[2J";
 
-/** Keys that end it: q, Ctrl-C, Ctrl-D. In raw mode Ctrl-C is a byte like any other, so neither make nor a shell sees an interrupt. */
-const END_KEYS: readonly string[] = ["q", "Q", "\x03", "\x04"];
+/** In raw mode Ctrl-Z is a byte like any other. */
 const SUSPEND_KEY = "\x1a";
 
 const COLUMNS_ASSUMED = 80;
@@ -18,32 +20,42 @@ const ROWS_ASSUMED = 24;
 export class Screen {
   readonly #output: WriteStream;
   readonly #input: ReadStream | null;
+  readonly #onKeys: (keys: readonly Key[]) => void;
   readonly #onEnd: () => void;
   readonly #onRedraw: () => void;
-  #drawn = 0;
-  #cleared = false;
+  #isOpen = false;
+  #mustClear = false;
 
-  /** @param input null when keys are not to be read */
-  constructor(output: WriteStream, input: ReadStream | null, onEnd: () => void, onRedraw: () => void) {
+  /** @param input null when keys are not to be read @param onEnd the terminal is gone */
+  constructor(
+    output: WriteStream,
+    input: ReadStream | null,
+    onKeys: (keys: readonly Key[]) => void,
+    onEnd: () => void,
+    onRedraw: () => void,
+  ) {
     this.#output = output;
     this.#input = input;
+    this.#onKeys = onKeys;
     this.#onEnd = onEnd;
     this.#onRedraw = onRedraw;
   }
 
   open(): void {
     this.#enter();
-    this.#input?.on("data", this.#key);
+    this.#input?.on("data", this.#typed);
     this.#output.on("resize", this.#resized);
-    this.#output.on("error", this.#onEnd); // the terminal is gone
+    this.#output.on("error", this.#onEnd);
     process.on("SIGCONT", this.#continued);
+    // However the process ends, the terminal is as it was.
+    process.on("exit", this.#leave);
   }
 
-  /** Leaves what was drawn last, and the cursor below it. */
   close(): void {
-    this.#input?.off("data", this.#key);
+    this.#input?.off("data", this.#typed);
     this.#output.off("resize", this.#resized);
     process.off("SIGCONT", this.#continued);
+    process.off("exit", this.#leave);
     this.#leave();
   }
 
@@ -52,44 +64,46 @@ export class Screen {
     return { columns: this.#output.columns || COLUMNS_ASSUMED, rows: this.#output.rows || ROWS_ASSUMED };
   }
 
-  /** Draws over what was drawn before; lines are no wider than the screen and fewer than it has. A terminal that does not keep up misses some. */
+  /** Draws over what was drawn before; lines are no wider than the screen and no more than it has. A terminal that does not keep up misses some. */
   draw(lines: readonly string[]): void {
-    if (this.#output.writableNeedDrain) return;
-    const up = this.#cleared ? CLEAR_ALL : this.#drawn > 0 ? `\x1b[${this.#drawn}A\r` : "\r";
-    this.#cleared = false;
-    this.#drawn = lines.length;
-    this.#output.write(up + lines.map((line) => line + CLEAR_LINE_END + "\n").join("") + CLEAR_BELOW);
+    if (!this.#isOpen || this.#output.writableNeedDrain) return;
+    const start = this.#mustClear ? CLEAR_ALL : HOME;
+    this.#mustClear = false;
+    this.#output.write(start + lines.map((line) => line + CLEAR_LINE_END).join("\r\n") + CLEAR_BELOW);
   }
 
   #enter(): void {
+    this.#isOpen = true;
+    this.#mustClear = true;
     this.#input?.setRawMode(true);
     this.#input?.resume();
-    this.#output.write(HIDE_CURSOR);
+    this.#output.write(ENTER);
   }
 
-  #leave(): void {
-    this.#output.write(SHOW_CURSOR);
+  readonly #leave = (): void => {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#output.write(LEAVE);
     this.#input?.setRawMode(false);
     this.#input?.pause();
-  }
+  };
 
-  readonly #key = (bytes: Buffer): void => {
-    const keys = bytes.toString("latin1");
-    if (keys.includes(SUSPEND_KEY)) {
+  readonly #typed = (bytes: Buffer): void => {
+    const text = bytes.toString("utf8");
+    if (text.includes(SUSPEND_KEY)) {
       this.#leave();
       process.kill(0, "SIGTSTP"); // the whole job, as the terminal would do
-    } else if (END_KEYS.some((key) => keys.includes(key))) this.#onEnd();
+    } else this.#onKeys(keysOf(text));
   };
 
   readonly #continued = (): void => {
     this.#enter();
-    this.#drawn = 0;
     this.#onRedraw();
   };
 
   /** The terminal may have broken lines anew: nothing is where it was. */
   readonly #resized = (): void => {
-    this.#cleared = true;
+    this.#mustClear = true;
     this.#onRedraw();
   };
 }

@@ -4,7 +4,7 @@ import { type Column, fit, GAP, padded, total } from "./columns.ts";
 import type { LiveRow } from "./live-event.ts";
 import { type Paint, paintIn } from "./paint.ts";
 import { sparkText } from "./spark.ts";
-import { cut } from "./text-width.ts";
+import { cut, padEnd, widthOf } from "./text-width.ts";
 
 /** Of a terminal, in characters. */
 export interface Size {
@@ -24,8 +24,12 @@ export interface TableState {
   readonly connection: ConnectionStatus;
   readonly trouble: string | null;
   readonly sensorsTotal: number;
-  /** With `ageMs` as of now. */
+  /** Those that are meant, in order, with `ageMs` as of now. */
   readonly rows: readonly LiveRow[];
+  /** Of all sensors that are known, meant or not. */
+  readonly known: number;
+  /** How they were chosen; empty: all, as they came. */
+  readonly status: string;
   /** The last line. */
   readonly footer: string;
 }
@@ -62,15 +66,21 @@ const MINUTE_TITLES = ["last minute", "1 min"] as const;
 const SPARK_MIN = 10;
 const SPARK_MAX = 60;
 
-/** Head, titles and footer, and the line that is left free below. */
+/** Head, titles and footer with what is free between, and where in the list the rows are. */
 const OTHER_LINES = 7;
 
-/** Lines no wider than `size.columns` and no more than `size.rows` - 1. */
-export function renderTable(state: TableState, size: Size, color: boolean): string[] {
+/** How many rows fit. */
+export function rowsThatFit(state: TableState, size: Size): number {
+  return Math.max(1, size.rows - OTHER_LINES - notesOf(state).length);
+}
+
+/** Lines no wider than `size.columns` and no more than `size.rows`. @param first row that is shown */
+export function renderTable(state: TableState, first: number, size: Size, color: boolean): string[] {
   const paint = paintIn(color);
-  const { columns, widths } = fit(COLUMNS, state.rows, size.columns);
+  const notes = notesOf(state);
+  const shown = state.rows.slice(first, first + rowsThatFit(state, size));
+  const { columns, widths } = fit(COLUMNS, shown, size.columns);
   const sparkWidth = Math.min(SPARK_MAX, size.columns - total(widths) - GAP.length);
-  const shown = state.rows.slice(0, Math.max(1, size.rows - OTHER_LINES - notesOf(state).length));
   const lines = [headLine(state, size.columns, paint), ""];
   if (columns.some((column) => column.grouped)) lines.push(paint("dim", minuteLine(columns, widths)));
   lines.push(paint("bold", columns.map((column, i) => padded(column, column.title, widths[i])).join(GAP)));
@@ -82,11 +92,42 @@ export function renderTable(state: TableState, size: Size, color: boolean): stri
     const spark = sparkWidth < SPARK_MIN ? [] : [paint("cyan", sparkText(row.spark, sparkWidth))];
     lines.push([...cells, ...spark].join(GAP));
   }
-  const left = state.sensorsTotal - shown.length;
-  if (state.rows.length > 0 && left > 0) lines.push(`… and ${countText(left)} more`);
-  for (const note of notesOf(state)) lines.push(paint("yellow", cut(note, size.columns)));
+  const place = placeOf(state, first, shown.length);
+  if (place !== "") lines.push(paint("dim", cut(place, size.columns)));
+  for (const note of notes) lines.push(paint("yellow", cut(note, size.columns)));
   lines.push("", paint("dim", cut(state.footer, size.columns)));
-  return lines.slice(0, Math.max(1, size.rows - 1));
+  return lines.slice(0, Math.max(1, size.rows));
+}
+
+/** Where in the list the rows are, and what is not in it. */
+function placeOf({ connection, rows, known, sensorsTotal }: TableState, first: number, shown: number): string {
+  if (connection.kind === "connecting") return "";
+  const parts: string[] = [];
+  if (shown < rows.length) {
+    parts.push(`${countText(first + 1)}–${countText(first + shown)} of ${countText(rows.length)} sensors`);
+  }
+  if (rows.length < known) parts.push(`${countText(known - rows.length)} others are filtered out`);
+  if (rows.length === 0 && known === 0) parts.push("no sensor yet");
+  if (sensorsTotal > known) parts.push(`${countText(sensorsTotal - known)} more (tidemark sensors)`);
+  return parts.join(", ");
+}
+
+/** What the keys do, on a screen of its own. */
+export function renderKeys(
+  keys: readonly (readonly [key: string, does: string])[],
+  size: Size,
+  color: boolean,
+): string[] {
+  const paint = paintIn(color);
+  const width = Math.max(...keys.map(([key]) => widthOf(key)));
+  const lines = keys.map(([key, does]) => cut(`  ${padEnd(key, width)}  ${does}`, size.columns));
+  return [
+    paint("bold", cut("Keys", size.columns)),
+    "",
+    ...lines,
+    "",
+    paint("dim", cut("any key goes back", size.columns)),
+  ].slice(0, size.rows);
 }
 
 function minuteLine(columns: readonly Column<LiveRow>[], widths: readonly number[]): string {
@@ -101,7 +142,7 @@ function minuteLine(columns: readonly Column<LiveRow>[], widths: readonly number
 
 function headLine(state: TableState, width: number, paint: Paint): string {
   const { connection } = state;
-  const name = `tidemark ${state.server}`;
+  const name = `tidemark ${state.server}${state.status === "" ? "" : `  ${state.status}`}`;
   if (connection.kind === "live") {
     if (state.trouble !== null) return paint("red", cut(`${name}  takes in nothing: ${state.trouble}`, width));
     return paint("bold", cut(name, width));
@@ -123,7 +164,10 @@ function notesOf(state: TableState): string[] {
     if (row.rejected > 0) parts.push(`${countText(row.rejected)} rejected (tidemark rejections)`);
     if (row.gapRecords > 0) parts.push(`${countText(row.gapRecords)} lost by the log before they were read`);
     if (row.cutRecords > 0) parts.push(`${countText(row.cutRecords)} lost by the log after they were read`);
-    if (row.stuckDevices > 0) parts.push(`${countText(row.stuckDevices)} devices send only duplicates`);
+    if (row.stuckDevices > 0)
+      parts.push(
+        `${countText(row.stuckDevices)} ${row.stuckDevices === 1 ? "device sends" : "devices send"} only duplicates`,
+      );
     if (row.lag >= LAG_NOTED) parts.push(`${countText(row.lag)} behind the log`);
     if (parts.length > 0) notes.push(`${row.sensor}: ${parts.join(", ")}`);
     if (notes.length === NOTES_MAX) break;

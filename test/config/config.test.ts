@@ -229,13 +229,13 @@ describe("values", () => {
   test("a client asks the port that was given, else what runs on the data directory", () => {
     const given = load("watch --port 81");
     assert.ok(given.command === "watch");
-    assert.equal(given.client.url?.href, "http://127.0.0.1:81/");
+    assert.equal(given.watch.client.url?.href, "http://127.0.0.1:81/");
     const open = load("watch");
     assert.ok(open.command === "watch");
-    assert.equal(open.client.url, null);
+    assert.equal(open.watch.client.url, null);
     const far = load("watch", { TIDEMARK_URL: "https://tide.example/a", TIDEMARK_PORT: "7" });
     assert.ok(far.command === "watch");
-    assert.equal(far.client.url?.href, "https://tide.example/a/");
+    assert.equal(far.watch.client.url?.href, "https://tide.example/a/");
   });
 
   test("queries and lists", () => {
@@ -351,6 +351,7 @@ describe("refusals say what was expected", () => {
     ["sensor a --duplicates 1.5", /a number from 0 to 1/],
     ["sensor a --from someday", /"YYYY-MM-DD"/],
     ["sensor a --from 1578928320", /ten digits look like seconds/],
+    ["watch a/b", /^Cannot find sensors "a\/b"/],
     ["watch --url localhost:5000", /http:\/\/host:port/],
     ["query", /expected a sensor/],
     ["query a/b", /^Cannot find sensors "a\/b": expected a sensor name .*, or with \* and \? for any others$/],

@@ -10,7 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { openApp } from "../../src/app.ts";
-import type { Config } from "../../src/config/config.ts";
+import type { Config } from "../../src/config/server-config.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { Database } from "../../src/store/database.ts";
 import { HISTORY_VERSION } from "../../src/store/migrations.ts";

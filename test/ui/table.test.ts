@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { KEYS } from "../../src/ui/browsing.ts";
 import type { LiveRow } from "../../src/ui/live-event.ts";
-import { renderTable, type TableState } from "../../src/ui/table.ts";
+import { renderKeys, renderTable, rowsThatFit, type TableState } from "../../src/ui/table.ts";
+import { widthOf } from "../../src/ui/text-width.ts";
 
 const ROW: LiveRow = {
   sensor: "temperature",
@@ -46,10 +48,12 @@ const STATE: TableState = {
   trouble: null,
   sensorsTotal: 2,
   rows: [ROW, NO_DATA],
+  known: 2,
+  status: "",
   footer: "q or Ctrl-C ends this table",
 };
 const lineAt = (state: Partial<TableState>, columns: number): string[] =>
-  renderTable({ ...STATE, ...state }, { columns, rows: 40 }, false);
+  renderTable({ ...STATE, known: state.rows?.length ?? 2, ...state }, 0, { columns, rows: 40 }, false);
 
 describe("what is shown", () => {
   test("everything on a wide terminal", () => {
@@ -91,16 +95,36 @@ describe("what is shown", () => {
     }
   });
 
-  test("at every height it fits above the prompt, and says what is left out", () => {
+  test("at every height it fits, and says where in the list it is", () => {
     const rows = Array.from({ length: 30 }, (_, i) => ({ ...ROW, sensor: `s${i}`, rejected: i }));
+    const state = { ...STATE, rows, known: 40, sensorsTotal: 1500 };
     for (let height = 2; height <= 50; height++) {
-      const lines = renderTable({ ...STATE, rows, sensorsTotal: 1500 }, { columns: 100, rows: height }, false);
-      assert.ok(lines.length <= height - 1, `${height}: ${lines.length}`);
-      if (height > 12)
-        assert.ok(
-          lines.some((line) => /^… and 1,[45]\d\d more$/.test(line)),
-          lines.join("\n"),
-        );
+      const size = { columns: 100, rows: height };
+      const lines = renderTable(state, 3, size, false);
+      assert.ok(lines.length <= height, `${height}: ${lines.length}`);
+      if (height < 14) continue;
+      const shown = Math.min(rowsThatFit(state, size), 27);
+      assert.ok(
+        lines.includes(`4–${3 + shown} of 30 sensors, 10 others are filtered out, 1,460 more (tidemark sensors)`),
+        lines.join("\n"),
+      );
+      assert.equal(lines.at(-1), STATE.footer);
+    }
+  });
+
+  test("how the rows were chosen stands in the head; no sensor yet is said", () => {
+    assert.equal(lineAt({ status: "by rate  /plant" }, 80)[0], "tidemark http://127.0.0.1:5000  by rate  /plant");
+    assert.ok(lineAt({ rows: [], sensorsTotal: 0 }, 80).includes("no sensor yet"));
+  });
+
+  test("the keys, on a screen of their own", () => {
+    for (const size of [
+      { columns: 100, rows: 24 },
+      { columns: 20, rows: 5 },
+    ]) {
+      const lines = renderKeys(KEYS, size, false);
+      assert.ok(lines.length <= size.rows);
+      for (const line of lines) assert.ok(widthOf(line) <= size.columns, line);
     }
   });
 });
@@ -129,13 +153,13 @@ describe("what is wrong", () => {
     ];
     const notes = lineAt({ rows }, 250).filter((line) => line.startsWith("temperature: "));
     assert.deepEqual(notes, [
-      "temperature: 2 held back (tidemark quarantine), 1 rejected (tidemark rejections), 1,000 lost by the log before they were read, 3 lost by the log after they were read, 1 devices send only duplicates, 5,000 behind the log",
+      "temperature: 2 held back (tidemark quarantine), 1 rejected (tidemark rejections), 1,000 lost by the log before they were read, 3 lost by the log after they were read, 1 device sends only duplicates, 5,000 behind the log",
     ]);
   });
 
   test("colour only adds SGR sequences: the text is the same, a silent sensor stands out", () => {
     const rows = [{ ...ROW, ageMs: 3_600_000, quarantined: 1 }, NO_DATA];
-    const colored = renderTable({ ...STATE, rows }, { columns: 120, rows: 40 }, true);
+    const colored = renderTable({ ...STATE, rows }, 0, { columns: 120, rows: 40 }, true);
     assert.deepEqual(colored.map(stripVTControlCharacters), lineAt({ rows }, 120));
     assert.ok(colored.some((line) => line.includes("\x1b[33m   1h\x1b[0m")));
   });

@@ -38,7 +38,12 @@ async function listening(server: Server, port = 0): Promise<URL> {
 }
 
 /** Runs `watch` without a terminal; `seen` is called with each line. */
-async function watched(url: URL, seen: (line: string, end: () => void) => void, token: string | null = null) {
+async function watched(
+  url: URL,
+  seen: (line: string, end: () => void) => void,
+  token: string | null = null,
+  patterns: string[] = [],
+) {
   const output = new PassThrough();
   const ended = new AbortController();
   const lines: string[] = [];
@@ -52,7 +57,7 @@ async function watched(url: URL, seen: (line: string, end: () => void) => void, 
       seen(line, () => ended.abort());
     }
   });
-  const options = { url, token, footer: "", color: false, output, input: null, clock: systemClock };
+  const options = { url, token, patterns, footer: "", color: false, output, input: null, clock: systemClock };
   await watch({ ...options, signal: ended.signal });
   return lines.map((line) => line.replace(/^\S+Z /, ""));
 }
@@ -110,6 +115,24 @@ test("a lost connection is told once, tried again, and the return is told", asyn
   assert.match(lines[1], /^connection to http:\/\/127\.0\.0\.1:\d+ lost, trying again: /);
   assert.match(lines[2], /^connected to http/);
   assert.match(lines[3], /^a count=3 /);
+});
+
+test("only the sensors that are meant", async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(event("snapshot", sensor("plant-1", 1), sensor("attic", 2), sensor("plant-2", 3)));
+  });
+  const url = await listening(server);
+  const seen = (line: string, end: () => void) => {
+    if (line.includes("plant-2 ")) end();
+  };
+  const lines = await watched(url, seen, null, ["plant-*"]);
+  server.closeAllConnections();
+  server.close();
+  assert.deepEqual(
+    lines.map((line) => line.split(" ")[0]),
+    ["plant-1", "plant-2"],
+  );
 });
 
 test("a refusal for good ends it", async () => {

@@ -1,0 +1,142 @@
+/** Configuration of the server. Under src/config/config.ts. */
+import { TidemarkError } from "../core/errors.ts";
+import { dataDirectory, timezone } from "./client-config.ts";
+import type { OptionId } from "./option-table.ts";
+import { invalid, type Settings } from "./settings.ts";
+import {
+  DEFAULT_SENSORS,
+  isLoopback,
+  type LogTarget,
+  type Parsed,
+  parseDuration,
+  parseHosts,
+  parseInteger,
+  parseKeep,
+  parseLogTarget,
+  parseOrigins,
+  parseSensors,
+  parseSize,
+  parseToken,
+  parseTopicPattern,
+  type TopicRule,
+} from "./values.ts";
+
+/** Configuration of the server. Times in ms, sizes in bytes. */
+export interface Config {
+  readonly log: LogTarget;
+  /** Absolute path of the data directory. */
+  readonly data: string;
+  readonly hosts: readonly string[];
+  /** 0: any free port. */
+  readonly port: number;
+  /** A closed list; null: those that appear. On the local log with a first reading, on a Kafka by `topics`. */
+  readonly sensors: readonly string[] | null;
+  /** Set where the log is a Kafka and `sensors` is null, and only there. */
+  readonly topics: TopicRule | null;
+  /** Whether a topic that is missing may be created in a Kafka. */
+  readonly createTopics: boolean;
+  /** IANA name, canonical. */
+  readonly timezone: string;
+  /** null: for ever. */
+  readonly keepMs: number | null;
+  readonly logRetentionBytes: number;
+  readonly clockAheadMs: number;
+  /** null: no token is required. */
+  readonly token: string | null;
+  readonly allowAnonymous: boolean;
+  /** Origins under which browsers reach the server through a proxy. */
+  readonly publicUrls: readonly string[];
+  /** Origins of other sites whose pages may ask and read. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** Which sensors to simulate. */
+export interface Simulate {
+  /** null: the sensors of the server, those of the demonstration where it has no list. */
+  readonly sensors: readonly string[] | null;
+  /** Only with a server that is started for it. */
+  readonly isDemonstration: boolean;
+}
+
+/** Smallest retention of the local log: some of its blocks. */
+const LOG_RETENTION_BYTES_MIN = 16_000_000;
+
+/** Reads the configuration of a server. @throws TidemarkError "config-invalid", "bind-refused" for an open address without a token */
+export function serverConfig(settings: Settings, cwd: string): Config {
+  const hosts = settings.read("host", parseHosts);
+  const token = settings.optional("token", parseToken);
+  const allowAnonymous = settings.flag("allow-anonymous");
+  const open = hosts.find((host) => !isLoopback(host));
+  if (open !== undefined && token === null && !allowAnonymous) {
+    throw new TidemarkError(
+      "bind-refused",
+      `Cannot listen on ${open}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`,
+    );
+  }
+  const log = settings.read("log", parseLogTarget);
+  return {
+    log,
+    data: dataDirectory(settings, cwd),
+    hosts,
+    port: settings.read("port", parseInteger(0, 65_535)),
+    ...followed(settings, log),
+    timezone: timezone(settings),
+    keepMs: settings.read("keep", parseKeep),
+    logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
+    clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
+    token,
+    allowAnonymous,
+    publicUrls: settings.optional("public-url", parseOrigins) ?? [],
+    corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
+  };
+}
+
+/** What to follow; its options must agree. */
+function followed(settings: Settings, log: LogTarget): Pick<Config, "sensors" | "topics" | "createTopics"> {
+  const sensors = settings.optional("sensors", parseSensors);
+  const include = settings.optional("topics", parseTopicPattern);
+  const exclude = settings.optional("topics-exclude", parseTopicPattern);
+  const createTopics = settings.flag("create-topics");
+  const by = (id: OptionId): string => settings.given(id)?.by ?? id;
+  if (log.kind === "local") {
+    for (const id of ["topics", "topics-exclude"] as const) {
+      if (settings.given(id) === undefined) continue;
+      throw invalid(
+        `Cannot use ${by(id)}: expected --log kafka://… with it; on the local log a sensor appears with its first reading`,
+      );
+    }
+    if (createTopics) throw invalid(`Cannot use ${by("create-topics")}: expected --log kafka://… with it`);
+    return { sensors, topics: null, createTopics };
+  }
+  if (sensors !== null && include !== null) {
+    throw invalid(
+      `Cannot use ${by("topics")} with ${by("sensors")}: expected one of them, a rule for topics or a list of them`,
+    );
+  }
+  if (exclude !== null && include === null) {
+    throw invalid(`Cannot use ${by("topics-exclude")}: expected --topics with it`);
+  }
+  if (include !== null) return { sensors: null, topics: { include, exclude }, createTopics };
+  // Not every topic: they belong to others, and most may hold no readings.
+  return {
+    sensors: sensors ?? settings.optional("simulate", parseSimulated) ?? DEFAULT_SENSORS,
+    topics: null,
+    createTopics,
+  };
+}
+
+/** Which sensors are simulated beside it; null: none. @throws TidemarkError "config-invalid" */
+export function simulated(settings: Settings, { log, sensors }: Config): Simulate | null {
+  if (settings.given("simulate") !== undefined) {
+    return { sensors: settings.optional("simulate", parseSimulated), isDemonstration: false };
+  }
+  // Sensors that a file or the environment names are real ones.
+  const areReal = settings.given("sensors")?.isFlag === false;
+  if (!settings.flag("demo") || log.kind !== "local" || areReal) return null;
+  return { sensors, isDemonstration: true };
+}
+
+/** Nothing: null. */
+function parseSimulated(text: string): Parsed<readonly string[] | null> {
+  return text === "" ? { value: null } : parseSensors(text);
+}

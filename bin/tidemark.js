@@ -1,20 +1,14 @@
 #!/usr/bin/env node
-/** The command `tidemark`: src/main.ts, with the code that was compiled before; and a server with the heap of a server. */
-import { openCompiledCode } from "./compiled-code.js";
+/** The command `tidemark`: refuses a Node that is too old, in words that every Node understands, before anything of a newer one is loaded. */
+var node = process.versions.node.split(".").map(Number);
 
-// Node would open a debugger to everybody on this machine.
-process.on("SIGUSR1", () => {});
-
-openCompiledCode();
-
-if (process.argv[2] === "serve") {
-  const { missingServerFlags } = await import("../src/runtime/server-flags.ts");
-  const { execPath, execArgv, argv, env } = process;
-  const missing = missingServerFlags(execArgv);
-  // The same process goes on with them, 30 ms later. Windows has no execve, and does without.
-  if (missing.length > 0 && process.execve !== undefined) {
-    process.execve(execPath, [execPath, ...missing, ...execArgv, ...argv.slice(1)], env);
-  }
+// As package.json of the package says; a checkout has a Node of its own (scripts/node).
+if (node[0] >= 24 || (node[0] === 22 && node[1] >= 22)) import("./start.js");
+else {
+  process.stderr.write(
+    "tidemark: Node.js 22.22 or later (or 24 or later) is needed, this is " +
+      process.version +
+      ": https://nodejs.org has newer ones\n",
+  );
+  process.exit(1);
 }
-
-await import("../src/main.ts");

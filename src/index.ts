@@ -1,10 +1,35 @@
-/** The public API: tidemark inside another program. */
-export { type App, type Core, type CoreSettings, openApp, openCore } from "./app.ts";
-export type { Config } from "./config/server-config.ts";
-export { type Clock, ManualClock, systemClock } from "./core/clock.ts";
-export { type ErrorCode, TidemarkError } from "./core/errors.ts";
-export type { Window } from "./core/window.ts";
-export type { Engine, ListPart, Quarantined, RejectedRecord, SensorStatus, SensorTotals } from "./engine/engine.ts";
-export type { Fetched, Gap, Log, LogReader, NewRecord, Position, Topic } from "./log/log.ts";
-export { Aggregate, type Needs } from "./metrics/aggregate.ts";
-export { findMetric, METRICS, type Metric, type MetricName } from "./metrics/registry.ts";
+/** The public API: a client of a server, and tidemark within another program. docs/LIBRARY.md. */
+import type { Embedded, OpenOptions } from "./embedded.ts";
+
+export {
+  type Asked,
+  type Bounds,
+  type Computed,
+  Connection,
+  type ConnectOptions,
+  connect,
+  type ErrorCode,
+  type LiveEvent,
+  type LiveOptions,
+  type LiveSensor,
+  type MetricAsked,
+  type Moment,
+  type Moments,
+  type Problem,
+  type Reading,
+  type SendOptions,
+  type SensorInfo,
+  type Sent,
+  type Series,
+  type SeriesQuestion,
+  TidemarkError,
+  UnsentError,
+} from "./client/connect.ts";
+export type { Embedded, OpenOptions } from "./embedded.ts";
+export type { Cause, CausedRange, Change } from "./engine/change.ts";
+export type { SensorStatus, SensorTotals } from "./engine/engine.ts";
+
+/** As `open` of embedded.ts: all that a client does not need is loaded with the first call. */
+export async function open(directory: string, options?: OpenOptions): Promise<Embedded> {
+  return await (await import("./embedded.ts")).open(directory, options);
+}

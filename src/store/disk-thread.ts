@@ -67,7 +67,11 @@ export class DiskThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("./disk-thread-side.ts", import.meta.url), { env: threadEnvironment() });
+    const worker = new Worker(new URL("./disk-thread-side.ts", import.meta.url), {
+      env: threadEnvironment(),
+      // Node 22 says in each thread that node:sqlite is experimental.
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
     // The ports keep the process alive while their owner waits for something.
     worker.unref();
     let thrown: unknown = null;

@@ -1,72 +1,16 @@
-/** Server-sent events out of bytes (WHATWG HTML, "Server-sent events", 9.2.6), and the one connection that brings them. */
+/** The one connection that brings the events of the live stream. */
 
 import type { IncomingMessage } from "node:http";
 import { request as tlsRequest } from "node:https";
+import { EventParser, type SentEvent } from "../client/event-parser.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { request } from "../core/node-http.ts";
-
-/** One event of a stream. */
-export interface SentEvent {
-  readonly name: string;
-  readonly data: string;
-}
-
-/** An event of the largest stream there is: a thousand sensors are 2 MB. */
-const EVENT_CHARACTERS_MAX = 16_777_216;
 
 /** The server says something every 15 s at least; twice that and it is gone. */
 const SILENCE_MS_MAX = 35_000;
 
 /** What is read of an answer that is no stream. */
 const REFUSAL_CHARACTERS_MAX = 2000;
-
-/**
- * Lines → events. Text may be cut anywhere between two calls.
- * @example
- * ```ts
- * const parser = new EventParser();
- * assert.deepEqual(parser.push("event: tick\nda"), []);
- * assert.equal(parser.push("ta: 1\n\n")[0].data, "1");
- * ```
- */
-export class EventParser {
-  #rest = "";
-  #name = "";
-  #data: string[] = [];
-  #size = 0;
-
-  /** @throws Error when an event exceeds what a client should hold */
-  push(text: string): SentEvent[] {
-    const events: SentEvent[] = [];
-    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line === "") this.#dispatch(events);
-      else this.#field(line);
-    }
-    if (this.#rest.length + this.#size > EVENT_CHARACTERS_MAX) {
-      throw new Error(`an event must be <= ${EVENT_CHARACTERS_MAX} characters`);
-    }
-    return events;
-  }
-
-  #field(line: string): void {
-    const colon = line.indexOf(":");
-    const field = colon === -1 ? line : line.slice(0, colon);
-    const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
-    if (field === "event") this.#name = value;
-    if (field !== "data") return;
-    this.#data.push(value);
-    this.#size += value.length;
-  }
-
-  #dispatch(events: SentEvent[]): void {
-    if (this.#data.length > 0) events.push({ name: this.#name || "message", data: this.#data.join("\n") });
-    this.#name = "";
-    this.#data = [];
-    this.#size = 0;
-  }
-}
 
 /**
  * Events until the stream ends, which it does normally only when `signal` aborts.

@@ -17,8 +17,9 @@ export const ROOMS: Record<string, readonly string[]> = {
   engine: ["core", "metrics"],
   pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
   server: ["core", "doors", "engine", "metrics", "runtime"],
+  client: ["core", "metrics"],
   face: ["core"],
-  ui: ["core"],
+  ui: ["client", "core"],
   config: ["core", "metrics"],
   commands: ["core", "config", "doors", "log", "runtime", "store", "ui", ABOVE],
 };

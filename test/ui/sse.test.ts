@@ -1,9 +1,9 @@
 /** Server-sent events: the same events however the text is cut. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EventParser, type SentEvent } from "../../src/client/event-parser.ts";
 import { Random } from "../../src/core/random.ts";
 import { parseLiveEvent } from "../../src/ui/live-event.ts";
-import { EventParser, type SentEvent } from "../../src/ui/sse.ts";
 
 const STREAM = [
   "retry: 2000\n\n",
@@ -18,11 +18,11 @@ const STREAM = [
 ].join("");
 
 const EVENTS: readonly SentEvent[] = [
-  { name: "snapshot", data: '{"a":1}' },
-  { name: "message", data: "one\ntwo\n" },
-  { name: "update", data: "ü€😀" },
-  { name: "message", data: "cr" },
-  { name: "message", data: ": colons" },
+  { name: "snapshot", data: '{"a":1}', id: "" },
+  { name: "message", data: "one\ntwo\n", id: "" },
+  { name: "update", data: "ü€😀", id: "7" },
+  { name: "message", data: "cr", id: "7" },
+  { name: "message", data: ": colons", id: "7" },
 ];
 
 test("events of a stream cut anywhere", () => {

@@ -10,6 +10,7 @@ import { log } from "./log.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { older } from "./older.ts";
+import { percentiles } from "./percentiles.ts";
 import { series } from "./series.ts";
 import { stages } from "./stages.ts";
 import { start } from "./start.ts";
@@ -21,6 +22,7 @@ export const ROWS: readonly Row[] = [
   older,
   log,
   window,
+  percentiles,
   series,
   http,
   live,

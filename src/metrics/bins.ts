@@ -3,26 +3,23 @@
  * find the block that the one before used. Blocks are found by hash, counts stand in order within them.
  */
 
-import type { ByteReader } from "../core/bytes.ts";
 import { BINS_HELD_MAX } from "../core/limits.ts";
-import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
-import { edgeAt, highMask, lowMask, rankOf } from "./value-bits.ts";
+import type { Entries } from "./entries.ts";
+import { edgeAt, highMask, lowMask } from "./value-bits.ts";
 
+/** Bins of a block, as a power of two: few where they are held, as some are empty; many where lists of bins are merged. */
 const BLOCK_BITS = 4;
-const BLOCK = 1 << BLOCK_BITS;
+const WIDE_BLOCK_BITS = 8;
 const FIRST_BLOCKS = 16;
+
+/** Places of a block's bins must stay below this when they are as fine as those of entries. */
+const PLACE_BITS_MAX = 30;
 
 /** Readings that counts of 32 bits can hold. */
 const COUNT_MAX = 2 ** 32 - 1;
 
-/** Dropped bits that leave ranks of 32 bits. */
-export const RANK_BITS_MIN = 32;
-
 /** The high word of a NaN: of no block. */
 const NO_BLOCK = 0x7fffffff;
-
-/** The sign in a high word. */
-const SIGN = 1 << 31;
 
 const floats = new Float64Array(1);
 const words = new Int32Array(floats.buffer);
@@ -33,9 +30,10 @@ export class Bins {
   readonly dropped: number;
   /** Bins that are not empty. */
   distinct = 0;
-  /** `BLOCK` counts a block. */
-  #counts: Uint32Array | Float64Array = new Uint32Array(FIRST_BLOCKS * BLOCK);
-  /** Each block's words: those of its values, less the dropped bits and the four that tell its bins apart. */
+  readonly #blockBits: number;
+  /** In each block: 2^blockBits. */
+  #counts: Uint32Array | Float64Array;
+  /** Each block's words: those of its values, less the dropped bits and those that tell its bins apart. */
   #highs = new Int32Array(FIRST_BLOCKS);
   #lows = new Int32Array(FIRST_BLOCKS);
   #blocks = 0;
@@ -54,12 +52,15 @@ export class Bins {
   #low = 0;
   #base = 0;
 
-  constructor(dropped: number) {
+  /** @param isWide its blocks are large: not to be held for long */
+  constructor(dropped: number, isWide: boolean) {
     this.dropped = dropped;
+    this.#blockBits = isWide ? WIDE_BLOCK_BITS : BLOCK_BITS;
+    this.#counts = new Uint32Array(FIRST_BLOCKS << this.#blockBits);
     this.#isHigh = dropped >= 32;
     this.#slotShift = dropped % 32;
-    this.#highMask = highMask(dropped + BLOCK_BITS);
-    this.#lowMask = lowMask(dropped + BLOCK_BITS);
+    this.#highMask = highMask(dropped + this.#blockBits);
+    this.#lowMask = lowMask(dropped + this.#blockBits);
   }
 
   /** About how many bytes of memory the columns hold. */
@@ -85,66 +86,19 @@ export class Bins {
     return row;
   }
 
-  /** Counts the values codes[i] / scale, for the first of them, times[i] times each. */
-  addDecimals(codes: Float64Array, times: Float64Array, { n, total }: EntriesHead, scale: number): void {
-    this.#expect(total);
-    for (let i = 0; i < n; i++) {
-      floats[0] = codes[i] / scale;
-      this.#addBits(words[1], words[0], times[i]);
+  /** Counts entries whose codes are ranks that drop `dropped` bits: no more than these do. */
+  addEntries(entries: Entries, dropped: number): void {
+    this.#expect(entries.total);
+    const shift = this.dropped - dropped;
+    const size = 2 ** (shift + this.#blockBits);
+    while (entries.next()) {
+      const { code } = entries;
+      floats[0] = edgeAt(code, dropped);
+      this.#addBits(words[1], words[0], entries.times);
+      if (shift + this.#blockBits > PLACE_BITS_MAX) continue;
+      const place = Math.abs(code) % size;
+      this.distinct += entries.addRun(this.#counts, this.#base, place, size, code < 0 ? -1 : 1, shift);
     }
-  }
-
-  /** Counts encoded entries whose codes are ranks that drop `dropped` bits: no more than these do, at least `RANK_BITS_MIN`. */
-  addEntries(from: ByteReader, head: EntriesHead, dropped: number): void {
-    this.#expect(head.total);
-    const { bytes } = from;
-    const { n, gapBits } = head;
-    const gapMask = (1 << gapBits) - 1;
-    const shift = dropped - RANK_BITS_MIN;
-    const mask = this.#highMask;
-    const slotShift = this.#slotShift;
-    let counts = this.#counts;
-    let block = NO_BLOCK;
-    let base = 0;
-    let { position } = from;
-    let rank = (head.first | 0) - 1;
-    let total = 0;
-    let appeared = 0;
-    for (let i = 0; i < n; i++) {
-      let entry = bytes[position++];
-      if (entry >= 128) entry = (entry & 127) | (bytes[position++] << 7);
-      let times = (entry >>> gapBits) + 1;
-      let gap = entry & gapMask;
-      if (entry >= 1 << 14) {
-        from.position = position - 2;
-        const long = from.varint();
-        position = from.position;
-        gap = long % (gapMask + 1);
-        times = (long - gap) / (gapMask + 1) + 1;
-      }
-      if (gap === GAP_MAX) {
-        from.position = position;
-        gap += from.varint();
-        position = from.position;
-      }
-      rank = (rank + gap + 1) | 0;
-      const sign = rank >> 31;
-      const high = (((rank ^ sign) - sign) << shift) | (sign & SIGN);
-      if ((high & mask) !== block) {
-        block = high & mask;
-        this.#turnTo(block, 0);
-        base = this.#base;
-        counts = this.#counts;
-      }
-      const at = base + ((high >>> slotShift) & (BLOCK - 1));
-      const before = counts[at];
-      if (before === 0) appeared++;
-      counts[at] = before + times;
-      total += times;
-    }
-    this.distinct += appeared;
-    from.position = position;
-    agree(from, head, rank, total);
   }
 
   /** Announces `n` readings; widens all counts to doubles once 32 bits might not hold them. */
@@ -159,7 +113,7 @@ export class Bins {
     const blockLow = low & this.#lowMask;
     if (blockHigh !== this.#high || blockLow !== this.#low) this.#turnTo(blockHigh, blockLow);
     const bits = this.#isHigh ? high >>> this.#slotShift : (low >>> this.#slotShift) | (high << (32 - this.#slotShift));
-    const at = this.#base + (bits & (BLOCK - 1));
+    const at = this.#base + (bits & ((1 << this.#blockBits) - 1));
     const counts = this.#counts;
     const before = counts[at];
     if (before === 0) this.distinct++;
@@ -180,7 +134,7 @@ export class Bins {
     }
     this.#high = high;
     this.#low = low;
-    this.#base = (this.#index[at] - 1) * BLOCK;
+    this.#base = (this.#index[at] - 1) << this.#blockBits;
   }
 
   /** The block's place in the index, or the free one where it belongs. */
@@ -196,8 +150,8 @@ export class Bins {
 
   #grow(): void {
     const room = 2 * this.#highs.length;
-    const counts =
-      this.#counts instanceof Float64Array ? new Float64Array(room * BLOCK) : new Uint32Array(room * BLOCK);
+    const length = room << this.#blockBits;
+    const counts = this.#counts instanceof Float64Array ? new Float64Array(length) : new Uint32Array(length);
     counts.set(this.#counts);
     this.#counts = counts;
     this.#highs = widened(this.#highs, room);
@@ -211,27 +165,28 @@ export class Bins {
   sorted(): { keys: Float64Array; counts: Float64Array } {
     const keys = new Float64Array(this.distinct);
     const counts = new Float64Array(this.distinct);
-    const edges = Float64Array.from({ length: this.#blocks }, (_, i) => this.#blockEdge(i));
+    const edges = Float64Array.from({ length: this.#blocks }, (_, i) => this.#edge(i, 0));
     const blocks = Array.from(edges.keys()).sort((a, b) => edges[a] - edges[b]);
+    const size = 1 << this.#blockBits;
     let n = 0;
     for (const block of blocks) {
-      const rank = rankOf(edges[block], this.dropped);
       // Below zero a block's bins descend.
       const isBelow = edges[block] < 0;
-      for (let k = 0; k < BLOCK; k++) {
-        const slot = isBelow ? BLOCK - 1 - k : k;
-        const count = this.#counts[block * BLOCK + slot];
+      for (let k = 0; k < size; k++) {
+        const slot = isBelow ? size - 1 - k : k;
+        const count = this.#counts[block * size + slot];
         if (count === 0) continue;
-        keys[n] = edgeAt(isBelow ? rank - slot : rank + slot, this.dropped);
+        keys[n] = this.#edge(block, slot);
         counts[n++] = count;
       }
     }
     return { keys, counts };
   }
 
-  #blockEdge(i: number): number {
-    words[1] = this.#highs[i];
-    words[0] = this.#lows[i];
+  #edge(block: number, slot: number): number {
+    const shift = this.#slotShift;
+    words[1] = this.#highs[block] | (this.#isHigh ? slot << shift : slot >>> (32 - shift));
+    words[0] = this.#isHigh ? 0 : this.#lows[block] | (slot << shift);
     return floats[0];
   }
 }

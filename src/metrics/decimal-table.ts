@@ -2,9 +2,8 @@
  * Counts of values that are short decimals close to each other, as a sensor's are: value = code / scale, its count at code - low.
  * No hashing, no sorting.
  */
-import type { ByteReader } from "../core/bytes.ts";
 import { BINS_MAX } from "../core/limits.ts";
-import { agree, type EntriesHead, GAP_MAX } from "./entries.ts";
+import type { Entries } from "./entries.ts";
 
 /** Span of codes that always has room. */
 const SPAN_SURE = BINS_MAX;
@@ -94,43 +93,15 @@ export class DecimalTable {
     return factor;
   }
 
-  /** Counts encoded entries whose codes, times `factor`, are expected. No count may pass `TABLE_COUNT_MAX`. */
-  addEntries(from: ByteReader, head: EntriesHead, factor: number): void {
-    const { bytes } = from;
-    const { counts } = this;
-    const first = head.first * factor - this.low;
-    let { position } = from;
-    let at = (first | 0) - factor;
-    let total = 0;
-    let appeared = 0;
-    const { n, gapBits } = head;
-    const gapMask = (1 << gapBits) - 1;
-    for (let i = 0; i < n; i++) {
-      let entry = bytes[position++];
-      if (entry >= 128) entry = (entry & 127) | (bytes[position++] << 7);
-      let times = (entry >>> gapBits) + 1;
-      let gap = entry & gapMask;
-      if (entry >= 1 << 14) {
-        from.position = position - 2;
-        const long = from.varint();
-        position = from.position;
-        gap = long % (gapMask + 1);
-        times = (long - gap) / (gapMask + 1) + 1;
-      }
-      if (gap === GAP_MAX) {
-        from.position = position;
-        gap += from.varint();
-        position = from.position;
-      }
-      at += (gap + 1) * factor;
-      const before = counts[at];
-      if (before === 0) appeared++;
-      counts[at] = before + times;
-      total += times;
+  /** Counts entries whose codes, times `factor`, are expected. No count may pass `TABLE_COUNT_MAX`. */
+  addEntries(entries: Entries, factor: number): void {
+    const { counts, low } = this;
+    while (entries.next()) {
+      const at = entries.code * factor - low;
+      if (counts[at] === 0) this.distinct++;
+      counts[at] += entries.times;
+      this.distinct += entries.addRun(counts, 0, at, counts.length, factor, 0);
     }
-    from.position = position;
-    this.distinct += appeared;
-    agree(from, head, (at + this.low) / factor, total);
   }
 
   #appear(code: number): void {

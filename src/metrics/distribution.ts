@@ -11,14 +11,14 @@
  */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import { BINS_HELD_MAX, BINS_MAX } from "../core/limits.ts";
-import { Bins, RANK_BITS_MIN } from "./bins.ts";
+import { Bins } from "./bins.ts";
 import { DecimalTable, TABLE_COUNT_MAX } from "./decimal-table.ts";
 import { decimalPlaces, POWERS_OF_TEN } from "./decimals.ts";
-import type { EntriesHead } from "./entries.ts";
-import * as entries from "./entries.ts";
+import { codes, Entries, writeEntries } from "./entries.ts";
 import { HashedCounts } from "./hashed-counts.ts";
 import { OLD_SKETCH_DROPPED, OLD_TAGS, readOld } from "./old-distribution.ts";
 import { interpolate, positionOf, type Share } from "./share.ts";
+import { coarsened, NOTHING, type Sorted, union } from "./sorted-bins.ts";
 import { commonZeros, DROPPED_MAX, DROPPED_MIN, edgeAt, farEdge, fewestDropped, rankOf } from "./value-bits.ts";
 
 /** Encoding tags: see docs/formats/history.md. Those below are of older versions. */
@@ -30,15 +30,10 @@ const TAG_BINS = TAG_SHORT + 1;
 /** A distribution with its table and their fields. */
 const OBJECT_BYTES = 350;
 
+/** Values counted by hash for one question: all readings at the ends of a window, up to two hours at 1 Hz, are sorted and merged once. */
+const WIDE_HASHED_MAX = 4 * BINS_HELD_MAX;
+
 const encoding = new ByteWriter(1024);
-
-/** Edges of bins (all values, while exact) ascending, with their counts. */
-interface Sorted {
-  readonly keys: Float64Array;
-  readonly counts: Float64Array;
-}
-
-const NOTHING: Sorted = { keys: new Float64Array(0), counts: new Float64Array(0) };
 
 /** Encoded bytes as this version writes them: themselves, unless an older one wrote them. */
 export function renewed(bytes: Uint8Array): Uint8Array {
@@ -52,6 +47,7 @@ export function renewed(bytes: Uint8Array): Uint8Array {
 export class Distribution {
   /** Values that are decimals close to each other, as long as all are. */
   readonly #table: DecimalTable;
+  readonly #isWide: boolean;
   /** Otherwise all values, */
   #hashed: HashedCounts | null = null;
   /** or, when they are too many, their bins. */
@@ -63,13 +59,13 @@ export class Distribution {
 
   /** @param isWide its table may take a quarter of a megabyte: for the one that a question merges all of its buckets into */
   constructor(isWide = false) {
+    this.#isWide = isWide;
     this.#table = new DecimalTable(isWide);
   }
 
   /** Low bits that the bins drop; 0: exact counts of values. */
   get dropped(): number {
-    this.sorted();
-    return this.#bins === null ? 0 : this.#bins.dropped;
+    return this.sorted().dropped;
   }
 
   /** About how many bytes of memory it holds. */
@@ -89,7 +85,7 @@ export class Distribution {
     if (this.#hashed === null && this.#table.add(value, times)) return;
     const hashed = this.#hashed ?? this.#toHashed();
     hashed.add(value, times);
-    if (hashed.distinct > BINS_HELD_MAX) this.#coarsen();
+    if (hashed.distinct > (this.#isWide ? WIDE_HASHED_MAX : BINS_HELD_MAX)) this.#coarsen();
   }
 
   /** Counts the finite values of rows [from, to) once each. */
@@ -117,7 +113,7 @@ export class Distribution {
 
   #toHashed(): HashedCounts {
     const { counts } = this.#table;
-    const hashed = new HashedCounts();
+    const hashed = new HashedCounts(this.#isWide);
     for (let i = 0; i < counts.length; i++) if (counts[i] > 0) hashed.add(this.#table.valueAt(i), counts[i]);
     this.#table.clear();
     this.#hashed = hashed;
@@ -126,23 +122,28 @@ export class Distribution {
 
   /** Drops as few more bits as it takes to be within `BINS_MAX`. */
   #coarsen(): void {
-    const all = this.#sort();
-    this.#toBins(fewestDropped(all.keys), all);
+    const held = this.#held();
+    this.#toBins(fewestDropped(held.keys), held);
   }
 
   /** Makes the bins drop at least `bits` bits. The table keeps what it holds. */
   #binsOf(dropped: number): Bins {
     if (this.#bins !== null && this.#bins.dropped >= dropped) return this.#bins;
-    const held = this.#bins?.sorted() ?? this.#hashed?.sorted();
-    return held === undefined ? this.#toBins(dropped, NOTHING) : this.#toBins(dropped, held);
+    return this.#toBins(dropped, this.#held());
   }
 
   #toBins(dropped: number, { keys, counts }: Sorted): Bins {
-    const bins = new Bins(dropped);
+    const bins = new Bins(dropped, this.#isWide);
     for (let i = 0; i < keys.length; i++) bins.add(keys[i], counts[i]);
     this.#bins = bins;
     this.#hashed = null;
     return bins;
+  }
+
+  /** All but what the table holds. */
+  #held(): Sorted {
+    if (this.#bins !== null) return { ...this.#bins.sorted(), dropped: this.#bins.dropped };
+    return this.#hashed === null ? NOTHING : { ...this.#hashed.sorted(), dropped: 0 };
   }
 
   /** Adds everything that `other` holds. O(bins of `other`). */
@@ -155,26 +156,11 @@ export class Distribution {
   /** Not to be changed. */
   sorted(): Sorted {
     if (this.#sorted !== null) return this.#sorted;
-    if (this.#table.distinct > 0 && (this.#bins !== null || this.#table.distinct > BINS_MAX)) this.#tableToBins();
-    if (this.#distinct > BINS_MAX) this.#coarsen();
-    this.#sorted = this.#sort();
-    return this.#sorted;
-  }
-
-  #tableToBins(): void {
-    const { keys, counts } = this.#table.sorted();
-    const bins = this.#binsOf(fewestDropped(keys));
-    for (let i = 0; i < keys.length; i++) bins.add(keys[i], counts[i]);
-    this.#table.clear();
-  }
-
-  get #distinct(): number {
-    return (this.#bins ?? this.#hashed ?? this.#table).distinct;
-  }
-
-  #sort(): Sorted {
-    if (this.#bins !== null) return this.#bins.sorted();
-    return this.#hashed === null ? this.#table.sorted() : this.#hashed.sorted();
+    let all = this.#held();
+    if (this.#table.distinct > 0) all = union(all, coarsened({ ...this.#table.sorted(), dropped: 0 }, all.dropped));
+    if (all.keys.length > BINS_MAX) all = coarsened(all, fewestDropped(all.keys));
+    this.#sorted = all;
+    return all;
   }
 
   /**
@@ -236,8 +222,8 @@ export class Distribution {
     if (isRanked) out.u8(bits);
     out.varint(n);
     if (n === 0) return;
-    if (isRanked) for (let i = 0; i < n; i++) entries.codes[i] = rankOf(keys[i], bits);
-    else if (places >= 0) for (let i = 0; i < n; i++) entries.codes[i] = Math.round(keys[i] * POWERS_OF_TEN[places]);
+    if (isRanked) for (let i = 0; i < n; i++) codes[i] = rankOf(keys[i], bits);
+    else if (places >= 0) for (let i = 0; i < n; i++) codes[i] = Math.round(keys[i] * POWERS_OF_TEN[places]);
     else {
       for (let i = 0; i < n; i++) {
         out.f64(keys[i]);
@@ -245,7 +231,7 @@ export class Distribution {
       }
       return;
     }
-    entries.writeEntries(out, n, counts, this.count);
+    writeEntries(out, n, counts, this.count);
   }
 
   /** A copy of what `encode` writes. */
@@ -275,9 +261,10 @@ export class Distribution {
       }
       return;
     }
-    const head = entries.readHead(from, n);
-    if (tag < TAG_DOUBLES) this.#mergeDecimals(from, head, POWERS_OF_TEN[tag - TAG_DECIMALS]);
-    else this.#mergeRanks(from, head, bits, tag === TAG_SHORT);
+    const entries = new Entries(from, n);
+    this.#sorted = null;
+    if (tag < TAG_DOUBLES) this.#mergeDecimals(entries, POWERS_OF_TEN[tag - TAG_DECIMALS]);
+    else this.#mergeRanks(entries, bits, tag === TAG_SHORT);
   }
 
   #mergeOld(from: ByteReader, tag: number): void {
@@ -286,35 +273,25 @@ export class Distribution {
   }
 
   /** Entries of decimals: codes / scale. */
-  #mergeDecimals(from: ByteReader, head: EntriesHead, scale: number): void {
-    this.#sorted = null;
-    if (this.#hashed === null && this.count + head.total <= TABLE_COUNT_MAX) {
-      const factor = this.#table.expect(head.first, head.last, scale, head.n);
+  #mergeDecimals(entries: Entries, scale: number): void {
+    if (this.#hashed === null && this.count + entries.total <= TABLE_COUNT_MAX) {
+      const factor = this.#table.expect(entries.first, entries.last, scale, entries.n);
       if (factor > 0) {
-        this.#table.addEntries(from, head, factor);
-        this.count += head.total;
+        this.#table.addEntries(entries, factor);
+        this.count += entries.total;
         return;
       }
     }
-    entries.readEntries(from, head);
-    const { codes, counts } = entries;
-    if (this.#bins !== null) {
-      this.#bins.addDecimals(codes, counts, head, scale);
-      this.#added(head.total);
-    } else for (let i = 0; i < head.n; i++) this.add(codes[i] / scale, counts[i]);
+    while (entries.next()) this.add(entries.code / scale, entries.times);
   }
 
   /** Entries of ranks: of edges, or of values that have no other bits. */
-  #mergeRanks(from: ByteReader, head: EntriesHead, bits: number, isExact: boolean): void {
-    this.#sorted = null;
+  #mergeRanks(entries: Entries, bits: number, isExact: boolean): void {
     const bins = isExact ? this.#bins : this.#binsOf(bits);
-    if (bins !== null && bins.dropped >= bits && bits >= RANK_BITS_MIN) {
-      bins.addEntries(from, head, bits);
-      this.#added(head.total);
-      return;
-    }
-    entries.readEntries(from, head);
-    for (let i = 0; i < head.n; i++) this.add(edgeAt(entries.codes[i], bits), entries.counts[i]);
+    if (bins !== null && bins.dropped >= bits) {
+      bins.addEntries(entries, bits);
+      this.#added(entries.total);
+    } else while (entries.next()) this.add(edgeAt(entries.code, bits), entries.times);
   }
 
   /** `n` readings were added to the bins. */

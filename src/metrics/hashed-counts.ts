@@ -4,6 +4,8 @@ import { sortedDoubles } from "./sort-doubles.ts";
 const FIRST_CAPACITY = 16;
 /** Up to this a full table becomes four times as large, past it twice. */
 const QUICK_CAPACITY = 256;
+/** The table of a question gets an hour or two of readings at once: it begins with this, and becomes four times as large. */
+const WIDE_FIRST_CAPACITY = 2048;
 const EMPTY = new Float64Array(0);
 const NO_COUNTS = new Uint32Array(0);
 
@@ -19,6 +21,12 @@ export class HashedCounts {
   counts: Uint32Array | Float64Array = NO_COUNTS;
   distinct = 0;
   #shift = 0;
+  readonly #isWide: boolean;
+
+  /** @param isWide many are expected at once */
+  constructor(isWide: boolean) {
+    this.#isWide = isWide;
+  }
 
   /** About how many bytes of memory the columns hold. */
   get bytes(): number {
@@ -26,7 +34,7 @@ export class HashedCounts {
   }
 
   add(key: number, times: number): void {
-    if (this.keys.length === 0) this.#resize(FIRST_CAPACITY);
+    if (this.keys.length === 0) this.#resize(this.#isWide ? WIDE_FIRST_CAPACITY : FIRST_CAPACITY);
     const at = this.#find(key);
     const before = this.counts[at];
     if (before + times > COUNT_MAX) this.counts = Float64Array.from(this.counts);
@@ -47,15 +55,15 @@ export class HashedCounts {
   }
 
   #resize(capacity: number): void {
-    const isWide = this.counts instanceof Float64Array;
+    const isDouble = this.counts instanceof Float64Array;
     this.keys = new Float64Array(capacity);
-    this.counts = isWide ? new Float64Array(capacity) : new Uint32Array(capacity);
+    this.counts = isDouble ? new Float64Array(capacity) : new Uint32Array(capacity);
     this.#shift = Math.clz32(capacity) + 1;
   }
 
   #grow(): void {
     const { keys, counts } = this;
-    this.#resize(keys.length * (keys.length <= QUICK_CAPACITY ? 4 : 2));
+    this.#resize(keys.length * (this.#isWide || keys.length <= QUICK_CAPACITY ? 4 : 2));
     for (let i = 0; i < keys.length; i++) {
       if (counts[i] === 0) continue;
       const at = this.#find(keys[i]);

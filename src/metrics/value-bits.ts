@@ -43,6 +43,18 @@ export function edgeAt(rank: number, dropped: number): number {
   return rank < 0 ? -floats[0] : floats[0];
 }
 
+/** Writes the edges of the bins that values lie in. */
+export function edgesInto(edges: Float64Array, values: Float64Array, dropped: number): void {
+  const high = highMask(dropped);
+  const low = lowMask(dropped);
+  for (let i = 0; i < values.length; i++) {
+    floats[0] = values[i];
+    words[0] &= low;
+    words[1] &= high;
+    edges[i] = floats[0];
+  }
+}
+
 /** The end of an edge's bin away from zero, which belongs to the next bin. */
 export function farEdge(edge: number, dropped: number): number {
   return edge === 0 ? 0 : edgeAt(rankOf(edge, dropped) + (edge < 0 ? -1 : 1), dropped);

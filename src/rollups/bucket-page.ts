@@ -132,13 +132,13 @@ export class BucketPage {
     }
   }
 
-  /** The values of all buckets. They stay encoded where only one bucket has any: new sensors, at most levels. */
-  mergedValues(): Distribution | Uint8Array {
+  /** The values of all buckets, encoded. They are as they were where only one bucket has any: new sensors, at most levels. */
+  mergedValues(): Uint8Array {
     const kept = this.rows.values.filter((values) => values !== null);
     if (kept.length === 1) return kept[0] instanceof Distribution ? kept[0].encoded() : kept[0];
-    const merged = new Distribution();
+    const merged = new Distribution(true);
     this.mergeValues(merged, 0, this.size);
-    return merged;
+    return merged.encoded();
   }
 
   /** Adds the values of the buckets [from, to). */

@@ -1,9 +1,14 @@
-/** Decides which pages have running totals (running-totals.ts), within a bound of memory. */
+/** Decides which pages have running totals (running-totals.ts) and groups of values (value-groups.ts), within a bound of memory. */
+import { BUCKETS_PER_PAGE } from "./levels.ts";
 import type { CachedPage } from "./page-cache.ts";
 import { RunningTotals } from "./running-totals.ts";
+import { ValueGroups } from "./value-groups.ts";
 
-/** Bytes of all totals: those of 140 pages of minutes or 350 of hours, some hot windows of a few hundred sensors. */
-const TOTALS_BYTES_MAX = 2 * 1024 * 1024;
+/**
+ * Bytes of all totals and groups: some hot windows of a few hundred sensors (140 pages of minutes or 350 of hours in half of it), or half a
+ * year of one with thousands of values, whose groups take 20 KB a page.
+ */
+const TOTALS_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Reads since the last change before running totals are built: building costs about 40 reads. */
 export const READS_MIN = 8;
@@ -29,26 +34,40 @@ export class HotPages {
     return page.totals;
   }
 
-  #admit(page: CachedPage): void {
-    if (this.#bytes >= this.#bytesMax) {
-      if (++this.#refusals < REFUSALS_PER_SWEEP) return;
-      this.#refusals = 0;
-      for (const hot of this.#pages) {
-        if (hot.totals?.used) hot.totals.used = false;
-        else this.drop(hot);
-      }
-      return;
+  /** The groups of a page of hours or longer that is being read for its values; null while there are none. */
+  groupsOf(page: CachedPage): ValueGroups | null {
+    if (page.groups === null && page.totals !== null && this.#hasRoom()) {
+      page.groups = new ValueGroups(page.readBuckets(), BUCKETS_PER_PAGE[page.level]);
+      this.#bytes += page.groups.bytes;
     }
+    return page.groups;
+  }
+
+  #admit(page: CachedPage): void {
+    if (!this.#hasRoom()) return;
     page.totals = new RunningTotals(page.readNumbers());
     this.#pages.add(page);
     this.#bytes += page.totals.bytes;
   }
 
-  /** Drops a page's totals: the page changes, or is evicted. */
+  /** Counts a refusal where it has none, and makes some now and then. */
+  #hasRoom(): boolean {
+    if (this.#bytes < this.#bytesMax) return true;
+    if (++this.#refusals < REFUSALS_PER_SWEEP) return false;
+    this.#refusals = 0;
+    for (const hot of this.#pages) {
+      if (hot.totals?.used) hot.totals.used = false;
+      else this.drop(hot);
+    }
+    return false;
+  }
+
+  /** Drops a page's totals and groups: the page changes, or is evicted. */
   drop(page: CachedPage): void {
     if (page.totals === null) return;
-    this.#bytes -= page.totals.bytes;
+    this.#bytes -= page.totals.bytes + (page.groups?.bytes ?? 0);
     page.totals = null;
+    page.groups = null;
     this.#pages.delete(page);
   }
 }

@@ -6,6 +6,7 @@ import { BUCKETS_PER_PAGE, levelOf, pageOf, SECONDS_PER_PAGE } from "./levels.ts
 import type { RunningTotals } from "./running-totals.ts";
 import { EncodedSeconds } from "./seconds-codec.ts";
 import { SecondsPage } from "./seconds-page.ts";
+import type { ValueGroups } from "./value-groups.ts";
 
 /** Bytes of pages kept for reading: about 13,000, so a month of three sensors at 1 Hz, or the minutes of half a year of them. */
 const PAGE_CACHE_BYTES_MAX = 16 * 1024 * 1024;
@@ -47,6 +48,8 @@ export class CachedPage {
   reads = 0;
   /** Of a hot page, while it is encoded. */
   totals: RunningTotals | null = null;
+  /** The same, once its values were asked for. */
+  groups: ValueGroups | null = null;
   /** Accounted size; measured again as it grows, and when it becomes clean. */
   bytes = 0;
   /** Readings in a page of level 0 when it was measured. */

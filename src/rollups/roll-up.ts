@@ -277,7 +277,7 @@ export class RollUp {
   /** Merges the values of an hour's minutes. */
   #hourValues(hour: number): void {
     const minutes = this.#pages.find(this.#series, 1, hour, null);
-    const values = new Distribution();
+    const values = new Distribution(true);
     if (minutes !== undefined) {
       const first = hour * MINUTES_PER_HOUR;
       addMinuteValues(this.#pages, values, this.#series, minutes, first, first + MINUTES_PER_HOUR, null);

@@ -10,7 +10,9 @@ import type { PageTable } from "./page-table.ts";
 /** Everything in the window's seconds. O(levels) pages, plus the decoding of those that are not cached. */
 export function queryWindow(pages: PageTable, series: number, window: Window, needs: Needs): Answer {
   const answer = emptyAnswer(needs);
-  plan(window.start, window.end, (level, from, to) => addRun(pages, answer, series, level, from, to, needs));
+  const runs: (readonly [number, number, number])[] = [];
+  plan(window.start, window.end, (level, from, to) => runs.push([level, from, to]));
+  for (const [level, from, to] of runs.reverse()) addRun(pages, answer, series, level, from, to, needs);
   return answer;
 }
 
@@ -60,6 +62,9 @@ function addBuckets(
   const isAdded = pages.hot.totalsOf(page)?.mergeInto(aggregate, from, to, withSums) ?? false;
   if (!isAdded) page.readBuckets().mergeInto(aggregate, from, to, withSums);
   if (page.level > 1 && aggregate.distribution !== null) {
-    page.readBuckets().mergeValues(aggregate.distribution, from, to);
+    const buckets = page.readBuckets();
+    const groups = pages.hot.groupsOf(page);
+    if (groups === null) buckets.mergeValues(aggregate.distribution, from, to);
+    else groups.mergeInto(aggregate.distribution, buckets, from, to);
   }
 }

@@ -124,6 +124,35 @@ test("counts of one value past 32 bits are exact: added singly, as columns, merg
   }
 });
 
+test("entries of every length are read, of decimals and bins: gaps and counts at the ends of a varint's bytes, either side of zero", () => {
+  const gaps = [1, 2, 3, 4, 126, 127, 128, 130, 131, 132, 16_383, 16_384, 16_386, 16_387, 16_388, 2 ** 21, 2 ** 21 + 1];
+  const counts = [...gaps, 31, 32, 33, 4095, 4096, 4097, 2 ** 19 - 1, 2 ** 19, 2 ** 19 + 1, 2 ** 29];
+  for (const [unit, length] of [
+    [0.1, 17],
+    [2 ** -24, 2500],
+    [-(2 ** -24), 2500],
+  ]) {
+    const written = new Distribution();
+    let code = 0;
+    for (let i = 0; i < length; i++) {
+      code += gaps[i % gaps.length];
+      written.add(Math.sign(unit) + code * unit, counts[i % counts.length]);
+    }
+    assert.equal(written.dropped > 0, length > BINS_MAX);
+    for (const isWide of [false, true]) {
+      const read = new Distribution(isWide);
+      for (let times = 0; times < 3; times++) read.mergeEncoded(new ByteReader(written.encoded()));
+      const { keys, counts: tripled } = read.sorted();
+      assert.deepEqual(keys, written.sorted().keys, `${unit}`);
+      assert.deepEqual(
+        tripled.map((count) => count / 3),
+        written.sorted().counts,
+        `${unit}`,
+      );
+    }
+  }
+});
+
 test("so are counts of a bin, and they survive more bins and wider ones", () => {
   const random = new Random(9);
   const many = Array.from({ length: 5000 }, () => random.next());
@@ -166,7 +195,7 @@ const KINDS: Record<string, (random: Random) => number> = {
 
 /** Puts the values together by a random tree: columns, single values, merges of objects and of bytes. */
 function grown(random: Random, values: readonly number[]): Distribution {
-  const distribution = new Distribution();
+  const distribution = new Distribution(random.chance(0.5));
   if (values.length < 40 || random.chance(0.2)) {
     if (random.chance(0.5)) distribution.addColumn(Float64Array.from(values), 0, values.length);
     else for (const value of values) distribution.add(value, 1);

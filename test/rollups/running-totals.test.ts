@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Random } from "../../src/core/random.ts";
 import { Aggregate, ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { Distribution } from "../../src/metrics/distribution.ts";
 import { METRICS } from "../../src/metrics/registry.ts";
 import { BucketPage } from "../../src/rollups/bucket-page.ts";
 import { encodeBuckets } from "../../src/rollups/buckets-codec.ts";
@@ -120,6 +121,43 @@ test("totals stay within their bound; those in use keep their place, others give
   hot.drop(pages[1]);
   assert.equal(pages[1].totals, null);
   assert.notEqual(hot.totalsOf(pages[0]), null);
+});
+
+test("values of a hot page are merged by fours: whichever of its buckets are read, they are the same values", () => {
+  const page = new BucketPage(24);
+  const random = new Random(5);
+  const aggregate = new Aggregate({ sums: true, quantiles: false });
+  aggregate.addValues(Float64Array.of(1), 1, true);
+  for (let hour = 0; hour < 24; hour++) {
+    if (hour === 9) continue;
+    const values = new Distribution();
+    // Of some hours the values are kept, of some bins.
+    for (let i = 0; i < (hour % 3) * 1500 + 5; i++) values.add(random.integer(0, 60_000) / 100, 1);
+    page.set(hour, aggregate);
+    page.setValues(hour, values);
+  }
+  const key = pageKey(1, 2, 3);
+  const cached = new CachedPage(key, encodeBuckets(key, page).slice());
+  cached.reads = READS_MIN;
+  const hot = new HotPages();
+  assert.equal(hot.groupsOf(cached), null, "not before it has totals");
+  hot.totalsOf(cached);
+  const groups = hot.groupsOf(cached);
+  assert.ok(groups !== null && groups.bytes > 1000);
+  for (let from = 0; from < 24; from++) {
+    for (let to = from + 1; to <= 24; to++) {
+      const [grouped, single] = [new Distribution(true), new Distribution()];
+      groups.mergeInto(grouped, cached.readBuckets(), from, to);
+      page.mergeValues(single, from, to);
+      assert.deepEqual(grouped.encoded(), single.encoded(), `[${from}, ${to})`);
+    }
+  }
+  hot.drop(cached);
+  assert.equal(cached.groups, null);
+
+  const full = new HotPages(1);
+  full.totalsOf(cached);
+  assert.deepEqual([cached.totals !== null, full.groupsOf(cached)], [true, null], "no room");
 });
 
 test("a page that is asked for seldom, or that is open, has no totals", () => {

@@ -83,6 +83,7 @@ export class Live {
   #silence: ReturnType<typeof setTimeout> | undefined;
   #online = false;
   #offlineReason = "";
+  #said = "";
   #state: LiveState = { mode: "connecting", reason: `Connecting to ${location.host}` };
 
   /** @param onRefused called when the server did not accept the stream: finds out why, and rejects when it should be tried again later */
@@ -125,6 +126,17 @@ export class Live {
       this.#tell();
       if (this.#holds.size === 0 && this.known !== null) this.#emit(this.known);
     };
+  }
+
+  /** Says why what is shown stands still, though listeners are told everything; "" says no longer. */
+  say(reason: string): void {
+    this.#said = reason;
+    this.#tell();
+  }
+
+  /** Whether listeners are told nothing. */
+  get isHeld(): boolean {
+    return this.#holds.size > 0;
   }
 
   #open(): void {
@@ -197,8 +209,8 @@ export class Live {
       if (this.#offlineReason !== "") return { mode: "offline", reason: this.#offlineReason };
       return { mode: "connecting", reason: `connecting to ${location.host}` };
     }
-    const [held] = this.#holds.values();
-    if (held !== undefined) return { mode: "paused", reason: held };
+    const [held = this.#said] = this.#holds.values();
+    if (held !== "") return { mode: "paused", reason: held };
     const trouble = this.#last?.trouble ?? null;
     if (trouble !== null) return { mode: "paused", reason: `no readings are taken in: ${trouble}` };
     return { mode: "live", reason: "each reading as it arrives" };

@@ -12,4 +12,12 @@ export interface PageEntry {
 }
 
 /** All of them. */
-export const PAGES: readonly PageEntry[] = [{ name: "now", title: "Now", load: () => import("./now/page.ts") }];
+export const PAGES: readonly PageEntry[] = [
+  { name: "now", title: "Now", load: () => import("./now/page.ts") },
+  {
+    name: "history",
+    title: "History",
+    styles: ["uplot.css", "face/history/page.css"],
+    load: () => import("./history/page.ts"),
+  },
+];

@@ -74,7 +74,10 @@ export class TestBrowser {
     t.after(() => context.close());
     const page = await context.newPage();
     const faults: string[] = [];
-    page.on("console", (message) => faults.push(`console: ${message.text()}`));
+    page.on("console", (message) => {
+      // The machine's networks changed (containers of another test): no doing of the page's, which asks again.
+      if (!message.text().includes("ERR_NETWORK_CHANGED")) faults.push(`console: ${message.text()}`);
+    });
     page.on("pageerror", (error) => faults.push(`exception: ${error.stack}`));
     page.on("request", (request) => {
       const to = new URL(request.url());
@@ -115,6 +118,11 @@ export interface Tidemark {
   send(sensor: string, ...lines: readonly (number | string)[]): Promise<void>;
   /** Stops it, and starts it again on the same port and data, after `between`. */
   restart(between?: () => Promise<void>): Promise<Tidemark>;
+}
+
+/** What has an end: a test, or several. */
+export interface Ending {
+  after(end: () => unknown): void;
 }
 
 /** Starts one; it ends with the test. @param args flags of `tidemark serve` */

@@ -76,7 +76,7 @@ export function parseTime(input: string | number, zone: Zone, nowMs: number): Pa
   const lookalike = lookalikeOfText(input);
   if (lookalike !== null) return LOOKALIKES[lookalike];
   if (isDigits(input)) return parseDigits(input, zone);
-  const reader = new TimeReader(zone);
+  const reader = readerOf(zone);
   const problem = readText(reader, input);
   if (problem === TIME_READ) return reader.interval;
   if (problem === NO_TIME && LOST_PLUS.test(input)) return { fault: "unreadable", reason: LOST_PLUS_REASON };
@@ -84,6 +84,14 @@ export function parseTime(input: string | number, zone: Zone, nowMs: number): Pa
   if (relative === null) return faultOf(problem);
   if (typeof relative === "string") return { fault: "unreadable", reason: relative };
   return relative.startMs < TIME_MS_MIN || relative.endMs > TIME_MS_MAX ? OUT_OF_RANGE : relative;
+}
+
+/** The reader of the zone asked in last: nearly all requests of a server are in one. */
+let lastReader: { readonly zone: Zone; readonly reader: TimeReader } | null = null;
+
+function readerOf(zone: Zone): TimeReader {
+  if (lastReader?.zone !== zone) lastReader = { zone, reader: new TimeReader(zone) };
+  return lastReader.reader;
 }
 
 function faultOf(problem: number): TimeFault {

@@ -16,6 +16,13 @@ export const BOUND_NAMES = ["from", "to", "toExclusive"] as const;
 /** One of the bounds. */
 export type BoundName = (typeof BOUND_NAMES)[number];
 
+const NAMES: ReadonlySet<string> = new Set(BOUND_NAMES);
+
+/** Whether a key of a request is a bound. */
+export function isBoundName(name: string): name is BoundName {
+  return NAMES.has(name);
+}
+
 /** The bounds as they were asked; null: not given. */
 export interface WindowBounds {
   readonly from: ParsedTime | null;
@@ -26,9 +33,15 @@ export interface WindowBounds {
   readonly zone: Zone;
 }
 
-/** Why there is no window: a text for each bound at fault, or one of none in particular. */
+/** What is wrong with a bound, or with none in particular. */
+interface BoundFault {
+  readonly bound: BoundName | null;
+  readonly text: string;
+}
+
+/** Why there is no window. */
 export interface WindowFault {
-  readonly errors: readonly { readonly bound: BoundName | null; readonly text: string }[];
+  readonly errors: readonly BoundFault[];
 }
 
 /** Parses the bounds of a request; `undefined` is "not given", anything but a text or a number is a fault. */
@@ -37,17 +50,10 @@ export function parseBounds(
   zone: Zone,
   nowMs: number,
 ): WindowBounds | WindowFault {
-  const errors: { bound: BoundName | null; text: string }[] = [];
-  const parse = (bound: BoundName): ParsedTime | null => {
-    const input = given[bound];
-    if (input === undefined) return null;
-    const parsed = typeof input === "string" || typeof input === "number" ? parseTime(input, zone, nowMs) : null;
-    if (parsed !== null && !("fault" in parsed)) return parsed;
-    const reason = parsed === null || parsed.reason === "" ? "" : parsed.reason + "; ";
-    errors.push({ bound, text: `Unreadable time ${shown(input)} in ${bound}: ${reason}expected ${TIME_EXPECTED}` });
-    return null;
-  };
-  const [from, to, toExclusive] = [parse("from"), parse("to"), parse("toExclusive")];
+  const errors: BoundFault[] = [];
+  const from = parseBound("from", given.from, zone, nowMs, errors);
+  const to = parseBound("to", given.to, zone, nowMs, errors);
+  const toExclusive = parseBound("toExclusive", given.toExclusive, zone, nowMs, errors);
   if (given.to !== undefined && given.toExclusive !== undefined) {
     errors.push({ bound: "toExclusive", text: "Cannot use to and toExclusive together: expected one of them" });
   }
@@ -55,6 +61,22 @@ export function parseBounds(
   const bounds = { from, to: to ?? toExclusive, exclusive: toExclusive !== null, zone };
   const fault = orderFault(bounds);
   return fault === null ? bounds : { errors: [{ bound: null, text: fault }] };
+}
+
+/** Null where it is not given, or is at fault: then the reason is in `errors`. */
+function parseBound(
+  bound: BoundName,
+  input: unknown,
+  zone: Zone,
+  nowMs: number,
+  errors: BoundFault[],
+): ParsedTime | null {
+  if (input === undefined) return null;
+  const parsed = typeof input === "string" || typeof input === "number" ? parseTime(input, zone, nowMs) : null;
+  if (parsed !== null && !("fault" in parsed)) return parsed;
+  const reason = parsed === null || parsed.reason === "" ? "" : parsed.reason + "; ";
+  errors.push({ bound, text: `Unreadable time ${shown(input)} in ${bound}: ${reason}expected ${TIME_EXPECTED}` });
+  return null;
 }
 
 function shown(input: unknown): string {

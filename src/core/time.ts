@@ -327,13 +327,16 @@ export function formatSecond(second: number): string {
   const rest = second - day * 86_400;
   const hour = Math.floor(rest / 3600);
   const minute = Math.floor(rest / 60) - hour * 60;
-  return `${shownDate}${DIGITS[hour]}:${DIGITS[minute]}:${DIGITS[rest - (hour * 60 + minute) * 60]}Z`;
+  // The short ones first: V8 copies them into one text, and makes an object for each joint of longer ones.
+  return shownDate + (WITH_COLON[hour] + WITH_COLON[minute] + WITH_Z[rest - (hour * 60 + minute) * 60]);
 }
 
 /** The day shown last, as most that are shown in turn are of one; each answer shows two. */
 let shownDay = Number.NaN;
 let shownDate = "";
 const DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
+const WITH_COLON = DIGITS.map((digits) => `${digits}:`);
+const WITH_Z = DIGITS.map((digits) => `${digits}Z`);
 
 /** `2020-01-13T15:12:00.123Z` of milliseconds since the epoch. */
 export function formatMs(ms: number): string {

@@ -17,6 +17,9 @@ export const ALL_NEEDS: Needs = { sums: true, quantiles: true };
 /** Parts of a running total: more than a stored sum has, so that merging rarely needs the slow path. */
 const TOTAL_PARTS = 6;
 
+/** The sums of an aggregate that needs none: nothing is written to them. */
+const NO_PARTS = new Float64Array(0);
+
 /** 2^15 such integers and their squares add up exactly in plain doubles. */
 const SMALL_INTEGER_MAX = 2 ** 19;
 
@@ -50,8 +53,8 @@ export class Aggregate {
   firstValue = 0;
   lastTime = Number.NEGATIVE_INFINITY;
   lastValue = 0;
-  readonly #sum = new Float64Array(TOTAL_PARTS);
-  readonly #squares = new Float64Array(TOTAL_PARTS);
+  readonly #sum: Float64Array;
+  readonly #squares: Float64Array;
   #sumRest: Dyadic = ZERO;
   #squaresRest: Dyadic = ZERO;
   /** Null unless quantiles were asked for. */
@@ -62,6 +65,8 @@ export class Aggregate {
 
   constructor(needs: Needs) {
     this.needs = needs;
+    this.#sum = needs.sums ? new Float64Array(TOTAL_PARTS) : NO_PARTS;
+    this.#squares = needs.sums ? new Float64Array(TOTAL_PARTS) : NO_PARTS;
     this.distribution = needs.quantiles ? new Distribution(true) : null;
   }
 
@@ -192,11 +197,11 @@ export class Aggregate {
     if (other.min < this.min) this.min = other.min;
     if (other.max > this.max) this.max = other.max;
     this.ends(other.firstTime, other.firstValue, other.lastTime, other.lastValue);
-    for (let i = 0; i < TOTAL_PARTS; i++) {
+    for (let i = 0; i < this.#sum.length; i++) {
       if (other.#sum[i] !== 0) this.addSum(other.#sum[i]);
       if (other.#squares[i] !== 0) this.addSquares(other.#squares[i]);
     }
-    this.addRest(other.#sumRest, other.#squaresRest);
+    if (this.needs.sums) this.addRest(other.#sumRest, other.#squaresRest);
     if (this.distribution !== null && other.distribution !== null) this.distribution.merge(other.distribution);
   }
 

@@ -1,6 +1,6 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
 import { didYouMean } from "../core/nearest.ts";
-import { BOUND_NAMES, type BoundName, parseBounds, type WindowBounds, type WindowFault } from "../core/time-window.ts";
+import { type BoundName, isBoundName, parseBounds, type WindowBounds, type WindowFault } from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
 import { namesShown, type SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
@@ -125,17 +125,16 @@ class BodyReading {
           return { refused: [`Unreadable request body: ${SHAPE}; it is nested more than ${JSON_DEPTH_MAX} deep`] };
         }
       }
-      const bound = BOUND_NAMES.find((name) => name === key);
       const times = repeated?.get(key) ?? 1;
-      if (times > 1 && (bound !== undefined || this.#labels.find(key) !== undefined)) {
+      if (times > 1 && (isBoundName(key) || this.#labels.find(key) !== undefined)) {
         // It is ambiguous which one was meant.
         this.#refuse(`Cannot use ${key} of the request body: expected it once, was there ${times} times`);
-      } else if (bound !== undefined) this.#places.push({ name: bound, at: this.#errors.length });
+      } else if (isBoundName(key)) this.#places.push({ name: key, at: this.#errors.length });
       else this.#readSensor(key, value);
     }
     // A bound that is null is not given.
-    const bound = (name: BoundName) => body[name] ?? undefined;
-    const given = { from: bound("from"), to: bound("to"), toExclusive: bound("toExclusive") };
+    const { from, to, toExclusive } = body;
+    const given = { from: from ?? undefined, to: to ?? undefined, toExclusive: toExclusive ?? undefined };
     return this.#conclude(parseBounds(given, zone, nowMs));
   }
 

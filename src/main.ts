@@ -71,6 +71,9 @@ async function perform(invocation: Invocation): Promise<number> {
       return 0;
     case "doctor":
       return await (await import("./commands/doctor.ts")).doctor(invocation.doctor, terminal);
+    case "completion":
+      await (await import("./commands/completion.ts")).completion(invocation.completion, terminal);
+      return 0;
     case "quarantine":
     case "rejections":
       await (await import("./commands/uncounted.ts")).uncounted(invocation.command, invocation.list, terminal);
@@ -103,4 +106,12 @@ async function main(): Promise<number> {
   }
 }
 
-process.exit(await main());
+/** What a slow reader has not taken yet would be lost with the process. */
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write("", () => resolve()));
+}
+
+const code = await main();
+await written(process.stdout);
+await written(process.stderr);
+process.exit(code);

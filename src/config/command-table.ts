@@ -217,6 +217,16 @@ export const COMMANDS = [
     examples: ["tidemark skip temperature 0 --to 13"],
     options: ["skip:to", "json", ...CLIENT],
   },
+  {
+    name: "completion",
+    operands: "bash|zsh|fish",
+    text: "prints the script by which a shell completes commands, options and sensors",
+    more: [
+      "bash: source <(tidemark completion bash), in ~/.bashrc. zsh: the same with zsh, in ~/.zshrc behind compinit. fish: tidemark completion fish | source, in ~/.config/fish/config.fish.",
+    ],
+    examples: ["tidemark completion bash"],
+    options: [],
+  },
 ] as const satisfies readonly Command[];
 
 /** The names of COMMANDS. */

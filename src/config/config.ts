@@ -14,6 +14,7 @@ import {
   skipConfig,
 } from "./client-config.ts";
 import { COMMANDS, type CommandName, findCommand } from "./command-table.ts";
+import { type CompletionConfig, completionConfig } from "./completion.ts";
 import { type DoctorConfig, doctorConfig } from "./doctor-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type OptionId, optionOf, variableOf } from "./option-table.ts";
@@ -64,6 +65,7 @@ export type Invocation =
   | { readonly command: "series"; readonly series: SeriesConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
   | { readonly command: "doctor"; readonly doctor: DoctorConfig }
+  | { readonly command: "completion"; readonly completion: CompletionConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig };
 
 /** An invocation, and notices to print before it begins. */
@@ -93,7 +95,14 @@ export function loadConfig(argv: readonly string[], environment: Environment, cw
   if (command === undefined) throw unknownCommand(name);
   const { flags, operands } = readArguments(command, argv.slice(1));
   if (flags === null) return help(command.name);
-  const settings = new Settings(flags, environment, readConfigFile(cwd));
+  const file = readConfigFile(cwd);
+  if (command.name === "completion") {
+    return {
+      invocation: { command: "completion", completion: completionConfig(operands, environment, file, cwd) },
+      warnings: [],
+    };
+  }
+  const settings = new Settings(flags, environment, file);
   return { invocation: invoke(command.name, settings, operands, cwd), warnings: settings.warnings() };
 }
 
@@ -111,7 +120,12 @@ function unknownCommand(name: string): TidemarkError {
   return invalid(`Cannot do ${shown(name)}: expected ${names.join(", ")}${didYouMean(nearest(name, names))}`);
 }
 
-function invoke(name: CommandName, settings: Settings, operands: readonly string[], cwd: string): Invocation {
+function invoke(
+  name: Exclude<CommandName, "completion">,
+  settings: Settings,
+  operands: readonly string[],
+  cwd: string,
+): Invocation {
   switch (name) {
     case "run":
     case "start":

@@ -13,10 +13,12 @@ export function skipWithoutTmux(): string | false {
 export class TmuxScreen {
   readonly #socket = `tidemark-test-${process.pid}-${screens++}`;
 
-  constructor(columns: number, rows: number) {
-    const environment = { ...process.env, LC_ALL: "C.UTF-8" };
+  /** @param shell command line of the shell @param path folders before those of PATH */
+  constructor(columns: number, rows: number, shell = "/bin/sh", path = "") {
+    const own = `${path}${path === "" ? "" : ":"}${process.env["PATH"] ?? ""}`;
+    const environment = { ...process.env, LC_ALL: "C.UTF-8", PATH: own };
     const size = ["-x", String(columns), "-y", String(rows)];
-    const args = ["-L", this.#socket, "-f", "/dev/null", "new-session", "-d", ...size, "exec /bin/sh"];
+    const args = ["-L", this.#socket, "-f", "/dev/null", "new-session", "-d", ...size, `exec ${shell}`];
     assert.equal(spawnSync("tmux", args, { cwd: ROOT, env: environment }).status, 0);
     this.#tmux("set-option", "-g", "window-size", "manual");
     after(() => this.close());

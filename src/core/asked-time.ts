@@ -23,6 +23,10 @@ import type { Zone } from "./zone.ts";
 const EPOCH_DIGITS_MIN = 11;
 const EPOCH_DIGITS_MAX = 16;
 
+/** Years that a number may mean. */
+const YEAR_MIN = 1900;
+const YEAR_END = 2200;
+
 /** What may stand for a time, for people. */
 export const TIME_EXPECTED =
   '"YYYY-MM-DD", "YYYY-MM-DD HH:MM[:SS]", ISO 8601, epoch milliseconds, or a time such as "now-1h" or "today"';
@@ -55,6 +59,22 @@ const LOOKALIKES: Readonly<Record<Lookalike, TimeFault>> = {
   },
 };
 
+const CALENDAR_NUMBER: TimeFault = {
+  fault: "looks-like-date",
+  reason:
+    'the digits look like a year, a month or a day: write them as text ("2020"), as milliseconds they are in 1970',
+};
+
+/** A number that is YYYY, YYYYMM or YYYYMMDD: as milliseconds within six hours of the epoch, for which nobody asks in numbers that look so. */
+function spellsCalendar(number: number): boolean {
+  if (!Number.isInteger(number)) return false;
+  const year = number >= 1e7 ? Math.floor(number / 10_000) : number >= 1e5 ? Math.floor(number / 100) : number;
+  if (year < YEAR_MIN || year >= YEAR_END) return false;
+  const month = number >= 1e7 ? Math.floor(number / 100) % 100 : number >= 1e5 ? number % 100 : 1;
+  const day = number >= 1e7 ? number % 100 : 1;
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
 /** In a URL `+` means a space, so the sign of an offset or of a step from now is lost. */
 const LOST_PLUS = /^(?:[\d:.T-]+ \d\d:?\d\d|(?:now|today|yesterday).* \d+[a-z]+.*)$/i;
 const LOST_PLUS_REASON = "a sign was lost, a + in an address is written %2B";
@@ -71,7 +91,7 @@ const LOST_PLUS_REASON = "a sign was lost, a + in an address is written %2B";
  * ```
  */
 export function parseTime(input: string | number, zone: Zone, nowMs: number): ParsedTime | TimeFault {
-  if (typeof input === "number") return parseEpoch(input);
+  if (typeof input === "number") return spellsCalendar(input) ? CALENDAR_NUMBER : parseEpoch(input);
   if (input.length > TEXT_BYTES_MAX) return UNREADABLE;
   const lookalike = lookalikeOfText(input);
   if (lookalike !== null) return LOOKALIKES[lookalike];

@@ -88,7 +88,7 @@ export function objectOf(fields: Readonly<Record<string, Schema>>, optional: rea
   return { type: "object", properties: fields, required, additionalProperties: false };
 }
 
-/** Parameters of a query, none of which must be there; others are passed over. */
+/** Parameters of a query, none of which must be there; others are refused (validation.ts). */
 export function queryOf(parameters: Readonly<Record<string, Schema>>): Schema {
   return { type: "object", properties: parameters };
 }

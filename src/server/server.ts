@@ -30,7 +30,7 @@ import { registerSeries } from "./routes/series.ts";
 import { registerSession } from "./routes/session.ts";
 import { registerSkip } from "./routes/skip.ts";
 import { Sessions } from "./sessions.ts";
-import { AJV_OPTIONS, readNumbers, requestFault } from "./validation.ts";
+import { AJV_OPTIONS, readNumbers, refuseUnknownParameters, requestFault } from "./validation.ts";
 
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
 const PARAMETER_LENGTH_MAX = 256;
@@ -122,6 +122,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   app.register(async (guarded) => {
     const methods = rememberMethods(guarded);
     guarded.addHook("onRequest", (request, _reply, done) => done(guard(request.raw) ?? undefined));
+    refuseUnknownParameters(guarded);
     guarded.removeAllContentTypeParsers(); // the body of an unknown path is of no interest
     guarded.setNotFoundHandler((request, reply) =>
       sendProblem(reply, problem("not-found", `Cannot ${request.method} ${request.url}: there is no such path`)),

@@ -1,6 +1,7 @@
 /** Validates requests against the schemas of their routes, and words the errors. */
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from "fastify";
 import type { TidemarkError } from "../core/errors.ts";
+import { didYouMean, nearest } from "../core/nearest.ts";
 import { RequestError } from "./problem.ts";
 
 /** Nothing is turned into another type, left out or added: what does not fit is refused. */
@@ -34,8 +35,7 @@ interface Fault {
 /** `limit must be <= 1000, was 5000` */
 function faultText({ instancePath, keyword, params, message, data }: Fault, part: string): string {
   const place = instancePath === "" ? `the ${part === "querystring" ? "query" : part}` : instancePath.slice(1);
-  const text = JSON.stringify(data) ?? "nothing";
-  const was = text.length <= SHOWN_MAX ? text : text.slice(0, SHOWN_MAX) + "…";
+  const was = shown(data);
   const wanted =
     keyword === "enum" && Array.isArray(params["allowedValues"])
       ? `must be ${params["allowedValues"].join(" or ")}`
@@ -43,6 +43,11 @@ function faultText({ instancePath, keyword, params, message, data }: Fault, part
         ? `must not have "${params["additionalProperty"]}"`
         : (message ?? "is not valid");
   return `${place} ${wanted}, was ${was}`;
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length <= SHOWN_MAX ? text : text.slice(0, SHOWN_MAX) + "…";
 }
 
 /** The first fault of a request as the error that it is answered with. Of one that fits none of several forms, what these are. */
@@ -61,10 +66,36 @@ export function readNumbers(scope: FastifyInstance): void {
   });
 }
 
-function naturalsOf(request: FastifyRequest): string[] {
+/** What libraries and proxies add to an address so that no cache answers begins with this, and is passed over. */
+const PASSED_OVER = "_";
+
+/** Refuses parameters of a query that the route does not know: it would answer something else than was asked. */
+export function refuseUnknownParameters(scope: FastifyInstance): void {
+  scope.addHook("preValidation", (request, _reply, done) => {
+    if (request.is404 || !isObject(request.query)) return done();
+    const known = parametersOf(request).map(([name]) => name);
+    const unknown = Object.keys(request.query).find((name) => !known.includes(name) && !name.startsWith(PASSED_OVER));
+    if (unknown === undefined) return done();
+    const expected = known.length === 0 ? "none" : known.join(", ");
+    const meant = didYouMean(nearest(unknown.toLowerCase(), known));
+    done(
+      new RequestError(
+        400,
+        `Cannot read the request: unknown parameter ${shown(unknown)}, expected ${expected}${meant}`,
+      ),
+    );
+  });
+}
+
+function parametersOf(request: FastifyRequest): [name: string, of: unknown][] {
   const schema: unknown = request.routeOptions.schema?.querystring;
-  const properties = isObject(schema) && isObject(schema["properties"]) ? Object.entries(schema["properties"]) : [];
-  return properties.filter(([, of]) => isObject(of) && of["type"] === "integer").map(([name]) => name);
+  return isObject(schema) && isObject(schema["properties"]) ? Object.entries(schema["properties"]) : [];
+}
+
+function naturalsOf(request: FastifyRequest): string[] {
+  return parametersOf(request)
+    .filter(([, of]) => isObject(of) && of["type"] === "integer")
+    .map(([name]) => name);
 }
 
 function readNumber(query: Record<string, unknown>, name: string): void {

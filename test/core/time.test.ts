@@ -224,6 +224,16 @@ test("what is no time is unreadable; seconds and far-off years are named", () =>
   for (const number of [1e9, 9_999_999_999, -1578928320, -1578928320.5])
     assert.equal(shown(number), "looks-like-seconds");
   for (const text of ["1578928320.5", "1578928320.000"]) assert.equal(shown(text), "looks-like-seconds");
+  for (const number of [1900, 2020, 2199, 190001, 202012, 219912, 19000101, 20200113, 21991231])
+    assert.equal(shown(number), "looks-like-date", String(number));
+  for (const number of [
+    0, 1, -2020, -20200113, 1899, 2200, 2020.5, 202000, 202013, 20200013, 20200132, 22000101, 1020200113,
+  ])
+    assert.equal(
+      shown(number),
+      number === 1020200113 ? "looks-like-seconds" : `${new Date(Math.floor(number)).toISOString()} 1`,
+    );
+  assert.match(shown("2020"), /^2020-01-01/);
   for (const number of [999_999_999, 1e10, -1e10]) assert.match(shown(number), / 1$/);
   for (const input of ["1578928320000000", 1578928320000000, 8.7e15, "9999999999999998", "1578928320000000.25"])
     assert.equal(shown(input), "looks-like-microseconds", String(input));

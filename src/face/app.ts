@@ -19,10 +19,12 @@ const api: Api = new Api(() => {
   });
   return asking;
 });
-const learn = () => api.json<About>("about");
-const first = learn();
+const first = api.json<About>("about");
+// An EventSource does not tell why it was refused: the same request does, and asks for the token where that is the reason.
 const live = new Live(async () => {
-  await learn();
+  const end = new AbortController();
+  await api.fetch("live", { signal: end.signal });
+  end.abort();
 });
 const frame = startFrame(live, theme);
 
@@ -96,9 +98,10 @@ function showFault(sentence: string, reload = false): void {
 
 function footer({ version, timezone, token }: About): Node[] {
   const facts = element("span", {}, `tidemark ${version} · all times in ${timezone}, the zone of the server`);
-  if (!token) return [facts];
+  const docs = element("a", { href: "docs" }, "The API");
+  if (!token) return [facts, docs];
   const leave = () => api.fetch("session", { method: "DELETE" }).then(() => location.reload());
-  return [facts, element("button", { class: "quiet", onclick: leave }, "Sign out")];
+  return [facts, docs, element("button", { class: "quiet", onclick: leave }, "Sign out")];
 }
 
 start().catch((error: unknown) => showFault(`${error instanceof Error ? error.message : String(error)}.`, true));

@@ -86,10 +86,9 @@ export class Live {
   #said = "";
   #state: LiveState = { mode: "connecting", reason: `Connecting to ${location.host}` };
 
-  /** @param onRefused called when the server did not accept the stream: finds out why, and rejects when it should be tried again later */
+  /** @param onRefused called when the server did not accept the stream: does what can be done about it, or rejects with the reason */
   constructor(onRefused: () => Promise<void>) {
     this.#onRefused = onRefused;
-    addEventListener("offline", () => this.#lost("this device has no network"));
     this.#open();
   }
 
@@ -155,7 +154,7 @@ export class Live {
       this.#lost(
         isRefused ? `${location.host} does not let this browser in` : `no answer from ${location.host}, trying again`,
       );
-      if (isRefused) this.#openLater();
+      if (isRefused) void this.#openLater();
     });
   }
 
@@ -166,16 +165,14 @@ export class Live {
     this.#open();
   }
 
-  /** The server said no: after its reason is known, and something was done about it, it is asked again. */
-  #openLater(): void {
+  /** The server said no: it is asked again when its reason is gone, never at once after the last time. */
+  async #openLater(): Promise<void> {
     this.#source = null;
-    this.#onRefused().then(
-      () => this.#open(),
-      (error: unknown) => {
-        this.#lost(error instanceof Error ? error.message : String(error));
-        setTimeout(() => this.#open(), AGAIN_MS);
-      },
+    const soonest = performance.now() + AGAIN_MS;
+    await this.#onRefused().catch((error: unknown) =>
+      this.#lost(error instanceof Error ? error.message : String(error)),
     );
+    setTimeout(() => this.#open(), Math.max(0, soonest - performance.now()));
   }
 
   #take(event: LiveEvent): void {

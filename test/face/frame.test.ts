@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import type { Page } from "playwright-core";
+import { LIVE_CLIENTS_MAX } from "../../src/server/limits.ts";
 import { axeFaults, findChromium, startTidemark, TestBrowser } from "./browser.ts";
 
 const chromium = findChromium();
@@ -140,5 +141,26 @@ suite("the frame", { skip: "missing" in chromium ? chromium.missing : false }, (
     await page.getByRole("button", { name: "Light or dark" }).click();
     assert.equal(await ground(), dark);
     assert.deepEqual(faults, []);
+  });
+
+  test("a stream that is refused says why, and comes once there is room", async (t) => {
+    const tidemark = await startTidemark(t);
+    await tidemark.send("temperature", 1);
+    const end = new AbortController();
+    t.after(() => end.abort());
+    const open = () => fetch(`${tidemark.url}live`, { signal: end.signal });
+    await Promise.all(Array.from({ length: LIVE_CLIENTS_MAX }, open));
+    const { page, faults } = await browser.open(t, tidemark.url);
+    await state(page, "offline").getByText(`expected < ${LIVE_CLIENTS_MAX} clients`).waitFor();
+    end.abort();
+    await page.locator(".value").getByText("1", { exact: true }).waitFor();
+    await state(page, "live").waitFor();
+    // Chromium itself says in the console that an answer was 503.
+    assert.deepEqual(
+      faults.filter(
+        (fault) => !/^console: Failed to load resource: the server responded with a status of 503/.test(fault),
+      ),
+      [],
+    );
   });
 });

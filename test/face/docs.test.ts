@@ -112,7 +112,7 @@ suite("docs", { skip: "missing" in chromium ? chromium.missing : false }, () => 
     const tidemark = await startTidemark(t, "--token", TOKEN);
     const { page } = await browser.open(t, `${tidemark.url}docs#getSensors`);
     await page.getByLabel("Token").fill(TOKEN);
-    await page.getByRole("button", { name: "Come in" }).click();
+    await page.getByRole("button", { name: "Sign in" }).click();
     await send(page, 200);
     const line = (await page.locator(".paste code").textContent()) ?? "";
     assert.match(line, /^curl --header "Authorization: Bearer \$TIDEMARK_TOKEN" /);

@@ -18,6 +18,12 @@ export const SERIES_BUCKETS_MAX = 100_000;
 /** Numbers of one answer: 8 MB while it is made. Past it 400. */
 export const SERIES_NUMBERS_MAX = 1_000_000;
 
+/** Body of a request of Grafana, bytes: a hundred targets of a long panel. Past it 413. */
+export const GRAPHITE_BODY_BYTES_MAX = 65_536;
+
+/** Lines of one request of Grafana: a legend of more is not read. With the most points each, 1.3 s of merging, in slices. Past it 400. */
+export const GRAPHITE_LINES_MAX = 64;
+
 /** Percentiles whose parsed form is kept (the named metrics always are). Past it all are forgotten and made again. */
 export const PERCENTILES_KEPT = 256;
 

@@ -19,6 +19,7 @@ export const GROUPS = {
   Readings: "Readings come in",
   Sensors: "What there is",
   Uncounted: "Readings that were held back, and records that are no reading: why, and what becomes of them",
+  Grafana: "What Grafana's built-in Graphite source asks; docs/GRAFANA.md",
   Operation: "How tidemark itself does, and what it says of itself",
 } as const;
 

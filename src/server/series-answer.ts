@@ -102,8 +102,8 @@ function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, num
 }
 
 /** Each bucket is answered as `POST /compute/metrics` answers its edges. */
-async function numbersOf(
-  { edges, metrics, needs, nowMs }: SeriesRequest,
+export async function numbersOf(
+  { edges, metrics, needs, nowMs }: Pick<SeriesRequest, "edges" | "metrics" | "needs" | "nowMs">,
   engine: Engine,
   sensor: string,
 ): Promise<Numbers> {

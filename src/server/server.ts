@@ -20,6 +20,7 @@ import { registerAbout } from "./routes/about.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerFace } from "./routes/face.ts";
+import { registerGraphite } from "./routes/graphite.ts";
 import { registerHealth } from "./routes/health.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
@@ -135,6 +136,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts });
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
+    guarded.register(async (scope) => registerGraphite(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.register(async (scope) => registerSkip(scope, engine, budget));
     guarded.after(() => refuseOtherMethods(guarded, methods));

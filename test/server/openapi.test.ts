@@ -107,7 +107,12 @@ describe("examples of the description", () => {
     for (const [type, { examples }] of Object.entries(operation.requestBody?.content ?? {})) {
       const value = examples?.[name]?.value;
       if (value === undefined) continue;
-      body = typeof value === "string" ? value : JSON.stringify(value);
+      body =
+        typeof value === "string"
+          ? value
+          : type === "application/x-www-form-urlencoded"
+            ? new URLSearchParams(value as Record<string, string>).toString()
+            : JSON.stringify(value);
       headers["content-type"] = type;
     }
     const url = `${target}?${query}`;

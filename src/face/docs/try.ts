@@ -45,7 +45,7 @@ export function tryForm(route: Route): HTMLElement {
       const value = examples?.[name]?.value;
       if (value === undefined) continue;
       type.value = media;
-      body.value = typeof value === "string" ? value : jsonLines(value);
+      body.value = bodyText(value, media);
       body.rows = Math.min(16, Math.max(4, body.value.split("\n").length + 1));
     }
     draw();
@@ -104,6 +104,13 @@ function examplesOf(parameters: readonly Parameter[], content: readonly [string,
     for (const [name, { summary }] of Object.entries(examples)) if (!found.has(name)) found.set(name, summary ?? name);
   }
   return found;
+}
+
+/** An example as it is sent. */
+function bodyText(value: unknown, type: string): string {
+  if (typeof value === "string") return value;
+  if (type !== "application/x-www-form-urlencoded") return jsonLines(value);
+  return new URLSearchParams(Object.entries(value as object)).toString();
 }
 
 function shown(value: unknown): string {

@@ -19,7 +19,7 @@ FLAGS = --data "$(DATA)" \
 SIMULATED = $(if $(SIMULATE),$(if $(filter-out 0 1,$(SIMULATE)),--simulate="$(SIMULATE)",$(if $(filter 1,$(SIMULATE)),--simulate)),--demo)
 
 .DEFAULT_GOAL = usage
-.PHONY: usage run stop watch test check lint install build clean reset
+.PHONY: usage run stop watch test test-containers check lint install build clean reset
 
 usage:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile; echo "Also: watch, check, lint, install, build, clean, reset. Command line: scripts/tidemark --help"
@@ -39,6 +39,10 @@ watch:
 
 test: install
 	@exec $(NODE) test/run.ts all
+
+# The images and the compose files, on a real engine: root on Debian, ports 5000 and 9092 of 127.0.0.1 free.
+test-containers:
+	@test/containers/run.sh
 
 check: install
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm run --silent check

@@ -39,7 +39,9 @@ export function unusable(directory: string, error: unknown): TidemarkError {
     code === "EROFS" ||
     (errcode === CANNOT_OPEN && !mayWrite(directory))
   ) {
-    why = "this user may not write there; change its owner or permissions, or name another with --data";
+    const uid = process.getuid?.();
+    const user = uid === undefined ? "this user" : `this user (uid ${uid})`;
+    why = `${user} may not write there; change its owner or permissions, or name another with --data`;
   }
   return new TidemarkError("data-dir-unusable", `Cannot use ${directory}: ${why}`, error);
 }

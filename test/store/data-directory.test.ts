@@ -24,7 +24,10 @@ test("a full disk, by the system's code and by SQLite's, is told as one", () => 
 
 test("a directory that may not be written is told so, what is not known in the system's words", () => {
   for (const code of ["EACCES", "EPERM", "EROFS"]) {
-    assert.match(unusable(path, errorWith({ code })).message, /this user may not write there; change its owner/);
+    assert.match(
+      unusable(path, errorWith({ code })).message,
+      /this user \(uid \d+\) may not write there; change its owner/,
+    );
   }
   assert.match(unusable(path, errorWith({ code: "EIO" })).message, /: as the system says$/);
 });

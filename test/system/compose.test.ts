@@ -11,6 +11,7 @@ import { dataDirectory, eventually, freePort, ROOT, type Running, succeeded, tid
 
 interface Service {
   readonly image: string;
+  readonly build?: string;
   readonly command?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
@@ -70,8 +71,15 @@ describe("docker-compose.yml", () => {
         assert.ok(Object.keys(compose.volumes).includes(volume.split(":")[0]));
       assert.doesNotMatch(service.image, /latest/);
     }
-    for (const name of ["tidemark", "temperature", "humidity", "pressure"]) {
-      assert.deepEqual(services[name].depends_on, { kafka: { condition: "service_healthy" } });
+    const onKafka = { kafka: { condition: "service_healthy" } };
+    assert.deepEqual(services["tidemark"].depends_on, onKafka);
+    // One service builds the image for all: engines refuse several builds of one tag at the same time.
+    const built = Object.keys(services).filter((name) => services[name].build !== undefined);
+    assert.deepEqual(built, ["tidemark"]);
+    for (const name of ["temperature", "humidity", "pressure"]) {
+      assert.deepEqual(services[name].depends_on, { ...onKafka, tidemark: { condition: "service_started" } });
+      // A container's name changes with each one: the device stays the same.
+      assert.ok(services[name].command?.join(" ").includes(`--device simulator-${name}`));
     }
     for (const name of ["temperature", "humidity", "pressure"]) assert.equal(services[name].healthcheck?.disable, true);
     const version = /<kafka\.version>([^<]+)</.exec(readFileSync(join(ROOT, "test/kafka/pom.xml"), "utf8"))?.[1];
@@ -132,8 +140,10 @@ describe("Dockerfile", () => {
   const dockerfile = readFileSync(join(ROOT, "Dockerfile"), "utf8");
 
   test("pins its base, is not root, stops by a signal that is answered, copies what is there", () => {
-    for (const [, image] of dockerfile.matchAll(/^FROM (\S+)/gm))
-      assert.match(image, /^node:24\.\d+\.\d+-bookworm-slim$/);
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    for (const [, image] of dockerfile.matchAll(/^FROM (\S+)/gm)) {
+      assert.equal(image, `node:${dependencies.node}-bookworm-slim`, "the Node that the tests run on");
+    }
     assert.match(dockerfile, /^USER node$/m);
     assert.match(dockerfile, /^STOPSIGNAL SIGTERM$/m);
     const ignored = readFileSync(join(ROOT, ".dockerignore"), "utf8");

@@ -2,6 +2,7 @@
 import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { brotliCompress, constants, gzip } from "node:zlib";
@@ -132,7 +133,7 @@ function preloads(entries: readonly string[], texts: ReadonlyMap<string, string>
 
 function addChart(texts: Map<string, string>): void {
   const require = createRequire(import.meta.url);
-  const folder = new URL("dist/", `file://${require.resolve("uplot/package.json")}`);
+  const folder = new URL("dist/", pathToFileURL(require.resolve("uplot/package.json")));
   texts.set(CHART, `${readFileSync(new URL("uPlot.iife.min.js", folder), "utf8")}\nexport default uPlot;\n`);
   texts.set(CHART_STYLE, readFileSync(new URL("uPlot.min.css", folder), "utf8"));
 }

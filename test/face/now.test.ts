@@ -47,6 +47,11 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
     await page.getByLabel("Numbers of").selectOption("minute");
     assert.deepEqual((await facts()).slice(0, 4), ["10.00", "15.000", "20.00", "2"]);
     assert.match(page.url(), /#\/now\?of=minute$/);
+    await card.click();
+    await page.getByRole("link", { name: "History", exact: true }).and(page.locator("[aria-current=page]")).waitFor();
+    assert.match(page.url(), /#\/history\?sensor=pressure/);
+    await page.goBack();
+    await card.waitFor();
     assert.deepEqual(faults, []);
   });
 

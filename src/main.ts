@@ -69,6 +69,12 @@ async function perform(invocation: Invocation): Promise<number> {
     case "series":
       await (await import("./commands/series.ts")).series(invocation.series, terminal, process.stdout);
       return 0;
+    case "backup":
+      await (await import("./commands/backup.ts")).backup(invocation.backup, terminal, process.stderr);
+      return 0;
+    case "restore":
+      await (await import("./commands/backup.ts")).restore(invocation.backup, terminal);
+      return 0;
     case "doctor":
       return await (await import("./commands/doctor.ts")).doctor(invocation.doctor, terminal);
     case "completion":

@@ -184,6 +184,26 @@ export const COMMANDS = [
     ],
   },
   {
+    name: "backup",
+    operands: "DIR",
+    text: "copies history and log of a data directory into a new one, also while a server runs",
+    more: [
+      "The copy is of one moment, and is read again and checked. DIR appears once it is whole: a backup that was interrupted leaves none. The readings of a Kafka stay in that Kafka.",
+    ],
+    examples: ["tidemark backup ./backups/monday", "tidemark backup /mnt/usb/tidemark --data ./plants"],
+    options: ["data"],
+  },
+  {
+    name: "restore",
+    operands: "DIR",
+    text: "makes a data directory of a backup",
+    more: [
+      "The data directory must be empty, or not be there. What is damaged in the backup is told, and nothing restored.",
+    ],
+    examples: ["tidemark restore ./backups/monday --data ./restored"],
+    options: ["data"],
+  },
+  {
     name: "doctor",
     operands: "",
     text: "looks into settings, disk, clock, server and Kafka, and says what to do about each",

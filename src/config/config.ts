@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import type { TidemarkError } from "../core/errors.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
+import { type BackupConfig, backupConfig } from "./backup-config.ts";
 import {
   clientConfig,
   dataDirectory,
@@ -64,6 +65,7 @@ export type Invocation =
   | { readonly command: "query"; readonly query: QueryConfig }
   | { readonly command: "series"; readonly series: SeriesConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
+  | { readonly command: "backup" | "restore"; readonly backup: BackupConfig }
   | { readonly command: "doctor"; readonly doctor: DoctorConfig }
   | { readonly command: "completion"; readonly completion: CompletionConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig };
@@ -155,6 +157,9 @@ function invoke(
       return { command: name, query: queryConfig(settings, operands, cwd) };
     case "series":
       return { command: name, series: seriesConfig(settings, operands, cwd) };
+    case "backup":
+    case "restore":
+      return { command: name, backup: backupConfig(name, settings, operands, cwd) };
     case "doctor": {
       refuseOperands(name, operands);
       const given = givenOf(name, settings, cwd);

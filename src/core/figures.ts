@@ -55,6 +55,18 @@ export function rateText(rate: number): string {
   return rate < 0.1 ? rate.toFixed(2) : rate.toFixed(1);
 }
 
+const SIZES: readonly (readonly [size: number, unit: string])[] = [
+  [1e9, "GB"],
+  [1e6, "MB"],
+  [1e3, "kB"],
+];
+
+/** 1234567 → "1.2 MB". */
+export function bytesText(bytes: number): string {
+  const found = SIZES.find(([size]) => bytes >= size);
+  return found === undefined ? `${Math.round(bytes)} B` : `${(bytes / found[0]).toFixed(1)} ${found[1]}`;
+}
+
 const AGES: readonly (readonly [size: number, unit: string])[] = [
   [86_400, "d"],
   [3600, "h"],

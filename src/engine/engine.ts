@@ -149,6 +149,9 @@ export interface EngineCounters {
   readonly commits: number;
   /** Handed to the history's file by all commits. */
   readonly bytesWritten: number;
+  /** What the history's files hold, and what is free where they are. */
+  readonly historyBytes: number;
+  readonly freeBytes: number;
   /** What the log holds; null when it does not say (Kafka). */
   readonly logBytes: number | null;
 }

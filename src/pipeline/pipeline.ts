@@ -318,8 +318,8 @@ export class Pipeline implements Engine {
   }
 
   get counters(): Engine["counters"] {
-    const { commits, bytesWritten } = this.#state;
-    return { commits, bytesWritten, logBytes: this.#options.log.size() };
+    const { commits, bytesWritten, db } = this.#state;
+    return { commits, bytesWritten, ...db.space(), logBytes: this.#options.log.size() };
   }
 
   get backlog(): number {

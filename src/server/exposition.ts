@@ -29,13 +29,27 @@ export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export function expose(families: readonly Family[], openMetrics: boolean): string {
   let text = "";
   for (const { name, kind, help, samples } of families) {
-    const sampleName = kind === "counter" ? `${name}_total` : kind === "info" ? `${name}_info` : name;
+    const sampleName = sampleNameOf(name, kind);
     const familyName = openMetrics ? name : sampleName;
     const type = kind === "info" && !openMetrics ? "gauge" : kind;
     text += `# HELP ${familyName} ${help}\n# TYPE ${familyName} ${type}\n`;
     for (const { value, labels } of samples) text += `${sampleName}${labelsText(labels)} ${numberText(value)}\n`;
   }
   return openMetrics ? text + "# EOF\n" : text;
+}
+
+/** Samples without labels, by their names. */
+export function plainSamples(families: readonly Family[]): Readonly<Record<string, number>> {
+  const plain = families.flatMap(({ name, kind, samples }) =>
+    samples
+      .filter(({ labels }) => labels === undefined)
+      .map(({ value }): [string, number] => [sampleNameOf(name, kind), value]),
+  );
+  return Object.fromEntries(plain);
+}
+
+function sampleNameOf(name: string, kind: FamilyKind): string {
+  return kind === "counter" ? `${name}_total` : kind === "info" ? `${name}_info` : name;
 }
 
 function labelsText(labels: Readonly<Record<string, string>> | undefined): string {

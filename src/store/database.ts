@@ -3,8 +3,8 @@
  * Commits are not synced one by one (synchronous=NORMAL in WAL mode: a power loss rolls back to an earlier commit, never to half of
  * one); a thread syncs the write-ahead log, and only then is a commit known to be on disk (checkpointer.ts).
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, statfsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
@@ -135,6 +135,13 @@ export class Database {
 
   setSetting(name: string, value: string | number): void {
     this.#db.prepare("INSERT OR REPLACE INTO setting VALUES(?, ?)").run(name, value);
+  }
+
+  /** What its files hold, and what is free where they are, bytes. */
+  space(): { readonly historyBytes: number; readonly freeBytes: number } {
+    const { bavail, bsize } = statfsSync(dirname(this.file));
+    const sizes = [this.file, `${this.file}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+    return { historyBytes: sizes[0] + sizes[1], freeBytes: bavail * bsize };
   }
 
   close(): void {

@@ -32,6 +32,8 @@ describe("GET /metrics", () => {
       "tidemark_commits_total 3",
       "tidemark_commit_bytes_total 4096",
       "tidemark_log_bytes 61",
+      "tidemark_history_bytes 8192",
+      "tidemark_disk_free_bytes 1000000000",
       "tidemark_live_clients 0",
       "tidemark_live_frames_dropped_total 0",
     ]) {
@@ -42,6 +44,18 @@ describe("GET /metrics", () => {
     if ("missing" in promtool) return t.skip(promtool.missing);
     const { status, stdout, stderr } = spawnSync(promtool.path, ["check", "metrics"], { input: response.body });
     assert.equal(status, 0, `${stdout}${stderr}\n${response.body}`);
+  });
+
+  test("JSON has the counters of the process by their names", async () => {
+    const { headers, body } = await get("application/json");
+    assert.equal(headers["content-type"], "application/json; charset=utf-8");
+    const samples: Record<string, unknown> = JSON.parse(body);
+    assert.deepEqual(
+      [samples["tidemark_commits_total"], samples["tidemark_sensors"], samples["tidemark_disk_free_bytes"]],
+      [3, 3, 1e9],
+    );
+    assert.ok(Object.values(samples).every((value) => typeof value === "number"));
+    assert.ok(!Object.keys(samples).some((name) => name.includes("readings")), "no sensor's");
   });
 
   test("OpenMetrics for who asks for it: families without _total, ended by EOF", async () => {

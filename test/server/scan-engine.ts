@@ -51,7 +51,13 @@ export class ScanEngine implements Engine {
   /** Whether sensors may appear. */
   isOpen = false;
   notices: readonly string[] = [];
-  counters: EngineCounters = { commits: 3, bytesWritten: 4096, logBytes: 61 };
+  counters: EngineCounters = {
+    commits: 3,
+    bytesWritten: 4096,
+    historyBytes: 8192,
+    freeBytes: 1e9,
+    logBytes: 61,
+  };
   standstills: readonly Standstill[] = [];
   unreadKeys: SensorStatus["unreadKeys"] = [];
   repeatedIds: SensorStatus["repeatedIds"] = [];

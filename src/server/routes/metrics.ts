@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
 import { programVersion } from "../../runtime/version.ts";
 import type { ConnectionCounts } from "../connections.ts";
-import { expose, type Family, OPENMETRICS_TYPE, PROMETHEUS_TYPE, type Sample } from "../exposition.ts";
+import { expose, type Family, OPENMETRICS_TYPE, PROMETHEUS_TYPE, plainSamples, type Sample } from "../exposition.ts";
 import type { LiveCounts } from "../live-feed.ts";
 import { describe, TEXT } from "../route-schema.ts";
 
@@ -11,7 +11,9 @@ const METRICS_PATH = "/metrics";
 
 const SCHEMA = describe({
   group: "Operation",
-  summary: "Shows tidemark's own counters, in OpenMetrics or Prometheus' text format as Accept asks",
+  summary: "Shows tidemark's own counters, in OpenMetrics, Prometheus' text format or JSON as Accept asks",
+  details: "JSON has those of the process by their names, without the sensors'.",
+  answer: { type: "object", additionalProperties: { type: "number" } },
   otherwise: { "text/plain": TEXT, "application/openmetrics-text": TEXT },
   errors: [],
 });
@@ -61,11 +63,12 @@ export interface MetricsOptions {
 /** Adds the route. */
 export function registerMetrics(scope: FastifyInstance, options: MetricsOptions): void {
   scope.get(METRICS_PATH, { schema: SCHEMA }, (request, reply) => {
-    const openMetrics = (request.headers.accept ?? "").includes("application/openmetrics-text");
+    const { accept = "" } = request.headers;
+    const openMetrics = accept.includes("application/openmetrics-text");
+    reply.header("Cache-Control", "no-store").header("Vary", "Accept");
+    if (accept.includes("application/json")) return reply.send(plainSamples(ofProcess(options)));
     return reply
       .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
-      .header("Cache-Control", "no-store")
-      .header("Vary", "Accept")
       .send(expose([...ofProcess(options), ...ofSensors(options.engine)], openMetrics));
   });
 }
@@ -75,7 +78,7 @@ function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const { clients, ...counts } = live();
-  const { commits, bytesWritten, logBytes } = engine.counters;
+  const { commits, bytesWritten, historyBytes, freeBytes, logBytes } = engine.counters;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
     return { name: `tidemark_${name}`, kind, help, samples: [{ value }] };
   };
@@ -109,6 +112,8 @@ function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
     one("live_resumed", "counter", "Clients that came back and were told what changed since.", counts.resumed),
     one("live_restarted", "counter", "Clients that came back with the id of another process.", counts.restarted),
     ...(logBytes === null ? [] : [one("log_bytes", "gauge", "What the local log holds.", logBytes)]),
+    one("history_bytes", "gauge", "What the history's files hold.", historyBytes),
+    one("disk_free_bytes", "gauge", "What is free where the history is.", freeBytes),
     one("commits", "counter", "Commits of the history.", commits),
     one("commit_bytes", "counter", "Bytes handed to the history's file.", bytesWritten),
     one("process_resident_memory_bytes", "gauge", "Memory of the process.", rss),

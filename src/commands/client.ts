@@ -4,8 +4,8 @@ import { request as tlsRequest } from "node:https";
 import type { ClientConfig } from "../config/client-config.ts";
 import { type ErrorCode, TidemarkError } from "../core/errors.ts";
 import { request as plainRequest } from "../core/node-http.ts";
+import { printable } from "../core/printable.ts";
 import { reasonOf } from "../doors/simulator/exchange.ts";
-import { printable } from "../ui/printable.ts";
 import { runningServer } from "./run-files.ts";
 
 /** A question over ten years of history takes milliseconds; a busy disk seconds. */

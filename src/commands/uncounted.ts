@@ -1,7 +1,7 @@
 /** `tidemark quarantine` and `tidemark rejections`: lists, releases or discards what was not counted. */
 
 import type { ListConfig } from "../config/client-config.ts";
-import { printable } from "../ui/printable.ts";
+import { printable } from "../core/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";

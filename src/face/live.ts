@@ -23,10 +23,14 @@ export interface LiveRow extends Moments {
   readonly duplicates: number;
   readonly conflicts: number;
   readonly quarantined: number;
+  readonly released: number;
   readonly rejected: number;
   readonly late: number;
   readonly gapRecords: number;
   readonly cutRecords: number;
+  readonly expired: number;
+  readonly quarantineDropped: number;
+  readonly rejectionsDropped: number;
   readonly lag: number;
   readonly devices: number;
   readonly stuckDevices: number;

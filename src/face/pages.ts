@@ -20,4 +20,16 @@ export const PAGES: readonly PageEntry[] = [
     styles: ["uplot.css", "face/history/page.css"],
     load: () => import("./history/page.ts"),
   },
+  {
+    name: "uncounted",
+    title: "Not counted",
+    styles: ["face/rows.css"],
+    load: () => import("./uncounted/page.ts"),
+  },
+  {
+    name: "health",
+    title: "Health",
+    styles: ["face/rows.css"],
+    load: () => import("./health/page.ts"),
+  },
 ];

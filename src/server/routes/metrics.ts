@@ -74,7 +74,7 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
 }
 
 function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
-  const { open, refused } = connections();
+  const { open, most, refused } = connections();
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const { clients, ...counts } = live();
@@ -94,6 +94,7 @@ function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
     one("sensors", "gauge", "Sensors, followed or not.", engine.sensors.list().length),
     one("sensors_refused", "counter", "Names of sensors refused as there were too many.", engine.sensors.refused),
     one("connections_open", "gauge", "Open HTTP connections.", open),
+    one("connections_most", "gauge", "HTTP connections that there may be at one time.", most),
     one("connections_refused", "counter", "HTTP connections refused as there were too many.", refused),
     one("live_clients", "gauge", "Clients of the live stream.", clients),
     one(

@@ -1,4 +1,4 @@
-/** Foreign text (device names, records, answers) → text that a terminal only shows, never obeys. */
+/** Foreign text (device names, records, answers) → text that a terminal or a page only shows, never obeys. */
 
 /** C0 and C1 controls, line and paragraph separators, and marks that reorder what is written (Unicode Bidi_Control). */
 const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;

@@ -1,8 +1,8 @@
 /** `tidemark doctor`: what is configured and how it is, and what to do about each thing that is not well. */
 import type { DoctorConfig } from "../config/doctor-config.ts";
 import { systemClock } from "../core/clock.ts";
+import { printable } from "../core/printable.ts";
 import { paintIn, type Style } from "../ui/paint.ts";
-import { printable } from "../ui/printable.ts";
 import { cut, padEnd } from "../ui/text-width.ts";
 import { printJson } from "./client.ts";
 import { checkDisk } from "./doctor/disk.ts";

@@ -17,6 +17,10 @@ function row(sensor: string, fields: Partial<LiveRow> = {}): LiveRow {
     late: 0,
     gapRecords: 0,
     cutRecords: 0,
+    released: 0,
+    expired: 0,
+    quarantineDropped: 0,
+    rejectionsDropped: 0,
   };
   const rest = {
     last: null,

@@ -73,6 +73,8 @@ class History implements Mounted, Board {
     if (!document.hidden && this.#moving === null && !this.#context.live.isHeld) void this.#load(false);
   });
   #settling: ReturnType<typeof setTimeout> | undefined;
+  /** No sensor is known yet. */
+  #isWaiting = false;
   #tableMs = Number.NEGATIVE_INFINITY;
 
   constructor(root: HTMLElement, context: Context) {
@@ -131,7 +133,7 @@ class History implements Mounted, Board {
     this.#context.live.say(windowState(this.#view));
     this.#controls.update(this.#view, this.#sensors);
     setText(this.#back, moves(this.#view.home ?? FIRST_RANGE) ? "Back to live" : "Back");
-    this.#back.hidden = this.#view.home === null;
+    this.#back.style.visibility = this.#view.home === null ? "hidden" : "";
     void this.#load(true);
   }
 
@@ -284,7 +286,11 @@ class History implements Mounted, Board {
   async #load(isChosen: boolean): Promise<void> {
     this.#again.stop();
     const wanted = this.#wanted(isChosen);
-    if (wanted.sensors.length === 0) return this.#showEmpty();
+    this.#isWaiting = wanted.sensors.length === 0;
+    if (this.#isWaiting) {
+      if (this.#context.live.known !== null) this.#showEmpty();
+      return;
+    }
     const moving = this.#moving;
     const loading = setTimeout(() => this.#setLoading(true), LOADING_MS);
     try {
@@ -298,8 +304,9 @@ class History implements Mounted, Board {
       if (moves(this.#view.range)) this.#again.within(this.#moveMs(picture.span));
     } catch (error) {
       setText(this.#fault, error instanceof Error ? error.message : String(error));
-      if (error instanceof ApiError && error.status === 400) this.#controls.isRefused = true;
-      else this.#again.within(AGAIN_MS);
+      this.#figure.hidden = this.#picture === null;
+      if (!(error instanceof ApiError) || error.status !== 400) this.#again.within(AGAIN_MS);
+      else this.#controls.isRefused = !error.message.startsWith("Cannot"); // then it is not about the window
     } finally {
       clearTimeout(loading);
       this.#setLoading(false);
@@ -316,10 +323,8 @@ class History implements Mounted, Board {
 
   /** What changed in the window is drawn again: the newest readings as the window moves, the past at once. */
   #heard({ snapshot, resumed, sensors }: LiveEvent): void {
-    if (this.#picture === null) {
-      this.update(this.#context.url.params);
-      return;
-    }
+    if (this.#isWaiting && sensors.length > 0) this.update(this.#context.url.params);
+    if (this.#picture === null) return;
     for (const { sensor, changes } of sensors) {
       for (const { cause, from, toExclusive } of !snapshot || resumed ? changes : [ANYTHING]) {
         const span = { start: from, end: toExclusive };

@@ -32,6 +32,9 @@ const TIME_AXIS_PX = 40;
 /** Share of the plot that is free above and below what is fitted. */
 const PAD = 0.08;
 
+/** Buckets further apart than so many times the usual distance have a gap between them; 1.5 × 1 is none. */
+const JOINED = 1.5;
+
 interface Panel {
   readonly root: HTMLElement;
   readonly plot: uPlot;
@@ -71,9 +74,9 @@ export class Panels {
       this.#shape = shape;
       this.#panels = sensors.map((sensor, i) => this.#create(picture, sensor, i, width));
     }
-    this.#panels.forEach((panel, i) => {
-      panel.none.hidden = hasNumbers(picture, sensors[i]);
-      panel.plot.setData(columnsOf(picture, sensors[i]), false);
+    this.#panels.forEach(({ none, plot }, i) => {
+      none.hidden = hasNumbers(picture, sensors[i]);
+      plot.setData(columnsOf(picture, sensors[i]), false);
     });
     this.setSpan(picture.span);
   }
@@ -254,19 +257,30 @@ function columnsOf({ wanted, now, earlier }: Picture, sensor: string): uPlot.Ali
   return [[...now.edges], ...columns.map((column) => [...column, null])];
 }
 
-/** One number of each bucket, as wide as the bucket is. */
+/** One number of each bucket, as wide as the bucket is; on through buckets that are empty only as the sensor reports less often. */
 function steps(plot: uPlot, index: number): uPlot.Series.Paths {
   const stroke = new Path2D();
-  let isOpen = false;
-  eachBucket(plot, index, (left, right, y) => {
-    if (y !== null) {
-      if (isOpen) stroke.lineTo(left, y);
-      else stroke.moveTo(left, y);
-      stroke.lineTo(right, y);
-    }
-    isOpen = y !== null;
+  const joined = usualDistance(plot.data[index]) * JOINED;
+  let last = Number.NEGATIVE_INFINITY;
+  eachBucket(plot, index, (left, right, y, bucket) => {
+    if (y === null) return;
+    if (bucket - last <= joined) stroke.lineTo(left, y);
+    else stroke.moveTo(left, y);
+    stroke.lineTo(right, y);
+    last = bucket;
   });
   return { stroke };
+}
+
+/** From one bucket with a number to the next: the median. */
+function usualDistance(numbers: ArrayLike<number | null | undefined>): number {
+  const distances: number[] = [];
+  for (let i = 0, last = -1; i < numbers.length; i++) {
+    if (numbers[i] == null) continue;
+    if (last >= 0) distances.push(i - last);
+    last = i;
+  }
+  return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 1;
 }
 
 /** From the number of each bucket to the next series'. */

@@ -26,7 +26,7 @@ export interface Selecting {
 
 /** The part of the page below the charts. */
 export class Selection {
-  readonly root = element("section", { class: "selection", "aria-labelledby": "selected" });
+  readonly root = element("section", { class: "selection", "aria-labelledby": "selected", hidden: true });
   readonly #host: Selecting;
   readonly #span = element("p", { class: "soft" });
   readonly #asked = element("input", { autocomplete: "off", spellcheck: "false" });

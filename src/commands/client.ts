@@ -118,7 +118,8 @@ export function requireSuccess(answer: Answer, doing: string): ReadonlyMap<strin
   if (status >= 200 && status < 300) return fields;
   const detail = fields.get("detail") ?? fields.get("errors");
   const words = Array.isArray(detail) ? detail.join("; ") : typeof detail === "string" ? detail : null;
-  throw new TidemarkError(codeOf(status), `Cannot ${doing}: ${refusalOf(status, server, words)}`);
+  const refusal = refusalOf(status, server, words);
+  throw new TidemarkError(codeOf(status), refusal.startsWith("Cannot ") ? refusal : `Cannot ${doing}: ${refusal}`);
 }
 
 function codeOf(status: number): ErrorCode {

@@ -2,6 +2,7 @@
 
 import type { ListConfig } from "../config/client-config.ts";
 import { printable } from "../core/printable.ts";
+import { cut } from "../ui/text-width.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
@@ -30,11 +31,11 @@ const COLUMNS: Readonly<Record<string, readonly (readonly [title: string, cell: 
     ["CAME", (item) => text(item, "arrival")],
     ["WHY", (item) => text(item, "code")],
     ["BYTES", (item) => text(item, "length")],
-    ["RECORD", (item) => cut(text(item, "bytes"))],
+    ["RECORD", (item) => cut(text(item, "bytes"), SHOWN_MAX)],
   ],
 };
 
-/** Characters shown of a record. */
+/** Cells that a record takes. */
 const SHOWN_MAX = 60;
 
 /** Lists, releases or discards quarantined readings or rejections. */
@@ -90,8 +91,4 @@ function text(item: Fields, name: string): string {
   const value = item.get(name);
   if (value === null || value === undefined) return "–";
   return printable(typeof value === "string" ? value : String(value));
-}
-
-function cut(shown: string): string {
-  return shown.length <= SHOWN_MAX ? shown : shown.slice(0, SHOWN_MAX) + "…";
 }

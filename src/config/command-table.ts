@@ -117,7 +117,7 @@ export const COMMANDS = [
       "Each reading carries device, boot, sequence and time, and is sent again as it was until it is acknowledged.",
       "With --from it goes on live afterwards, unless --count is reached before.",
     ],
-    examples: ["tidemark sensor temperature --count 10 --rate 10"],
+    examples: ["tidemark sensor noise --count 10 --rate 10"],
     options: [
       "sensor:to",
       "rate",

@@ -72,7 +72,7 @@ const PASSED_OVER = "_";
 /** Refuses parameters of a query that the route does not know: it would answer something else than was asked. */
 export function refuseUnknownParameters(scope: FastifyInstance): void {
   scope.addHook("preValidation", (request, _reply, done) => {
-    if (request.is404 || !isObject(request.query)) return done();
+    if (request.is404 || !isObject(request.query) || isOpen(request.routeOptions.schema?.querystring)) return done();
     const known = parametersOf(request).map(([name]) => name);
     const unknown = Object.keys(request.query).find((name) => !known.includes(name) && !name.startsWith(PASSED_OVER));
     if (unknown === undefined) return done();
@@ -85,6 +85,11 @@ export function refuseUnknownParameters(scope: FastifyInstance): void {
       ),
     );
   });
+}
+
+/** The route says that it passes over what it does not know. */
+function isOpen(schema: unknown): boolean {
+  return isObject(schema) && schema["additionalProperties"] === true;
 }
 
 function parametersOf(request: FastifyRequest): [name: string, of: unknown][] {

@@ -9,7 +9,7 @@ import { launch, tidemark } from "./cli.ts";
 
 /** The program, and how many requests of a kind it makes up for each operation: the whole takes some 15 s. */
 const PACKAGES = ["schemathesis==4.32.5"];
-const EXAMPLES = 20;
+const EXAMPLES = 10;
 
 const TOKEN = "0123456789abcdef";
 

@@ -105,7 +105,7 @@ const renders = bothOf(
 const finds = bothOf({ summary: "Finds sensors and their metrics, as a tree of names", answer: NODES }, FIND, TREE);
 
 const EXPAND = describe({
-  ...{ group: "Grafana", summary: "Finds whole names of metrics", query: queryOf(FIND), required: ["query"] },
+  ...{ group: "Grafana", summary: "Finds whole names of metrics", query: openQueryOf(FIND), required: ["query"] },
   answer: objectOf({ results: { type: "array", items: TEXT } }),
   answers: REFUSALS,
   errors: [],
@@ -113,13 +113,19 @@ const EXPAND = describe({
 });
 
 /** What Grafana asks beside, each with its answer. */
-const PROBES: readonly (readonly [path: string, summary: string, answer: unknown])[] = [
-  ["/graphite/version", "The version of Graphite whose API this is", VERSION],
-  ["/graphite/functions", "The functions that targets may have", FUNCTIONS],
-  ["/graphite/tags/autoComplete/tags", "Tags of metrics: there are none", []],
-  ["/graphite/tags/autoComplete/values", "Values of a tag: there are none", []],
-  ["/graphite/events/get_data", "Events for annotations: there are none", []],
+const NONE: Schema = { type: "array", items: TEXT, maxItems: 0 };
+const PROBES: readonly (readonly [path: string, summary: string, schema: Schema, answer: unknown])[] = [
+  ["/graphite/version", "The version of Graphite whose API this is", TEXT, VERSION],
+  ["/graphite/functions", "The functions that targets may have", { type: "object" }, FUNCTIONS],
+  ["/graphite/tags/autoComplete/tags", "Tags of metrics: there are none", NONE, []],
+  ["/graphite/tags/autoComplete/values", "Values of a tag: there are none", NONE, []],
+  ["/graphite/events/get_data", "Events for annotations: there are none", NONE, []],
 ];
+
+/** Grafana and its proxies send more than is of interest here. */
+function openQueryOf(fields: Readonly<Record<string, Schema>> = {}): Schema {
+  return { ...queryOf(fields), additionalProperties: true };
+}
 
 function bothOf(
   facts: Pick<RouteFacts, "summary" | "answer">,
@@ -134,9 +140,10 @@ function bothOf(
   const required = Object.keys(fields).slice(0, 1);
   const { parameters, ...rest } = example;
   return {
-    get: { ...shared, query: queryOf(fields), required, examples: { one: example } },
+    get: { ...shared, query: openQueryOf(fields), required, examples: { one: example } },
     post: {
       ...shared,
+      query: openQueryOf(),
       bytes: { [FORM]: { type: "object", properties: fields, required } },
       examples: { one: { ...rest, type: FORM, body: parameters } },
     },
@@ -185,9 +192,16 @@ export function registerGraphite(
       results: linesOf(patternOf(request), engine.sensors).map(({ sensor, metric }) => `${sensor}.${metric.name}`),
     };
   });
-  for (const [path, summary, answer] of PROBES) {
-    const schema = describe({ group: "Grafana", summary, answer: { const: answer }, answers: REFUSALS, errors: [] });
-    scope.get(path, { schema }, (_request, reply) =>
+  for (const [path, summary, schema, answer] of PROBES) {
+    const said = describe({
+      group: "Grafana",
+      summary,
+      query: openQueryOf(),
+      answer: schema,
+      answers: REFUSALS,
+      errors: [],
+    });
+    scope.get(path, { schema: said }, (_request, reply) =>
       reply.type("application/json; charset=utf-8").send(JSON.stringify(answer)),
     );
   }

@@ -6,6 +6,9 @@ import type { Log, LogReader, Position, Topic, Wanted } from "../log/log.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import type { State } from "./state.ts";
 
+/** Names in a notice. */
+const NAMES_SHOWN = 5;
+
 /** What is to be followed. */
 export interface FollowRule {
   /** A closed list; null: every topic of the log whose name passes, also when it is made later. */
@@ -26,6 +29,8 @@ export class Following {
   #reader: LogReader | null = null;
   /** Whether the log has been asked for its topics. */
   #isKnown = false;
+  /** The log's topics when it was asked and had none of those in the list. */
+  #instead: readonly string[] = [];
 
   constructor(log: Log, rule: FollowRule, state: State, queue: SerialQueue) {
     this.#log = log;
@@ -46,7 +51,9 @@ export class Following {
     const { sensors, mayCreate } = this.#rule;
     if (sensors !== null && mayCreate) return this.#log.create(sensors);
     const names = sensors ?? (await this.#log.topics()).filter((name) => this.#passes(name));
-    return (await this.#log.open(names)).topics;
+    const { topics } = await this.#log.open(names);
+    this.#instead = sensors !== null && topics.length === 0 ? await this.#log.topics() : [];
+    return topics;
   }
 
   /** Reads these topics from where each was read to, and those that appear. Only in the serial queue. @returns the reader, and what ends both */
@@ -137,6 +144,14 @@ export class Following {
       ? (this.#rule.sensors ?? []).filter((name) => sensors.find(name)?.followed !== true)
       : [];
     if (missing.length === 0) return null;
-    return `waiting for topics that do not exist: ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""} (--create-topics makes them)`;
+    const isNone = missing.length === this.#rule.sensors?.length && this.#instead.length > 0;
+    const instead = isNone ? `; there are ${firstOf(this.#instead)} (--topics names those to read)` : "";
+    return `waiting for topics that do not exist: ${firstOf(missing)} (--create-topics makes them)${instead}`;
   }
+}
+
+/** `a, b, c, d, e and 7 more` */
+function firstOf(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -142,6 +142,11 @@ class BodyReading {
     const label = this.#labels.find(sensor);
     if (label === undefined) {
       this.#errors.push(`Unexpected key ${sensor} in the request body`);
+      const lower = sensor.toLowerCase();
+      const known = this.#labels.find(lower) === undefined ? undefined : lower;
+      const meant = BOUND_NAMES.find((name) => name.toLowerCase() === lower) ?? known;
+      // An error of its own: programs compare the sentence before.
+      if (meant !== undefined) this.#errors.push(`Keys are read as they are written${didYouMean(meant)}`);
       return;
     }
     this.#sensors.push(sensor);

@@ -101,3 +101,14 @@ test("npm test -- FILE runs that file only", async () => {
   assert.equal(code, 0, stdout);
   assert.match(stdout, /^1 files in/m);
 });
+
+test("histories that are interrupted say how often each case occurred so far", async () => {
+  const args = ["test/torture/histories.ts", "--histories", "100000", "--readings", "20", "--seed", "5"];
+  const histories = launch(process.execPath, args, { cwd: ROOT });
+  await histories.until(/100000 histories of 20 readings, seeds from 5 on\n/);
+  histories.kill("SIGINT");
+  histories.kill("SIGINT");
+  const { code, stdout } = await histories.ended;
+  assert.equal(code, 1);
+  assert.match(stdout, /how often each case occurred:\n[^]*\n\d+ passed, 0 failed, ended by SIGINT\n$/);
+});

@@ -1,9 +1,11 @@
 /**
  * `npm run histories -- [--histories 3000] [--readings 250] [--seed N]`: so many small generated histories through the pipeline, each
  * against the oracle, every third in another order of its partitions, as one who rebuilds the history from the log. Prints how often each
- * case occurred; a history that fails is printed with the command that runs it again, and the exit code is 1.
+ * case occurred, at its end or when it is interrupted; a history that fails is printed with the command that runs it again, and the exit
+ * code is 1.
  */
 import { randomInt } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createHistory, type History } from "../oracle/generator.ts";
 import { Seeded } from "../oracle/seeded.ts";
@@ -46,8 +48,13 @@ if (![count, readings, first].every((each) => Number.isSafeInteger(each) && each
 }
 const cases = new Map<string, number>();
 let failed = 0;
-for (let number = 0; number < count; number++) {
-  const seed = first + number;
+let done = 0;
+let signal: NodeJS.Signals | null = null;
+// A terminal and npm may both send it.
+for (const each of ["SIGINT", "SIGTERM"] as const) process.on(each, () => (signal = each));
+console.log(`${count} histories of ${readings} readings, seeds from ${first} on`);
+for (; done < count && signal === null; done++) {
+  const seed = first + done;
   try {
     for (const [name, times] of (await runOne(seed, readings)).caseCounts) {
       cases.set(name, (cases.get(name) ?? 0) + times);
@@ -57,10 +64,11 @@ for (let number = 0; number < count; number++) {
     console.log(`FAIL seed ${seed}: ${error instanceof Error ? error.message.slice(0, 2000) : error}`);
     console.log(`     again: node test/torture/histories.ts --histories 1 --readings ${readings} --seed ${seed}`);
   }
-  if ((number + 1) % SAID_EACH === 0) console.log(`${number + 1} of ${count} histories, ${failed} failed`);
+  if ((done + 1) % SAID_EACH === 0) console.log(`${done + 1} of ${count} histories, ${failed} failed`);
+  await nextTurn(); // a signal is heard between two
 }
 console.log(
   `how often each case occurred:\n${[...cases].map(([name, times]) => `${String(times).padStart(9)}  ${name}`).join("\n")}`,
 );
-console.log(`${count - failed} passed, ${failed} failed`);
-process.exit(failed > 0 ? 1 : 0);
+console.log(`${done - failed} passed, ${failed} failed${signal === null ? "" : `, ended by ${signal}`}`);
+process.exit(failed > 0 || signal !== null ? 1 : 0);

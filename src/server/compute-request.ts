@@ -1,6 +1,13 @@
 /** The body of a question → what to compute, or the errors that say why nothing is. */
 import { didYouMean } from "../core/nearest.ts";
-import { type BoundName, isBoundName, parseBounds, type WindowBounds, type WindowFault } from "../core/time-window.ts";
+import {
+  BOUND_NAMES,
+  type BoundName,
+  isBoundName,
+  parseBounds,
+  type WindowBounds,
+  type WindowFault,
+} from "../core/time-window.ts";
 import type { Zone } from "../core/zone.ts";
 import { namesShown, type SensorDirectory } from "../engine/directory.ts";
 import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";

@@ -1,4 +1,4 @@
-/** Names of metrics that are none, and what `rate` means while a sensor runs. */
+/** Names of metrics and keys that are none, and what `rate` means while a sensor runs. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { nearestMetric } from "../../src/metrics/nearest-metric.ts";
@@ -85,4 +85,19 @@ test("so does rate of the buckets of a series", async () => {
   const url = `/series?sensor=temperature&metrics=rate&every=1m&from=${START}&toExclusive=${to}`;
   const response = await app.inject({ url });
   assert.deepEqual(response.json().series.temperature.rate, [1, 1, 0, 0]);
+});
+
+test("a bound or sensor in other capitals is an unexpected key, and a hint follows", async () => {
+  const { app } = await open();
+  const hint = (name: string) => `Keys are read as they are written; did you mean ${name}?`;
+  const wrong = { From: "2020", TOEXCLUSIVE: "2021", Humidity: ["count"], Other: 1 };
+  const payload = { temperature: ["count"], ...wrong, to: "2020-01-13 15:12:59" };
+  const response = await app.inject({ method: "POST", url: "/compute/metrics", payload });
+  assert.equal(response.statusCode, 200);
+  assert.deepEqual(response.json().errors, [
+    ...["Unexpected key From in the request body", hint("from")],
+    ...["Unexpected key TOEXCLUSIVE in the request body", hint("toExclusive")],
+    ...["Unexpected key Humidity in the request body", hint("humidity")],
+    "Unexpected key Other in the request body",
+  ]);
 });

@@ -110,5 +110,5 @@ test("histories that are interrupted say how often each case occurred so far", a
   histories.kill("SIGINT");
   const { code, stdout } = await histories.ended;
   assert.equal(code, 1);
-  assert.match(stdout, /how often each case occurred:\n[^]*\n\d+ passed, 0 failed, ended by SIGINT\n$/);
+  assert.match(stdout, /how often each case occurred:\n[\s\S]*\n\d+ passed, 0 failed, ended by SIGINT\n$/);
 });

@@ -51,6 +51,10 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
     await page.getByRole("link", { name: "History", exact: true }).and(page.locator("[aria-current=page]")).waitFor();
     assert.match(page.url(), /#\/history\?sensor=pressure/);
     await page.goBack();
+    await card.getByRole("link", { name: "1 held back" }).click();
+    await page.getByRole("link", { name: "Not counted" }).and(page.locator("[aria-current=page]")).waitFor();
+    assert.match(page.url(), /#\/uncounted\?kind=held&sensor=pressure$/);
+    await page.goBack();
     await card.waitFor();
     assert.deepEqual(faults, []);
   });

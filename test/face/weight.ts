@@ -34,9 +34,11 @@ export function bytesOf(weights: readonly Weight[]): number {
 
 if (import.meta.main) {
   const weights = await readWeights();
-  for (const { path, bytes, isFirst } of weights)
-    console.log(`${String(bytes).padStart(6)} ${isFirst ? "*" : " "} ${path}`);
+  const line = (bytes: number, text: string) => console.log(`${String(bytes).padStart(6)} ${text}`);
+  for (const { path, bytes, isFirst } of weights) line(bytes, `${isFirst ? "*" : " "} ${path}`);
   const first = weights.filter(({ isFirst }) => isFirst);
-  console.log(`${String(bytesOf(first)).padStart(6)} * before the first value, in ${first.length} files`);
-  console.log(`${String(bytesOf(weights)).padStart(6)}   all pages, in ${weights.length} files`);
+  const chart = weights.filter(({ path }) => path.startsWith("uplot."));
+  line(bytesOf(first), `* before the first value, in ${first.length} files`);
+  line(bytesOf(chart), "  the chart library");
+  line(bytesOf(weights), `  all pages with it, in ${weights.length} files`);
 }

@@ -6,18 +6,34 @@ import { hrefOf } from "../router.ts";
 import type { ServerTime } from "../server-time.ts";
 import { SPARK_HEIGHT, sparkPaths } from "./spark.ts";
 
-/** Readings that were not plainly counted, or came late: how many, what they are called, and what that means. */
-const BADGES: readonly {
+/** Some readings that were not plainly counted, or came late. */
+interface Badge {
   readonly count: (row: LiveRow) => number;
   readonly one: string;
   readonly many: string;
   readonly meaning: string;
-}[] = [
+  /** Where they are listed: `kind` of the page "Not counted". */
+  readonly kind?: string;
+}
+
+const BADGES: readonly Badge[] = [
   { count: ({ late }) => late, one: "late", many: "late", meaning: "counted, though older than what was complete" },
-  { count: (row) => row.duplicates, one: "duplicate", many: "duplicates", meaning: "came again, and counted once" },
-  { count: (row) => row.quarantined, one: "held back", many: "held back", meaning: "their clock is impossible" },
-  { count: (row) => row.rejected, one: "rejected", many: "rejected", meaning: "no readings" },
-  { count: (row) => row.gapRecords + row.cutRecords, one: "lost", many: "lost", meaning: "the log dropped them" },
+  {
+    count: ({ duplicates }) => duplicates,
+    one: "duplicate",
+    many: "duplicates",
+    meaning: "came again, and counted once",
+    kind: "other",
+  },
+  { count: (row) => row.quarantined, one: "held back", many: "held back", meaning: "of a wrong clock", kind: "held" },
+  { count: (row) => row.rejected, one: "rejected", many: "rejected", meaning: "no readings", kind: "rejected" },
+  {
+    count: ({ gapRecords, cutRecords }) => gapRecords + cutRecords,
+    one: "lost",
+    many: "lost",
+    meaning: "the log dropped them",
+    kind: "other",
+  },
 ];
 
 /** A badge is marked for so long after it has grown, ms: long enough to be seen. */
@@ -44,7 +60,7 @@ export class Card {
     rate: element("dd"),
     "complete until": element("dd"),
   };
-  readonly #badges = BADGES.map(({ meaning }) => element("li", { title: meaning }));
+  readonly #badges = BADGES.map(({ meaning, kind }) => element(kind === undefined ? "span" : "a", { title: meaning }));
   readonly #time: ServerTime;
   /** When each badge last grew, by the browser's monotonic clock. */
   #grewAt: number[] = [];
@@ -70,7 +86,7 @@ export class Card {
       this.#value,
       drawing("svg", spark, this.#area, this.#line, this.#end),
       element("dl", {}, ...facts),
-      element("ul", { class: "badges" }, ...this.#badges),
+      element("ul", { class: "badges" }, ...this.#badges.map((badge) => element("li", {}, badge))),
     );
   }
 
@@ -94,6 +110,9 @@ export class Card {
       setText(this.#link, row.sensor);
       this.#link.href = hrefOf("history", { sensor: row.sensor });
       this.#link.title = row.sensor;
+      BADGES.forEach(({ kind }, i) => {
+        if (kind !== undefined) this.#badges[i].setAttribute("href", hrefOf("uncounted", { kind, sensor: row.sensor }));
+      });
     } else if (row.received > before.received) this.#beat();
     const { count, mean, min, max } = span === "all" ? row : row.minute;
     for (const value of [row.last, min, max]) {
@@ -113,7 +132,7 @@ export class Card {
     this.#end.setAttribute("d", end);
     BADGES.forEach(({ count, one, many }, i) => {
       const now = count(row);
-      this.#badges[i].hidden = now === 0;
+      (this.#badges[i].parentElement ?? this.#badges[i]).hidden = now === 0;
       setText(this.#badges[i], `${countText(now)} ${now === 1 ? one : many}`);
       if (before !== null && now > count(before)) this.#grewAt[i] = performance.now();
     });

@@ -24,7 +24,7 @@ export const DASHES: readonly (readonly number[])[] = [
 export const EARLIER_DASH = [3, 3];
 
 /** Width that a label of the time axis needs, px. */
-const LABEL_PX = 86;
+const LABEL_PX = 72;
 
 /** Height of the time axis under the last panel, px. */
 const TIME_AXIS_PX = 40;

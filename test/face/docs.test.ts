@@ -5,7 +5,7 @@ import { after, before, suite, test } from "node:test";
 import { promisify } from "node:util";
 import { brotliCompressSync } from "node:zlib";
 import type { Page } from "playwright-core";
-import { curlLine, type Filled, prepare } from "../../src/face/docs/request.ts";
+import { curlLine, type Filled, formOf, prepare } from "../../src/face/docs/request.ts";
 import { axeFaults, findChromium, startTidemark, TestBrowser } from "./browser.ts";
 
 const TOKEN = "0123456789abcdef";
@@ -188,4 +188,7 @@ test("what people fill in is sent as they mean it", async () => {
     "it's 21.5",
     "http://localhost:5000/readings/a%2Fb%20c?list=x,y%26z&from=2020-01-13%2015:12%2B01:00",
   ]);
+  const fields = { target: "alias(*.mean,'a&b=c + d')", from: "-1h" };
+  assert.equal(formOf(fields), "target=alias(*.mean,'a%26b%3Dc%20%2B%20d')&from=-1h");
+  assert.deepEqual(Object.fromEntries(new URLSearchParams(formOf(fields))), fields);
 });

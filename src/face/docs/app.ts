@@ -5,7 +5,7 @@ import { Theme } from "../theme.ts";
 import { askToken } from "../token.ts";
 import { type Description, type Route, routesOf } from "./openapi.ts";
 import { operationView } from "./operation-view.ts";
-import { prose } from "./words.ts";
+import { pathNodes, prose } from "./words.ts";
 
 const theme = new Theme();
 const api: Api = new Api(() => askToken(api));
@@ -69,7 +69,7 @@ function fillNavigation(description: Description, routes: readonly Route[]): Map
           "a",
           { href, title: operation.summary },
           element("span", { class: `method ${method.toLowerCase()}` }, method),
-          path,
+          element("span", {}, ...pathNodes(path)),
         ),
       ];
     }),

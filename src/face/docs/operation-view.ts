@@ -3,7 +3,7 @@ import { element } from "../dom.ts";
 import { type Answer, type Description, type Media, type Parameter, type Route, resolved, words } from "./openapi.ts";
 import { inside } from "./schema-view.ts";
 import { tryForm } from "./try.ts";
-import { inline, prose } from "./words.ts";
+import { inline, pathNodes, prose } from "./words.ts";
 
 /** The operation, in an element of its own. */
 export function operationView(description: Description, route: Route): HTMLElement {
@@ -14,7 +14,7 @@ export function operationView(description: Description, route: Route): HTMLEleme
     { id: "operation", tabindex: -1 },
     element("span", { class: `method ${method.toLowerCase()}` }, method),
     " ",
-    ...path.split(/(?=\/)/).flatMap((part) => [element("wbr"), part]),
+    ...pathNodes(path),
   );
   return element(
     "div",

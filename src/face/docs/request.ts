@@ -34,10 +34,20 @@ export function prepare({ route, values, type }: Filled): Prepared {
   return { path: query.length === 0 ? path : `${path}?${query.join("&")}`, headers };
 }
 
+/** A form with these fields. */
+export function formOf(fields: object): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${coded(name)}=${coded(String(value)).replaceAll("%2C", ",")}`)
+    .join("&");
+}
+
 /** Characters that mean nothing in a query stay as people wrote them. */
+function coded(text: string): string {
+  return encodeURIComponent(text).replace(/%(3A|2F|40)/g, decodeURIComponent);
+}
+
 function inQuery({ explode }: Parameter, value: string): string {
-  const coded = encodeURIComponent(value).replace(/%(3A|2F|40)/g, decodeURIComponent);
-  return explode === false ? coded.replaceAll("%2C", ",") : coded;
+  return explode === false ? coded(value).replaceAll("%2C", ",") : coded(value);
 }
 
 /** The same for curl. @param base of the page */

@@ -3,7 +3,7 @@ import { element, setText } from "../dom.ts";
 import { AnswerView } from "./answer-view.ts";
 import { jsonLines } from "./json-lines.ts";
 import type { Example, Media, Parameter, Route } from "./openapi.ts";
-import { curlLine, type Filled, isEndless, prepare } from "./request.ts";
+import { curlLine, type Filled, formOf, isEndless, prepare } from "./request.ts";
 
 /** The form, filled in by the first example. */
 export function tryForm(route: Route): HTMLElement {
@@ -110,7 +110,7 @@ function examplesOf(parameters: readonly Parameter[], content: readonly [string,
 function bodyText(value: unknown, type: string): string {
   if (typeof value === "string") return value;
   if (type !== "application/x-www-form-urlencoded") return jsonLines(value);
-  return new URLSearchParams(Object.entries(value as object)).toString();
+  return formOf(value as object);
 }
 
 function shown(value: unknown): string {

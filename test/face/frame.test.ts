@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import type { Page } from "playwright-core";
 import { LIVE_CLIENTS_MAX } from "../../src/server/limits.ts";
+import { openFixture } from "../server/fixture.ts";
 import { axeFaults, findChromium, startTidemark, TestBrowser } from "./browser.ts";
 
 const chromium = findChromium();
@@ -162,5 +163,16 @@ suite("the frame", { skip: "missing" in chromium ? chromium.missing : false }, (
       ),
       [],
     );
+  });
+
+  test("a server that takes nothing in is said to, with its reason", async (t) => {
+    const { server, engine } = await openFixture();
+    t.after(() => server.close());
+    engine.trouble = "the disk is full";
+    const [{ port }] = await server.listen({ port: 0 });
+    const { page, faults } = await browser.open(t, `http://localhost:${port}/`);
+    await state(page, "paused").getByText("no readings are taken in: the disk is full").waitFor();
+    assert.equal(await page.locator(".state strong").textContent(), "PAUSED");
+    assert.deepEqual(faults, []);
   });
 });

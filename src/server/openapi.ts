@@ -195,7 +195,11 @@ class Operation {
           : {
               description: `${STATUS_CODES[status]}`,
               ...(ANSWER_HEADERS[status] && { headers: ANSWER_HEADERS[status] }),
-              content: { [JSON_TYPE]: this.#media(schema, {}) },
+              content: {
+                [JSON_TYPE]: this.#media(schema, {}),
+                // Connections that are too many are refused before it is known what they ask.
+                ...(status >= 500 && { [PROBLEM_TYPE]: this.#media(PROBLEM, {}) }),
+              },
             };
     }
     return responses;

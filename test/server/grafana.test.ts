@@ -248,6 +248,15 @@ describe("Grafana's Graphite data source", () => {
     });
   }
 
+  test("an error of the server has its message, too", async () => {
+    fixture.engine.failure = new Error("the disk is on fire");
+    const response = await post("/graphite/render", bodyOf(["temperature.mean"], NOW - HOUR, NOW, 100));
+    fixture.engine.failure = null;
+    assert.equal(response.statusCode, 500);
+    assert.match(response.json().message, /^Cannot answer: tidemark has a bug here/);
+    assert.equal(fixture.bugs.length, 1);
+  });
+
   for (const [query, text] of [
     [`target=temperature.mean&from=${NOW}&until=${NOW - 1}`, /expected from <= until/],
     ["target=temperature.mean&from=yesterday", /from "yesterday": expected epoch seconds/],

@@ -11,7 +11,7 @@ import { render } from "../graphite/render.ts";
 import { FUNCTIONS, TARGETS_EXPECTED } from "../graphite/target.ts";
 import { GRAPHITE_BODY_BYTES_MAX } from "../limits.ts";
 import { NAME_LIST } from "../name-list.ts";
-import { PROBLEM_TYPE, problemHeaders, RequestError } from "../problem.ts";
+import { problemHeaders, RequestError } from "../problem.ts";
 import { describe, objectOf, PROBLEM, queryOf, type RouteFacts, type Schema, TEXT } from "../route-schema.ts";
 
 const RENDER_PATH = "/graphite/render";
@@ -32,7 +32,7 @@ const REFUSAL: Schema = {
   required: [...(PROBLEM["required"] as string[]), "message"],
 };
 
-const REFUSALS = Object.fromEntries([400, 401, 403, 411, 413, 415].map((status) => [status, REFUSAL]));
+const REFUSALS = Object.fromEntries([400, 401, 403, 411, 413, 415, 500, 503].map((status) => [status, REFUSAL]));
 
 const MOMENT = { ...TEXT, description: "epoch seconds, `now`, or `-6h`, `-5min`, `-1mon`" };
 
@@ -169,7 +169,6 @@ export function registerGraphite(
     const problem = reported(error, onBug);
     const headers = problemHeaders(problem);
     for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
-    if (problem.status >= 500) return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
     return reply.code(problem.status).send({ ...problem, message: problem.detail });
   });
   scope.addHook("onSend", async (_request, reply) => {

@@ -33,21 +33,25 @@ export interface SensorTotals {
   readonly rejectionsDropped: number;
 }
 
+/** What a sensor's history spans. */
+export interface SensorSpan {
+  /** Event times of the first and newest counted reading, ms; null before the first. */
+  readonly firstTime: number | null;
+  readonly lastTime: number | null;
+  /** The newest counted reading's value; null before the first. */
+  readonly lastValue: number | null;
+  /** Older readings are counted but in no window: the history is kept from here on, ms; null: from the first. */
+  readonly keptSince: number | null;
+}
+
 /** What is known of a sensor, apart from its history. */
-export interface SensorStatus {
+export interface SensorStatus extends SensorSpan {
   readonly sensor: string;
   /** Its topic is read; false: nothing is added to its history. */
   readonly followed: boolean;
   readonly totals: SensorTotals;
   /** Event time before which no active device is expected to add anything, ms; null before the first reading. */
   readonly completeUntil: number | null;
-  /** Event times of the first and newest counted reading, ms; null before the first. */
-  readonly firstTime: number | null;
-  readonly lastTime: number | null;
-  /** Older readings are counted but in no window: the history is kept from here on, ms; null: from the first. */
-  readonly keptSince: number | null;
-  /** The newest counted reading's value; null before the first. */
-  readonly lastValue: number | null;
   /** When the newest reading was taken in, ms; null when none was since the start of the process. */
   readonly lastArrival: number | null;
   readonly devices: number;
@@ -161,6 +165,9 @@ export interface Engine {
   readonly sensors: SensorDirectory;
   /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */
   query(sensor: string, window: Window, needs: Needs): Answer;
+  /** O(1): what a question with an open bound asks for. */
+  span(sensor: string): SensorSpan;
+  /** O(partitions that feed it). */
   status(sensor: string): SensorStatus;
   /** Adds a listener, called after readings were taken in, with each sensor that changed and where. @returns removes it */
   onChange(listener: (changes: readonly Change[]) => void): () => void;

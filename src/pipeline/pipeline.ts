@@ -339,20 +339,20 @@ export class Pipeline implements Engine {
     return this.#state.history.query(sensor.id, { start, end }, needs);
   }
 
+  span(name: string) {
+    return this.#sensor(name).totals.span;
+  }
+
   status(name: string): SensorStatus {
     const sensor = this.#sensor(name);
     const { totals } = sensor;
     const { identities } = this.#state;
-    const hasReadings = totals.counted > 0;
     return {
       sensor: name,
       followed: sensor.followed,
       totals: totals.snapshot(),
       completeUntil: sensor.watermark.now(this.#options.clock.now()),
-      firstTime: hasReadings ? totals.firstTime : null,
-      lastTime: hasReadings ? totals.lastTime : null,
-      keptSince: Number.isFinite(totals.keptSince) ? totals.keptSince * 1000 : null,
-      lastValue: hasReadings ? totals.lastValue : null,
+      ...totals.span,
       lastArrival: sensor.lastArrival,
       devices: identities.devicesOf(sensor.id),
       simulatedDevices: identities.simulatedDevicesOf(sensor.id),

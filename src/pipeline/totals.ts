@@ -1,6 +1,6 @@
 /** Totals of a sensor since its history began: received = counted + duplicates + quarantined + rejected, always. */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
-import type { SensorTotals } from "../engine/engine.ts";
+import type { SensorSpan, SensorTotals } from "../engine/engine.ts";
 
 /** Stored in this order; a new one goes last. */
 const FIELDS = [
@@ -66,6 +66,14 @@ export class Totals {
   identities(): { explicit: number; sequence: number; offset: number } {
     const { explicit, sequence, offset } = this;
     return { explicit, sequence, offset };
+  }
+
+  /** For `Engine.span`. */
+  get span(): SensorSpan {
+    const { firstTime, lastTime, lastValue } = this;
+    const keptSince = Number.isFinite(this.keptSince) ? this.keptSince * 1000 : null;
+    if (this.counted === 0) return { firstTime: null, lastTime: null, lastValue: null, keptSince };
+    return { firstTime, lastTime, lastValue, keptSince };
   }
 
   /** A copy of the counts. */

@@ -67,7 +67,7 @@ export function historyOf(
   let firstMs = Number.POSITIVE_INFINITY;
   let lastMs = Number.NEGATIVE_INFINITY;
   for (const sensor of sensors) {
-    const { firstTime, lastTime } = engine.status(sensor);
+    const { firstTime, lastTime } = engine.span(sensor);
     if (firstTime !== null && firstTime < firstMs) firstMs = firstTime;
     if (lastTime !== null && lastTime > lastMs) lastMs = lastTime;
   }

@@ -6,7 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 export function passedSeconds({ start, end }: Window, engine: Engine, sensor: string, nowMs: number): number {
   const running = Math.floor(nowMs / 1000) + 1;
   if (end <= running) return end - start;
-  const { lastTime } = engine.status(sensor);
+  const { lastTime } = engine.span(sensor);
   const reached = lastTime === null ? running : Math.max(running, Math.floor(lastTime / 1000) + 1);
   return reached <= start ? end - start : Math.min(end, reached) - start;
 }

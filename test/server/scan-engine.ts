@@ -10,6 +10,7 @@ import type {
   ListPart,
   Quarantined,
   RejectedRecord,
+  SensorSpan,
   SensorStatus,
   SensorTotals,
   Standstill,
@@ -146,6 +147,10 @@ export class ScanEngine implements Engine {
     }
     aggregate.seconds = seconds.size;
     return { aggregate, cost: { pages: 1, buckets: seconds.size, pagesFromDisk: 0 } };
+  }
+
+  span(sensor: string): SensorSpan {
+    return this.status(sensor);
   }
 
   status(sensor: string): SensorStatus {

@@ -44,20 +44,24 @@ const compressGzip = promisify(gzip);
 /** Codings that a file is kept in. */
 export type Coding = "br" | "gzip" | "identity";
 
-/** One file as it is served. */
+/** One file as it is served. What is made of it is made when it is first asked for, and kept. */
 export class FaceFile {
   readonly type: string;
-  readonly etag: string;
-  readonly #bytes: Buffer;
+  readonly #text: () => string | Promise<string>;
+  #made: Promise<{ readonly bytes: Buffer; readonly etag: string }> | null = null;
   readonly #coded = new Map<Coding, Promise<Buffer>>();
 
-  constructor(path: string, text: string) {
+  constructor(path: string, text: () => string | Promise<string>) {
     this.type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
-    this.#bytes = Buffer.from(text);
-    this.etag = `"${hash("sha256", this.#bytes, "base64url").slice(0, 22)}"`;
+    this.#text = text;
   }
 
-  /** Compressed once, beside the event loop. */
+  /** Names its content. */
+  async etag(): Promise<string> {
+    return (await this.#make()).etag;
+  }
+
+  /** Compressed beside the event loop. */
   coded(coding: Coding): Promise<Buffer> {
     let coded = this.#coded.get(coding);
     if (coded === undefined) {
@@ -67,50 +71,59 @@ export class FaceFile {
     return coded;
   }
 
-  #code(coding: Coding): Promise<Buffer> {
-    if (coding === "br") {
-      return compressBrotli(this.#bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: this.#bytes.length } });
-    }
-    return coding === "gzip" ? compressGzip(this.#bytes, { level: 9 }) : Promise.resolve(this.#bytes);
+  #make(): Promise<{ readonly bytes: Buffer; readonly etag: string }> {
+    this.#made ??= Promise.resolve(this.#text()).then((text) => {
+      const bytes = Buffer.from(text);
+      return { bytes, etag: `"${hash("sha256", bytes, "base64url").slice(0, 22)}"` };
+    });
+    return this.#made;
+  }
+
+  async #code(coding: Coding): Promise<Buffer> {
+    const { bytes } = await this.#make();
+    if (coding === "br") return compressBrotli(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
+    return coding === "gzip" ? compressGzip(bytes, { level: 9 }) : bytes;
   }
 }
 
-/** Every file by its path below `/page/`; `index.html` and `docs.html` are the pages themselves. Read and made once: some 0.1 s in a checkout. */
-export async function readFaceFiles(): Promise<ReadonlyMap<string, FaceFile>> {
-  const texts = new Map<string, string>();
+/**
+ * Every file by its path below `/page/`; `index.html` and `docs.html` are the pages themselves. They are there after some milliseconds, while
+ * the modules of a checkout still lose their types.
+ */
+export function readFaceFiles(): ReadonlyMap<string, FaceFile> {
   const face = readdirSync(new URL("face/", ROOMS), { recursive: true, encoding: "utf8" }).map(
     (name) => `face/${name}`,
   );
-  for (const name of face) if (/\.(css|html)$/.test(name)) texts.set(name, readFileSync(new URL(name, ROOMS), "utf8"));
   const isModule = (name: string) => name.endsWith(EXTENSION) && !name.endsWith(".d.ts");
-  await addModules(
-    texts,
-    face.filter(isModule).map((name) => name.slice(0, -EXTENSION.length)),
-  );
-  addChart(texts);
+  const sources = readModules(face.filter(isModule).map((name) => name.slice(0, -EXTENSION.length)));
+  const made = EXTENSION === ".ts" ? strip([...sources.values()]) : Promise.resolve([...sources.values()]);
+  made.catch(() => {}); // whoever asks for a module is told
+  const files = new Map<string, FaceFile>();
+  [...sources.keys()].forEach((path, i) => {
+    files.set(path, new FaceFile(path, async () => (await made)[i]));
+  });
+  const add = (path: string, text: string) => files.set(path, new FaceFile(path, () => text));
+  for (const path of face) if (path.endsWith(".css")) add(path, readFileSync(new URL(path, ROOMS), "utf8"));
+  addChart(add);
   for (const [name, { file, entries }] of Object.entries(PAGES)) {
-    const page = texts.get(file) ?? "";
+    const page = readFileSync(new URL(file, ROOMS), "utf8");
     assert(page.includes(PRELOADS), () => `${file} must hold ${PRELOADS}`);
-    texts.delete(file);
-    texts.set(name, page.replace(PRELOADS, preloads(entries, texts)));
+    add(name, page.replace(PRELOADS, preloads(entries, sources)));
   }
-  return new Map([...texts].map(([path, text]) => [path, new FaceFile(path, text)]));
+  return files;
 }
 
-/** Adds modules, and those that they import. @param names without extension */
-async function addModules(texts: Map<string, string>, names: readonly string[]): Promise<void> {
+/** Modules and those that they import, by their path, still with types. @param names without extension */
+function readModules(names: readonly string[]): ReadonlyMap<string, string> {
   const sources = new Map<string, string>();
   const reached = new Set(names);
   for (const name of reached) {
     const source = readFileSync(new URL(name + EXTENSION, ROOMS), "utf8").replace(TYPES_IMPORT, "");
     const served = source.replace(IMPORT, (_, before, specifier) => `${before}"${asServed(specifier, name)}"`);
-    sources.set(name, served);
+    sources.set(`${name}.js`, served);
     for (const path of importsOf(`${name}.js`, served)) if (path !== CHART) reached.add(path.slice(0, -".js".length));
   }
-  const found = EXTENSION === ".ts" ? await strip([...sources.values()]) : [...sources.values()];
-  [...sources.keys()].forEach((name, i) => {
-    texts.set(`${name}.js`, found[i]);
-  });
+  return sources;
 }
 
 /** A specifier as a browser resolves it: it knows no packages, and no TypeScript. */
@@ -125,17 +138,17 @@ function importsOf(path: string, text: string, later = true): string[] {
   return found.map(([, , specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
 }
 
-function preloads(entries: readonly string[], texts: ReadonlyMap<string, string>): string {
+function preloads(entries: readonly string[], sources: ReadonlyMap<string, string>): string {
   const reached = new Set(entries);
-  for (const path of reached) for (const next of importsOf(path, texts.get(path) ?? "", false)) reached.add(next);
+  for (const path of reached) for (const next of importsOf(path, sources.get(path) ?? "", false)) reached.add(next);
   return [...reached].map((path) => `<link rel="modulepreload" href="page/${path}">`).join("\n    ");
 }
 
-function addChart(texts: Map<string, string>): void {
+function addChart(add: (path: string, text: string) => void): void {
   const require = createRequire(import.meta.url);
   const folder = new URL("dist/", pathToFileURL(require.resolve("uplot/package.json")));
-  texts.set(CHART, `${readFileSync(new URL("uPlot.iife.min.js", folder), "utf8")}\nexport default uPlot;\n`);
-  texts.set(CHART_STYLE, readFileSync(new URL("uPlot.min.css", folder), "utf8"));
+  add(CHART, `${readFileSync(new URL("uPlot.iife.min.js", folder), "utf8")}\nexport default uPlot;\n`);
+  add(CHART_STYLE, readFileSync(new URL("uPlot.min.css", folder), "utf8"));
 }
 
 /** The texts of TypeScript modules without types, in a thread of its own. */

@@ -14,7 +14,7 @@ export interface Weight {
 
 /** All files but those of `/docs`, the heaviest first. */
 export async function readWeights(): Promise<Weight[]> {
-  const files = await readFaceFiles();
+  const files = readFaceFiles();
   const index = (await files.get("index.html")?.coded("identity"))?.toString() ?? "";
   const first = new Set([
     "index.html",

@@ -69,6 +69,11 @@ async function perform(invocation: Invocation): Promise<number> {
     case "series":
       await (await import("./commands/series.ts")).series(invocation.series, terminal, process.stdout);
       return 0;
+    case "export":
+      await (await import("./commands/export.ts")).exportSensors(invocation.export, terminal, process);
+      return 0;
+    case "import":
+      return await (await import("./commands/import.ts")).importFile(invocation.import, terminal, process);
     case "backup":
       await (await import("./commands/backup.ts")).backup(invocation.backup, terminal, process.stderr);
       return 0;

@@ -184,13 +184,59 @@ export const COMMANDS = [
     ],
   },
   {
+    name: "export",
+    operands: "SENSOR …",
+    text: "the history of sensors in buckets, a row each: CSV or NDJSON",
+    more: [
+      "SENSOR: a name, or several by wildcards ('plant-*'). TIME as in tidemark query. A bucket of 1s is all that the history has; empty ones are left out, times are UTC.",
+    ],
+    examples: [
+      "tidemark export temperature --from today --output readings.csv",
+      "tidemark export temperature humidity --every 1d --format ndjson --output days.ndjson",
+    ],
+    options: [
+      "export:metrics",
+      "export:every",
+      "query:from",
+      "query:to",
+      "query:to-exclusive",
+      "query:timezone",
+      "export:format",
+      "export:output",
+      ...CLIENT,
+    ],
+  },
+  {
+    name: "import",
+    operands: "SENSOR [FILE]",
+    text: "sends the rows of a file, CSV or NDJSON, as readings",
+    more: [
+      "Without FILE, or with -, the input. Columns are found by their usual titles (time, value, device, boot, sequence, id), else --columns names them.",
+      "A row without id or sequence is known by its device, time and value: imported again, or twice in a file, it counts once. So an import that was interrupted is begun again.",
+      "Lines that are no readings are told and left out. Exit code: 1 when there are some.",
+    ],
+    examples: [
+      "tidemark import attic readings.csv --columns value=mean --dry-run",
+      "printf '13.01.2020 12:00;21,5' | tidemark import attic --time-format 'DD.MM.YYYY HH:mm'",
+    ],
+    options: [
+      "import:columns",
+      "import:delimiter",
+      "import:time-format",
+      "send:device",
+      "timezone",
+      "import:dry-run",
+      ...CLIENT,
+    ],
+  },
+  {
     name: "backup",
     operands: "DIR",
     text: "copies history and log of a data directory into a new one, also while a server runs",
     more: [
       "The copy is of one moment, and is read again and checked. DIR appears once it is whole: a backup that was interrupted leaves none. The readings of a Kafka stay in that Kafka.",
     ],
-    examples: ["tidemark backup ./backups/monday", "tidemark backup /mnt/usb/tidemark --data ./plants"],
+    examples: ["tidemark backup ./backups/monday", "tidemark backup ./backups/plants --data ./plants"],
     options: ["data"],
   },
   {

@@ -18,6 +18,7 @@ import { COMMANDS, type CommandName, findCommand } from "./command-table.ts";
 import { type CompletionConfig, completionConfig } from "./completion.ts";
 import { type DoctorConfig, doctorConfig } from "./doctor-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { type ExportConfig, exportConfig, type ImportConfig, importConfig } from "./import-config.ts";
 import { type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type QueryConfig, queryConfig } from "./query-config.ts";
 import {
@@ -65,6 +66,8 @@ export type Invocation =
   | { readonly command: "query"; readonly query: QueryConfig }
   | { readonly command: "series"; readonly series: SeriesConfig }
   | { readonly command: "quarantine" | "rejections"; readonly list: ListConfig }
+  | { readonly command: "export"; readonly export: ExportConfig }
+  | { readonly command: "import"; readonly import: ImportConfig }
   | { readonly command: "backup" | "restore"; readonly backup: BackupConfig }
   | { readonly command: "doctor"; readonly doctor: DoctorConfig }
   | { readonly command: "completion"; readonly completion: CompletionConfig }
@@ -157,6 +160,10 @@ function invoke(
       return { command: name, query: queryConfig(settings, operands, cwd) };
     case "series":
       return { command: name, series: seriesConfig(settings, operands, cwd) };
+    case "export":
+      return { command: name, export: exportConfig(settings, operands, cwd) };
+    case "import":
+      return { command: name, import: importConfig(settings, operands, cwd) };
     case "backup":
     case "restore":
       return { command: name, backup: backupConfig(name, settings, operands, cwd) };

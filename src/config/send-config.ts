@@ -66,7 +66,8 @@ export function sendConfig(settings: Settings, operands: readonly string[], cwd:
   };
 }
 
-function parseName(text: string): Parsed<string> {
+/** A name of a device or boot. */
+export function parseName(text: string): Parsed<string> {
   const bytes = Buffer.byteLength(text);
   return bytes >= 1 && bytes <= NAME_BYTES_MAX
     ? { value: text }

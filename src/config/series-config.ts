@@ -59,13 +59,15 @@ export function seriesConfig(settings: Settings, operands: readonly string[], cw
   };
 }
 
-function parseStepText(text: string): Parsed<string> {
+/** A step of a calendar, as it was written. */
+export function parseStepText(text: string): Parsed<string> {
   return parseStep(text) === null
     ? { expected: "a whole number and s, m, h, d, w, mo or y, such as 15m or 1d" }
     : { value: text };
 }
 
-function parseMetrics(text: string): Parsed<readonly string[]> {
+/** Names of metrics, each once. */
+export function parseMetrics(text: string): Parsed<readonly string[]> {
   const names = text.split(/[,\s]+/).filter((name) => name !== "");
   const unknown = names.find((name) => findMetric(name) === undefined);
   if (names.length > 0 && unknown === undefined) return { value: [...new Set(names)] };

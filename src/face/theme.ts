@@ -11,7 +11,7 @@ export class Theme {
 
   /** Applies what was chosen before. */
   constructor() {
-    const chosen = localStorage.getItem(KEY);
+    const chosen = remembered();
     if (chosen !== null) this.#root.dataset["theme"] = chosen;
     this.#dark.addEventListener("change", () => this.#tell());
   }
@@ -49,11 +49,28 @@ export class Theme {
     const isDark = chosen === undefined ? this.#dark.matches : chosen === "dark";
     const next = isDark ? "light" : "dark";
     this.#root.dataset["theme"] = next;
-    localStorage.setItem(KEY, next);
+    remember(next);
     this.#tell();
   }
 
   #tell(): void {
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** A browser that keeps nothing for a site throws where others answer. */
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function remember(theme: string): void {
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // It holds until the page is left.
   }
 }

@@ -175,4 +175,20 @@ suite("the frame", { skip: "missing" in chromium ? chromium.missing : false }, (
     assert.equal(await page.locator(".state strong").textContent(), "PAUSED");
     assert.deepEqual(faults, []);
   });
+
+  test("a browser that keeps nothing is shown everything all the same", async (t) => {
+    const tidemark = await startTidemark(t);
+    await tidemark.send("temperature", 1);
+    const { page, faults } = await browser.open(t, tidemark.url);
+    await page.addInitScript(() => {
+      const refuse = () => {
+        throw new DOMException("denied", "SecurityError");
+      };
+      Object.defineProperty(window, "localStorage", { get: refuse });
+    });
+    await page.reload();
+    await page.locator(".value").getByText("1", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Light or dark" }).click();
+    assert.deepEqual(faults, []);
+  });
 });

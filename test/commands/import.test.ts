@@ -71,6 +71,8 @@ describe("CSV", () => {
       ['"a,b,c"\t"d"', "\t"],
       ["a|b", "|"],
       ["alone", ","],
+      ["13.01.2020;21,5", ";"],
+      ["13.01.2020;21,5;19,25", ";"],
     ]) {
       assert.equal(delimiterOf(line), delimiter, line);
     }

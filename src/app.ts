@@ -3,8 +3,10 @@
 import type { Config } from "./config/server-config.ts";
 import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
+import type { OnNotice } from "./core/notice.ts";
 import { openZone } from "./core/zone.ts";
 import { createLookInto } from "./doors/look-into.ts";
+import { namesShown, type SensorDirectory } from "./engine/directory.ts";
 import type { Engine } from "./engine/engine.ts";
 import { watchTrouble } from "./engine/trouble-watch.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
@@ -35,9 +37,6 @@ export type CoreSettings = Pick<
   Config,
   "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
 >;
-
-/** Listener for notices. */
-export type OnNotice = (notice: string) => void;
 
 /**
  * Opens the data directory and follows the log.
@@ -71,6 +70,7 @@ export async function openCore(
     if (db.migratedFrom !== null) {
       onNotice(
         `the history was of version ${db.migratedFrom} and is migrated to version ${HISTORY_VERSION}: an older tidemark opens it no more`,
+        "migrated",
       );
     }
     const checkpointer = new Checkpointer(db.file, thread);
@@ -89,7 +89,8 @@ export async function openCore(
     undo.push(() => pipeline.close());
     // Before it counts as running: the first reading finds its topic, and an unusable log ends the start with its reason.
     await pipeline.start();
-    for (const notice of pipeline.notices) onNotice(notice);
+    for (const notice of pipeline.notices) onNotice(notice, "notice");
+    tellFollowed(pipeline.sensors, onNotice);
     undo.push(watchTrouble(pipeline, clock, onNotice));
     const close = once(() => unwind(undo));
     return { engine: pipeline, log, failed: pipeline.failed, close };
@@ -171,6 +172,18 @@ function ruleOf({ log, sensors, topics, createTopics }: CoreSettings): FollowRul
     return topics === null || (topics.include.test(name) && topics.exclude?.test(name) !== true);
   };
   return { sensors, passes, mayCreate: log.kind === "local" || createTopics };
+}
+
+/** Those of the start in one line, and later each that is followed, or no more. */
+function tellFollowed(sensors: SensorDirectory, onNotice: OnNotice): void {
+  if (sensors.size > 0) onNotice(`sensors: ${namesShown(sensors)}`, "following");
+  const told = new Set(sensors.list().flatMap(({ name, followed }) => (followed ? name : [])));
+  sensors.onChange(({ name, followed }) => {
+    if (followed === told.has(name)) return; // one that is added is not followed yet
+    if (followed) told.add(name);
+    else told.delete(name);
+    onNotice(`"${name}" is followed${followed ? "" : " no more"}`, "following");
+  });
 }
 
 async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, thread: DiskThread): Promise<Log> {

@@ -31,6 +31,7 @@ function write(stream: NodeJS.WriteStream, text: string): void {
 const terminal = {
   out: (text: string) => write(process.stdout, text),
   err: (text: string) => write(process.stderr, `tidemark: ${text}`),
+  raw: (text: string) => void (logFile ?? process.stdout).write(text),
   columns: process.stdout.columns || Number.POSITIVE_INFINITY,
   color: wantsColor(ownEnvironment(), process.stdout.isTTY),
   inBackground: logFile !== null,

@@ -4,8 +4,10 @@ import type { Config } from "../config/server-config.ts";
 import { shownSettings } from "../config/settings-shown.ts";
 import { shownPattern, shownTarget } from "../config/values.ts";
 import { releaseWhenSettled } from "../runtime/spare-memory.ts";
+import { programVersion } from "../runtime/version.ts";
 import type { Console } from "./console.ts";
 import { aborted, endOnSignals } from "./ending.ts";
+import { openOperatorLog } from "./operator-log.ts";
 import { openRunDirectory, recordOf, removeRecord, SERVER, writeRecord } from "./run-files.ts";
 
 /** Addresses that mean "all of mine": a client here uses a loopback. */
@@ -15,22 +17,33 @@ const LOOPBACK_OF = new Map([
 ]);
 
 /** @throws TidemarkError of opening; Error "BUG: …" when our own code ended it, without a commit of what was in memory */
-export async function serve(config: Config, { out, err, inBackground }: Console): Promise<void> {
-  const ending = endOnSignals(inBackground, () =>
-    err("still closing: answers under way get 5 s, then the history is committed"),
+export async function serve(config: Config, terminal: Console): Promise<void> {
+  const { tell, notice } = await openOperatorLog(config.logFormat, terminal);
+  const ending = endOnSignals(terminal.inBackground, () =>
+    terminal.err("still closing: answers under way get 5 s, then the history is committed"),
   );
-  const app = await openApp(config, undefined, (notice) => err(`notice: ${notice}`));
+  const settings = shownSettings(config);
+  const version = programVersion();
+  tell(
+    `tidemark ${version}: ${Object.entries(settings)
+      .map((pair) => pair.join(" "))
+      .join(", ")}`,
+    "settings",
+    { version, settings },
+  );
+  const app = await openApp(config, undefined, notice);
   const url = urlOf(app.address, app.port);
   openRunDirectory(config.data);
-  const record = recordOf(SERVER, process.pid, url, shownSettings(config));
+  const record = recordOf(SERVER, process.pid, url, settings);
   if (record !== null) writeRecord(config.data, record);
-  out(`listening on ${url}: ${shownSensors(config)}, log ${shownTarget(config.log)}, data ${config.data}`);
+  const what = `${shownSensors(config)}, log ${shownTarget(config.log)}, data ${config.data}`;
+  tell(`listening on ${url}: ${what}`, "listening", { url });
   releaseWhenSettled();
   try {
     await Promise.race([app.closed, aborted(ending.signal)]);
-    out("closing: nothing more is taken in, the history is committed");
+    tell("closing: nothing more is taken in, the history is committed", "closing");
     await app.close();
-    out("closed");
+    tell("closed", "closed");
   } finally {
     if (record !== null) removeRecord(config.data, record);
     ending.release();

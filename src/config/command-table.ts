@@ -18,6 +18,7 @@ const SERVER = [
   "keep",
   "log-retention",
   "clock-ahead",
+  "log-format",
   "token",
   "allow-anonymous",
   "public-url",

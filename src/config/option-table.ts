@@ -30,6 +30,12 @@ export const SENSOR_COLUMNS = [
 /** How `tidemark series` shows numbers. */
 export const SERIES_FORMATS = ["chart", "table", "csv", "ndjson", "json"] as const;
 
+/** How a server writes its log. */
+export const LOG_FORMATS = ["text", "json"] as const;
+
+/** One of them. */
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 /** Every option of every command. A prefix before a colon distinguishes two options of one flag. */
 export const OPTIONS = [
   {
@@ -89,6 +95,13 @@ export const OPTIONS = [
     fallback: "5m",
     kept: true,
     text: "readings further in the future are held back (quarantine)",
+  },
+  {
+    id: "log-format",
+    value: LOG_FORMATS.join("|"),
+    fallback: "text",
+    kept: true,
+    text: "the server's own lines: sentences, or an object a line for machines",
   },
   {
     id: "token",

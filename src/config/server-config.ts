@@ -1,7 +1,7 @@
 /** Configuration of the server. Under src/config/config.ts. */
 import { TidemarkError } from "../core/errors.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
-import type { OptionId } from "./option-table.ts";
+import { LOG_FORMATS, type LogFormat, type OptionId } from "./option-table.ts";
 import { invalid, type Settings } from "./settings.ts";
 import {
   DEFAULT_SENSORS,
@@ -41,6 +41,7 @@ export interface Config {
   readonly keepMs: number | null;
   readonly logRetentionBytes: number;
   readonly clockAheadMs: number;
+  readonly logFormat: LogFormat;
   /** null: no token is required. */
   readonly token: string | null;
   readonly allowAnonymous: boolean;
@@ -84,11 +85,17 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     keepMs: settings.read("keep", parseKeep),
     logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
+    logFormat: settings.read("log-format", parseLogFormat),
     token,
     allowAnonymous,
     publicUrls: settings.optional("public-url", parseOrigins) ?? [],
     corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
   };
+}
+
+function parseLogFormat(text: string): Parsed<LogFormat> {
+  const value = LOG_FORMATS.find((format) => format === text);
+  return value === undefined ? { expected: LOG_FORMATS.join(" or ") } : { value };
 }
 
 /** What to follow; its options must agree. */

@@ -1,4 +1,5 @@
 /** What the senders of a sensor probably mean otherwise than it is read: keys that are not read, ids that name a device. In memory, since the start; each is told once. */
+import type { OnNotice } from "../core/notice.ts";
 import type { RepeatedId } from "../engine/engine.ts";
 import { type UnreadKey, UnreadKeys } from "../formats/unread-keys.ts";
 import type { Series } from "./sensors.ts";
@@ -57,12 +58,12 @@ class RepeatedIds {
 
 /** The hints of all sensors. */
 export class Hints {
-  readonly #onNotice: (text: string) => void;
+  readonly #onNotice: OnNotice;
   readonly #unreadKeys = new Map<Series, UnreadKeys>();
   readonly #repeatedIds = new Map<Series, RepeatedIds>();
 
   /** @param onNotice listener for what is found for the first time: each key of a sensor, and one of its ids */
-  constructor(onNotice: (text: string) => void) {
+  constructor(onNotice: OnNotice) {
     this.#onNotice = onNotice;
   }
 
@@ -70,7 +71,7 @@ export class Hints {
   unreadKeys(sensor: Series): UnreadKeys {
     let keys = this.#unreadKeys.get(sensor);
     if (keys === undefined) {
-      keys = new UnreadKeys(({ hint }) => this.#onNotice(`"${sensor.name}": ${hint}`));
+      keys = new UnreadKeys(({ hint }) => this.#onNotice(`"${sensor.name}": ${hint}`, "hint"));
       this.#unreadKeys.set(sensor, keys);
     }
     return keys;
@@ -83,7 +84,7 @@ export class Hints {
       ids = new RepeatedIds();
       this.#repeatedIds.set(sensor, ids);
     }
-    if (ids.take(id, time, value) && ids.told.size === 1) this.#onNotice(`"${sensor.name}": ${hintOf(id)}`);
+    if (ids.take(id, time, value) && ids.told.size === 1) this.#onNotice(`"${sensor.name}": ${hintOf(id)}`, "hint");
   }
 
   /** What was found of a sensor. */

@@ -1,5 +1,6 @@
 /** How far back each sensor's history is kept. What ends before is deleted with a commit; later readings of that time are counted, but not folded. */
 import type { Clock } from "../core/clock.ts";
+import type { OnNotice } from "../core/notice.ts";
 import { formatSecond } from "../core/time.ts";
 import type { History } from "../rollups/history.ts";
 import type { CommitPart } from "../store/commit-part.ts";
@@ -24,7 +25,7 @@ export interface HorizonOptions {
   readonly keepMs: number | null;
   readonly clock: Clock;
   /** Listener for deletions. */
-  readonly onNotice: (text: string) => void;
+  readonly onNotice: OnNotice;
 }
 
 /**
@@ -111,6 +112,7 @@ export class Horizon implements CommitPart {
       const since = Number.isFinite(target) ? `from ${formatSecond(target)}` : "for ever";
       this.#options?.onNotice(
         `the history of "${series.name}" is kept ${since} again, no more from ${formatSecond(before)}`,
+        "kept-longer",
       );
     }
   }
@@ -139,8 +141,8 @@ export class Horizon implements CommitPart {
       if (expired > 0)
         lines.push(`the history of "${series.name}" before ${formatSecond(target)} is deleted: ${expired} readings`);
     }
-    if (lines.length <= LINES_MAX) for (const line of lines) this.#options.onNotice(line);
-    else this.#options.onNotice(`old history of ${lines.length} sensors is deleted: ${readings} readings`);
+    if (lines.length <= LINES_MAX) for (const line of lines) this.#options.onNotice(line, "expired");
+    else this.#options.onNotice(`old history of ${lines.length} sensors is deleted: ${readings} readings`, "expired");
   }
 
   #readingsBefore({ id, totals }: Series, second: number): number {

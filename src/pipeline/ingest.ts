@@ -1,6 +1,7 @@
 /** Records in, counted readings out: decode, identity, clocks, fold. Works on batches of columns; no I/O but for cold look-ups. */
 import type { Clock } from "../core/clock.ts";
 import { ACTIVE_DEVICE_MS, CLOCK_BEHIND_MS } from "../core/limits.ts";
+import type { OnNotice } from "../core/notice.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
 import { ABSENT, NO_TIMESTAMP, Records } from "../core/records.ts";
 import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
@@ -32,7 +33,7 @@ export interface IngestOptions {
   /** The payload formats; default all. */
   readonly formats?: Formats;
   /** Listener for hints to the operator; default: nobody. */
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: OnNotice;
 }
 
 /** The partition that records come from; `newest` is updated. */
@@ -110,9 +111,8 @@ export class Ingest {
   #decoder(own: Series): Decoder {
     let decoder = this.#decoders.get(own.name);
     if (decoder === undefined) {
-      const { sensors } = this.#state;
       const { deviceNames, bootNames } = this.#identities;
-      const seriesOf = (sensor: string): number => sensors.find(sensor)?.id ?? -1;
+      const seriesOf = (sensor: string): number => this.#state.sensors.find(sensor)?.id ?? -1;
       const names = { devices: deviceNames, boots: bootNames, zone: this.#options.zone };
       const unreadKeys = this.hints.unreadKeys(own);
       decoder = createDecoder({ series: own.id, seriesOf, unreadKeys, ...names }, this.#options.formats);

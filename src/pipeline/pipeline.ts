@@ -6,6 +6,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import type { OnNotice } from "../core/notice.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Change } from "../engine/change.ts";
@@ -59,7 +60,7 @@ export interface PipelineOptions {
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
   /** Listener for notices to the operator: deleted history, partitions that stand still or are read on, hints. */
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: OnNotice;
 }
 
 /** The one pipeline of a process. `start` begins, `close` commits and ends. */
@@ -261,8 +262,7 @@ export class Pipeline implements Engine {
   async #commit(): Promise<void> {
     if (this.#failure !== null) throw this.#failure.error;
     await this.#commits.commit();
-    const expired = this.#state.sensors.list().filter(({ news }) => news.has("expired"));
-    if (expired.length > 0) this.#notifyTaken(expired);
+    this.#notifyTaken(this.#state.sensors.list().filter(({ news }) => news.has("expired")));
     this.#tell();
   }
 

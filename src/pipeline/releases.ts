@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import type { OnNotice } from "../core/notice.ts";
 import type { Chosen, ChosenRejections } from "../engine/engine.ts";
 import type { Series } from "./sensors.ts";
 import type { SerialQueue } from "./serial-queue.ts";
@@ -13,7 +14,7 @@ export interface ReleasesOptions {
   readonly state: State;
   readonly clock: Clock;
   readonly clockAheadMs: number;
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: OnNotice;
   readonly uncounted: Uncounted;
   readonly queue: SerialQueue;
   /** True once closed without a failure. */
@@ -52,7 +53,8 @@ export class Releases {
     } catch (error) {
       if (!isClosed()) throw error; // the next process goes on
     }
-    if (count > 0) onNotice?.(`the clock was set forward: ${count} readings that it had held back are released`);
+    if (count > 0)
+      onNotice?.(`the clock was set forward: ${count} readings that it had held back are released`, "released");
   }
 
   discardQuarantine(which: Chosen): Promise<number> {

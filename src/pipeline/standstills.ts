@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import type { OnNotice } from "../core/notice.ts";
 import { formatMs } from "../core/time.ts";
 import type { Standstill } from "../engine/engine.ts";
 import type { Log } from "../log/log.ts";
@@ -61,7 +62,7 @@ export interface StandstillsOptions {
   /** Only in the serial queue. */
   readonly commit: () => Promise<void>;
   /** Listener for partitions that stand still, or are read on. */
-  readonly onNotice?: (notice: string) => void;
+  readonly onNotice?: OnNotice;
   /** Takes a bug: ends the pipeline. */
   readonly fail: (error: unknown) => void;
 }
@@ -102,7 +103,8 @@ export class Standstills {
     this.#stands.set(key, stand);
     if (error.code === "topic-missing") this.#follow(partition.topic, false);
     if (error.code === "topic-recreated") this.tick();
-    else if (before?.detail !== error.message) this.#options.onNotice?.(this.#sentence(this.#shown(stand)));
+    else if (before?.detail !== error.message)
+      this.#options.onNotice?.(this.#sentence(this.#shown(stand)), "standstill-began");
     return true;
   }
 
@@ -114,7 +116,7 @@ export class Standstills {
 
   #end({ partition }: Stand): void {
     this.#stands.delete(keyOf(partition));
-    this.#options.onNotice?.(`${placeOf(partition)} is read on`);
+    this.#options.onNotice?.(`${placeOf(partition)} is read on`, "standstill-ended");
   }
 
   /** Tries again what is due; ask now and then. */

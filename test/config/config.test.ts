@@ -53,6 +53,7 @@ describe("where a setting comes from", () => {
       keepMs: null,
       logRetentionBytes: 2e9,
       clockAheadMs: 300_000,
+      logFormat: "text",
       token: null,
       allowAnonymous: false,
       publicUrls: [],

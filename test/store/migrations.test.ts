@@ -12,6 +12,7 @@ import { gunzipSync } from "node:zlib";
 import { openApp } from "../../src/app.ts";
 import type { Config } from "../../src/config/server-config.ts";
 import { ManualClock } from "../../src/core/clock.ts";
+import type { OnNotice } from "../../src/core/notice.ts";
 import { Database } from "../../src/store/database.ts";
 import { HISTORY_VERSION } from "../../src/store/migrations.ts";
 
@@ -48,7 +49,7 @@ const config = (data: string): Config => ({
     createTopics: false,
   },
   ...{ hosts: ["127.0.0.1"], port: 0, token: null, allowAnonymous: false, publicUrls: [], corsOrigins: [] },
-  ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, clockAheadMs: 300_000 },
+  ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, logFormat: "text", clockAheadMs: 300_000 },
 });
 
 async function ask(port: number, path: string, body?: string): Promise<string> {
@@ -75,7 +76,10 @@ test("a history of version 2 opens, answers the same to the bit, knows every rea
   withOldData(async (directory) => {
     const notices: string[] = [];
     const clock = new ManualClock(answers.nowMs);
-    let app = await openApp(config(directory), clock, (notice) => notices.push(notice));
+    const note: OnNotice = (notice, kind) => {
+      if (kind === "migrated") notices.push(notice);
+    };
+    let app = await openApp(config(directory), clock, note);
     try {
       assert.deepEqual(
         notices.map((notice) => /version 2 .* version (\d+)/.exec(notice)?.[1]),
@@ -107,7 +111,7 @@ test("a history of version 2 opens, answers the same to the bit, knows every rea
         }
       }
       await app.close();
-      app = await openApp(config(directory), clock, (notice) => notices.push(notice));
+      app = await openApp(config(directory), clock, note);
       assert.equal(notices.length, 1);
       const { body, answer } = answers.compute[0];
       assertAnswer(await ask(app.port, "/compute/metrics", JSON.stringify(body)), answer);

@@ -60,7 +60,6 @@ class Now implements Mounted {
     if (this.#search.value !== find) this.#search.value = find;
     this.#sort.value = sortOf(params.get("sort"));
     this.#span.value = spanOf(params);
-    this.#first.update(params);
     this.#draw();
   }
 
@@ -96,6 +95,7 @@ class Now implements Mounted {
     const find = params.get("find") ?? "";
     const order = isFirst ? [] : listed(rows.values(), find, sortOf(params.get("sort")));
     this.#first.root.hidden = !isFirst;
+    if (isFirst) this.#first.update(params); // once the stream has told which sensors there are
     this.#bar.hidden = isFirst || known === null;
     this.#list.show(order, spanOf(params));
     if (order.length > 0 && !this.#isFirstDrawn) performance.mark("first-value");

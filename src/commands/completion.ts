@@ -1,7 +1,8 @@
 /** `tidemark completion`: a shell's script, and what it asks at each Tab. */
 import type { Completion, CompletionConfig, Shell } from "../config/completion.ts";
+import { byName } from "../core/sensor-name.ts";
 import type { Console } from "./console.ts";
-import { byName, knownSensors, nameOf } from "./known-sensors.ts";
+import { knownSensors, nameOf } from "./known-sensors.ts";
 
 /** Who waits for a Tab does not wait longer: names are left out then. */
 const NAMES_MS_MAX = 500;

@@ -2,6 +2,7 @@
 import type { ClientConfig } from "../config/client-config.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
+import { byName } from "../core/sensor-name.ts";
 import { isPattern, matcherOf } from "../core/sensor-pattern.ts";
 import { type Asking, ask, fieldsOf, requireSuccess } from "./client.ts";
 
@@ -10,9 +11,6 @@ export type SensorFields = ReadonlyMap<string, unknown>;
 
 /** Sensors of a page: as many as a server gives. */
 const PAGE = 1000;
-
-/** In order of names, as people count: plant-2 before plant-10. */
-export const byName = new Intl.Collator("en", { numeric: true }).compare;
 
 /** All of them, in the server's order. @throws TidemarkError "server-unreachable", or with the server's own words */
 export async function knownSensors(client: ClientConfig, asking: Asking = {}): Promise<SensorFields[]> {

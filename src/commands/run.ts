@@ -1,14 +1,17 @@
 /** `tidemark run`, `start` and `watch`: what a person sees in the foreground. */
 import type { ReadStream } from "node:tty";
+import type { ClientConfig } from "../config/client-config.ts";
 import type { ServerInvocation } from "../config/config.ts";
 import type { WatchConfig } from "../config/send-config.ts";
 import { systemClock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { isPattern } from "../core/sensor-pattern.ts";
 import { watch } from "../ui/watch.ts";
 import { type Started, start, stop } from "./background.ts";
 import { serverUrl } from "./client.ts";
 import type { Console } from "./console.ts";
 import { endOnSignals } from "./ending.ts";
+import { knownSensors, nameOf, noSensor } from "./known-sensors.ts";
 import { isRunning, logFileOf, runDirectory, runningServer, SERVER } from "./run-files.ts";
 
 /** How often to check that the watched server still runs, ms. */
@@ -87,11 +90,22 @@ export async function run(invocation: ServerInvocation, terminal: Terminal): Pro
 
 /** Shows the live table of a running server until it is ended by a key or a signal. */
 export async function watchCommand({ client, patterns }: WatchConfig, terminal: Terminal): Promise<void> {
+  if (patterns.length > 0) await requireKnown(client, patterns);
   const ending = endOnSignals(terminal.inBackground, () => {});
   try {
     await show(serverUrl(client), client.token, "q or Ctrl-C ends this table", terminal, ending.signal, patterns);
   } finally {
     ending.release();
+  }
+}
+
+/** A mistyped name would be waited for without a word. A server that does not answer may come back. */
+async function requireKnown(client: ClientConfig, patterns: readonly string[]): Promise<void> {
+  try {
+    const known = (await knownSensors(client)).map(nameOf);
+    for (const name of patterns) if (!isPattern(name) && !known.includes(name)) throw noSensor(name, known);
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== "server-unreachable") throw error;
   }
 }
 

@@ -2,10 +2,11 @@
 import type { ClientConfig } from "../config/client-config.ts";
 import type { SensorColumn, SensorsConfig } from "../config/send-config.ts";
 import { ageText, countText, NOTHING, rateText, valueText } from "../core/figures.ts";
+import { byName } from "../core/sensor-name.ts";
 import { type Column, tableLines } from "../ui/columns.ts";
 import { paintIn } from "../ui/paint.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
-import { byName, knownSensors, nameOf, namesMeant, type SensorFields } from "./known-sensors.ts";
+import { knownSensors, nameOf, namesMeant, type SensorFields } from "./known-sensors.ts";
 import type { Terminal } from "./run.ts";
 
 /** Sensors of one question about rates: names of 100 bytes are then half of what a question may have. */

@@ -41,6 +41,7 @@ export function commandHelp(command: Command): string {
     "",
     ...columns([...rows, ...EVERYWHERE]),
     "",
+    command.examples.length === 1 ? "Example:" : "Examples:",
     ...command.examples.map((example) => `  ${example}`),
     ...(kept.length === 0 ? [] : ["", ...wrapped(`Environment: ${kept.join(", ")}`)]),
     "",

@@ -1,10 +1,8 @@
 /** Which rows of the live table a person looks at: the filter, the order, how far down. Keys change it. */
+import { byName } from "../core/sensor-name.ts";
 import { isPattern, matcherOf } from "../core/sensor-pattern.ts";
 import type { Key } from "./keys.ts";
 import type { LiveRow } from "./live-event.ts";
-
-/** In order of names, as people count. */
-const byName = new Intl.Collator("en", { numeric: true }).compare;
 
 /** What rows can be sorted by: numbers from the largest on, as that is what one looks for. */
 const ORDERS: readonly { readonly name: string; readonly key: ((row: LiveRow) => number) | null }[] = [

@@ -2,7 +2,7 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock } from "../core/clock.ts";
 import { messageOf, TidemarkError } from "../core/errors.ts";
-import { matcherOf } from "../core/sensor-pattern.ts";
+import { isPattern, matcherOf } from "../core/sensor-pattern.ts";
 import { Known } from "./known.ts";
 import { LineView } from "./line-view.ts";
 import { parseLiveEvent } from "./live-event.ts";
@@ -65,6 +65,10 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const url = new URL("live", options.url);
+  // Names may be asked for; which ones a wildcard means changes as sensors appear.
+  if (!options.patterns.some(isPattern)) {
+    for (const name of options.patterns) url.searchParams.append("sensor", name);
+  }
   while (!signal.aborted) {
     try {
       for await (const { name, data } of readEvents(url, options.token, signal)) {

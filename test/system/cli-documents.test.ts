@@ -46,7 +46,9 @@ test("docs/CLI.md", { timeout: 300_000 }, async () => {
 
 test("the examples of every command's help", { timeout: 300_000 }, async () => {
   await runs("tidemark start");
-  await runs("tidemark send temperature 21.5; tidemark send humidity 1; tidemark send plant-1 2");
+  await runs(
+    "tidemark send temperature 21.5; tidemark send humidity 1; tidemark send plant-1 2; tidemark send attic 3",
+  );
   // The server on the data of others would be in the way of those that end it.
   const last = ["stop"];
   const names = COMMANDS.map(({ name }) => name);

@@ -135,6 +135,20 @@ test("only the sensors that are meant", async () => {
   );
 });
 
+test("names without wildcards are asked for", async () => {
+  const paths: unknown[] = [];
+  const server = createServer((request, response) => {
+    paths.push(request.url);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(event("snapshot", sensor("attic", 2)));
+  });
+  const url = await listening(server);
+  await watched(url, (_line, end) => end(), null, ["attic", "plant-1"]);
+  server.closeAllConnections();
+  server.close();
+  assert.deepEqual(paths, ["/live?sensor=attic&sensor=plant-1"]);
+});
+
 test("a refusal for good ends it", async () => {
   for (const [status, code] of [
     [401, "not-authorized"],

@@ -50,7 +50,7 @@ export async function exportSensors(config: ExportConfig, { err }: Console, stre
     for await (const piece of exporting.pieces(sensors)) {
       // Who read it has gone, or the disk is full.
       if (!output.writable || failure !== null) break;
-      if (!output.write(piece)) await Promise.race([once(output, "drain"), once(output, "close")]).catch(() => {});
+      if (!output.write(piece)) await drained(output);
     }
     if (unfinished !== null && file !== null) {
       output.end();
@@ -66,6 +66,17 @@ export async function exportSensors(config: ExportConfig, { err }: Console, stre
     exporting.progress.end();
   }
   if (file !== null) err(`wrote ${countText(exporting.rows)} ${exporting.rows === 1 ? "row" : "rows"} to ${file}`);
+}
+
+/** Resolves when there is room again, or nobody reads any more. */
+function drained(output: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const name of ["drain", "close"]) output.off(name, done);
+      resolve();
+    };
+    for (const name of ["drain", "close"]) output.on(name, done);
+  });
 }
 
 /** Where rows go where no file is named, and where progress is shown. */

@@ -2,21 +2,18 @@
 import { openCore } from "../../src/app.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { writeSeries } from "../../src/server/series-answer.ts";
-import { readSeries } from "../../src/server/series-request.ts";
+import { readSeries, type SeriesQuery } from "../../src/server/series-request.ts";
 import { argument } from "../harness/lap.ts";
 import { quantile } from "../harness/statistics.ts";
+import { sumOfSeries } from "./series-sum.ts";
 
 export interface SeriesTask {
   readonly directory: string;
   readonly sensor: string;
   /** What is asked for, by name. */
-  readonly queries: Readonly<
-    Record<string, { readonly metrics: string; readonly points: number; readonly days: number }>
-  >;
+  readonly queries: Readonly<Record<string, SeriesQuery>>;
   readonly laps: number;
 }
-
-const DAY_MS = 86_400_000;
 
 const { directory, sensor, queries, laps } = argument<SeriesTask>();
 const core = await openCore({
@@ -28,17 +25,17 @@ const zone = openZone("Europe/Berlin");
 const { lastTime } = engine.status(sensor);
 if (lastTime === null) throw new Error("BUG: the history is empty");
 const result: Record<string, number> = {};
-for (const [name, { metrics, points, days }] of Object.entries(queries)) {
-  const [from, to] = [String(lastTime - days * DAY_MS), String(lastTime)];
+for (const [name, query] of Object.entries(queries)) {
   const ms: number[] = [];
   // The first half fills caches and compiles, as a server that runs has done.
   for (let lap = 0; lap < 2 * laps; lap++) {
     const before = performance.now();
-    const request = readSeries({ sensor, metrics, points, from, to }, engine, zone, lastTime);
-    let bytes = 0;
-    for await (const piece of writeSeries(request, engine, "json")) bytes += piece.length;
+    const request = readSeries({ sensor, ...query }, engine, zone, lastTime);
+    let text = "";
+    for await (const piece of writeSeries(request, engine, "json")) text += piece;
     if (lap >= laps) ms.push(performance.now() - before);
-    result[`bytes ${name}`] = bytes;
+    result[`bytes ${name}`] = text.length;
+    if (lap === 0) result[`check ${name}`] = sumOfSeries(text);
     result[`buckets ${name}`] = request.edges.length - 1;
   }
   result[`p50 ${name}`] = quantile(ms, 0.5);

@@ -1,42 +1,54 @@
-/** Row `series`: what a chart costs, in process, over a day and over all of the history. */
+/** Row `series`: what a chart costs, in process, over a day and over all of the history; and the hours of a month beside others. */
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { DAY_SECONDS } from "../data/series.ts";
+import type { SeriesQuery } from "../../src/server/series-request.ts";
+import { DAY_SECONDS, START_SECOND, writeCsv } from "../data/series.ts";
 import type { Bench, Row } from "../harness/bench.ts";
 import { node, runForNumbers } from "../harness/child.ts";
+import { getOften } from "../harness/get.ts";
+import { npmPeers, PEERS } from "../harness/install.ts";
+import { type Contestant, median } from "../harness/statistics.ts";
 import type { BuildTask } from "../ours/build.ts";
 import type { SeriesTask } from "../ours/series.ts";
-import { figure, type Goal, type Grid } from "../report/results.ts";
+import { sumOfSeries } from "../ours/series-sum.ts";
+import { startVictoria } from "../peers/victoria/server.ts";
+import { figure, type Goal, type Grid, type Table } from "../report/results.ts";
+import { startTidemark } from "./tidemark-server.ts";
 
 const OURS = join(import.meta.dirname, "..", "ours");
+const SENSOR = "temperature";
+const METRICS = "mean,min,max";
 const POINTS = 500;
 const GOAL_MS = 5;
 const AIM_MS = 1;
+const WHO = "tidemark, in process";
 
-async function run(bench: Bench): Promise<{ tables: []; grids: Grid[]; goals: Goal[] }> {
+interface Timed {
+  readonly p50: number;
+  readonly p99: number;
+  readonly check: number;
+}
+
+async function run(bench: Bench): Promise<{ tables: Table[]; grids: Grid[]; goals: Goal[] }> {
   const days = bench.size(365, 3652);
   const directory = mkdtempSync(join(bench.directory, "series-"));
-  const sensors = ["temperature"];
   bench.say(`series: building ${days} days`);
-  await runForNumbers(
-    node(join(OURS, "build.ts"), {
-      directory,
-      sensors,
-      seconds: days * DAY_SECONDS,
-      kind: "integers",
-    } satisfies BuildTask),
-  );
+  await build(directory, days);
+  const last = (START_SECOND + days * DAY_SECONDS - 1) * 1000;
+  const query = (metrics: string, length: number): SeriesQuery => {
+    return { metrics, points: POINTS, from: String(last - length * DAY_SECONDS * 1000), to: String(last) };
+  };
   const whole = `${days} days, mean, min, max`;
   const queries: SeriesTask["queries"] = {
-    "a day, mean, min, max": { metrics: "mean,min,max", points: POINTS, days: 1 },
-    [whole]: { metrics: "mean,min,max", points: POINTS, days: days - 1 },
-    [`${days} days, p95`]: { metrics: "p95", points: POINTS, days: days - 1 },
+    "a day, mean, min, max": query(METRICS, 1),
+    [whole]: query(METRICS, days - 1),
+    [`${days} days, p95`]: query("p95", days - 1),
   };
-  const task: SeriesTask = { directory, sensor: sensors[0], queries, laps: bench.size(30, 100) };
+  const task: SeriesTask = { directory, sensor: SENSOR, queries, laps: bench.size(30, 100) };
   const found = await runForNumbers(node(join(OURS, "series.ts"), task));
   const p50 = found[`p50 ${whole}`];
   return {
-    tables: [],
+    tables: [await beside(bench)],
     grids: [
       {
         title: "Series of a sensor at 1 Hz, in process, ms",
@@ -59,4 +71,103 @@ async function run(bench: Bench): Promise<{ tables: []; grids: Grid[]; goals: Go
   };
 }
 
-export const series: Row = { name: "series", about: "charts: 500 buckets of a day and of years, in process", run };
+function build(directory: string, days: number): Promise<unknown> {
+  const task: BuildTask = { directory, sensors: [SENSOR], seconds: days * DAY_SECONDS, kind: "integers" };
+  return runForNumbers(node(join(OURS, "build.ts"), task));
+}
+
+/** The hours of some days, asked of databases that hold the same readings. */
+async function beside(bench: Bench): Promise<Table> {
+  const days = bench.size(7, 30);
+  const directory = mkdtempSync(join(bench.directory, "series-hours-"));
+  const csv = join(bench.directory, "series.csv");
+  bench.say(`series: ${days} days beside others`);
+  await build(directory, days);
+  await writeCsv(csv, 1, days * DAY_SECONDS);
+  const laps = bench.size(20, 50);
+  const [from, to] = [START_SECOND, START_SECOND + days * DAY_SECONDS];
+  const query = {
+    ...{ metrics: METRICS, every: "1h", timezone: "UTC" },
+    ...{ from: String(from * 1000), toExclusive: String(to * 1000) },
+  };
+  const path = `/series?${new URLSearchParams({ sensor: SENSOR, ...query })}`;
+  const contestants: Contestant<Timed>[] = [
+    {
+      name: WHO,
+      run: async () => {
+        const task: SeriesTask = { directory, sensor: SENSOR, queries: { hours: query }, laps };
+        const found = await runForNumbers(node(join(OURS, "series.ts"), task));
+        return { p50: found["p50 hours"], p99: found["p99 hours"], check: found["check hours"] };
+      },
+    },
+    {
+      name: "tidemark, over HTTP",
+      run: async () => {
+        const server = await startTidemark({ data: directory, log: "local", sensors: [SENSOR] });
+        return getOften(server.port, path, laps, sumOfSeries).finally(() => server.stop());
+      },
+    },
+  ];
+  await bench.peer("DuckDB", async () => {
+    await npmPeers(bench.policy);
+    const database = join(bench.directory, "series.duckdb");
+    await runForNumbers(node(join(PEERS, "duckdb", "window.mjs"), { mode: "load", database, csv }));
+    const ask = (rolled: boolean) => async () => {
+      const input = { database, from, to, laps, rolled };
+      return (await runForNumbers(node(join(PEERS, "duckdb", "series.mjs"), input))) as unknown as Timed;
+    };
+    contestants.push({ name: "DuckDB, in process", run: ask(false) });
+    contestants.push({ name: "DuckDB, in process, minute rollups", run: ask(true) });
+  });
+  const victoria = await bench.peer("VictoriaMetrics", () => startVictoria(bench));
+  try {
+    if (victoria !== null) {
+      const { port } = victoria;
+      await runForNumbers(node(join(PEERS, "victoria", "window.mjs"), { port, mode: "load", csv }));
+      const run = () => getOften(port, victoriaPath(from, to), laps, sumOfMatrix);
+      contestants.push({ name: "VictoriaMetrics, query_range over HTTP", run });
+    }
+    return tableOf(bench, days, await bench.laps(contestants, bench.rounds(2, 3)));
+  } finally {
+    await victoria?.server.stop();
+  }
+}
+
+/** A range is (time − 1 h, time]: up to the last second of each hour. */
+function victoriaPath(from: number, to: number): string {
+  const parts = ["avg", "min", "max"].map((name, i) => `label_set(${name}_over_time(${SENSOR}[1h]), "f", "${i}")`);
+  const range = { start: String(from + 3599), end: String(to - 1), step: "3600", nocache: "1" };
+  return `/api/v1/query_range?${new URLSearchParams({ ...range, query: `union(${parts.join(",")})` })}`;
+}
+
+function sumOfMatrix(text: string): number {
+  const { data } = JSON.parse(text) as { data: { result: { values: [number, string][] }[] } };
+  return data.result.flatMap(({ values }) => values).reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+function tableOf(bench: Bench, days: number, laps: ReadonlyMap<string, readonly Timed[]>): Table {
+  const expected = laps.get(WHO)?.[0].check ?? Number.NaN;
+  for (const [who, [{ check }]] of laps) {
+    if (Math.abs(check - expected) < 1e-9 * Math.abs(expected)) continue;
+    bench.skip(`agreement of ${who}`, new Error(`its numbers add up to ${check}, tidemark's to ${expected}`));
+  }
+  return {
+    title: `The hours of ${days} days`,
+    about: `One sensor at 1 Hz, ${days * 24} buckets: mean, minimum, maximum of each. One question at a time; the numbers of all are added up and compared.`,
+    unit: "ms, p50",
+    better: "less",
+    synced: "reading only",
+    lines: [...laps].map(([name, own]) => ({
+      name,
+      ours: name.startsWith("tidemark"),
+      laps: own.map(({ p50 }) => p50),
+      remark: `p99 ${figure(median(own.map(({ p99 }) => p99)))} ms`,
+    })),
+  };
+}
+
+export const series: Row = {
+  name: "series",
+  about: "charts: 500 buckets of a day and of years, in process; hours beside DuckDB and VictoriaMetrics",
+  run,
+};

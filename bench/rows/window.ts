@@ -6,12 +6,12 @@ import { type Questions, questions, SENSORS } from "../data/windows.ts";
 import type { Bench, Row } from "../harness/bench.ts";
 import { node, runForNumbers, withInput } from "../harness/child.ts";
 import { askWindows } from "../harness/http-client.ts";
-import { goPeer, npmPeers, PEERS, pythonPeer } from "../harness/install.ts";
-import { freePort, Server } from "../harness/server.ts";
+import { npmPeers, PEERS, pythonPeer } from "../harness/install.ts";
 import { type Contestant, median } from "../harness/statistics.ts";
 import type { BuildTask } from "../ours/build.ts";
 import type { WindowTask } from "../ours/window.ts";
 import { startPostgres } from "../peers/postgres/server.ts";
+import { startVictoria } from "../peers/victoria/server.ts";
 import { figure, type Goal, type Line, type Table } from "../report/results.ts";
 import { startTidemark } from "./tidemark-server.ts";
 
@@ -89,20 +89,9 @@ async function postgres(bench: Bench, csv: string, asked: readonly Questions[]):
   }
 }
 
-const VICTORIA = "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics";
-/** The newest that builds with Go 1.26. */
-const VICTORIA_VERSION = "v1.151.0";
-
 async function victoria(bench: Bench, csv: string, asked: readonly Questions[]): Promise<Database> {
-  const policy = bench.settings.quick ? { ...bench.policy, allowed: false } : bench.policy;
-  const command = await goPeer(policy, "victoria-metrics", VICTORIA, VICTORIA_VERSION);
-  const port = await freePort();
-  const address = [`-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y", "-search.disableCache"];
-  const limits = ["-search.maxSamplesPerQuery=2000000000", "-search.maxQueryDuration=300s"];
-  const data = `-storageDataPath=${join(bench.directory, "victoria")}`;
-  const server = new Server({ command, args: [...address, ...limits, data] });
+  const { port, server } = await startVictoria(bench);
   try {
-    await server.listens(port);
     const loaded = await nodeProgram("victoria", { port, mode: "load", csv });
     const run = () => nodeProgram("victoria", { port, mode: "ask", questions: asked });
     return {

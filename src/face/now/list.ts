@@ -39,6 +39,7 @@ export class CardList {
     this.#resized.observe(this.root);
     addEventListener("scroll", this.#scrolled, { passive: true });
     this.root.addEventListener("keydown", (event) => this.#key(event));
+    this.root.addEventListener("focusin", this.#scrolled);
   }
 
   /** Shows these sensors in this order. */
@@ -81,8 +82,12 @@ export class CardList {
     const firstRow = Math.max(0, Math.floor(above / step) - ROWS_AROUND);
     const endRow = Math.min(rowCount, Math.ceil((above + innerHeight) / step) + ROWS_AROUND);
     const visible = new Set(this.#order.slice(firstRow * this.#columns, endRow * this.#columns));
-    const focused = this.#focused();
-    if (focused !== null && this.#places.has(focused)) visible.add(focused); // else the keyboard would fall back to the top
+    // Where the keyboard is, and may go next before the browser has scrolled: else it would fall back to the top.
+    const place = this.#places.get(this.#focused() ?? "");
+    if (place !== undefined) {
+      const around = ROWS_AROUND * this.#columns;
+      for (const sensor of this.#order.slice(Math.max(0, place - around), place + around + 1)) visible.add(sensor);
+    }
     for (const [sensor, card] of this.#cards) {
       if (visible.has(sensor)) continue;
       this.#cards.delete(sensor);

@@ -30,7 +30,8 @@ function linuxListener(port: number): Listener | null {
   if (inodes.size === 0) return null;
   for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
     const isIt = namesIn(`/proc/${pid}/fd`).some((fd) => inodes.has(linkOf(`/proc/${pid}/fd/${fd}`)));
-    if (isIt) return { pid: Number(pid), name: basename(linkOf(`/proc/${pid}/exe`)) || "?" };
+    if (isIt)
+      return { pid: Number(pid), name: basename(linkOf(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "")) || "?" };
   }
   return null;
 }

@@ -117,7 +117,7 @@ async function checkSensors({ client }: DoctorConfig): Promise<Finding[]> {
   if (odd.length > 0) {
     const names = odd.slice(0, NAMES_SHOWN).join(", ") + (odd.length > NAMES_SHOWN ? " …" : "");
     findings.push(
-      warning("sensors", `${odd.length} not as they should be: ${names}`, "tidemark sensors --sort trouble says why"),
+      warning("sensors", `something is odd about ${odd.length}: ${names}`, "tidemark sensors --sort trouble says why"),
     );
   }
   if (held)

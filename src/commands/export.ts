@@ -1,6 +1,8 @@
 /** `tidemark export`: the history of sensors in buckets, a row each, as CSV or NDJSON: of any length, piece by piece; empty buckets are left out. */
 import { once } from "node:events";
 import { createWriteStream, renameSync, rmSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ClientConfig } from "../config/client-config.ts";
 import type { ExportConfig } from "../config/import-config.ts";
 import { parseStep, type StepUnit } from "../core/calendar.ts";
 import { assert, messageOf, TidemarkError } from "../core/errors.ts";
@@ -26,6 +28,10 @@ const UNIT_MS: Readonly<Record<StepUnit, number>> = {
   y: 31_536_000_000,
 };
 
+/** How long to wait for what was sent just before, ms: a million readings; and how often to look. */
+const UNREAD_MS_MAX = 5000;
+const LOOK_MS = 100;
+
 /** Of a file while it is written. */
 const UNFINISHED = ".unfinished";
 
@@ -39,6 +45,7 @@ interface Span {
 export async function exportSensors(config: ExportConfig, { err }: Console, streams: Streams): Promise<void> {
   const { client, patterns, file } = config;
   const sensors = patterns.some(isPattern) ? namesMeant(patterns, (await knownSensors(client)).map(nameOf)) : patterns;
+  const missing = await unreadOf(client, new Set(sensors));
   const unfinished = file === null ? null : file + UNFINISHED;
   const output = unfinished === null ? streams.stdout : createWriteStream(unfinished);
   let failure: Error | null = null;
@@ -65,7 +72,19 @@ export async function exportSensors(config: ExportConfig, { err }: Console, stre
   } finally {
     exporting.progress.end();
   }
+  if (missing > 0)
+    err(`${countText(missing)} records that were in the log at the start are not in it: export again later`);
   if (file !== null) err(`wrote ${countText(exporting.rows)} ${exporting.rows === 1 ? "row" : "rows"} to ${file}`);
+}
+
+/** Waits for the server to take in what its log holds of the sensors, a while. @returns how many records are left */
+async function unreadOf(client: ClientConfig, sensors: ReadonlySet<string>): Promise<number> {
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    const own = (await knownSensors(client)).filter((sensor) => sensors.has(nameOf(sensor)));
+    const lag = own.reduce((sum, sensor) => sum + Number(sensor.get("lag")), 0);
+    if (lag === 0 || waitedMs >= UNREAD_MS_MAX) return lag;
+    await delay(LOOK_MS);
+  }
 }
 
 /** Resolves when there is room again, or nobody reads any more. */

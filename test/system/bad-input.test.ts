@@ -80,7 +80,8 @@ describe("a process that runs", () => {
     assert.ok(tidemark.isRunning, tidemark.errors);
     await tidemark.stop();
     const hint = 'tidemark: notice: "humidity": the key `Value` is not read; did you mean `value`?\n';
-    assert.equal(tidemark.errors, hint, "nothing else to say");
+    const followed = "tidemark: notice: sensors: temperature, humidity, pressure\n";
+    assert.equal(tidemark.errors, followed + hint, "nothing else to say");
   });
 
   test("questions that cannot be read or answered", async () => {

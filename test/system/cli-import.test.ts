@@ -102,7 +102,7 @@ describe("import", () => {
     }
   });
 
-  test("killed, of a file and of the server, and begun again: everything once", { timeout: 120_000 }, async () => {
+  test("killed and begun again: everything once", { timeout: 120_000 }, async () => {
     const rows = Array.from({ length: 60_000 }, (_, i) => `${1578913200000 + i * 1000},${(i * 7) % 1000}`);
     const path = file("large.csv", `time,value\n${rows.join("\n")}\n`);
     const args = ["import", "large", path, "--url", url];
@@ -146,7 +146,6 @@ describe("export", () => {
     ];
     const lines = times.map((time, i) => `{"time":"${time}","value":${i + 0.5}}`);
     await succeeded(["import", "sparse", file("sparse.ndjson", lines.join("\n")), "--url", url]);
-    await counted("sparse", 5);
     const common = ["export", "sparse", "--url", url];
     assert.equal(
       await succeeded(common),

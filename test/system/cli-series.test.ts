@@ -64,7 +64,9 @@ test("CSV, NDJSON and JSON are the server's own, every digit", async () => {
 
 test("a chart as wide as the terminal", { skip: skipWithoutTerminal() }, async () => {
   const line = ["series", "plant-1", ...window, "--url", url].join(" ");
-  const terminal = inTerminal(`stty cols 60 rows 20; node bin/tidemark.js ${line}`, ROOT, { NO_COLOR: "1" });
+  const terminal = inTerminal(`stty cols 60 rows 20; ${process.execPath} bin/tidemark.js ${line}`, ROOT, {
+    NO_COLOR: "1",
+  });
   const { code, stdout } = await terminal.ended;
   assert.equal(code, 0, stdout);
   const lines = stdout.trimEnd().split("\r\n");

@@ -168,7 +168,7 @@ describe("the package", () => {
         const stopped = await tidemark("stop", "--data", data).ended;
         assert.equal(stopped.code, 0, stopped.stderr);
         const ended = await serve.ended;
-        assert.deepEqual([ended.code, ended.stderr], [0, ""]);
+        assert.deepEqual([ended.code, ended.stderr], [0, 'tidemark: notice: "temperature" is followed\n']);
       });
 
       test("run shows simulated sensors, start goes on in the background", {

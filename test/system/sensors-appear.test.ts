@@ -248,13 +248,12 @@ describe("on a Kafka", { skip: skipWithoutOwnKafka(), timeout: 600_000 }, () => 
     const data = dataDirectory();
     const log = `kafka://${broker.bootstrap}`;
     for (const name of ["a-1", "a-2", "a-3", "a-4", "a-5"]) await create(name);
-    const before = await topics();
+    const before = await topics(); // one that was deleted may be listed a little longer
     let server = await Served.start(data.path, "--log", log, "--sensors", "listed-1,listed-2");
-    const more = before.length > 5 ? ` and ${before.length - 5} more` : "";
-    const others = `there are a-1, a-2, a-3, a-4, a-5${more} (--topics names those to read)`;
-    const notice = `waiting for topics that do not exist: listed-1, listed-2 (--create-topics makes them); ${others}`;
-    assert.equal(await server.notice(), notice);
-    assert.ok(server.process.text().includes(`notice: ${notice}`), server.process.text());
+    const others = String.raw`there are a-1, a-2, a-3, a-4, a-5( and \d+ more)? \(--topics names those to read\)`;
+    const waiting = String.raw`waiting for topics that do not exist: listed-1, listed-2 \(--create-topics makes them\); ${others}`;
+    assert.match(String(await server.notice()), new RegExp(`^${waiting}$`));
+    assert.match(server.process.text(), new RegExp(`notice: ${waiting}`));
     assert.deepEqual(await server.names(), ["listed-1?", "listed-2?"]);
     assert.equal(await server.count("listed-1"), 0);
     assert.equal((await server.post("listed-1", "1")).status, 503);

@@ -19,11 +19,26 @@ export class News {
   }
 
   /** Adds the seconds of a run that is not empty. @param cause of all of its readings; null: each is as late as its column says. O(rows) then */
-  addRun(run: ReadingRun, cause: Cause | null): void {
-    if (cause !== null) this.#addMs(cause, run.earliest, run.latest);
-    else
-      for (let row = 0; row < run.count; row++)
-        this.#addMs(run.late[row] === 0 ? "reading" : "late", run.time[row], run.time[row]);
+  addRun({ count, time, late, earliest, latest }: ReadingRun, cause: Cause | null): void {
+    if (cause !== null) {
+      this.#addMs(cause, earliest, latest);
+      return;
+    }
+    // In locals: this is done for each reading of a batch that holds a late one.
+    let [onTimeFrom, onTimeTo] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    let [lateFrom, lateTo] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let row = 0; row < count; row++) {
+      const ms = time[row];
+      if (late[row] === 0) {
+        if (ms < onTimeFrom) onTimeFrom = ms;
+        if (ms > onTimeTo) onTimeTo = ms;
+      } else {
+        if (ms < lateFrom) lateFrom = ms;
+        if (ms > lateTo) lateTo = ms;
+      }
+    }
+    if (onTimeFrom <= onTimeTo) this.#addMs("reading", onTimeFrom, onTimeTo);
+    if (lateFrom <= lateTo) this.#addMs("late", lateFrom, lateTo);
   }
 
   has(cause: Cause): boolean {

@@ -9,6 +9,7 @@ export {
   type ConnectOptions,
   connect,
   type ErrorCode,
+  type LiveChange,
   type LiveEvent,
   type LiveOptions,
   type LiveSensor,

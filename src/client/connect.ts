@@ -16,7 +16,8 @@ import {
 import { requestJson, type ServerAddress } from "./server-request.ts";
 
 export { type ErrorCode, TidemarkError } from "../core/errors.ts";
-export type { LiveEvent, LiveOptions, LiveSensor, Moments } from "./live.ts";
+export type { LiveChange, LiveSensor, Moments } from "../core/live-event.ts";
+export type { LiveEvent, LiveOptions } from "./live.ts";
 export { type Problem, type SendOptions, type Sent, UnsentError } from "./outbox.ts";
 export type { Asked, Bounds, Computed, MetricAsked, Moment, Reading, Series, SeriesQuestion } from "./questions.ts";
 

@@ -1,5 +1,6 @@
 /** `GET /live` as an iterator of events that comes back after every loss of the connection. docs/formats/live.md has the fields. */
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import type { LiveData } from "../core/live-event.ts";
 import { EventParser, type SentEvent } from "./event-parser.ts";
 import { pause, refusalOf, request, type ServerAddress } from "./server-request.ts";
 
@@ -10,43 +11,9 @@ const SILENCE_MS_MAX = 35_000;
 const RETRY_MS_FIRST = 250;
 const RETRY_MS_MAX = 5000;
 
-/** Some readings. */
-export interface Moments {
-  readonly count: number;
-  readonly mean: number | null;
-  readonly min: number | null;
-  readonly max: number | null;
-}
-
-/** A sensor as of its last event; times in epoch ms. */
-export interface LiveSensor extends Moments {
-  readonly sensor: string;
-  readonly last: number | null;
-  readonly lastTime: number | null;
-  readonly ageMs: number | null;
-  /** Readings a second over the last minute. */
-  readonly rate: number;
-  readonly minute: Moments;
-  /** A mean a second, oldest first. */
-  readonly spark: readonly (number | null)[];
-  readonly completeUntil: number | null;
-  /** Seconds whose answers may be others than before, a range a cause ("reading", "late", "released", "expired"). */
-  readonly changes: readonly { readonly cause: string; readonly from: number; readonly toExclusive: number }[];
-  /** Further fields, as the server has them. */
-  readonly [more: string]: unknown;
-}
-
 /** All sensors (`snapshot`: forget what was known), or those that changed. */
-export interface LiveEvent {
+export interface LiveEvent extends LiveData {
   readonly kind: "snapshot" | "update";
-  /** The server's clock, ms. */
-  readonly time: number;
-  /** Why readings are not taken in; null: they are. */
-  readonly trouble: string | null;
-  /** Of a snapshot: false where nothing is known of what was missed, so that what is drawn is to be loaded anew. */
-  readonly resumed?: boolean;
-  readonly sensors: readonly LiveSensor[];
-  readonly [more: string]: unknown;
 }
 
 /** What to follow, and until when. */

@@ -1,62 +1,10 @@
 /** The live stream (docs/formats/live.md): one connection for all pages, what is known of each sensor, and how the connection is doing. */
-
-/** Some readings. */
-export interface Moments {
-  readonly count: number;
-  readonly mean: number | null;
-  readonly min: number | null;
-  readonly max: number | null;
-}
-
-/** A sensor as of its last event; times in ms. */
-export interface LiveRow extends Moments {
-  readonly sensor: string;
-  readonly last: number | null;
-  readonly lastTime: number | null;
-  /** Readings a second over the last minute. */
-  readonly rate: number;
-  readonly minute: Moments;
-  /** A mean a second, oldest first. */
-  readonly spark: readonly (number | null)[];
-  readonly completeUntil: number | null;
-  readonly received: number;
-  readonly duplicates: number;
-  readonly conflicts: number;
-  readonly quarantined: number;
-  readonly released: number;
-  readonly rejected: number;
-  readonly late: number;
-  readonly gapRecords: number;
-  readonly cutRecords: number;
-  readonly expired: number;
-  readonly quarantineDropped: number;
-  readonly rejectionsDropped: number;
-  readonly lag: number;
-  readonly devices: number;
-  readonly stuckDevices: number;
-  /** Seconds whose numbers changed since the event before: what is drawn of them is to be loaded anew. */
-  readonly changes: readonly LiveChange[];
-}
-
-/** A range of seconds that changed, ms. */
-export interface LiveChange {
-  readonly cause: "reading" | "late" | "released" | "expired";
-  readonly from: number;
-  readonly toExclusive: number;
-}
+import type { LiveData, LiveSensor } from "../core/live-event.ts";
 
 /** What came: everything there is, or the sensors that changed. */
-export interface LiveEvent {
+export interface LiveEvent extends LiveData {
   /** All that was known before is to be forgotten. */
   readonly snapshot: boolean;
-  /** Of a snapshot: its rows' `changes` are all since the event before. Else nobody knows what changed: whatever is drawn is to be loaded anew. */
-  readonly resumed?: boolean;
-  /** The server's clock, ms. */
-  readonly time: number;
-  /** Why readings are not taken in; null: they are. */
-  readonly trouble: string | null;
-  readonly sensorsTotal: number;
-  readonly sensors: readonly LiveRow[];
 }
 
 /** How the stream is doing, and why, in a sentence. */
@@ -76,7 +24,7 @@ const SILENCE_MS = 35_000;
  * takes nothing in. While it is held, listeners are told nothing; then a snapshot.
  */
 export class Live {
-  readonly rows = new Map<string, LiveRow>();
+  readonly rows = new Map<string, LiveSensor>();
   readonly #listeners = new Set<(event: LiveEvent) => void>();
   readonly #stateListeners = new Set<(state: LiveState) => void>();
   readonly #holds = new Map<symbol, string>();

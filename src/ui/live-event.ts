@@ -1,33 +1,25 @@
 /** Parses the data of a live event (docs/formats/live.md) into rows, once: all else in this room trusts them. */
+import type { LiveSensor, Moments } from "../core/live-event.ts";
 
-/** What a table shows of some readings. */
-export interface Moments {
-  readonly count: number;
-  readonly mean: number | null;
-  readonly min: number | null;
-  readonly max: number | null;
-}
-
-/** One sensor as of its last event. */
-export interface LiveRow extends Moments {
-  readonly sensor: string;
-  readonly last: number | null;
-  /** Of the newest counted reading, when the event was written; ms. */
-  readonly ageMs: number | null;
-  /** Readings a second over the last minute. */
-  readonly rate: number;
-  readonly minute: Moments;
-  /** A mean per second, oldest first. */
-  readonly spark: readonly (number | null)[];
-  readonly late: number;
-  readonly duplicates: number;
-  readonly quarantined: number;
-  readonly rejected: number;
-  readonly gapRecords: number;
-  readonly cutRecords: number;
-  readonly lag: number;
-  readonly stuckDevices: number;
-}
+/** One sensor as of its last event: what a table shows of it. */
+export type LiveRow = Pick<
+  LiveSensor,
+  | keyof Moments
+  | "sensor"
+  | "last"
+  | "ageMs"
+  | "rate"
+  | "minute"
+  | "spark"
+  | "late"
+  | "duplicates"
+  | "quarantined"
+  | "rejected"
+  | "gapRecords"
+  | "cutRecords"
+  | "lag"
+  | "stuckDevices"
+>;
 
 /** One event: a whole table, or the rows that changed. */
 export interface LiveEvent {

@@ -1,12 +1,12 @@
 /** What page "Now" computes: order, lines of the last minute, times of the server. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LiveRow } from "../../src/face/live.ts";
+import type { LiveSensor } from "../../src/core/live-event.ts";
 import { listed, sortOf } from "../../src/face/now/order.ts";
 import { SPARK_HEIGHT, sparkPaths } from "../../src/face/now/spark.ts";
 import { ServerTime } from "../../src/face/server-time.ts";
 
-function row(sensor: string, fields: Partial<LiveRow> = {}): LiveRow {
+function row(sensor: string, fields: Partial<LiveSensor> = {}): LiveSensor {
   const none = { count: 0, mean: null, min: null, max: null };
   const counts = {
     received: 0,
@@ -25,6 +25,7 @@ function row(sensor: string, fields: Partial<LiveRow> = {}): LiveRow {
   const rest = {
     last: null,
     lastTime: null,
+    ageMs: null,
     rate: 0,
     minute: none,
     spark: [],

@@ -1,7 +1,9 @@
 /** History: how sensors were, from ten years to ten seconds. It draws what the address says; what is done on it changes the address. */
+
+import type { LiveChange } from "../../core/live-event.ts";
 import { ApiError } from "../api.ts";
 import { element, setText } from "../dom.ts";
-import type { LiveChange, LiveEvent } from "../live.ts";
+import type { LiveEvent } from "../live.ts";
 import type { Context, Mounted, Page } from "../page.ts";
 import { hrefOf } from "../router.ts";
 import { Controls, windowState } from "./controls.ts";

@@ -1,14 +1,14 @@
 /** One sensor's card. It is made once, and shows other sensors as the list is scrolled. */
 import { ageText, countText, decimalsOf, NOTHING, rateText, shortText } from "../../core/figures.ts";
+import type { LiveSensor } from "../../core/live-event.ts";
 import { drawing, element, setText } from "../dom.ts";
-import type { LiveRow } from "../live.ts";
 import { hrefOf } from "../router.ts";
 import type { ServerTime } from "../server-time.ts";
 import { SPARK_HEIGHT, sparkPaths } from "./spark.ts";
 
 /** Some readings that were not plainly counted, or came late. */
 interface Badge {
-  readonly count: (row: LiveRow) => number;
+  readonly count: (row: LiveSensor) => number;
   readonly one: string;
   readonly many: string;
   readonly meaning: string;
@@ -66,7 +66,7 @@ export class Card {
   #grewAt: number[] = [];
   /** Decimals of its values so far: figures that move keep their form. */
   #decimals = 0;
-  #row: LiveRow | null = null;
+  #row: LiveSensor | null = null;
 
   constructor(time: ServerTime) {
     this.#time = time;
@@ -101,7 +101,7 @@ export class Card {
   }
 
   /** Shows a sensor as it is now. */
-  show(row: LiveRow, span: Span): void {
+  show(row: LiveSensor, span: Span): void {
     const before = this.#row?.sensor === row.sensor ? this.#row : null;
     this.#row = row;
     if (before === null) {

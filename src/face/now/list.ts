@@ -1,6 +1,7 @@
 /** The virtual list: of hundreds of cards only those that can be seen, and some around them, are in the document. */
+
+import type { LiveSensor } from "../../core/live-event.ts";
 import { element } from "../dom.ts";
-import type { LiveRow } from "../live.ts";
 import type { ServerTime } from "../server-time.ts";
 import { Card, type Span } from "./card.ts";
 
@@ -22,7 +23,7 @@ const KEYS: Readonly<Record<string, (columns: number) => number>> = {
 /** A list of cards over rows that somebody else keeps. */
 export class CardList {
   readonly root = element("ul", { class: "cards", "aria-label": "Sensors" });
-  readonly #rows: ReadonlyMap<string, LiveRow>;
+  readonly #rows: ReadonlyMap<string, LiveSensor>;
   readonly #time: ServerTime;
   readonly #cards = new Map<string, Card>();
   readonly #spare: Card[] = [];
@@ -33,7 +34,7 @@ export class CardList {
   #span: Span = "all";
   #columns = 1;
 
-  constructor(rows: ReadonlyMap<string, LiveRow>, time: ServerTime) {
+  constructor(rows: ReadonlyMap<string, LiveSensor>, time: ServerTime) {
     this.#rows = rows;
     this.#time = time;
     this.#resized.observe(this.root);
@@ -52,7 +53,7 @@ export class CardList {
   }
 
   /** Shows rows that changed, where they can be seen. */
-  changed(rows: readonly LiveRow[]): void {
+  changed(rows: readonly LiveSensor[]): void {
     for (const row of rows) this.#cards.get(row.sensor)?.show(row, this.#span);
   }
 

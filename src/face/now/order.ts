@@ -1,5 +1,5 @@
 /** Which sensors are listed, and in which order. Pure. */
-import type { LiveRow } from "../live.ts";
+import type { LiveSensor } from "../../core/live-event.ts";
 
 /** What a list can be sorted by, as the address has it. */
 export const SORTS = {
@@ -21,7 +21,7 @@ export function sortOf(text: string | null): Sort {
 const names = new Intl.Collator("en", { numeric: true });
 
 /** Sorted so that the largest come first; names among equals. */
-const FIGURES: Readonly<Record<Exclude<Sort, "name">, (row: LiveRow) => number>> = {
+const FIGURES: Readonly<Record<Exclude<Sort, "name">, (row: LiveSensor) => number>> = {
   age: ({ lastTime }) => lastTime ?? -Infinity,
   rate: ({ rate }) => rate,
   value: ({ last }) => last ?? -Infinity,
@@ -29,7 +29,7 @@ const FIGURES: Readonly<Record<Exclude<Sort, "name">, (row: LiveRow) => number>>
 };
 
 /** Names of the rows that hold every word of `search`, in order. */
-export function listed(rows: Iterable<LiveRow>, search: string, sort: Sort): string[] {
+export function listed(rows: Iterable<LiveSensor>, search: string, sort: Sort): string[] {
   const words = search.toLowerCase().split(/\s+/);
   const found = [...rows].filter(({ sensor }) => words.every((word) => sensor.toLowerCase().includes(word)));
   found.sort((a, b) => names.compare(a.sensor, b.sensor));

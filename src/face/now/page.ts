@@ -1,6 +1,8 @@
 /** Page "Now": a card for each sensor, which moves the moment a reading arrives; before the first reading how to send one. */
+
+import type { LiveSensor } from "../../core/live-event.ts";
 import { element, setText } from "../dom.ts";
-import type { LiveEvent, LiveRow } from "../live.ts";
+import type { LiveEvent } from "../live.ts";
 import type { Context, Mounted, Page } from "../page.ts";
 import type { Span } from "./card.ts";
 import { firstRun } from "./first-run.ts";
@@ -70,7 +72,7 @@ class Now implements Mounted {
   }
 
   #take({ snapshot, sensors }: LiveEvent): void {
-    const isNew = ({ sensor }: LiveRow) => !this.#known.has(sensor);
+    const isNew = ({ sensor }: LiveSensor) => !this.#known.has(sensor);
     if (snapshot || !this.#first.root.hidden || sensors.some(isNew)) {
       this.#draw();
       return;

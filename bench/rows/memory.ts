@@ -77,11 +77,11 @@ async function year(bench: Bench): Promise<{ table: Table; goal: Goal }> {
       },
       goal: {
         what: `memory: three sensors, a year of history, under load${days < 365 ? ` (here ${days} days)` : ""}`,
-        atLeast: "< 150 MB RSS",
+        atLeast: "< 160 MB RSS",
         aim: "100 MB",
         measured: `${figure(peak)} MB at most, ${figure(now)} MB after`,
         toAim: peak / 100,
-        met: peak < 150,
+        met: peak < 160,
       },
     };
   } finally {

@@ -8,7 +8,7 @@ import { findChromium, TestBrowser } from "./browser.ts";
 import { takePictures } from "./pictures.ts";
 
 /** Of one: a page of documents loads several. */
-const BYTES_MAX = 100_000;
+const BYTES_MAX = 150_000;
 
 const chromium = findChromium();
 

@@ -19,11 +19,20 @@ interface Picture {
 }
 
 const cards = (page: Page) => page.locator(".card").first().waitFor();
+const chart = (page: Page) => page.locator(".u-over").nth(1).waitFor();
 
 const PICTURES: readonly Picture[] = [
   { name: "now", address: "/now", width: 960, height: 590, colorScheme: "light", ready: cards },
   { name: "now-dark", address: "/now", width: 960, height: 590, colorScheme: "dark", ready: cards },
   { name: "now-phone", address: "/now", width: 360, height: 740, colorScheme: "light", ready: cards },
+  {
+    name: "history",
+    address: "/history?sensor=attic.temperature,solar.power&from=-3d",
+    width: 1100,
+    height: 1000,
+    colorScheme: "light",
+    ready: chart,
+  },
 ];
 
 /** A sensor of the house: its values around a middle, by a wave of so many seconds. */
@@ -47,9 +56,34 @@ const HOUSE: readonly MadeUp[] = [
   { name: "solar.power", middle: 3105, swing: 400, period: 90, digits: 0 },
 ];
 
+/** Days before today of two sensors, by the sun, ms between readings. */
+const PAST_DAYS = 3;
+const PAST_STEP_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** What the attic and the roof did in the days before: warm in the afternoon, and the sun between six and six, UTC. */
+async function fillPast(tidemark: Tidemark, now: number): Promise<void> {
+  const steps = (PAST_DAYS * DAY_MS) / PAST_STEP_MS;
+  const lines = (name: string, valueAt: (day: number, i: number) => number) => {
+    const readingAt = (_: unknown, i: number) => {
+      const time = now - DAY_MS * PAST_DAYS - 180_000 + i * PAST_STEP_MS;
+      const value = valueAt((time % DAY_MS) / DAY_MS, i);
+      return JSON.stringify({ device: `${name}-1`, boot: "0", sequence: i, value: Number(value.toFixed(1)), time });
+    };
+    return tidemark.send(name, ...Array.from({ length: steps }, readingAt));
+  };
+  const unrest = (i: number) => Math.sin(i / 3) * Math.sin(i / 41) + Math.sin(i / 7.3) * Math.cos(i / 173);
+  await lines("attic.temperature", (day, i) => 17.4 + 4.5 * Math.sin((day - 0.375) * 2 * Math.PI) + 0.6 * unrest(i));
+  await lines("solar.power", (day, i) => {
+    const sun = Math.max(0, Math.sin((day - 0.25) * 2 * Math.PI));
+    return 4200 * sun * (0.8 + 0.2 * Math.sin(i / 400) + 0.12 * unrest(i));
+  });
+}
+
 /** What all do in the last two minutes; some are late, came twice or have a clock that is wrong. */
 async function fill(tidemark: Tidemark): Promise<void> {
   const now = Date.now();
+  await fillPast(tidemark, now);
   for (const [i, { name, middle, swing, period, digits }] of HOUSE.entries()) {
     const reading = (second: number) => {
       const wave = Math.sin((second / period) * 2 * Math.PI + i) + Math.sin(second * (i + 2)) / 5;

@@ -67,13 +67,14 @@ export async function openCore(
     undo.push(() => log.close());
     const db = Database.open(settings.data);
     undo.push(() => db.close());
+    for (const notice of db.notices) onNotice(notice, "repaired");
     if (db.migratedFrom !== null) {
       onNotice(
         `the history was of version ${db.migratedFrom} and is migrated to version ${HISTORY_VERSION}: an older tidemark opens it no more`,
         "migrated",
       );
     }
-    const checkpointer = new Checkpointer(db.file, thread);
+    const checkpointer = new Checkpointer(db.file, thread, db.pagesFile);
     undo.push(() => checkpointer.close());
     const pipeline = new Pipeline({
       state: new State(db),

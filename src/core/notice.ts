@@ -11,6 +11,8 @@ export const NOTICE_LEVELS = {
   following: "info",
   /** The history is of a newer version now. */
   migrated: "info",
+  /** A file was not as it was written, and was put right. */
+  repaired: "warn",
   /** No readings are taken in; they are again. */
   "trouble-began": "error",
   "trouble-ended": "info",

@@ -6,6 +6,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import type { MessagePort } from "node:worker_threads";
 import { messageOf } from "../core/errors.ts";
+import { PageSums } from "./page-sums.ts";
 
 /** Pages in the write-ahead log after which they are moved into the database: SQLite's own default, 8 MB here. */
 const CHECKPOINT_PAGES = 1000;
@@ -16,9 +17,15 @@ export interface CheckpointReply {
   readonly error: string | null;
 }
 
+/** The history, and a descriptor of it that is closed after all connections. */
+export interface CheckpointSettings {
+  readonly file: string;
+  readonly pagesFile: number | null;
+}
+
 /** Answers the requests that come to the port, one at a time, until one says "close". */
-export function serve(port: MessagePort, file: string): void {
-  const history = new SyncedHistory(file);
+export function serve(port: MessagePort, settings: CheckpointSettings): void {
+  const history = new SyncedHistory(settings);
   port.on("message", async (message: "sync" | "close") => {
     if (message === "close") {
       history.close();
@@ -32,28 +39,47 @@ export function serve(port: MessagePort, file: string): void {
 class SyncedHistory {
   readonly #wal: string;
   readonly #db: DatabaseSync;
+  /** Holds a snapshot while the log is moved: nothing that was committed since is moved with it, as its sums are not on disk. */
+  readonly #reader: DatabaseSync;
+  readonly #sums: PageSums;
   /** Set by a sync that failed: the system may take what was not written for written, so no later one proves anything. */
   #broken: string | null = null;
 
-  constructor(file: string) {
+  constructor({ file, pagesFile }: CheckpointSettings) {
     this.#wal = `${file}-wal`;
+    this.#sums = new PageSums(file, pagesFile);
     this.#db = new DatabaseSync(file);
+    this.#reader = new DatabaseSync(file, { readOnly: true });
     // FULL syncs the log before it is copied into the database, and the database before the log is used again.
     this.#db.exec("PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;");
   }
 
   async sync(): Promise<CheckpointReply> {
+    this.#sums.collect();
+    if (this.#broken === null && this.#sums.waiting >= CHECKPOINT_PAGES) return this.#move();
     const failed = this.#broken ?? (await this.#syncLog());
     if (failed !== null) return { synced: false, error: failed };
+    this.#sums.keep();
+    return { synced: true, error: null };
+  }
+
+  /** Syncs the write-ahead log and moves it into the database. */
+  async #move(): Promise<CheckpointReply> {
+    this.#reader.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
     try {
-      // NOOP only counts. A SQLite before 3.51 takes it for PASSIVE.
-      const waiting = this.#db.prepare("PRAGMA wal_checkpoint(NOOP)").get();
-      if (Number(waiting?.log) - Number(waiting?.checkpointed) >= CHECKPOINT_PAGES) {
-        this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      this.#sums.collect();
+      const failed = await this.#syncLog();
+      if (failed !== null) return { synced: false, error: failed };
+      try {
+        this.#sums.startMoving();
+        const moved = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+        this.#sums.moved(Number(moved?.["checkpointed"]));
+        return { synced: true, error: null };
+      } catch (error) {
+        return { synced: true, error: messageOf(error) };
       }
-      return { synced: true, error: null };
-    } catch (error) {
-      return { synced: true, error: messageOf(error) };
+    } finally {
+      this.#reader.exec("COMMIT");
     }
   }
 
@@ -78,6 +104,8 @@ class SyncedHistory {
   }
 
   close(): void {
+    this.#sums.close();
+    this.#reader.close();
     this.#db.close();
   }
 }

@@ -1,7 +1,7 @@
 /** Asks the disk thread to sync the history; knows when a commit is on disk. */
 import { once } from "node:events";
 import type { MessagePort } from "node:worker_threads";
-import type { CheckpointReply } from "./checkpoint-thread.ts";
+import type { CheckpointReply, CheckpointSettings } from "./checkpoint-thread.ts";
 import { DiskThread } from "./disk-thread.ts";
 
 /** One sync at a time; others wait for it. */
@@ -14,9 +14,10 @@ export class Checkpointer {
   /** The last checkpoint's error; null when it went well. */
   error: string | null = null;
 
-  /** @param thread where it works; one of its own by default */
-  constructor(file: string, thread: DiskThread = new DiskThread()) {
-    this.#port = thread.serve(new URL("./checkpoint-thread.ts", import.meta.url), file);
+  /** @param thread where it works; one of its own by default @param pagesFile a descriptor of the file that is closed after all connections; null: its pages are not scrubbed */
+  constructor(file: string, thread: DiskThread = new DiskThread(), pagesFile: number | null = null) {
+    const settings: CheckpointSettings = { file, pagesFile };
+    this.#port = thread.serve(new URL("./checkpoint-thread.ts", import.meta.url), settings);
     this.#port.unref();
     this.#portClosed = new Promise((resolve) => this.#port.once("close", resolve));
     this.#threadEnded = thread.ended.then((thrown) => {

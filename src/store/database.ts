@@ -3,16 +3,21 @@
  * Commits are not synced one by one (synchronous=NORMAL in WAL mode: a power loss rolls back to an earlier commit, never to half of
  * one); a thread syncs the write-ahead log, and only then is a commit known to be on disk (checkpointer.ts).
  */
-import { mkdirSync, statfsSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import { guardDatabase } from "./guarded-open.ts";
 import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
+import { PageSums } from "./page-sums.ts";
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;
 /** SQLite's own cache, KiB: inner nodes. Pages have a cache of their own above it, and the system's below; 8 MB here made no look-up cheaper. */
 const CACHE_KIB = 2048;
+
+/** Its name in the data directory. */
+const HISTORY_FILE = "history.db";
 
 /** The one table that belongs to no part: single values by name. */
 const SETTINGS = "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID";
@@ -22,6 +27,10 @@ export class Database {
   readonly file: string;
   /** The version that it had before it was opened; null: today's, or it is new. */
   readonly migratedFrom: number | null;
+  /** What was found not as it was written, and put right: for the operator. */
+  readonly notices: readonly string[];
+  /** For reading pages as they are in the file. It is closed after every connection: closing it releases SQLite's locks (POSIX). */
+  readonly pagesFile: number;
   readonly #db: DatabaseSync;
   #inTransaction = false;
   readonly #beginReading: StatementSync;
@@ -31,8 +40,11 @@ export class Database {
   /** They share a transaction. */
   #isReading = false;
 
-  private constructor(file: string, db: DatabaseSync, migratedFrom: number | null) {
+  private constructor(file: string, db: DatabaseSync, notices: readonly string[], pagesFile: number) {
     this.file = file;
+    this.notices = notices;
+    this.pagesFile = pagesFile;
+    const migratedFrom = migrate(db, file);
     this.migratedFrom = migratedFrom;
     this.#db = db;
     this.#beginReading = db.prepare("BEGIN");
@@ -41,16 +53,25 @@ export class Database {
 
   /** Opens `<directory>/history.db`, made when missing, migrated when it is of an older version. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
   static open(directory: string): Database {
-    const file = join(directory, "history.db");
+    const file = join(directory, HISTORY_FILE);
+    let pagesFile: number | null = null;
+    let db: DatabaseSync | null = null;
     try {
       mkdirSync(directory, { recursive: true });
-      const db = new DatabaseSync(file);
+      const setUp = (opened: DatabaseSync) => opened.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`);
+      const { damage, notices } = guardDatabase({ path: file, pageBytes: PAGE_BYTES, setUp });
+      if (damage !== null) throw new TidemarkError("history-corrupt", `Cannot open the history: ${damage}`);
+      pagesFile = openSync(file, "r");
+      db = new DatabaseSync(file);
+      setUp(db);
       db.exec(
-        `PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB}; PRAGMA cache_spill=OFF;
-         PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000;`,
+        `PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB}; PRAGMA cache_spill=OFF; PRAGMA wal_autocheckpoint=0;
+         PRAGMA busy_timeout=5000;`,
       );
-      return new Database(file, db, migrate(db, file));
+      return new Database(file, db, notices, pagesFile);
     } catch (error) {
+      if (db?.isOpen) db.close();
+      if (pagesFile !== null) closeSync(pagesFile);
       if (error instanceof TidemarkError) throw error;
       const text = messageOf(error);
       if (/malformed|not a database/.test(text)) {
@@ -144,9 +165,26 @@ export class Database {
     return { historyBytes: sizes[0] + sizes[1], freeBytes: bavail * bsize };
   }
 
+  /** Everything that used it must be closed. */
   close(): void {
     this.rollback();
-    this.#db.close();
+    try {
+      keepSums(this.file);
+    } finally {
+      this.#db.close();
+      closeSync(this.pagesFile);
+    }
+  }
+}
+
+/** The last connection to close moves the write-ahead log into the database: the sums come before that. */
+function keepSums(file: string): void {
+  const sums = new PageSums(file, null);
+  try {
+    sums.collect(true);
+    sums.startMoving();
+  } finally {
+    sums.close();
   }
 }
 
@@ -155,7 +193,6 @@ function migrate(db: DatabaseSync, file: string): number | null {
   const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
   if (version === HISTORY_VERSION) return null;
   if (version !== 0 && (version < OLDEST_VERSION || version > HISTORY_VERSION)) {
-    db.close();
     const [code, wanted] =
       version > HISTORY_VERSION
         ? (["history-too-new", `<= ${HISTORY_VERSION}`] as const)
@@ -168,7 +205,7 @@ function migrate(db: DatabaseSync, file: string): number | null {
     if (version !== 0) for (const migration of MIGRATIONS) if (migration.version > version) migration.run(db);
     db.exec(`PRAGMA user_version=${HISTORY_VERSION}; COMMIT`);
   } catch (error) {
-    db.close(); // which rolls back
+    db.exec("ROLLBACK");
     throw error;
   }
   return version === 0 ? null : version;

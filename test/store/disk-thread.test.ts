@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DiskThread } from "../../src/store/disk-thread.ts";
 
-const SERVICE = new URL("../../src/store/checkpoint-thread.ts", import.meta.url);
+/** Closes its port at the first message. */
+const SERVICE = new URL("data:text/javascript,export const serve = (port) => port.on('message', () => port.close())");
 
 /** What it ended with. The timer keeps the process until then: nothing else waits for the thread. */
 async function endOf(thread: DiskThread): Promise<unknown> {
@@ -28,7 +29,7 @@ test("a thread that never had a service ends when it is closed; closing one that
 test("with services it ends after the last one, closed or not", async () => {
   const thread = new DiskThread();
   await thread.start();
-  const ports = [1, 2].map(() => thread.serve(SERVICE, ":memory:"));
+  const ports = [1, 2].map(() => thread.serve(SERVICE, null));
   thread.close();
   for (const port of ports) port.postMessage("close");
   assert.equal(await endOf(thread), null);

@@ -141,6 +141,8 @@ test("versions before the oldest and after the newest are refused, and left as t
       const db = new DatabaseSync(join(directory, "history.db"));
       db.exec(`PRAGMA user_version=${version}`);
       db.close();
+      // Of the version before.
+      rmSync(join(directory, "history.sums"), { force: true });
       assert.throws(() => Database.open(directory), { code, message: new RegExp(`must be ${wanted}, was ${version}`) });
     }
   }));

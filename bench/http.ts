@@ -73,7 +73,7 @@ async function start(name: ServerName): Promise<number> {
       log: { append: async () => undefined },
       clock: systemClock,
       zone: openZone("Europe/Berlin"),
-      token: null,
+      tokens: null,
       onBug: (error) => {
         throw error;
       },

@@ -1,9 +1,12 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
-import type { Config } from "./config/server-config.ts";
+import { type Config, reloadedFiles } from "./config/server-config.ts";
+import { readTokens } from "./config/token-settings.ts";
 import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
+import { messageOf } from "./core/errors.ts";
 import type { OnNotice } from "./core/notice.ts";
+import { Tokens } from "./core/tokens.ts";
 import { openZone } from "./core/zone.ts";
 import { createLookInto } from "./doors/look-into.ts";
 import { namesShown, type SensorDirectory } from "./engine/directory.ts";
@@ -15,6 +18,7 @@ import type { FollowRule } from "./pipeline/following.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { State } from "./pipeline/state.ts";
 import { growHeapForKafka } from "./runtime/server-flags.ts";
+import { watchFiles } from "./runtime/watched-files.ts";
 import { createServer } from "./server/server.ts";
 import { Checkpointer } from "./store/checkpointer.ts";
 import { lockDataDirectory } from "./store/data-lock.ts";
@@ -108,6 +112,8 @@ export interface App {
   readonly port: number;
   /** Resolves when it is closed; rejects when a bug ends it. */
   readonly closed: Promise<void>;
+  /** Reads the files of tokens again, as it does by itself when they change. What cannot be used is a notice, and changes nothing. */
+  reload(): void;
   /** Stops taking in, commits, syncs, closes; idempotent. */
   close(): Promise<void>;
 }
@@ -124,7 +130,8 @@ export interface App {
  * await app.close();
  * ```
  */
-export async function openApp(config: Config, clock: Clock = systemClock, onNotice?: OnNotice): Promise<App> {
+export async function openApp(config: Config, clock: Clock = systemClock, onNotice: OnNotice = () => {}): Promise<App> {
+  const tokens = config.tokens.length === 0 ? null : new Tokens(readTokens(config.tokens));
   const core = await openCore(config, clock, onNotice);
   let bug: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
@@ -137,7 +144,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       log: core.log,
       clock,
       zone: openZone(config.timezone),
-      token: config.token,
+      tokens,
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
@@ -152,7 +159,17 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
+    const reload = (): void => {
+      try {
+        tokens?.replace(readTokens(config.tokens));
+        onNotice(`read the tokens again: ${tokens?.all.length ?? 0} are valid`, "reloaded");
+      } catch (error) {
+        onNotice(`the tokens stay as they were: ${messageOf(error)}`, "reload-failed");
+      }
+    };
+    const unwatch = watchFiles(reloadedFiles(config), reload);
     const close = once(async () => {
+      unwatch();
       await server.close();
       await core.close();
       end();
@@ -160,7 +177,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     // A bug ends it without a commit: what is in memory cannot be trusted, what was committed can.
     const closed = Promise.race([ended, failed, core.failed]);
     closed.catch(() => {});
-    return { address: addresses[0].address, port: addresses[0].port, closed, close };
+    return { address: addresses[0].address, port: addresses[0].port, closed, reload, close };
   } catch (error) {
     await core.close();
     throw error;

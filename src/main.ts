@@ -14,6 +14,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   "data-dir-owned": "one process owns a data directory; tidemark stop ends it, --data names another",
   "server-unreachable": "tidemark start starts one; --url or --port names another",
   "not-authorized": "--token, or better the variable TIDEMARK_TOKEN, says which token to send",
+  "role-missing": "--token, or better the variable TIDEMARK_TOKEN, must be a token of that role",
   "too-busy": "it is busy, or its disk is full: try again in a while; tidemark doctor looks into it",
   "log-unreachable": "--log names the Kafka; --log local needs none",
 };

@@ -5,6 +5,7 @@ import type { ClientConfig } from "../config/client-config.ts";
 import { type ErrorCode, TidemarkError } from "../core/errors.ts";
 import { request as plainRequest } from "../core/node-http.ts";
 import { printable } from "../core/printable.ts";
+import type { Role } from "../core/tokens.ts";
 import { reasonOf } from "../doors/simulator/exchange.ts";
 import { runningServer } from "./run-files.ts";
 
@@ -26,12 +27,17 @@ export interface Answer {
   readonly server: string;
 }
 
+/** Its token is good, and for something else. */
+const ROLE_MISSING: ErrorCode = "role-missing";
+
 /** How to ask. */
 export interface Asking {
   /** Sent as JSON; then it is a POST. */
   readonly body?: object;
   readonly accept?: string;
   readonly msMax?: number;
+  /** What the token must be for; absent: `read`. */
+  readonly role?: Role;
 }
 
 /** The server of a client: named, or running on the data directory, or on the usual port. @throws TidemarkError "server-unreachable" when the directory was named and none runs on it */
@@ -46,11 +52,12 @@ export function serverUrl({ url, data, isDataGiven, port }: ClientConfig): URL {
 /** The head of an answer; its body is still to be read. @throws TidemarkError "server-unreachable" */
 export async function open(client: ClientConfig, path: string, asking: Asking = {}): Promise<IncomingMessage> {
   const url = new URL(path, serverUrl(client));
-  const { body, accept, msMax = ANSWER_MS_MAX } = asking;
+  const { body, accept, msMax = ANSWER_MS_MAX, role = "read" } = asking;
+  const token = client.tokens[role];
   const headers = {
     accept: accept ?? "application/json",
     ...(body === undefined ? {} : { "content-type": "application/json" }),
-    ...(client.token === null ? {} : { authorization: `Bearer ${client.token}` }),
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
   };
   const send = url.protocol === "https:" ? tlsRequest : plainRequest;
   try {
@@ -119,7 +126,8 @@ export function requireSuccess(answer: Answer, doing: string): ReadonlyMap<strin
   const detail = fields.get("detail") ?? fields.get("errors");
   const words = Array.isArray(detail) ? detail.join("; ") : typeof detail === "string" ? detail : null;
   const refusal = refusalOf(status, server, words);
-  throw new TidemarkError(codeOf(status), refusal.startsWith("Cannot ") ? refusal : `Cannot ${doing}: ${refusal}`);
+  const code = fields.get("code") === ROLE_MISSING ? ROLE_MISSING : codeOf(status);
+  throw new TidemarkError(code, refusal.startsWith("Cannot ") ? refusal : `Cannot ${doing}: ${refusal}`);
 }
 
 function codeOf(status: number): ErrorCode {

@@ -13,9 +13,9 @@ export interface Ending {
   release(): void;
 }
 
-/** @param onAgain called with each signal after the first */
-export function endOnSignals(inBackground: boolean, onAgain: () => void): Ending {
-  const signals = inBackground ? SIGNALS : [...SIGNALS, TERMINAL_CLOSED];
+/** @param keepsHangup SIGHUP means something else @param onAgain called with each signal after the first */
+export function endOnSignals(keepsHangup: boolean, onAgain: () => void): Ending {
+  const signals = keepsHangup ? SIGNALS : [...SIGNALS, TERMINAL_CLOSED];
   const ended = new AbortController();
   const listener = () => {
     if (ended.signal.aborted) onAgain();

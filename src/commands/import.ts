@@ -102,7 +102,7 @@ class Importing {
     const { out, err } = this.#console;
     const gaveUp = new AbortController();
     let trouble: TidemarkError | null = null;
-    const target = new HttpTarget(serverUrl(client), sensor, client.token, this.#took);
+    const target = new HttpTarget(serverUrl(client), sensor, client.tokens.write, this.#took);
     const queue = new SendQueue(
       target,
       new Random(randomBytes(4).readUInt32LE()),

@@ -3,6 +3,7 @@ import type { ReadStream } from "node:tty";
 import type { ClientConfig } from "../config/client-config.ts";
 import type { ServerInvocation } from "../config/config.ts";
 import type { WatchConfig } from "../config/send-config.ts";
+import { readingToken } from "../config/token-settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { isPattern } from "../core/sensor-pattern.ts";
@@ -35,7 +36,7 @@ export async function startCommand(invocation: ServerInvocation, terminal: Termi
     terminal.out(`${shownStart(started)} (log files in ${runDirectory(invocation.config.data)})`);
     if (!invocation.watch) return refused.length > 0 && invocation.simulate?.isDemonstration === false ? 1 : 0;
     const footer = "q or Ctrl-C ends this table; tidemark goes on";
-    await show(new URL(server.url), invocation.config.token, footer, terminal, ending.signal);
+    await show(new URL(server.url), readingToken(invocation.config), footer, terminal, ending.signal);
     terminal.out(
       isRunning(server)
         ? `tidemark goes on in the background at ${server.url}; make stop (or tidemark stop) ends it`
@@ -56,7 +57,7 @@ function shownStart({ joined, simulated, server }: Started): string {
 
 /** Everything in the foreground: whatever ends the table ends all. */
 export async function run(invocation: ServerInvocation, terminal: Terminal): Promise<number> {
-  const { data, token } = invocation.config;
+  const { data } = invocation.config;
   const running = runningServer(data);
   if (running !== null) {
     throw new TidemarkError(
@@ -75,7 +76,7 @@ export async function run(invocation: ServerInvocation, terminal: Terminal): Pro
     }, ALIVE_MS);
     try {
       const signal = AbortSignal.any([gone.signal, ending.signal]);
-      await show(new URL(server.url), token, "q or Ctrl-C ends everything", terminal, signal);
+      await show(new URL(server.url), readingToken(invocation.config), "q or Ctrl-C ends everything", terminal, signal);
     } finally {
       clearInterval(alive);
       await stop(data, terminal);
@@ -93,7 +94,7 @@ export async function watchCommand({ client, patterns }: WatchConfig, terminal: 
   if (patterns.length > 0) await requireKnown(client, patterns);
   const ending = endOnSignals(terminal.inBackground, () => {});
   try {
-    await show(serverUrl(client), client.token, "q or Ctrl-C ends this table", terminal, ending.signal, patterns);
+    await show(serverUrl(client), client.tokens.read, "q or Ctrl-C ends this table", terminal, ending.signal, patterns);
   } finally {
     ending.release();
   }

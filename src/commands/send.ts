@@ -39,7 +39,7 @@ export async function send(config: SendConfig, console: Console, input: NodeJS.R
   const ending = endOnSignals(console.inBackground, () => console.err("still sending what waits, for 5 s at most"));
   const gaveUp = new AbortController();
   const sending = new Sending(config, console);
-  const target = new HttpTarget(url, sensor, client.token, sending.took);
+  const target = new HttpTarget(url, sensor, client.tokens.write, sending.took);
   const queue = new SendQueue(
     target,
     new Random(randomBytes(4).readUInt32LE()),

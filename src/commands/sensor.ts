@@ -52,8 +52,8 @@ function targetOf({ target, client, sensor }: SensorConfig, device: string): Tar
     return new GuardedTarget(toLog, (signal) => requireFreeTopic(target, sensor, signal));
   }
   const url = target?.url ?? serverUrl(client);
-  const toServer = new HttpTarget(url, sensor, client.token);
-  return new GuardedTarget(toServer, (signal) => requireFreeSensor(url, sensor, client.token, signal));
+  const toServer = new HttpTarget(url, sensor, client.tokens.write);
+  return new GuardedTarget(toServer, (signal) => requireFreeSensor(url, sensor, client.tokens.read, signal));
 }
 
 /** @throws TidemarkError "sensor-taken", and those of the Kafka */

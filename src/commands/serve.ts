@@ -1,6 +1,6 @@
 /** `tidemark serve`: one server in this process, until a signal ends it. */
 import { openApp } from "../app.ts";
-import type { Config } from "../config/server-config.ts";
+import { type Config, reloadedFiles } from "../config/server-config.ts";
 import { shownSettings } from "../config/settings-shown.ts";
 import { shownPattern, shownTarget } from "../config/values.ts";
 import { releaseWhenSettled } from "../runtime/spare-memory.ts";
@@ -19,7 +19,9 @@ const LOOPBACK_OF = new Map([
 /** @throws TidemarkError of opening; Error "BUG: …" when our own code ended it, without a commit of what was in memory */
 export async function serve(config: Config, terminal: Console): Promise<void> {
   const { tell, notice } = await openOperatorLog(config.logFormat, terminal);
-  const ending = endOnSignals(terminal.inBackground, () =>
+  // A service has no terminal that could be closed.
+  const reloads = reloadedFiles(config).length > 0 && (terminal.inBackground || !process.stderr.isTTY);
+  const ending = endOnSignals(terminal.inBackground || reloads, () =>
     terminal.err("still closing: answers under way get 5 s, then the history is committed"),
   );
   const settings = shownSettings(config);
@@ -32,6 +34,8 @@ export async function serve(config: Config, terminal: Console): Promise<void> {
     { version, settings },
   );
   const app = await openApp(config, undefined, notice);
+  const reload = () => app.reload();
+  if (reloads) process.on("SIGHUP", reload);
   const url = urlOf(app.address, app.port);
   openRunDirectory(config.data);
   const record = recordOf(SERVER, process.pid, url, settings);
@@ -45,6 +49,7 @@ export async function serve(config: Config, terminal: Console): Promise<void> {
     await app.close();
     tell("closed", "closed");
   } finally {
+    process.off("SIGHUP", reload);
     if (record !== null) removeRecord(config.data, record);
     ending.release();
   }

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { childEnvironment, type ServerInvocation } from "../config/config.ts";
 import { OPEN_SENSORS } from "../config/settings-shown.ts";
+import { readingToken } from "../config/token-settings.ts";
 import { DEFAULT_SENSORS, type KafkaAddress, parseLogTarget, parseTopicPattern } from "../config/values.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { requireFreeSensor } from "../doors/simulator/others.ts";
@@ -84,7 +85,7 @@ export class Simulators {
   async #requireFree(url: string, sensor: string, signal: AbortSignal): Promise<void> {
     for (let waitedMs = 0; ; waitedMs += POLL_MS) {
       try {
-        return await requireFreeSensor(new URL("/", url), sensor, this.#invocation.config.token, signal);
+        return await requireFreeSensor(new URL("/", url), sensor, readingToken(this.#invocation.config), signal);
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code !== "not-ready") throw error;
         if (waitedMs >= CAUGHT_UP_MS_MAX) return;

@@ -72,7 +72,7 @@ async function list(what: string, config: ListConfig, { out }: Console): Promise
 
 async function act(what: string, action: "release" | "discard", config: ListConfig, { out }: Console): Promise<void> {
   const fields = requireSuccess(
-    await ask(config.client, `${what}/${action}`, { body: chosen(config) }),
+    await ask(config.client, `${what}/${action}`, { body: chosen(config), role: "admin" }),
     `${action} from ${what}`,
   );
   const done = action === "release" ? "released" : "discarded";

@@ -8,6 +8,7 @@ import { didYouMean, nearest } from "../core/nearest.ts";
 import { SIMULATOR_PREFIX, simulatorName } from "../core/simulator-name.ts";
 import { machineZone, openZone } from "../core/zone.ts";
 import { invalid, type Settings, shown } from "./settings.ts";
+import { type ClientTokens, clientTokens, readTokens, tokenSources } from "./token-settings.ts";
 import {
   type Parsed,
   parseInteger,
@@ -17,7 +18,6 @@ import {
   parseSensor,
   parseText,
   parseTimezone,
-  parseToken,
   parseUrl,
   type SendTarget,
 } from "./values.ts";
@@ -30,7 +30,7 @@ export interface ClientConfig {
   /** Then the server that runs on `data` is meant, and no other. */
   readonly isDataGiven: boolean;
   readonly port: number;
-  readonly token: string | null;
+  readonly tokens: ClientTokens;
 }
 
 /** Configuration of a simulated sensor. */
@@ -74,7 +74,7 @@ export function clientConfig(settings: Settings, cwd: string): ClientConfig {
     data: dataDirectory(settings, cwd),
     isDataGiven: settings.given("data") !== undefined,
     port,
-    token: settings.optional("token", parseToken),
+    tokens: clientTokens(readTokens(tokenSources(settings, cwd))),
   };
 }
 

@@ -20,12 +20,19 @@ const SERVER = [
   "clock-ahead",
   "log-format",
   "token",
+  "token-file",
+  "token-read",
+  "token-read-file",
+  "token-write",
+  "token-write-file",
+  "token-admin",
+  "token-admin-file",
   "allow-anonymous",
   "public-url",
   "cors-origin",
 ] as const satisfies readonly OptionId[];
 
-const CLIENT = ["url", "data", "port", "token"] as const satisfies readonly OptionId[];
+const CLIENT = ["url", "data", "port", "token", "token-file"] as const satisfies readonly OptionId[];
 
 const LIST = [
   "list:all",

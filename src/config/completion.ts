@@ -90,7 +90,7 @@ export function completionConfig(
   const last = words.at(-1) ?? "";
   const typed = words.slice(0, -1);
   const flags = new Map<OptionId, string>();
-  for (const id of ["url", "port", "data", "token"] as const) {
+  for (const id of ["url", "port", "data", "token", "token-file"] as const) {
     const at = typed.lastIndexOf(`--${id}`);
     if (at >= 0 && at + 1 < typed.length) flags.set(id, typed[at + 1]);
   }

@@ -184,14 +184,19 @@ function refuseOperands(name: string, operands: readonly string[]): void {
   if (operands.length > 0) throw invalid(`Cannot ${name} ${shown(operands[0])}: expected options only`);
 }
 
+/** What a child process would look for elsewhere. */
+const PATHS: readonly OptionId[] = ["data", "token-file", "token-read-file", "token-write-file", "token-admin-file"];
+
 function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {
   const given = new Map<OptionId, Given>();
   for (const id of findCommand(name)?.options ?? []) {
     const setting = settings.given(id);
     if (setting !== undefined && optionOf(id).kept === true) given.set(id, setting);
   }
-  const data = given.get("data");
-  if (data !== undefined) given.set("data", { ...data, text: resolve(cwd, data.text) });
+  for (const id of PATHS) {
+    const path = given.get(id);
+    if (path !== undefined) given.set(id, { ...path, text: resolve(cwd, path.text) });
+  }
   return given;
 }
 

@@ -3,6 +3,7 @@ import { TidemarkError } from "../core/errors.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
 import { LOG_FORMATS, type LogFormat, type OptionId } from "./option-table.ts";
 import { invalid, type Settings } from "./settings.ts";
+import { readTokens, type TokenSource, tokenSources } from "./token-settings.ts";
 import {
   DEFAULT_SENSORS,
   isLoopback,
@@ -16,7 +17,6 @@ import {
   parseOrigins,
   parseSensors,
   parseSize,
-  parseToken,
   parseTopicPattern,
   type TopicRule,
 } from "./values.ts";
@@ -42,8 +42,8 @@ export interface Config {
   readonly logRetentionBytes: number;
   readonly clockAheadMs: number;
   readonly logFormat: LogFormat;
-  /** null: no token is required. */
-  readonly token: string | null;
+  /** None: no token is required. */
+  readonly tokens: readonly TokenSource[];
   readonly allowAnonymous: boolean;
   /** Origins under which browsers reach the server through a proxy. */
   readonly publicUrls: readonly string[];
@@ -65,15 +65,16 @@ const LOG_RETENTION_BYTES_MIN = 16_000_000;
 /** Reads the configuration of a server. @throws TidemarkError "config-invalid", "bind-refused" for an open address without a token */
 export function serverConfig(settings: Settings, cwd: string): Config {
   const hosts = settings.read("host", parseHosts);
-  const token = settings.optional("token", parseToken);
+  const tokens = tokenSources(settings, cwd);
   const allowAnonymous = settings.flag("allow-anonymous");
   const open = hosts.find((host) => !isLoopback(host));
-  if (open !== undefined && token === null && !allowAnonymous) {
+  if (open !== undefined && tokens.length === 0 && !allowAnonymous) {
     throw new TidemarkError(
       "bind-refused",
       `Cannot listen on ${open}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`,
     );
   }
+  readTokens(tokens); // a file that is not there ends the start, not a request
   const log = settings.read("log", parseLogTarget);
   return {
     log,
@@ -86,11 +87,16 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
     logFormat: settings.read("log-format", parseLogFormat),
-    token,
+    tokens,
     allowAnonymous,
     publicUrls: settings.optional("public-url", parseOrigins) ?? [],
     corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
   };
+}
+
+/** What is read again while it runs. */
+export function reloadedFiles({ tokens }: Config): string[] {
+  return tokens.flatMap(({ file }) => (file === null ? [] : [file.path]));
 }
 
 function parseLogFormat(text: string): Parsed<LogFormat> {

@@ -21,9 +21,15 @@ export function shownSettings(config: Config): Record<string, string> {
     keep: config.keepMs === null ? "forever" : `${config.keepMs}ms`,
     "log-retention": `${config.logRetentionBytes}B`,
     "clock-ahead": `${config.clockAheadMs}ms`,
-    token: config.token === null ? "none" : "set",
+    token: shownTokens(config),
     "allow-anonymous": String(config.allowAnonymous),
     "public-url": config.publicUrls.join(","),
     "cors-origin": config.corsOrigins.join(","),
   } satisfies Partial<Record<OptionId, string>>;
+}
+
+/** For what there are some. */
+function shownTokens({ tokens }: Config): string {
+  if (tokens.some(({ roles }) => roles.length > 1)) return "set";
+  return tokens.length === 0 ? "none" : tokens.map(({ roles }) => `to ${roles}`).join(", ");
 }

@@ -26,6 +26,8 @@ const KAFKA_USER = "TIDEMARK_KAFKA_USER";
 const KAFKA_PASSWORD = "TIDEMARK_KAFKA_PASSWORD";
 export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
 const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, BACKGROUND_LOG];
+/** Settings that no error shows. */
+const SECRETS: readonly OptionId[] = ["token", "token-read", "token-write", "token-admin"];
 const TEST_VARIABLES = "TIDEMARK_TEST_";
 
 /** The error of any setting that cannot be used. */
@@ -180,7 +182,7 @@ export class Settings {
     if (given === undefined) return undefined;
     const parsed = parse(this.#withCredentials(given.text));
     if ("value" in parsed) return parsed;
-    const secret = id === "token" || given.text.includes("@");
+    const secret = SECRETS.includes(id) || given.text.includes("@");
     throw invalid(`Cannot use ${given.by}: must be ${parsed.expected}${secret ? "" : `, was ${shown(given.text)}`}`);
   }
 

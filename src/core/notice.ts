@@ -26,6 +26,9 @@ export const NOTICE_LEVELS = {
   released: "info",
   /** What senders probably mean otherwise. */
   hint: "warn",
+  /** Files of tokens and certificates, read again; they could not be, and what was before stays. */
+  reloaded: "info",
+  "reload-failed": "error",
   /** Worse than it should be, though readings are taken in. */
   notice: "warn",
 } as const satisfies Record<string, "info" | "warn" | "error">;

@@ -2,6 +2,10 @@
 import { type Api, ApiError } from "./api.ts";
 import { element, setText } from "./dom.ts";
 
+interface Session {
+  readonly roles: readonly string[];
+}
+
 /** Shows the form until the server takes the token. */
 export function askToken(api: Api): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -19,7 +23,11 @@ export function askToken(api: Api): Promise<void> {
     event.preventDefault();
     button.disabled = true;
     try {
-      await api.fetch("session", { method: "POST", body: { token: input.value } });
+      const { roles } = await api.json<Session>("session", { method: "POST", body: { token: input.value } });
+      if (!roles.includes("read")) {
+        await api.fetch("session", { method: "DELETE" });
+        throw new Error(`This token is for other things: ${roles.join(", ")}. The page needs one that may read.`);
+      }
       dialog.close();
       dialog.remove();
       resolve();
@@ -41,7 +49,7 @@ export function askToken(api: Api): Promise<void> {
       element(
         "p",
         {},
-        `${location.host} shows its sensors to those who have its token: the one that it was started with.`,
+        `${location.host} shows its sensors to those who have a token of it: one that it was started with.`,
       ),
       // Whom a password manager keeps the token for.
       element("input", { name: "username", autocomplete: "username", value: location.host, hidden: true }),

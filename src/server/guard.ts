@@ -1,7 +1,7 @@
 /** Access control: every request except the probes passes here first. */
-import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TidemarkError } from "../core/errors.ts";
+import { ROLES, type Role, type Token, type Tokens } from "../core/tokens.ts";
 import { isLoopbackAddress } from "./loopback.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -10,25 +10,71 @@ const LOOPBACK_HOST = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::
 
 const BEARER = /^Bearer +(\S+) *$/i;
 
-/** @returns why the request may not come in; null when it may */
-export type Guard = (request: IncomingMessage) => TidemarkError | null;
-
-/** With a token: clients that send it, and browsers that bring a session of it; others are "not-authorized". */
-export function tokenGuard(token: string, sessions: Sessions, publicUrls: readonly string[]): Guard {
-  return (request) => {
-    const header = request.headers.authorization;
-    if (header === undefined && sessions.isOf(request)) return originFault(request, publicUrls, true);
-    const given = header === undefined ? undefined : BEARER.exec(header)?.[1];
-    if (given !== undefined && isToken(given, token)) return null;
-    const was = header === undefined ? "none" : given === undefined ? "no bearer token" : "another token";
-    const what = `Cannot serve ${request.method} ${request.url}`;
-    return new TidemarkError("not-authorized", `${what}: expected "Authorization: Bearer TOKEN", was ${was}`);
-  };
+/** Tells who may come in. */
+export interface Guard {
+  /**
+   * Why a request may not come in; null when it may.
+   * @param role what it is for; null: whatever a token is for
+   * @param given a token that the request brings in a way of its own protocol (Basic, `Token …`); absent: it may be in `Authorization: Bearer`, or there is a session
+   */
+  refusal(request: IncomingMessage, role: Role | null, given?: string): TidemarkError | null;
+  /** What a request that may come in may do. */
+  roles(request: IncomingMessage): readonly Role[];
 }
 
-/** In a time that does not tell how alike they are. */
-export function isToken(given: string, token: string): boolean {
-  return timingSafeEqual(digest(given), digest(token));
+/** With tokens: clients that send one, and browsers that bring a session of one; others are "not-authorized". */
+export class TokenGuard implements Guard {
+  readonly #tokens: Tokens;
+  readonly #sessions: Sessions;
+  readonly #publicUrls: readonly string[];
+
+  constructor(tokens: Tokens, sessions: Sessions, publicUrls: readonly string[]) {
+    this.#tokens = tokens;
+    this.#sessions = sessions;
+    this.#publicUrls = publicUrls;
+  }
+
+  refusal(request: IncomingMessage, role: Role | null, given?: string): TidemarkError | null {
+    const header = request.headers.authorization;
+    if (given === undefined && header === undefined) {
+      const tokens = this.#sessions.of(request);
+      if (tokens.length === 0) return unknown(request, "none");
+      return originFault(request, this.#publicUrls, true) ?? roleFault(request, role, tokens);
+    }
+    const text = given ?? bearerOf(header);
+    if (text === undefined) return unknown(request, "no bearer token");
+    const token = this.#tokens.find(text);
+    return token === null ? unknown(request, "another token") : roleFault(request, role, [token]);
+  }
+
+  roles(request: IncomingMessage): readonly Role[] {
+    const header = request.headers.authorization;
+    if (header === undefined) return rolesOf(this.#sessions.of(request));
+    return this.#tokens.find(bearerOf(header) ?? "")?.roles ?? [];
+  }
+}
+
+function bearerOf(header: string | undefined): string | undefined {
+  return BEARER.exec(header ?? "")?.[1];
+}
+
+function unknown(request: IncomingMessage, was: string): TidemarkError {
+  return new TidemarkError("not-authorized", `${what(request)}: expected "Authorization: Bearer TOKEN", was ${was}`);
+}
+
+function roleFault(request: IncomingMessage, role: Role | null, tokens: readonly Token[]): TidemarkError | null {
+  if (role === null || tokens.some(({ roles }) => roles.includes(role))) return null;
+  const wanted = `expected a token of the role ${role}, was one of ${rolesOf(tokens).join(" and ")}`;
+  return new TidemarkError("role-missing", `${what(request)}: ${wanted}`);
+}
+
+function rolesOf(tokens: readonly Token[]): Role[] {
+  return ROLES.filter((role) => tokens.some(({ roles }) => roles.includes(role)));
+}
+
+/** Without the query, which may hold what a client should not have put there. */
+function what({ method, url = "" }: IncomingMessage): string {
+  return `Cannot serve ${method} ${url.split("?", 1)[0]}`;
 }
 
 /**
@@ -54,11 +100,6 @@ export function originFault(
   return refusal(request, `to ${origin}`, `expected the origin http://${host ?? "localhost"} or one of --public-url`);
 }
 
-/** Digests have one length, so that comparing them takes the same time whatever was given. */
-function digest(text: string): Buffer {
-  return hash("sha256", text, "buffer");
-}
-
 /** Beside programs on this machine, and pages that it serves itself. */
 export interface Admitted {
   /** Other names may lead here, as behind a proxy. */
@@ -77,28 +118,33 @@ export interface Admitted {
 export function siteGuard({ anyHost, publicUrls, corsOrigins }: Admitted): Guard {
   const origins = new Set([...publicUrls, ...corsOrigins]);
   const hosts = new Set(publicUrls.map(hostOf));
-  return (request) => {
-    const { origin, host, referer } = request.headers;
-    if (origin !== undefined && !origins.has(origin) && (host === undefined || hostOf(origin) !== host)) {
-      const wanted = `expected the origin http://${host ?? "localhost"}, one of --public-url or --cors-origin, or a client with a token`;
-      return refusal(request, `to ${origin}`, wanted);
-    }
-    if (host === undefined) {
-      if (origin === undefined && referer === undefined && request.headers["sec-fetch-site"] === undefined) return null;
-      return refusal(request, "without a Host", "expected one, as every browser sends it");
-    }
-    if (anyHost || LOOPBACK_HOST.test(host) || hosts.has(host)) return null;
-    if (!isLoopbackAddress(request.socket.localAddress ?? "")) return null;
-    return refusal(
-      request,
-      `as ${host}`,
-      "expected Host localhost, or a server with --public-url, --token or --allow-anonymous",
-    );
+  return {
+    roles: () => ROLES,
+    refusal(request) {
+      const { origin, host, referer } = request.headers;
+      if (origin !== undefined && !origins.has(origin) && (host === undefined || hostOf(origin) !== host)) {
+        const wanted = `expected the origin http://${host ?? "localhost"}, one of --public-url or --cors-origin, or a client with a token`;
+        return refusal(request, `to ${origin}`, wanted);
+      }
+      if (host === undefined) {
+        if (origin === undefined && referer === undefined && request.headers["sec-fetch-site"] === undefined) {
+          return null;
+        }
+        return refusal(request, "without a Host", "expected one, as every browser sends it");
+      }
+      if (anyHost || LOOPBACK_HOST.test(host) || hosts.has(host)) return null;
+      if (!isLoopbackAddress(request.socket.localAddress ?? "")) return null;
+      return refusal(
+        request,
+        `as ${host}`,
+        "expected Host localhost, or a server with --public-url, --token or --allow-anonymous",
+      );
+    },
   };
 }
 
-function refusal({ method, url }: IncomingMessage, how: string, wanted: string): TidemarkError {
-  return new TidemarkError("origin-refused", `Cannot serve ${method} ${url} ${how}: ${wanted}`);
+function refusal(request: IncomingMessage, how: string, wanted: string): TidemarkError {
+  return new TidemarkError("origin-refused", `${what(request)} ${how}: ${wanted}`);
 }
 
 /** `https://tidemark.example:8443` → `tidemark.example:8443` */

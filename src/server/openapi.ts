@@ -3,7 +3,17 @@ import type { RouteOptions } from "fastify";
 import { assert, type ErrorCode } from "../core/errors.ts";
 import { STATUS_CODES } from "../core/node-http.ts";
 import { programVersion } from "../runtime/version.ts";
-import { type Example, GROUPS, NATURAL, PROBLEM, problemsOf, type RouteFacts, type Schema } from "./route-schema.ts";
+import {
+  type Example,
+  GROUPS,
+  NATURAL,
+  PROBLEM,
+  problemsOf,
+  type RouteFacts,
+  roleOf,
+  type Schema,
+} from "./route-schema.ts";
+import { COOKIE_PREFIX } from "./sessions.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -22,9 +32,9 @@ const ANSWER_HEADERS: Readonly<Record<number, Readonly<Record<string, Json>>>> =
   503: { "Retry-After": { description: "when to try again, s; absent where that does not help", schema: NATURAL } },
 };
 
-/** The description of these routes. @param session the cookie that stands for the token; null: there is no token */
-export function describeApi(routes: readonly RouteOptions[], session: string | null): Json {
-  const components = new Components();
+/** The description of these routes. @param hasTokens whether one is wanted */
+export function describeApi(routes: readonly RouteOptions[], hasTokens: boolean): Json {
+  const components = new Components(hasTokens);
   const paths: Record<string, Record<string, Json>> = {};
   for (const { url, method, schema } of routes) {
     if (schema?.facts === undefined || method === "HEAD") continue;
@@ -41,19 +51,25 @@ export function describeApi(routes: readonly RouteOptions[], session: string | n
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/", description: "this server" }],
-    security: session === null ? [] : [{ token: [] }, { session: [] }],
+    security: hasTokens ? [{ token: [] }, { session: [] }] : [],
     tags: Object.entries(GROUPS).map(([name, description]) => ({ name, description })),
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       ...components.shown(),
-      ...(session !== null && {
+      ...(hasTokens && {
         securitySchemes: {
           token: {
             type: "http",
             scheme: "bearer",
-            description: "what the server was started with: `--token`, `TIDEMARK_TOKEN`",
+            description:
+              "one that the server was started with, for the role of the operation: `--token`, `--token-read` …",
           },
-          session: { type: "apiKey", in: "cookie", name: session, description: "a browser's, from `POST /session`" },
+          session: {
+            type: "apiKey",
+            in: "cookie",
+            name: `${COOKIE_PREFIX}…`,
+            description: "a browser's, from `POST /session`: a name for each token",
+          },
         },
       }),
     },
@@ -68,8 +84,14 @@ function operationId(verb: string, url: string): string {
 
 /** Schemas that have a title, and answers that several routes have: each stands once, and is referred to. */
 class Components {
+  /** Whether one is wanted. */
+  readonly hasTokens: boolean;
   readonly #responses = new Map<string, Json>();
   readonly #titled = new Map<string, { readonly schema: unknown; shown: Json }>();
+
+  constructor(hasTokens: boolean) {
+    this.hasTokens = hasTokens;
+  }
 
   /** A copy in which titled schemas are references. */
   refer(value: unknown): unknown {
@@ -132,11 +154,17 @@ class Operation {
       tags: [group],
       summary,
       ...(details !== undefined && { description: details }),
-      ...(open && { security: [] }),
+      ...(open ? { security: [] } : this.#security()),
       ...(parameters.length > 0 && { parameters }),
       ...(bodies && { requestBody: { required: true, content: this.#bodies(bodies) } }),
       responses: this.#responses(),
     };
+  }
+
+  /** The role that a token needs: lists of names may be roles (3.1, "Security Requirement Object"). */
+  #security(): Json {
+    const role = roleOf(this.#facts);
+    return role === null || !this.#components.hasTokens ? {} : { security: [{ token: [role] }, { session: [role] }] };
   }
 
   #parameters(): Json[] {

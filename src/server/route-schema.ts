@@ -1,6 +1,8 @@
 /** What a route says of itself, in one place: Fastify validates requests by it, and the API's description (openapi.ts) is made of it. */
-import type { FastifySchema } from "fastify";
+import type { IncomingMessage } from "node:http";
+import type { FastifySchema, RouteOptions } from "fastify";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
+import { ROLES, type Role } from "../core/tokens.ts";
 
 declare module "fastify" {
   interface FastifySchema {
@@ -46,6 +48,10 @@ export interface RouteFacts {
   readonly details?: string;
   /** Anyone may ask, with a token too. */
   readonly open?: true;
+  /** What a token must be for; null: any will do. Absent: `read` of a GET, and every other method has to say it. */
+  readonly role?: Role | null;
+  /** The token where clients of this route's protocol put it; undefined: it may be in `Authorization: Bearer` all the same. */
+  readonly tokenOf?: (request: IncomingMessage) => string | undefined;
   readonly params?: Schema;
   readonly query?: Schema;
   /** Parameters of the query that the route itself asks for. */
@@ -83,6 +89,9 @@ export const TIME: Schema = { type: "string", description: "UTC, ISO 8601 with m
 /** … or that there is none yet. */
 export const TIME_OR_NULL: Schema = { ...TIME, type: ["string", "null"] };
 
+/** What a token is for. */
+export const ROLES_HELD: Schema = { type: "array", items: { enum: ROLES }, description: "what the token is for" };
+
 /** An object of exactly these fields, all of them there but for the optional ones. */
 export function objectOf(fields: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
   const required = Object.keys(fields).filter((name) => !optional.includes(name));
@@ -113,7 +122,7 @@ const REQUEST: ErrorCode = "request-invalid";
 
 /** Errors of any request, and of access. */
 const OF_ALL: readonly ErrorCode[] = [REQUEST, "too-busy", "internal"];
-const OF_ACCESS: readonly ErrorCode[] = ["not-authorized", "origin-refused"];
+const OF_ACCESS: readonly ErrorCode[] = ["not-authorized", "role-missing", "origin-refused"];
 
 /** What a body may be refused for: it has no length, or a coding or form that is not read; and a path: it is too long. */
 const OF_BODIES: readonly number[] = [411, 415];
@@ -142,4 +151,15 @@ export function describe(facts: RouteFacts): FastifySchema {
     ...(query && { querystring: query }),
     ...(body && { body }),
   };
+}
+
+/** What a token must be for; null: any will do. */
+export function roleOf(facts: RouteFacts | undefined): Role | null {
+  return facts?.role === undefined ? "read" : facts.role;
+}
+
+/** Whether it is known who may use a route: what only reads is for readers, everything else has to say it. */
+export function saysWho({ method, schema }: RouteOptions): boolean {
+  const facts = schema?.facts;
+  return facts === undefined || facts.open === true || facts.role !== undefined || /^(GET|HEAD)$/.test(String(method));
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import { assert, TidemarkError } from "../core/errors.ts";
+import type { Tokens } from "../core/tokens.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "../doors/body.ts";
 import type { LookInto } from "../doors/records-found.ts";
@@ -11,11 +12,12 @@ import type { Engine } from "../engine/engine.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { allowOrigins } from "./cors.ts";
 import { errorHandler, type OnBug } from "./error-handler.ts";
-import { siteGuard, tokenGuard } from "./guard.ts";
+import { siteGuard, TokenGuard } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { OTHER_METHODS, refuseOtherMethods, rememberMethods } from "./methods.ts";
 import { type ListenAddress, Ports } from "./ports.ts";
 import { problem, sendProblem } from "./problem.ts";
+import { roleOf, saysWho } from "./route-schema.ts";
 import { registerAbout } from "./routes/about.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
@@ -45,8 +47,8 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** Of times that name none. */
   readonly zone: Zone;
-  /** What clients must have; null: nothing, but only this machine is let in. */
-  readonly token: string | null;
+  /** One of which clients must have; null: nothing, but only this machine is let in. */
+  readonly tokens: Tokens | null;
   /** Lets other machines in without a token. */
   readonly allowAnonymous?: boolean;
   /** Origins under which browsers reach this server through a proxy, as `https://tidemark.example`. */
@@ -74,7 +76,7 @@ export interface HttpServer {
 
 /** Makes the server with all its routes. */
 export async function createServer(options: ServerOptions): Promise<HttpServer> {
-  const { engine, clock, token, onBug } = options;
+  const { engine, clock, tokens, onBug } = options;
   const app = fastify({
     return503OnClosing: false, // a request that made it in is answered; new connections are refused
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, ignoreTrailingSlash: true },
@@ -91,22 +93,24 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   });
   const anyHost = options.allowAnonymous === true;
   const { publicUrls = [], corsOrigins = [] } = options;
-  const sessions = token === null ? null : new Sessions(token, clock);
+  const sessions = tokens === null ? null : new Sessions(tokens, clock);
   const guard =
-    token === null || sessions === null
+    tokens === null || sessions === null
       ? siteGuard({ anyHost, publicUrls, corsOrigins })
-      : tokenGuard(token, sessions, publicUrls);
+      : new TokenGuard(tokens, sessions, publicUrls);
   const compute = new ComputeRoute({ ...options, budget, guard });
 
   const ports = new Ports(
     (request, response) => {
       if (!compute.take(request, response)) app.routing(request, response);
     },
-    token !== null || anyHost,
+    tokens !== null || anyHost,
   );
   app.addHook("onRoute", (route) => {
     assert(route.schema?.summary !== undefined, () => `${route.method} ${route.url} does not say what it is`);
-    if (route.schema !== OTHER_METHODS) routes.push(route);
+    if (route.schema === OTHER_METHODS) return;
+    assert(saysWho(route), () => `${route.method} ${route.url} does not say which role it is for (describe: role)`);
+    routes.push(route);
   });
   app.setErrorHandler(errorHandler(onBug));
   // A serializer made from a schema drops the fields that the schema lacks, in silence; that none is missing is a test's business.
@@ -117,20 +121,23 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     const methods = rememberMethods(open);
     registerHealth(open, { engine, connections: () => ports.counts, guard });
     registerFace(open);
-    open.register(async (scope) => registerSession(scope, { token, sessions, publicUrls, budget }));
+    open.register(async (scope) => registerSession(scope, { tokens, sessions, publicUrls, budget }));
     open.after(() => refuseOtherMethods(open, methods));
   });
   app.register(async (guarded) => {
     const methods = rememberMethods(guarded);
-    guarded.addHook("onRequest", (request, _reply, done) => done(guard(request.raw) ?? undefined));
+    guarded.addHook("onRequest", ({ raw, is404, routeOptions: { schema } }, _reply, done) => {
+      const role = is404 || schema === OTHER_METHODS ? null : roleOf(schema?.facts);
+      done(guard.refusal(raw, role, schema?.facts?.tokenOf?.(raw)) ?? undefined);
+    });
     refuseUnknownParameters(guarded);
     guarded.removeAllContentTypeParsers(); // the body of an unknown path is of no interest
     guarded.setNotFoundHandler((request, reply) =>
       sendProblem(reply, problem("not-found", `Cannot ${request.method} ${request.url}: there is no such path`)),
     );
     registerErrorDocs(guarded);
-    registerAbout(guarded, options);
-    registerOpenapi(guarded, routes, sessions?.name ?? null);
+    registerAbout(guarded, { ...options, guard });
+    registerOpenapi(guarded, routes, sessions !== null);
     registerLive(guarded, feed, engine);
     registerSeries(guarded, options);
     registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts });

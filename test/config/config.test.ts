@@ -8,6 +8,7 @@ import { COMMANDS } from "../../src/config/command-table.ts";
 import { childEnvironment, type Invocation, loadConfig, wantsColor } from "../../src/config/config.ts";
 import { flagOf, optionOf } from "../../src/config/option-table.ts";
 import { CONFIG_FILE, type Environment } from "../../src/config/settings.ts";
+import { readTokens } from "../../src/config/token-settings.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 
 const empty = mkdtempSync(join(tmpdir(), "tidemark-config-"));
@@ -54,7 +55,7 @@ describe("where a setting comes from", () => {
       logRetentionBytes: 2e9,
       clockAheadMs: 300_000,
       logFormat: "text",
-      token: null,
+      tokens: [],
       allowAnonymous: false,
       publicUrls: [],
       corsOrigins: [],
@@ -391,12 +392,61 @@ describe("refusals say what was expected", () => {
 
   test("no secret is shown", () => {
     assert.doesNotMatch(refusal("serve --token s3cret"), /s3cret/);
+    for (const role of ["read", "write", "admin"]) {
+      const variable = `TIDEMARK_TOKEN_${role.toUpperCase()}`;
+      assert.match(
+        refusal("serve", { [variable]: "s3cret,0123456789abcdef" }),
+        new RegExp(`${variable}: must be a token`),
+      );
+      assert.doesNotMatch(refusal("serve", { [variable]: "0123456789abcdef,s3cret" }), /s3cret|0123/);
+    }
     assert.doesNotMatch(refusal("serve --log kafka://me:s3cret@x"), /s3cret/);
   });
 
   test("an open address with a token, or without one on purpose", () => {
     assert.equal(serve("--host 0.0.0.0 --allow-anonymous").allowAnonymous, true);
-    assert.equal(serve("--host ::", { TIDEMARK_TOKEN: "0123456789abcdef" }).token, "0123456789abcdef");
+    assert.equal(serve("--host ::", { TIDEMARK_TOKEN: "0123456789abcdef" }).tokens.length, 1);
+    assert.equal(serve("--host ::", { TIDEMARK_TOKEN_WRITE: "0123456789abcdef" }).tokens.length, 1);
+  });
+
+  test("tokens of roles, from flags, variables, the file and files of their own", () => {
+    const path = join(filed, "tokens");
+    writeFileSync(path, "# of the roof\n\n  file-0123456789ab \r\nfile-1123456789ab\n");
+    writeFileSync(
+      join(filed, CONFIG_FILE),
+      JSON.stringify({ "token-read": ["config-0123456789", "config-1123456789"] }),
+    );
+    const given = { TIDEMARK_TOKEN_WRITE_FILE: "tokens", TIDEMARK_TOKEN_ADMIN: "variable-01234567" };
+    const config = serve("--token flag-0123456789ab --token flag-1123456789ab", given, filed);
+    const tokens = readTokens(config.tokens).map(({ text, roles }) => `${text}: ${roles}`);
+    assert.deepEqual(tokens, [
+      ...["flag-0123456789ab: read,write,admin", "flag-1123456789ab: read,write,admin"],
+      ...["config-0123456789: read", "config-1123456789: read"],
+      ...["file-0123456789ab: write", "file-1123456789ab: write"],
+      "variable-01234567: admin",
+    ]);
+    const query = load("query temperature", given, filed);
+    assert.ok(query.command === "query");
+    assert.deepEqual(query.query.client.tokens, {
+      read: "config-0123456789",
+      write: "file-0123456789ab",
+      admin: "variable-01234567",
+    });
+    for (const [content, words] of [
+      ["", /Cannot use TIDEMARK_TOKEN_FILE: expected a token a line in .*tokens, it has none$/],
+      ["file-0123456789ab\ns3cret\n", /line 2 of .*tokens must be a token of 16 to 256 characters/],
+      ["0123456789abcdef\n".repeat(65), /expected <= 64 at one time, were 65$/],
+    ] as const) {
+      writeFileSync(path, content);
+      rmSync(join(filed, CONFIG_FILE), { force: true });
+      assert.match(refusal("serve", { TIDEMARK_TOKEN_FILE: path }), words);
+      assert.doesNotMatch(refusal("serve", { TIDEMARK_TOKEN_FILE: path }), /s3cret|0123/);
+    }
+    rmSync(path);
+    assert.match(
+      refusal("serve --token-read-file tokens", {}, filed),
+      /^Cannot use --token-read-file: cannot read .*ENOENT/,
+    );
   });
 
   test("the configuration file", () => {

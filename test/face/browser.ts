@@ -24,6 +24,7 @@ import { join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { type App, openApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
+import { readingToken } from "../../src/config/token-settings.ts";
 
 /** A page is waited for so long, ms: a busy machine is slow; what never comes should fail by its name. */
 const WAIT_MS_MAX = 15_000;
@@ -138,7 +139,7 @@ export async function startTidemark(t: Ending, ...args: readonly string[]): Prom
     const { invocation } = loadConfig(flags, {}, data);
     if (invocation.command !== "serve") throw new Error(invocation.command);
     const app = await openApp(invocation.config);
-    const { token } = invocation.config;
+    const token = readingToken(invocation.config);
     const url = `http://localhost:${app.port}/`;
     running = {
       url,

@@ -112,7 +112,7 @@ export class MeasuredRun {
         log: run.#log,
         clock: systemClock,
         zone: openZone("UTC"),
-        token: null,
+        tokens: null,
         onBug: reject,
       }).then(async (server) => {
         run.#close = () => server.close();

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { TURN_ANSWERS_MAX } from "../../src/server/limits.ts";
-import type { ServerOptions } from "../../src/server/server.ts";
-import { type Fixture, openFixture } from "./fixture.ts";
+import { type Fixture, type FixtureOptions, openFixture } from "./fixture.ts";
 import { ask, Line, post } from "./line.ts";
 
 const START = Date.UTC(2020, 0, 13, 14, 12);
@@ -11,7 +10,7 @@ const COUNT = '{"temperature":["count"],"from":"2020-01-13 15:12:00","to":"2020-
 /** What the framework's own route is asked with: the same question. */
 const FRAMED = "/compute/metrics?";
 
-async function open(context: TestContext, options: Partial<ServerOptions> = {}): Promise<Fixture & { port: number }> {
+async function open(context: TestContext, options: FixtureOptions = {}): Promise<Fixture & { port: number }> {
   const fixture = await openFixture(options);
   context.after(() => fixture.app.close());
   for (let i = 0; i < 60; i++) fixture.engine.add("temperature", [START + i * 1000, i]);

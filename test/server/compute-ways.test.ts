@@ -4,8 +4,7 @@ import { type TestContext, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
 import { Random } from "../../src/core/random.ts";
 import { COMPUTE_BODY_BYTES_MAX } from "../../src/server/limits.ts";
-import type { ServerOptions } from "../../src/server/server.ts";
-import { type Fixture, openFixture } from "./fixture.ts";
+import { type Fixture, type FixtureOptions, openFixture } from "./fixture.ts";
 import { Line, post } from "./line.ts";
 
 const START = Date.UTC(2020, 0, 13, 14, 12);
@@ -15,7 +14,7 @@ const PATH = "/compute/metrics";
 /** Other spellings of the path, which only the framework knows. */
 const FRAMED = ["/compute/metrics?", "/compute/metrics/", "/compute/%6detrics", "http://localhost/compute/metrics"];
 
-async function open(context: TestContext, options: Partial<ServerOptions> = {}): Promise<Fixture & { port: number }> {
+async function open(context: TestContext, options: FixtureOptions = {}): Promise<Fixture & { port: number }> {
   const fixture = await openFixture(options);
   context.after(() => fixture.app.close());
   for (let i = 0; i < 60; i++) fixture.engine.add("temperature", [START + i * 1000, i]);

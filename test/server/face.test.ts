@@ -91,6 +91,11 @@ suite("the page", () => {
     assert.equal((await get("/about")).statusCode, 401);
     const { version, ...rest } = (await get("/about", { authorization: "Bearer 0123456789abcdef" })).json();
     assert.match(version, /^\d+\.\d+\.\d+/);
-    assert.deepEqual(rest, { timezone: "Europe/Berlin", time: "2020-01-13T12:00:00.000Z", token: true });
+    assert.deepEqual(rest, {
+      timezone: "Europe/Berlin",
+      time: "2020-01-13T12:00:00.000Z",
+      token: true,
+      roles: ["read", "write", "admin"],
+    });
   });
 });

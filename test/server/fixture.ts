@@ -1,6 +1,7 @@
 /** A server over a scan engine and a log in memory, with a clock that stands still. */
 import type { FastifyInstance } from "fastify";
 import { ManualClock } from "../../src/core/clock.ts";
+import { ROLES, Tokens } from "../../src/core/tokens.ts";
 import { openZone } from "../../src/core/zone.ts";
 import type { ReadingsLog } from "../../src/doors/body.ts";
 import type { NewRecord } from "../../src/log/log.ts";
@@ -39,7 +40,13 @@ export interface Fixture {
   readonly bugs: unknown[];
 }
 
-export async function openFixture(options: Partial<ServerOptions> = {}, engine = new ScanEngine()): Promise<Fixture> {
+/** `token`: one for everything. */
+export type FixtureOptions = Partial<ServerOptions> & { readonly token?: string | null };
+
+export async function openFixture(
+  { token = null, ...options }: FixtureOptions = {},
+  engine = new ScanEngine(),
+): Promise<Fixture> {
   const log = new MemoryLog();
   const clock = new ManualClock(NOON);
   const bugs: unknown[] = [];
@@ -48,7 +55,7 @@ export async function openFixture(options: Partial<ServerOptions> = {}, engine =
     log,
     clock,
     zone: openZone("Europe/Berlin"),
-    token: null,
+    tokens: token === null ? null : new Tokens([{ text: token, roles: ROLES }]),
     onBug: (error) => bugs.push(error),
     ...options,
   });

@@ -15,12 +15,11 @@ import {
 } from "../../src/server/limits.ts";
 import { LiveFeed } from "../../src/server/live-feed.ts";
 import { Ports } from "../../src/server/ports.ts";
-import type { ServerOptions } from "../../src/server/server.ts";
 import { EventStream, type LiveEvent, type LiveRow } from "./event-stream.ts";
-import { NOON, openFixture } from "./fixture.ts";
+import { type FixtureOptions, NOON, openFixture } from "./fixture.ts";
 import { ScanEngine } from "./scan-engine.ts";
 
-async function open(context: TestContext, options: Partial<ServerOptions> = {}) {
+async function open(context: TestContext, options: FixtureOptions = {}) {
   const fixture = await openFixture(options);
   context.after(() => fixture.app.close());
   const [{ port }] = await fixture.server.listen({ hosts: ["127.0.0.1"], port: 0 });

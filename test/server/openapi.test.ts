@@ -67,7 +67,14 @@ describe("GET /openapi.json", () => {
     const api = (await app.inject({ url: "/openapi.json", headers: { authorization: `Bearer ${TOKEN}` } })).json();
     assert.deepEqual(api.security, [{ token: [] }, { session: [] }]);
     assert.deepEqual(api.paths["/livez"].get.security, []);
-    assert.equal(api.paths["/sensors"].get.security, undefined);
+    for (const [path, verb, role] of [
+      ["/sensors", "get", "read"],
+      ["/readings/{sensor}", "post", "write"],
+      ["/quarantine/release", "post", "admin"],
+    ]) {
+      assert.deepEqual(api.paths[path][verb].security, [{ token: [role] }, { session: [role] }], path);
+    }
+    assert.equal(api.paths["/about"].get.security, undefined);
     await app.close();
   });
 });

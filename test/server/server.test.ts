@@ -5,14 +5,13 @@ import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { FastifyInstance } from "fastify";
 import { COMPUTE_BODY_BYTES_MAX, HEADERS_BYTES_MAX } from "../../src/server/limits.ts";
-import type { ServerOptions } from "../../src/server/server.ts";
-import { type Fixture, openFixture } from "./fixture.ts";
+import { type Fixture, type FixtureOptions, openFixture } from "./fixture.ts";
 
 const TOKEN = "0123456789abcdef";
 const ROUTES = ["/about", "/sensors", "/quarantine", "/rejections", "/docs/ERRORS.md"];
 
 /** A server that is closed whatever becomes of the test. */
-async function open(context: TestContext, options: Partial<ServerOptions> = {}): Promise<Fixture> {
+async function open(context: TestContext, options: FixtureOptions = {}): Promise<Fixture> {
   const fixture = await openFixture(options);
   context.after(() => fixture.app.close());
   return fixture;
@@ -214,10 +213,10 @@ test("without the token a probe tells no paths or addresses", async () => {
   assert.match((await app.inject({ url: "/readyz", headers: { authorization } })).body, /log\.db/);
   const closed = await app.inject("/readyz");
   assert.equal(closed.statusCode, 503);
-  assert.match(closed.body, /Cannot take in readings: the reason is for clients with the token/);
+  assert.match(closed.body, /Cannot take in readings: the reason is for clients with a token of the role admin/);
   engine.trouble = null;
   engine.notices = ["waiting for topics of kafka-1:9092"];
-  assert.deepEqual((await app.inject("/readyz")).json().notices, ["1, for clients with the token"]);
+  assert.deepEqual((await app.inject("/readyz")).json().notices, ["1, for clients with a token of the role admin"]);
   assert.deepEqual((await app.inject({ url: "/readyz", headers: { authorization } })).json().notices, engine.notices);
   await app.close();
 });

@@ -2,14 +2,13 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SESSION_MS_MAX } from "../../src/server/limits.ts";
-import type { ServerOptions } from "../../src/server/server.ts";
-import { type Fixture, openFixture } from "./fixture.ts";
+import { type Fixture, type FixtureOptions, openFixture } from "./fixture.ts";
 
 const TOKEN = "0123456789abcdef";
 const HOST = "tidemark.lan:5000";
 const ORIGIN = `http://${HOST}`;
 
-async function open(t: TestContext, options: Partial<ServerOptions> = {}): Promise<Fixture> {
+async function open(t: TestContext, options: FixtureOptions = {}): Promise<Fixture> {
   const fixture = await openFixture({ token: TOKEN, ...options });
   t.after(() => fixture.app.close());
   return fixture;
@@ -37,7 +36,7 @@ test("the token begins a session of a month, whose cookie scripts and other site
   const fixture = await open(t);
   const { statusCode, headers, body } = await begin(fixture);
   assert.equal(statusCode, 200, body);
-  assert.deepEqual(JSON.parse(body), { expires: "2020-02-12T12:00:00.000Z" });
+  assert.deepEqual(JSON.parse(body), { expires: "2020-02-12T12:00:00.000Z", roles: ["read", "write", "admin"] });
   const cookie = String(headers["set-cookie"]);
   assert.match(cookie, /^tidemark-[0-9a-f]{8}=[\w.-]+; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/);
   assert.doesNotMatch(cookie, new RegExp(TOKEN));

@@ -15,7 +15,7 @@ after(() => assert.deepEqual([...faults], [], "answers that the description of t
 /** From now on, of this server. */
 export function watchAnswers({ app, routes }: HttpServer): void {
   const others = routes.filter(({ schema }) => schema?.facts === undefined).map(({ url }) => url);
-  described = new Described(describeApi(routes, null) as unknown as Api, others);
+  described = new Described(describeApi(routes, false) as unknown as Api, others);
   const inject = app.inject.bind(app) as (asked: unknown) => ReturnType<FastifyInstance["inject"]>;
   const watching = async (asked: unknown) => {
     const response = await inject(asked);

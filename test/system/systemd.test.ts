@@ -37,10 +37,10 @@ describe("deploy/tidemark.service", () => {
     const environment = { TIDEMARK_TOKEN: "a-token-of-16-or-more", TIDEMARK_HOST: "0.0.0.0" };
     const { invocation, warnings } = loadConfig(args, environment, "/");
     assert.ok(invocation.command === "serve");
-    const { data, token, hosts } = invocation.config;
+    const { data, tokens, hosts } = invocation.config;
     assert.deepEqual(
-      [data, token, hosts, warnings],
-      ["/var/lib/tidemark", environment.TIDEMARK_TOKEN, ["0.0.0.0"], []],
+      [data, tokens.flatMap(({ texts }) => texts), hosts, warnings],
+      ["/var/lib/tidemark", [environment.TIDEMARK_TOKEN], ["0.0.0.0"], []],
     );
     assert.deepEqual(valuesOf("StateDirectory"), ["tidemark"]);
     assert.deepEqual(valuesOf("Restart"), ["always"], "it comes back by itself");

@@ -1,11 +1,12 @@
 /** Versions and settings: what runs here, and what it is told. */
-import { statSync } from "node:fs";
 import type { DoctorConfig } from "../../config/doctor-config.ts";
+import { variableOf } from "../../config/option-table.ts";
+import { isReadByOthers } from "../../config/secret-file.ts";
+import { reloadedFiles } from "../../config/server-config.ts";
 import { programVersion, requiredNode } from "../../runtime/version.ts";
 import { type Finding, failure, ok, warning } from "./finding.ts";
 
-/** Bits of a file's mode by which others than its owner may read it. */
-const OTHERS_READ = 0o044;
+const TOKENS = ["token", "token-read", "token-write", "token-admin"] as const;
 
 /** tidemark, Node and SQLite. */
 export function checkVersions(): Finding {
@@ -24,21 +25,23 @@ function compare(one: string, other: string): number {
 }
 
 /** What differs from the defaults, and by what. */
-export function checkSettings({ given, shown, warnings, configFile }: DoctorConfig): Finding[] {
-  const parts = [...given].map(([id, { by }]) => `${by}: ${shown[id] ?? (id === "token" ? "set" : "…")}`);
+export function checkSettings({ config, given, shown, warnings, configFile }: DoctorConfig): Finding[] {
+  const parts = [...given].map(([id, { by }]) => `${by}: ${shown[id] ?? (id.startsWith("token") ? "set" : "…")}`);
   const findings = [ok("settings", parts.length === 0 ? "defaults" : parts.join(", "))];
   for (const text of warnings) findings.push(warning("settings", text, "unset it, or correct its name"));
-  if (given.get("token")?.by.includes(configFile.name) === true && (modeOf(configFile.path) & OTHERS_READ) !== 0) {
+  const tokens = TOKENS.flatMap((id) => given.get(id) ?? []);
+  if (tokens.some(({ by }) => by.includes(configFile.name)) && isReadByOthers(configFile.path)) {
     const says = `${configFile.path} holds the token, and other users may read it`;
     findings.push(warning("settings", says, `chmod 600 ${configFile.path}`));
   }
-  if (given.get("token")?.isFlag === true) {
+  for (const { isFlag, by } of tokens) {
+    if (!isFlag) continue;
     const says = "the token is on the command line, where other users see it";
-    findings.push(warning("settings", says, "give it as TIDEMARK_TOKEN"));
+    findings.push(warning("settings", says, `give it as ${variableOf(by.slice(2))}`));
+  }
+  for (const path of reloadedFiles(config)) {
+    if (!isReadByOthers(path)) continue;
+    findings.push(warning("settings", `${path} holds a secret, and other users may read it`, `chmod 600 ${path}`));
   }
   return findings;
-}
-
-function modeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
 }

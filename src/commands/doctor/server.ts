@@ -79,7 +79,7 @@ function checkClock({ dateMs }: Answer, startedAt: number, endedAt: number): Fin
 }
 
 async function checkReady({ client }: DoctorConfig): Promise<Finding[]> {
-  const { status, body } = await ask(client, "readyz", { msMax: ANSWER_MS_MAX });
+  const { status, body } = await ask(client, "readyz", { msMax: ANSWER_MS_MAX, role: "admin" });
   const fields = fieldsOf(body);
   if (status !== 200) {
     const why = String(fields.get("detail") ?? "it does not say why");
@@ -105,10 +105,11 @@ async function checkSensors({ client }: DoctorConfig): Promise<Finding[]> {
   try {
     sensors = await knownSensors(client, { msMax: ANSWER_MS_MAX });
   } catch (error) {
-    const advice = client.token === null ? "give its token as TIDEMARK_TOKEN" : "TIDEMARK_TOKEN must be the server's";
+    const advice =
+      client.tokens.read === null ? "give its token as TIDEMARK_TOKEN" : "TIDEMARK_TOKEN must be the server's";
     return [failure("token", messageOf(error), advice)];
   }
-  const findings = [ok("token", client.token === null ? "none is asked for" : "the server lets it in")];
+  const findings = [ok("token", client.tokens.read === null ? "none is asked for" : "the server lets it in")];
   if (sensors.length === 0)
     return [...findings, warning("sensors", "none yet", "tidemark send temperature 21.5 makes one")];
   const odd = sensors.filter((sensor) => troubleOf(sensor).length > 0).map(nameOf);

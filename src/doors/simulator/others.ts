@@ -86,7 +86,9 @@ async function statusOf(url: URL, sensor: string, token: string | null, signal: 
       const page = new URL(`sensors?limit=1000&after=${after}`, url);
       const answer = await exchange(page, { method: "GET", agent, headers: bearer(token), signal });
       if (answer.status === 401 || answer.status === 403) {
-        throw new TidemarkError("not-authorized", `Cannot ask ${url.origin} for its sensors: ${answer.status}`);
+        const words = fieldsOf(parsed(answer.body)).get("detail");
+        const why = typeof words === "string" ? words : String(answer.status);
+        throw new TidemarkError("not-authorized", `Cannot ask ${url.origin} for its sensors: ${why}`);
       }
       if (answer.status >= 500) {
         throw new TidemarkError("server-unreachable", `Cannot ask ${url.origin} for its sensors: ${answer.status}`);

@@ -2,9 +2,11 @@
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import { formatMs } from "../../core/time.ts";
+import type { Tokens } from "../../core/tokens.ts";
 import type { Zone } from "../../core/zone.ts";
 import { programVersion } from "../../runtime/version.ts";
-import { describe, objectOf, TEXT, TIME } from "../route-schema.ts";
+import type { Guard } from "../guard.ts";
+import { describe, objectOf, ROLES_HELD, TEXT, TIME } from "../route-schema.ts";
 
 const ABOUT_PATH = "/about";
 
@@ -15,8 +17,10 @@ const SCHEMA = describe({
     version: TEXT,
     timezone: { ...TEXT, description: "an IANA name, or a POSIX text" },
     time: TIME,
-    token: { type: "boolean", description: "whether requests need it" },
+    token: { type: "boolean", description: "whether requests need one" },
+    roles: ROLES_HELD,
   }),
+  role: null,
   errors: [],
 });
 
@@ -24,17 +28,19 @@ const SCHEMA = describe({
 export interface AboutOptions {
   readonly clock: Clock;
   readonly zone: Zone;
-  readonly token: string | null;
+  readonly tokens: Tokens | null;
+  readonly guard: Guard;
 }
 
 /** Adds the route. */
-export function registerAbout(scope: FastifyInstance, { clock, zone, token }: AboutOptions): void {
-  scope.get(ABOUT_PATH, { schema: SCHEMA }, (_request, reply) =>
+export function registerAbout(scope: FastifyInstance, { clock, zone, tokens, guard }: AboutOptions): void {
+  scope.get(ABOUT_PATH, { schema: SCHEMA }, ({ raw }, reply) =>
     reply.header("cache-control", "no-store").send({
       version: programVersion(),
       timezone: zone.name,
       time: formatMs(clock.now()),
-      token: token !== null,
+      token: tokens !== null,
+      roles: guard.roles(raw),
     }),
   );
 }

@@ -46,6 +46,7 @@ const REFUSAL = objectOf({ result: objectOf({}), errors: ERRORS_LIST });
 
 const SCHEMA = describe({
   group: "Questions",
+  role: "read",
   summary: "Computes metrics of sensors over a window of time",
   details:
     "Both bounds belong to the window, each at the precision it is written in: `15:12:00` to `15:13:00` are 61 seconds. For windows that must " +
@@ -145,7 +146,7 @@ export class ComputeRoute {
     if (!(Number(headers["content-length"]) <= COMPUTE_BODY_BYTES_MAX)) return false;
     if (headers["content-encoding"] !== undefined || headers.origin !== undefined) return false;
     const { budget, guard } = this.#options;
-    if (guard(request) !== null) return false;
+    if (guard.refusal(request, "read") !== null) return false;
     readBody(request, COMPUTE_BODY_BYTES_MAX, budget, (error, body) => {
       if (body === undefined) this.#send(response, this.#failure(error), CLOSE);
       else {

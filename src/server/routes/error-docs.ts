@@ -11,6 +11,7 @@ const SCHEMA = describe({
   group: "Operation",
   summary: "The page of all errors that problems link to, as Markdown",
   otherwise: { "text/markdown": TEXT },
+  role: null,
   errors: ["not-found"],
 });
 

@@ -32,7 +32,7 @@ const REFUSAL: Schema = {
   required: [...(PROBLEM["required"] as string[]), "message"],
 };
 
-const REFUSALS = Object.fromEntries([400, 401, 403, 411, 413, 415, 500, 503].map((status) => [status, REFUSAL]));
+const REFUSALS = Object.fromEntries([400, 401, 403, 411, 413, 415, 429, 500, 503].map((status) => [status, REFUSAL]));
 
 const MOMENT = { ...TEXT, description: "epoch seconds, `now`, or `-6h`, `-5min`, `-1mon`" };
 
@@ -136,7 +136,7 @@ function bothOf(
     readonly answer?: unknown;
   },
 ): { readonly get: RouteFacts; readonly post: RouteFacts } {
-  const shared = { ...facts, group: "Grafana", answers: REFUSALS, errors: [] } as const;
+  const shared = { ...facts, group: "Grafana", role: "read", answers: REFUSALS, errors: [] } as const;
   const required = Object.keys(fields).slice(0, 1);
   const { parameters, ...rest } = example;
   return {

@@ -52,12 +52,15 @@ export function registerHealth(scope: FastifyInstance, { engine, connections, gu
     reply.header("cache-control", "no-store");
     const { trouble, backlog, notices } = engine;
     // They name paths and addresses.
-    const isOpen = guard(request.raw) === null;
-    const detail = isOpen ? trouble : "the reason is for clients with the token";
+    const isOpen = guard.refusal(request.raw, "admin") === null;
+    const detail = isOpen ? trouble : "the reason is for clients with a token of the role admin";
     if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${detail}`));
     if (backlog > 0) return sendProblem(reply, problem("catching-up", catchingUpText(backlog)));
     if (!isOpen && notices.length > 0) {
-      return reply.send({ status: "ready", notices: [`${notices.length}, for clients with the token`] });
+      return reply.send({
+        status: "ready",
+        notices: [`${notices.length}, for clients with a token of the role admin`],
+      });
     }
     return reply.send({ status: "ready", ...(notices.length === 0 ? {} : { notices }) });
   });

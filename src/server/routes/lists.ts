@@ -141,6 +141,7 @@ function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListS
   const change = (verb: "release" | "discard", done: string, summary: string, act: ListSource<T>["doRelease"]) => {
     const schema = describe({
       group: "Uncounted",
+      role: "admin",
       summary: `${summary}: those with these ids, all, or a sensor's and a device's`,
       body: source.choice,
       answer: objectOf({ asked: { ...NATURAL, description: "ids, where they are given" }, [done]: NATURAL }, ["asked"]),

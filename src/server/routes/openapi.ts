@@ -13,14 +13,15 @@ const SCHEMA = describe({
     properties: { openapi: TEXT, info: { type: "object" }, paths: { type: "object" } },
     required: ["openapi", "info", "paths"],
   },
+  role: null,
   errors: [],
 });
 
-/** Adds the route. @param routes all there will be; read when it is first asked for @param session the cookie of sessions; null: there is no token */
-export function registerOpenapi(scope: FastifyInstance, routes: readonly RouteOptions[], session: string | null): void {
+/** Adds the route. @param routes all there will be; read when it is first asked for @param hasTokens whether one is wanted */
+export function registerOpenapi(scope: FastifyInstance, routes: readonly RouteOptions[], hasTokens: boolean): void {
   let text: string | null = null;
   scope.get(OPENAPI_PATH, { schema: SCHEMA }, (_request, reply) => {
-    text ??= JSON.stringify(describeApi(routes, session));
+    text ??= JSON.stringify(describeApi(routes, hasTokens));
     return reply.type("application/json; charset=utf-8").header("Cache-Control", "no-cache").send(text);
   });
 }

@@ -40,6 +40,7 @@ const LINES = [
 
 const SCHEMA = describe({
   group: "Readings",
+  role: "write",
   summary: "Appends readings to the log; answered when they are durable",
   params: objectOf({ sensor: { ...TEXT, description: "whose readings they are" } }),
   headers: {

@@ -2,12 +2,13 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
+import type { Tokens } from "../../core/tokens.ts";
 import type { BodyBudget } from "../body-budget.ts";
-import { isToken, originFault } from "../guard.ts";
+import { originFault } from "../guard.ts";
 import { takeJson } from "../json-body.ts";
 import { SESSION_BODY_BYTES_MAX } from "../limits.ts";
 import { RequestError } from "../problem.ts";
-import { describe, objectOf, TEXT, TIME } from "../route-schema.ts";
+import { describe, objectOf, ROLES_HELD, TEXT, TIME } from "../route-schema.ts";
 import type { Sessions } from "../sessions.ts";
 
 const SESSION_PATH = "/session";
@@ -15,9 +16,9 @@ const SESSION_PATH = "/session";
 const BEGIN = describe({
   group: "Operation",
   open: true,
-  summary: "Begins a browser's session: a cookie stands for the token from then on",
+  summary: "Begins a browser's session: a cookie stands for the token, and may what that may",
   body: objectOf({ token: TEXT }),
-  answer: objectOf({ expires: TIME }),
+  answer: objectOf({ expires: TIME, roles: ROLES_HELD }),
   answerHeaders: { "Set-Cookie": TEXT },
   errors: ["not-authorized", "origin-refused"],
   examples: {
@@ -40,14 +41,17 @@ interface TokenBody {
 /** What the routes need. */
 export interface SessionOptions {
   /** null: there is nothing to begin a session with. */
-  readonly token: string | null;
+  readonly tokens: Tokens | null;
   readonly sessions: Sessions | null;
   readonly publicUrls: readonly string[];
   readonly budget: BodyBudget;
 }
 
 /** Adds both routes. */
-export function registerSession(scope: FastifyInstance, { token, sessions, publicUrls, budget }: SessionOptions): void {
+export function registerSession(
+  scope: FastifyInstance,
+  { tokens, sessions, publicUrls, budget }: SessionOptions,
+): void {
   scope.addHook("onRequest", ({ raw }, _reply, done) => done(originFault(raw, publicUrls, false) ?? undefined));
   scope.delete(SESSION_PATH, { schema: END }, (request, reply) => {
     if (sessions !== null) reply.header("set-cookie", sessions.end(isSecure(request)));
@@ -56,15 +60,19 @@ export function registerSession(scope: FastifyInstance, { token, sessions, publi
   scope.register(async (withBody) => {
     takeJson(withBody, SESSION_BODY_BYTES_MAX, budget, '{"token":…}');
     withBody.post(SESSION_PATH, { schema: BEGIN }, (request: FastifyRequest<{ Body: TokenBody }>, reply) => {
-      if (token === null || sessions === null) {
+      if (tokens === null || sessions === null) {
         throw new RequestError(400, "Cannot begin a session: expected a server with a token, this one lets in without");
       }
-      if (!isToken(request.body.token, token)) {
-        throw new TidemarkError("not-authorized", "Cannot begin a session: expected the server's token, was another");
+      const token = tokens.find(request.body.token);
+      if (token === null) {
+        throw new TidemarkError(
+          "not-authorized",
+          "Cannot begin a session: expected a token of the server, was another",
+        );
       }
-      const { cookie, expires } = sessions.begin(isSecure(request));
+      const { cookie, expires } = sessions.begin(token, isSecure(request));
       reply.header("cache-control", "no-store").header("set-cookie", cookie);
-      return reply.send({ expires: formatMs(expires) });
+      return reply.send({ expires: formatMs(expires), roles: token.roles });
     });
   });
 }

@@ -14,6 +14,7 @@ const OFFSET = { ...NATURAL, maximum: Number.MAX_SAFE_INTEGER };
 
 const SKIP = describe({
   group: "Sensors",
+  role: "admin",
   summary: "Reads a partition that stands still on from another offset; what is between counts as a gap",
   body: objectOf({ sensor: TEXT, partition: NATURAL, to: { ...OFFSET, description: "the offset to go on from" } }),
   answer: objectOf({ skipped: { ...NATURAL, description: "records that were passed over" } }),

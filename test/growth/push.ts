@@ -6,6 +6,7 @@ import { describe, NATURAL, objectOf, TEXT } from "../../src/server/route-schema
 
 const SCHEMA = describe({
   group: "Readings",
+  role: "write",
   summary: "Appends one value that stands in the path",
   params: objectOf({ sensor: TEXT, value: { ...TEXT, description: "a number" } }),
   answer: objectOf({ appended: NATURAL }),

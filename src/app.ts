@@ -1,11 +1,13 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
-import { type Config, reloadedFiles } from "./config/server-config.ts";
+import { isReadByOthers, readSecretFile } from "./config/secret-file.ts";
+import { type Config, reloadedFiles, type TlsPaths } from "./config/server-config.ts";
 import { readTokens } from "./config/token-settings.ts";
 import type { LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
 import type { OnNotice } from "./core/notice.ts";
+import { formatMs } from "./core/time.ts";
 import { Tokens } from "./core/tokens.ts";
 import { openZone } from "./core/zone.ts";
 import { createLookInto } from "./doors/look-into.ts";
@@ -20,11 +22,17 @@ import { State } from "./pipeline/state.ts";
 import { growHeapForKafka } from "./runtime/server-flags.ts";
 import { watchFiles } from "./runtime/watched-files.ts";
 import { createServer } from "./server/server.ts";
+import { type TlsFiles, type TlsIdentity, tlsIdentity } from "./server/tls-port.ts";
 import { Checkpointer } from "./store/checkpointer.ts";
 import { lockDataDirectory } from "./store/data-lock.ts";
 import { Database } from "./store/database.ts";
 import { DiskThread } from "./store/disk-thread.ts";
 import { HISTORY_VERSION } from "./store/migrations.ts";
+
+const DAY_MS = 86_400_000;
+
+/** A certificate of 90 days is renewed 30 before its end: with half of that left something is wrong. */
+const EXPIRY_DAYS_TOLD = 14;
 
 /** The part of tidemark below the HTTP server: a log followed into a history. */
 export interface Core {
@@ -112,7 +120,7 @@ export interface App {
   readonly port: number;
   /** Resolves when it is closed; rejects when a bug ends it. */
   readonly closed: Promise<void>;
-  /** Reads the files of tokens again, as it does by itself when they change. What cannot be used is a notice, and changes nothing. */
+  /** Reads the files of tokens and certificates again, as it does by itself when they change. What cannot be used is a notice, and changes nothing. */
   reload(): void;
   /** Stops taking in, commits, syncs, closes; idempotent. */
   close(): Promise<void>;
@@ -132,6 +140,8 @@ export interface App {
  */
 export async function openApp(config: Config, clock: Clock = systemClock, onNotice: OnNotice = () => {}): Promise<App> {
   const tokens = config.tokens.length === 0 ? null : new Tokens(readTokens(config.tokens));
+  const readTls = (paths: TlsPaths): TlsIdentity => tlsIdentity(tlsFiles(paths), clock.now());
+  let tls = config.tls === null ? null : readTls(config.tls);
   const core = await openCore(config, clock, onNotice);
   let bug: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
@@ -145,6 +155,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       clock,
       zone: openZone(config.timezone),
       tokens,
+      tls,
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
@@ -162,14 +173,33 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     const reload = (): void => {
       try {
         tokens?.replace(readTokens(config.tokens));
-        onNotice(`read the tokens again: ${tokens?.all.length ?? 0} are valid`, "reloaded");
+        if (tokens !== null) onNotice(`read the tokens again: ${tokens.all.length} are valid`, "reloaded");
       } catch (error) {
         onNotice(`the tokens stay as they were: ${messageOf(error)}`, "reload-failed");
       }
+      if (config.tls === null) return;
+      try {
+        tls = readTls(config.tls);
+        server.renewTls(tls);
+        onNotice(`read the certificate again: it expires on ${formatMs(tls.expiresMs)}`, "reloaded");
+      } catch (error) {
+        onNotice(`the certificate stays as it was: ${messageOf(error)}`, "reload-failed");
+      }
     };
+    if (config.tls !== null && isReadByOthers(config.tls.key)) {
+      onNotice(`every user can read the key ${config.tls.key}: chmod 600, or 640 for a group`, "notice");
+    }
+    const tellExpiry = (): void => {
+      const days = tls === null ? Number.POSITIVE_INFINITY : (tls.expiresMs - clock.now()) / DAY_MS;
+      const when = days <= 0 ? "has expired: clients refuse it" : `expires in ${days.toFixed(1)} days`;
+      if (days < EXPIRY_DAYS_TOLD) onNotice(`the certificate ${config.tls?.cert} ${when}`, "notice");
+    };
+    tellExpiry();
+    const expiry = setInterval(tellExpiry, DAY_MS).unref();
     const unwatch = watchFiles(reloadedFiles(config), reload);
     const close = once(async () => {
       unwatch();
+      clearInterval(expiry);
       await server.close();
       await core.close();
       end();
@@ -182,6 +212,10 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     await core.close();
     throw error;
   }
+}
+
+function tlsFiles({ cert, key }: TlsPaths): TlsFiles {
+  return { cert: readSecretFile(cert, "--tls-cert"), key: readSecretFile(key, "--tls-key") };
 }
 
 /** The local log is tidemark's own: topics are created with their sensors. In a Kafka only if asked for. */

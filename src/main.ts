@@ -2,7 +2,7 @@
 import { keepLogSmall, LogFile } from "./commands/bounded-log.ts";
 import { backgroundLogFile, type Invocation, loadConfig, ownEnvironment, wantsColor } from "./config/config.ts";
 import { systemClock } from "./core/clock.ts";
-import { type ErrorCode, TidemarkError } from "./core/errors.ts";
+import { type ErrorCode, messageOf, TidemarkError } from "./core/errors.ts";
 import { formatSecond } from "./core/time.ts";
 import { programVersion } from "./runtime/version.ts";
 
@@ -97,13 +97,24 @@ async function perform(invocation: Invocation): Promise<number> {
   }
 }
 
+/** For all connections of this process. */
+function trustAuthority(pem: string): void {
+  const { getCACertificates, setDefaultCACertificates } = process.getBuiltinModule("node:tls");
+  try {
+    setDefaultCACertificates([...getCACertificates("default"), pem]);
+  } catch (error) {
+    throw new TidemarkError("config-invalid", `Cannot use --ca: expected PEM of certificates, ${messageOf(error)}`);
+  }
+}
+
 async function main(): Promise<number> {
   // The reader of our output may be gone (`| head`, a closed terminal): nothing to report it to, and the command goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
-    const { invocation, warnings } = loadConfig(process.argv.slice(2), ownEnvironment(), process.cwd());
+    const { invocation, warnings, ca } = loadConfig(process.argv.slice(2), ownEnvironment(), process.cwd());
     // doctor says them among all else.
     if (invocation.command !== "doctor") for (const warning of warnings) terminal.err(warning);
+    if (ca !== null) trustAuthority(ca);
     if (background !== null) keepLogSmall(background);
     if (logFile !== null) process.on("SIGHUP", () => logFile.reopen());
     return await perform(invocation);

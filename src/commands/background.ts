@@ -5,6 +5,7 @@ import { childEnvironment, type ServerInvocation } from "../config/config.ts";
 import { variableOf } from "../config/option-table.ts";
 import { shownSettings } from "../config/settings-shown.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { agentFor, exchange, reasonOf } from "../doors/simulator/exchange.ts";
 import type { Console } from "./console.ts";
 import { launch } from "./launch.ts";
 import {
@@ -124,12 +125,15 @@ async function ready(data: string, record: ProcessRecord | null, child: ChildPro
 
 /** Null when it takes readings in. */
 async function troubleOf(url: string): Promise<string | null> {
+  const agent = agentFor(new URL(url));
   try {
-    const response = await fetch(new URL("readyz", url), { signal: AbortSignal.timeout(2000) });
-    const text = await response.text();
-    return response.ok || text.includes('"catching-up"') ? null : text;
+    const signal = AbortSignal.timeout(2000);
+    const { status, body } = await exchange(new URL("readyz", url), { method: "GET", headers: {}, agent, signal });
+    return status === 200 || body.includes('"catching-up"') ? null : body;
   } catch (error) {
-    return String(error);
+    return reasonOf(error);
+  } finally {
+    agent.destroy();
   }
 }
 

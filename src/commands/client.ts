@@ -6,6 +6,7 @@ import { type ErrorCode, TidemarkError } from "../core/errors.ts";
 import { request as plainRequest } from "../core/node-http.ts";
 import { printable } from "../core/printable.ts";
 import type { Role } from "../core/tokens.ts";
+import { trustOf } from "../core/trusted-servers.ts";
 import { reasonOf } from "../doors/simulator/exchange.ts";
 import { runningServer } from "./run-files.ts";
 
@@ -42,8 +43,8 @@ export interface Asking {
 
 /** The server of a client: named, or running on the data directory, or on the usual port. @throws TidemarkError "server-unreachable" when the directory was named and none runs on it */
 export function serverUrl({ url, data, isDataGiven, port }: ClientConfig): URL {
+  const running = runningServer(data)?.url ?? null; // also where it is named: it may be the one, whose certificate is known
   if (url !== null) return url;
-  const running = runningServer(data)?.url ?? null;
   if (running !== null) return new URL(running);
   if (isDataGiven) throw new TidemarkError("server-unreachable", `Cannot find a server: none runs on ${data}`);
   return new URL(`http://127.0.0.1:${port}/`);
@@ -63,7 +64,7 @@ export async function open(client: ClientConfig, path: string, asking: Asking = 
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {
       const method = body === undefined ? "GET" : "POST";
-      const outgoing = send(url, { method, headers, agent: false }, resolve);
+      const outgoing = send(url, { ...trustOf(url), method, headers, agent: false }, resolve);
       outgoing.setTimeout(msMax, () => outgoing.destroy(new Error(`no answer within ${msMax / 1000} s`)));
       outgoing.on("error", reject);
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import { trustServer } from "../core/trusted-servers.ts";
 import { makeDirectory, unusable } from "../store/data-directory.ts";
 import { birthOf } from "./process-birth.ts";
 
@@ -90,7 +91,18 @@ export function runningProcesses(data: string): ProcessRecord[] {
 /** The server that runs on this directory; null when there is none. */
 export function runningServer(data: string): ProcessRecord | null {
   const record = readRecord(data, SERVER);
-  return record !== null && isRunning(record) ? record : null;
+  if (record === null || !isRunning(record)) return null;
+  if (record.url?.startsWith("https:") === true) trustServer(new URL(record.url).origin, certificateOf(record));
+  return record;
+}
+
+/** Its name may be another than that of this machine's loopback, by which it is asked. Nothing: the usual authorities have to know it. */
+function certificateOf({ settings }: ProcessRecord): string {
+  try {
+    return readFileSync(settings["tls-cert"] ?? "", "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Whether the process of a record is still there, and is no other one under its number. */

@@ -36,7 +36,7 @@ export async function serve(config: Config, terminal: Console): Promise<void> {
   const app = await openApp(config, undefined, notice);
   const reload = () => app.reload();
   if (reloads) process.on("SIGHUP", reload);
-  const url = urlOf(app.address, app.port);
+  const url = urlOf(app.address, app.port, config.tls !== null);
   openRunDirectory(config.data);
   const record = recordOf(SERVER, process.pid, url, settings);
   if (record !== null) writeRecord(config.data, record);
@@ -61,7 +61,7 @@ function shownSensors({ sensors, topics }: Config): string {
   return `${sensors.length} ${sensors.length === 1 ? "sensor" : "sensors"}`;
 }
 
-function urlOf(address: string, port: number): string {
+function urlOf(address: string, port: number, isTls: boolean): string {
   const host = LOOPBACK_OF.get(address) ?? address;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${isTls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

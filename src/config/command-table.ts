@@ -27,12 +27,14 @@ const SERVER = [
   "token-write-file",
   "token-admin",
   "token-admin-file",
+  "tls-cert",
+  "tls-key",
   "allow-anonymous",
   "public-url",
   "cors-origin",
 ] as const satisfies readonly OptionId[];
 
-const CLIENT = ["url", "data", "port", "token", "token-file"] as const satisfies readonly OptionId[];
+const CLIENT = ["url", "data", "port", "token", "token-file", "ca"] as const satisfies readonly OptionId[];
 
 const LIST = [
   "list:all",
@@ -265,7 +267,7 @@ export const COMMANDS = [
       "Takes the options of the server and of its clients, as both are looked at. Exit code: 1 when something fails; a warning is none.",
     ],
     examples: ["tidemark doctor", "tidemark doctor --data ./plants --json"],
-    options: ["json", "url", ...SERVER],
+    options: ["json", "url", "ca", ...SERVER],
   },
   {
     name: "quarantine",

@@ -21,6 +21,7 @@ import { commandHelp, programHelp } from "./help.ts";
 import { type ExportConfig, exportConfig, type ImportConfig, importConfig } from "./import-config.ts";
 import { type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type QueryConfig, queryConfig } from "./query-config.ts";
+import { readSecretFile } from "./secret-file.ts";
 import {
   patternsOf,
   type SendConfig,
@@ -41,6 +42,7 @@ import {
   Settings,
   shown,
 } from "./settings.ts";
+import { parseText } from "./values.ts";
 
 /** A command that starts a server. */
 export interface ServerInvocation {
@@ -78,6 +80,8 @@ export interface Loaded {
   readonly invocation: Invocation;
   /** What was ignored, for stderr. */
   readonly warnings: readonly string[];
+  /** PEM of authorities that clients trust beside the usual ones; null: none. */
+  readonly ca: string | null;
 }
 
 /**
@@ -94,7 +98,7 @@ export function loadConfig(argv: readonly string[], environment: Environment, cw
   const name = argv[0];
   if (name === undefined || name === "help" || name === "-h" || name === "--help") return help(argv[1]);
   if (name === "-V" || name === "--version") {
-    return { invocation: { command: "version" }, warnings: [] };
+    return { invocation: { command: "version" }, ...NOTHING };
   }
   const command = findCommand(name);
   if (command === undefined) throw unknownCommand(name);
@@ -104,19 +108,27 @@ export function loadConfig(argv: readonly string[], environment: Environment, cw
   if (command.name === "completion") {
     return {
       invocation: { command: "completion", completion: completionConfig(operands, environment, file, cwd) },
-      warnings: [],
+      ...NOTHING,
     };
   }
   const settings = new Settings(flags, environment, file);
-  return { invocation: invoke(command.name, settings, operands, cwd), warnings: settings.warnings() };
+  const invocation = invoke(command.name, settings, operands, cwd);
+  const ca = settings.optional("ca", parseText);
+  return {
+    invocation,
+    warnings: settings.warnings(),
+    ca: ca === null ? null : readSecretFile(resolve(cwd, ca), settings.given("ca")?.by ?? "ca"),
+  };
 }
+
+const NOTHING = { warnings: [], ca: null } as const;
 
 function help(topic: string | undefined): Loaded {
   const command = topic === undefined ? undefined : findCommand(topic);
   if (topic !== undefined && command === undefined) throw unknownCommand(topic);
   return {
     invocation: { command: "help", text: command === undefined ? programHelp() : commandHelp(command) },
-    warnings: [],
+    ...NOTHING,
   };
 }
 
@@ -185,7 +197,16 @@ function refuseOperands(name: string, operands: readonly string[]): void {
 }
 
 /** What a child process would look for elsewhere. */
-const PATHS: readonly OptionId[] = ["data", "token-file", "token-read-file", "token-write-file", "token-admin-file"];
+const PATHS: readonly OptionId[] = [
+  "data",
+  "token-file",
+  "token-read-file",
+  "token-write-file",
+  "token-admin-file",
+  "tls-cert",
+  "tls-key",
+  "ca",
+];
 
 function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {
   const given = new Map<OptionId, Given>();

@@ -134,6 +134,13 @@ export const OPTIONS = [
     text: "token of clients that may ask, release, discard, skip, and see why it is not ready",
   },
   { id: "token-admin-file", value: "FILE", kept: true, text: "… in a file" },
+  {
+    id: "tls-cert",
+    value: "FILE",
+    kept: true,
+    text: "speak HTTPS: PEM of the certificate and its chain; read again when it changes",
+  },
+  { id: "tls-key", value: "FILE", kept: true, text: "PEM of its key, readable by the server's user alone" },
   { id: "allow-anonymous", kept: true, text: "listen beyond this machine without a token" },
   {
     id: "public-url",
@@ -164,6 +171,12 @@ export const OPTIONS = [
     value: "URL",
     kept: true,
     text: "the server (default: the one on --data; where --data is not given, else port 5000 here)",
+  },
+  {
+    id: "ca",
+    value: "FILE",
+    kept: true,
+    text: "PEM of an authority to trust beside the usual ones, where the server has a certificate of it",
   },
   {
     id: "sensor:to",

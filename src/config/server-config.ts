@@ -1,4 +1,5 @@
 /** Configuration of the server. Under src/config/config.ts. */
+import { resolve } from "node:path";
 import { TidemarkError } from "../core/errors.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
 import { LOG_FORMATS, type LogFormat, type OptionId } from "./option-table.ts";
@@ -17,9 +18,16 @@ import {
   parseOrigins,
   parseSensors,
   parseSize,
+  parseText,
   parseTopicPattern,
   type TopicRule,
 } from "./values.ts";
+
+/** Absolute paths of a certificate and its key. */
+export interface TlsPaths {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** Configuration of the server. Times in ms, sizes in bytes. */
 export interface Config {
@@ -44,6 +52,8 @@ export interface Config {
   readonly logFormat: LogFormat;
   /** None: no token is required. */
   readonly tokens: readonly TokenSource[];
+  /** Paths; null: plain HTTP. */
+  readonly tls: TlsPaths | null;
   readonly allowAnonymous: boolean;
   /** Origins under which browsers reach the server through a proxy. */
   readonly publicUrls: readonly string[];
@@ -88,6 +98,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
     logFormat: settings.read("log-format", parseLogFormat),
     tokens,
+    tls: tlsPaths(settings, cwd),
     allowAnonymous,
     publicUrls: settings.optional("public-url", parseOrigins) ?? [],
     corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
@@ -95,8 +106,17 @@ export function serverConfig(settings: Settings, cwd: string): Config {
 }
 
 /** What is read again while it runs. */
-export function reloadedFiles({ tokens }: Config): string[] {
-  return tokens.flatMap(({ file }) => (file === null ? [] : [file.path]));
+export function reloadedFiles({ tokens, tls }: Config): string[] {
+  const files = tokens.flatMap(({ file }) => (file === null ? [] : [file.path]));
+  return tls === null ? files : [...files, tls.cert, tls.key];
+}
+
+function tlsPaths(settings: Settings, cwd: string): TlsPaths | null {
+  const [cert, key] = [settings.optional("tls-cert", parseText), settings.optional("tls-key", parseText)];
+  if (cert !== null && key !== null) return { cert: resolve(cwd, cert), key: resolve(cwd, key) };
+  if (cert === null && key === null) return null;
+  const [given, missing] = cert === null ? (["tls-key", "tls-cert"] as const) : (["tls-cert", "tls-key"] as const);
+  throw invalid(`Cannot use ${settings.given(given)?.by}: expected --${missing} with it`);
 }
 
 function parseLogFormat(text: string): Parsed<LogFormat> {

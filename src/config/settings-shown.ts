@@ -22,6 +22,8 @@ export function shownSettings(config: Config): Record<string, string> {
     "log-retention": `${config.logRetentionBytes}B`,
     "clock-ahead": `${config.clockAheadMs}ms`,
     token: shownTokens(config),
+    "tls-cert": config.tls?.cert ?? "none",
+    "tls-key": config.tls?.key ?? "none",
     "allow-anonymous": String(config.allowAnonymous),
     "public-url": config.publicUrls.join(","),
     "cors-origin": config.corsOrigins.join(","),

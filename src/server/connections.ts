@@ -17,10 +17,12 @@ import { UsualResponse } from "./usual-headers.ts";
 /** The path that is answered on spare connections too. */
 export const LIVEZ_PATH = "/livez";
 
-/** A connection: *unused* until its first request, then *used*; *refused* after the last answer that it gets, and soon cut. */
+/** A connection: with TLS *insecure* until its handshake is done; *unused* until its first request, then *used*; *refused* after the last answer that it gets, and soon cut. */
 interface Connection {
   used: boolean;
   refused: boolean;
+  insecure: boolean;
+  socket: Socket;
   readonly address: string;
   /** Over a limit: it gets one answer, soon; null: an ordinary one. */
   readonly spare: { readonly answer: Problem; readonly timer: NodeJS.Timeout } | null;
@@ -45,8 +47,8 @@ export class Connections {
     return { open: this.#connections.size - this.#spare, most: CONNECTIONS_MAX, refused: this.#refused };
   }
 
-  /** Lets a new connection in. */
-  add(socket: Socket): void {
+  /** Lets a new connection in. @param insecure it has a handshake before it */
+  add(socket: Socket, insecure = false): void {
     const address = networkOf(socket.remoteAddress ?? "");
     const ofAddress = this.#byAddress.get(address) ?? 0;
     const answer =
@@ -60,11 +62,33 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const spare = answer && { answer, timer: setTimeout(() => this.#refuse(socket, answer), SPARE_CONNECTION_MS_MAX) };
+    const refuse = (problem: Problem) => () => this.#refuse(connection, problem);
+    const spare = answer && { answer, timer: setTimeout(refuse(answer), SPARE_CONNECTION_MS_MAX) };
+    const connection: Connection = { used: false, refused: false, insecure, socket, address, spare };
     if (spare !== null) this.#spare++;
     else this.#byAddress.set(address, ofAddress + 1);
-    this.#connections.set(socket, { used: false, refused: false, address, spare });
+    this.#connections.set(socket, connection);
     socket.once("close", () => this.#remove(socket));
+  }
+
+  /** The handshake of a connection is done: from now on it is known as this one. */
+  secured(raw: Socket, secure: Socket): void {
+    const connection = this.#connections.get(raw);
+    if (connection === undefined) return;
+    this.#connections.delete(raw);
+    connection.insecure = false;
+    connection.socket = secure;
+    this.#connections.set(secure, connection);
+    secure.once("close", () => this.#remove(secure));
+  }
+
+  /** It speaks plain HTTP where TLS is expected: the one answer that it can read. */
+  refusePlain(raw: Socket): void {
+    end(
+      raw,
+      problem("request-invalid", "Cannot read the request: expected TLS (https://) on this port, was something else"),
+    );
+    raw.resume();
   }
 
   /** Lets a request in; holds nothing of it, as what is kept from request to request is costly to collect. @returns why it is not answered on this connection; null: it is */
@@ -120,8 +144,9 @@ export class Connections {
     else this.#byAddress.delete(address);
   }
 
-  #refuse(socket: Socket, answer: Problem): void {
+  #refuse({ socket, insecure }: Connection, answer: Problem): void {
     this.#refused++;
+    if (insecure) return void socket.destroy(); // nothing can be said before the handshake
     end(socket, answer);
   }
 }

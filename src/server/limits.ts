@@ -89,6 +89,9 @@ export const HEADERS_BYTES_MAX = 16_384;
 export const HEADERS_MS_MAX = 10_000;
 export const REQUEST_MS_MAX = 30_000;
 
+/** Time for a handshake of TLS, ms. Past it the connection is cut. */
+export const HANDSHAKE_MS_MAX = 10_000;
+
 /** How often these two are checked, ms. */
 export const TIMEOUTS_CHECK_MS = 5_000;
 

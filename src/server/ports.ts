@@ -1,6 +1,7 @@
 /** Where the server listens: addresses → open ports, or one clear line why not. */
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import { type AddressInfo, Socket } from "node:net";
 import { platform } from "node:process";
 import { messageOf, TidemarkError } from "../core/errors.ts";
@@ -18,6 +19,7 @@ import {
 } from "./limits.ts";
 import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
 import { PROBLEM_TYPE, type Problem, problemHeaders } from "./problem.ts";
+import { createTlsPort, renewTls, type TlsIdentity } from "./tls-port.ts";
 import { UsualResponse } from "./usual-headers.ts";
 
 /** Answers one request. */
@@ -42,10 +44,12 @@ export class Ports {
   readonly #handler: Handler;
   readonly #openToOthers: boolean;
   readonly #connections = new Connections();
-  #servers: Server[] = [];
+  readonly #tls: TlsIdentity | null;
+  #servers: (Server | TlsServer)[] = [];
 
-  /** @param openToOthers whether addresses that other machines reach may be listened on */
-  constructor(handler: Handler, openToOthers: boolean) {
+  /** @param openToOthers whether addresses that other machines reach may be listened on @param tls null: plain HTTP */
+  constructor(handler: Handler, openToOthers: boolean, tls: TlsIdentity | null = null) {
+    this.#tls = tls;
     this.#handler = (request, response) => {
       const refusal = this.#connections.use(request, response);
       if (refusal === null) handler(request, response);
@@ -82,7 +86,7 @@ export class Ports {
   async #openAll(hosts: readonly string[], port: number): Promise<AddressInfo[]> {
     const addresses: AddressInfo[] = [];
     for (const host of hosts) {
-      const server = createPort(this.#handler, this.#connections);
+      const server = createPort(this.#handler, this.#connections, this.#tls);
       try {
         addresses.push(await listen(server, host, addresses[0]?.port ?? port));
         this.#servers.push(server);
@@ -95,6 +99,11 @@ export class Ports {
       }
     }
     return addresses;
+  }
+
+  /** New connections are shown this certificate. */
+  renewTls(identity: TlsIdentity): void {
+    for (const server of this.#servers) if ("setSecureContext" in server) renewTls(server, identity);
   }
 
   /** Takes in no more; what is being answered is answered, then cut after `CLOSE_MS_MAX`. Idempotent. */
@@ -116,23 +125,26 @@ export class Ports {
   }
 }
 
-function createPort(handler: Handler, connections: Connections): Server {
-  const server = createHttpServer(
-    {
-      ServerResponse: UsualResponse,
-      requireHostHeader: false, // small clients leave it out; a browser never does, which the guard sees to
-      maxHeaderSize: HEADERS_BYTES_MAX,
-      headersTimeout: HEADERS_MS_MAX,
-      requestTimeout: REQUEST_MS_MAX,
-      keepAliveTimeout: IDLE_CONNECTION_MS_MAX,
-      connectionsCheckingInterval: TIMEOUTS_CHECK_MS,
-    },
-    handler,
-  );
+const HTTP_OPTIONS = {
+  requireHostHeader: false, // small clients leave it out; a browser never does, which the guard sees to
+  maxHeaderSize: HEADERS_BYTES_MAX,
+  headersTimeout: HEADERS_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  keepAliveTimeout: IDLE_CONNECTION_MS_MAX,
+  connectionsCheckingInterval: TIMEOUTS_CHECK_MS,
+};
+
+function createPort(handler: Handler, connections: Connections, tls: TlsIdentity | null): Server | TlsServer {
+  const server =
+    tls === null
+      ? createHttpServer({ ...HTTP_OPTIONS, ServerResponse: UsualResponse }, handler).on(
+          "connection",
+          (socket: Socket) => connections.add(socket),
+        )
+      : createTlsPort(tls, HTTP_OPTIONS, handler, connections);
   server.timeout = SILENT_CONNECTION_MS_MAX;
   // A client that has nothing more to say and shuts its half of the connection still reads: its answers are due.
   Object.assign(server, { httpAllowHalfOpen: true });
-  server.on("connection", (socket: Socket) => connections.add(socket));
   // A client that asks before it sends its body (100-continue) is answered by the route: at once when the body is too large.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     request.once("resume", () => {
@@ -163,7 +175,7 @@ class ListenError extends Error {
   }
 }
 
-function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+function listen(server: Server | TlsServer, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port }, () => {

@@ -33,6 +33,7 @@ import { registerSeries } from "./routes/series.ts";
 import { registerSession } from "./routes/session.ts";
 import { registerSkip } from "./routes/skip.ts";
 import { Sessions } from "./sessions.ts";
+import type { TlsIdentity } from "./tls-port.ts";
 import { AJV_OPTIONS, readNumbers, refuseUnknownParameters, requestFault } from "./validation.ts";
 
 /** Longest sensor name in a path: a topic of Kafka has at most 249 characters. */
@@ -49,6 +50,8 @@ export interface ServerOptions {
   readonly zone: Zone;
   /** One of which clients must have; null: nothing, but only this machine is let in. */
   readonly tokens: Tokens | null;
+  /** null: plain HTTP. */
+  readonly tls?: TlsIdentity | null;
   /** Lets other machines in without a token. */
   readonly allowAnonymous?: boolean;
   /** Origins under which browsers reach this server through a proxy, as `https://tidemark.example`. */
@@ -72,6 +75,8 @@ export interface HttpServer {
   listen(address: ListenAddress): Promise<readonly AddressInfo[]>;
   /** Ends streams, answers what it has begun, then resolves. */
   close(): Promise<void>;
+  /** From now on this certificate is shown; connections that there are go on. Only of a server that was made with one. */
+  renewTls(identity: TlsIdentity): void;
 }
 
 /** Makes the server with all its routes. */
@@ -105,7 +110,9 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
       if (!compute.take(request, response)) app.routing(request, response);
     },
     tokens !== null || anyHost,
+    options.tls ?? null,
   );
+  let tls = options.tls ?? null;
   app.addHook("onRoute", (route) => {
     assert(route.schema?.summary !== undefined, () => `${route.method} ${route.url} does not say what it is`);
     if (route.schema === OTHER_METHODS) return;
@@ -140,7 +147,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerOpenapi(guarded, routes, sessions !== null);
     registerLive(guarded, feed, engine);
     registerSeries(guarded, options);
-    registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts });
+    registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts, tls: () => tls });
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerGraphite(scope, { ...options, budget }));
@@ -155,5 +162,14 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     await ports.close();
   });
   await app.ready();
-  return { app, routes, listen: (address) => ports.open(address), close: () => app.close() };
+  return {
+    app,
+    routes,
+    listen: (address) => ports.open(address),
+    close: () => app.close(),
+    renewTls: (identity) => {
+      tls = identity;
+      ports.renewTls(identity);
+    },
+  };
 }

@@ -5,6 +5,7 @@ import { request as tlsRequest } from "node:https";
 import { EventParser, type SentEvent } from "../client/event-parser.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { request } from "../core/node-http.ts";
+import { trustOf } from "../core/trusted-servers.ts";
 
 /** The server says something every 15 s at least; twice that and it is gone. */
 const SILENCE_MS_MAX = 35_000;
@@ -35,7 +36,7 @@ async function open(url: URL, token: string | null, signal: AbortSignal): Promis
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     };
     const send = url.protocol === "https:" ? tlsRequest : request;
-    const outgoing = send(url, { headers, signal, agent: false }, resolve);
+    const outgoing = send(url, { ...trustOf(url), headers, signal, agent: false }, resolve);
     outgoing.setTimeout(SILENCE_MS_MAX, () => outgoing.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
     outgoing.on("error", reject);
     outgoing.end();

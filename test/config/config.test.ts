@@ -56,6 +56,7 @@ describe("where a setting comes from", () => {
       clockAheadMs: 300_000,
       logFormat: "text",
       tokens: [],
+      tls: null,
       allowAnonymous: false,
       publicUrls: [],
       corsOrigins: [],

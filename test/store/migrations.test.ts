@@ -48,7 +48,7 @@ const config = (data: string): Config => ({
     topics: null,
     createTopics: false,
   },
-  ...{ hosts: ["127.0.0.1"], port: 0, tokens: [], allowAnonymous: false, publicUrls: [], corsOrigins: [] },
+  ...{ hosts: ["127.0.0.1"], port: 0, tokens: [], tls: null, allowAnonymous: false, publicUrls: [], corsOrigins: [] },
   ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, logFormat: "text", clockAheadMs: 300_000 },
 });
 

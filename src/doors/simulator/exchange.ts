@@ -4,6 +4,8 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { messageOf } from "../../core/errors.ts";
 import { Agent as PlainAgent, request as plainRequest } from "../../core/node-http.ts";
 
+import { trustOf } from "../../core/trusted-servers.ts";
+
 /** A server that says nothing for this long is gone: an fsync takes milliseconds, a busy disk seconds. */
 const SILENCE_MS_MAX = 10_000;
 
@@ -31,7 +33,7 @@ export interface Exchange {
 /** One kept-alive connection. */
 export function agentFor(url: URL): Agent {
   const options = { keepAlive: true, maxSockets: 1 };
-  return url.protocol === "https:" ? new TlsAgent(options) : new PlainAgent(options);
+  return url.protocol === "https:" ? new TlsAgent({ ...options, ...trustOf(url) }) : new PlainAgent(options);
 }
 
 /** The authorization header; none without a token. */
@@ -78,6 +80,11 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENETUNREACH: "no way leads to this host",
   ECONNRESET: "the connection was cut",
   EPROTO: "it does not speak TLS; http:// in place of https://?",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is of no authority that is known here; --ca names one",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is of no authority that is known here; --ca names one",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is of no authority that is known here; --ca names one",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is of no authority that is known here; --ca names one",
 };
 
 /** What went wrong. `localhost` with two addresses fails as an AggregateError without a message of its own. */
@@ -93,7 +100,7 @@ export function reasonOf(error: unknown): string {
 /** Whether no connection was made, so that nothing was sent. */
 export function isNobodyThere(error: unknown): boolean {
   const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-  return causes.every((cause) => codeOf(cause) in MEANINGS && !/^(ECONNRESET|EPROTO)$/.test(codeOf(cause)));
+  return causes.every((cause) => /^(ECONNREFUSED|E[A-Z]+UNREACH|ENOTFOUND|EAI_AGAIN)$/.test(codeOf(cause)));
 }
 
 function codeOf(error: unknown): string {

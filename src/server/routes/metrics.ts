@@ -6,6 +6,7 @@ import type { ConnectionCounts } from "../connections.ts";
 import { expose, type Family, OPENMETRICS_TYPE, PROMETHEUS_TYPE, plainSamples, type Sample } from "../exposition.ts";
 import type { LiveCounts } from "../live-feed.ts";
 import { describe, TEXT } from "../route-schema.ts";
+import type { TlsIdentity } from "../tls-port.ts";
 
 const METRICS_PATH = "/metrics";
 
@@ -58,6 +59,7 @@ export interface MetricsOptions {
   readonly connections: () => ConnectionCounts;
   /** The live stream. */
   readonly live: () => LiveCounts;
+  readonly tls: () => TlsIdentity | null;
 }
 
 /** Adds the route. */
@@ -73,12 +75,13 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
   });
 }
 
-function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
+function ofProcess({ engine, connections, live, tls }: MetricsOptions): Family[] {
   const { open, most, refused } = connections();
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const { clients, ...counts } = live();
   const { commits, bytesWritten, historyBytes, freeBytes, logBytes } = engine.counters;
+  const expiresMs = tls()?.expiresMs ?? null;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
     return { name: `tidemark_${name}`, kind, help, samples: [{ value }] };
   };
@@ -96,6 +99,16 @@ function ofProcess({ engine, connections, live }: MetricsOptions): Family[] {
     one("connections_open", "gauge", "Open HTTP connections.", open),
     one("connections_most", "gauge", "HTTP connections that there may be at one time.", most),
     one("connections_refused", "counter", "HTTP connections refused as there were too many.", refused),
+    ...(expiresMs === null
+      ? []
+      : [
+          one(
+            "tls_certificate_expires_seconds",
+            "gauge",
+            "When the certificate of the server expires.",
+            expiresMs / 1000,
+          ),
+        ]),
     one("live_clients", "gauge", "Clients of the live stream.", clients),
     one(
       "live_clients_refused",

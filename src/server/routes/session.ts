@@ -77,7 +77,7 @@ export function registerSession(
   });
 }
 
-/** The browser came over TLS, be it to a proxy. It says so in every request that changes something. */
+/** The browser came over TLS, be it to a proxy: then it says so in every request that changes something. */
 function isSecure({ raw }: FastifyRequest): boolean {
-  return raw.headers.origin?.startsWith("https://") === true;
+  return "encrypted" in raw.socket || raw.headers.origin?.startsWith("https://") === true;
 }

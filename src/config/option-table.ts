@@ -176,7 +176,7 @@ export const OPTIONS = [
     id: "ca",
     value: "FILE",
     kept: true,
-    text: "PEM of an authority to trust beside the usual ones, where the server has a certificate of it",
+    text: "PEM of an authority of servers to trust, beside the usual ones",
   },
   {
     id: "sensor:to",

@@ -159,6 +159,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
+      naming: config.influx,
       lookInto: createLookInto(openZone(config.timezone)),
       onBug: bug,
     });

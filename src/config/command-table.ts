@@ -32,6 +32,8 @@ const SERVER = [
   "allow-anonymous",
   "public-url",
   "cors-origin",
+  "influx-sensor",
+  "influx-device",
 ] as const satisfies readonly OptionId[];
 
 const CLIENT = ["url", "data", "port", "token", "token-file", "ca"] as const satisfies readonly OptionId[];

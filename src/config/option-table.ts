@@ -157,6 +157,19 @@ export const OPTIONS = [
     text: "other sites whose pages may ask and read, such as https://grafana.example",
   },
   {
+    id: "influx-sensor",
+    value: "A,B",
+    fallback: "{domain}.{entity_id}",
+    kept: true,
+    text: "names of sensors from lines of InfluxDB's: the first that a line has all of, else {measurement}",
+  },
+  {
+    id: "influx-device",
+    value: "A,B",
+    kept: true,
+    text: "… and of devices, such as {host} (default: all tags)",
+  },
+  {
     id: "simulate",
     value: "[A,B,C]",
     text: "simulate these sensors, or all of --sensors: random numbers of devices named simulator-…",

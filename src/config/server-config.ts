@@ -1,6 +1,7 @@
 /** Configuration of the server. Under src/config/config.ts. */
 import { resolve } from "node:path";
 import { TidemarkError } from "../core/errors.ts";
+import { DEFAULT_NAMING, type LineNaming } from "../core/line-naming.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
 import { LOG_FORMATS, type LogFormat, type OptionId } from "./option-table.ts";
 import { invalid, type Settings } from "./settings.ts";
@@ -18,6 +19,7 @@ import {
   parseOrigins,
   parseSensors,
   parseSize,
+  parseTemplates,
   parseText,
   parseTopicPattern,
   type TopicRule,
@@ -59,6 +61,7 @@ export interface Config {
   readonly publicUrls: readonly string[];
   /** Origins of other sites whose pages may ask and read. */
   readonly corsOrigins: readonly string[];
+  readonly influx: LineNaming;
 }
 
 /** Which sensors to simulate. */
@@ -102,6 +105,10 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     allowAnonymous,
     publicUrls: settings.optional("public-url", parseOrigins) ?? [],
     corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],
+    influx: {
+      sensor: settings.optional("influx-sensor", parseTemplates) ?? DEFAULT_NAMING.sensor,
+      device: settings.optional("influx-device", parseTemplates) ?? DEFAULT_NAMING.device,
+    },
   };
 }
 

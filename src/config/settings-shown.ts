@@ -27,6 +27,8 @@ export function shownSettings(config: Config): Record<string, string> {
     "allow-anonymous": String(config.allowAnonymous),
     "public-url": config.publicUrls.join(","),
     "cors-origin": config.corsOrigins.join(","),
+    "influx-sensor": config.influx.sensor.join(","),
+    "influx-device": config.influx.device.join(","),
   } satisfies Partial<Record<OptionId, string>>;
 }
 

@@ -1,5 +1,6 @@
 /** Texts of flags, environment and configuration file → values, each refusal saying what was expected. No I/O; under src/config/config.ts. */
 import { messageOf } from "../core/errors.ts";
+import { parseTemplate } from "../core/name-template.ts";
 import { sensorNameFault } from "../core/sensor-name.ts";
 import { openZone, ZONE_EXPECTED } from "../core/zone.ts";
 
@@ -146,6 +147,13 @@ export function parseSensors(text: string): Parsed<readonly string[]> {
   }
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   return twice === undefined ? { value: names } : { expected: `each sensor once, "${twice}" is there twice` };
+}
+
+/** `{domain}.{entity_id},{host}` → the templates. */
+export function parseTemplates(text: string): Parsed<readonly string[]> {
+  const templates = text.split(",").map((template) => template.trim());
+  const isAll = templates.every((template) => parseTemplate(template) !== null);
+  return isAll ? { value: templates } : { expected: "texts with names in braces, such as {measurement}_{field}" };
 }
 
 /** A regular expression → anchored at both ends. */

@@ -27,6 +27,10 @@ export const REJECTIONS = [
   { code: "id-invalid", text: "the id is neither a text nor an integer up to 2^53, is empty, or is over 1024 bytes" },
   { code: "sensor-unknown", text: "the reading names a sensor that there is not" },
   { code: "record-too-large", text: "the record's value is over 1 MiB" },
+  {
+    code: "line-unreadable",
+    text: "the line is not line protocol: measurement, tags, a space, fields, and perhaps a space and a time",
+  },
 ] as const;
 
 /** The codes of REJECTIONS. */
@@ -34,6 +38,9 @@ export type RejectionCode = (typeof REJECTIONS)[number]["code"];
 
 /** Column value of an accepted reading; a rejected one has `rejectionIndex(code)`. */
 export const ACCEPTED = 0;
+
+/** … and of a row that is neither: its record holds nothing that is to be counted. */
+export const PASSED_OVER = 255;
 
 const indexByCode = new Map<string, number>(REJECTIONS.map((rejection, i) => [rejection.code, i + 1]));
 

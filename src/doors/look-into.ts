@@ -2,7 +2,7 @@
 import { Names } from "../core/names.ts";
 import { Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
-import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
+import { ACCEPTED, PASSED_OVER, rejectionAt } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder } from "../formats/decode.ts";
 import { OWN_SERIES_ONLY } from "../formats/format.ts";
@@ -24,10 +24,14 @@ export function createLookInto(zone: Zone): LookInto {
     decoder.decode(records, readings);
     if (devices.size > NAMES_MAX) devices.clear();
     if (boots.size > NAMES_MAX) boots.clear();
+    let accepted = 0;
     let rejected = 0;
-    for (let row = 0; row < readings.count; row++) if (readings.rejection[row] !== ACCEPTED) rejected++;
+    for (let row = 0; row < readings.count; row++) {
+      if (readings.rejection[row] === ACCEPTED) accepted++;
+      else if (readings.rejection[row] !== PASSED_OVER) rejected++;
+    }
     const faults = rejected === 0 ? [] : faultsOf(records, readings, faultsMax);
-    return { readings: readings.count - rejected, rejected, faults };
+    return { readings: accepted, rejected, faults };
   };
 }
 
@@ -59,7 +63,7 @@ function commonBytes(given: readonly NewRecord[]): Uint8Array | null {
 function faultsOf(records: Records, { count, rejection, origins }: Readings, faultsMax: number): RecordFault[] {
   const faults: RecordFault[] = [];
   const look = (row: number, record: number): void => {
-    if (rejection[row] === ACCEPTED || faults.length >= faultsMax) return;
+    if (rejection[row] === ACCEPTED || rejection[row] === PASSED_OVER || faults.length >= faultsMax) return;
     const start = origins?.start[row] ?? ABSENT;
     const at = start === ABSENT ? 0 : start - records.valueStart[record];
     const { code, text } = rejectionAt(rejection[row]);

@@ -69,6 +69,8 @@ export interface SensorStatus extends SensorSpan {
   readonly unreadKeys: readonly { readonly key: string; readonly count: number; readonly hint: string }[];
   /** Ids that look like names of devices, since the start of the process. */
   readonly repeatedIds: readonly RepeatedId[];
+  /** Values of its topic that are no numbers and not meant to be readings (texts and booleans of line protocol), since the start of the process. */
+  readonly passedOver: number;
 }
 
 /** An explicit id that came again and again with other values and times. */

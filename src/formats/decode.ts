@@ -4,6 +4,7 @@ import { Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
 import { bareNumber } from "./bare-number.ts";
 import { Batch, type DecodeContext, type Format, type FormatDecoder } from "./format.ts";
+import { influx } from "./influx/influx.ts";
 import { json } from "./json/json.ts";
 import { trimmedEnd, trimmedStart } from "./trim.ts";
 
@@ -23,7 +24,7 @@ export class Formats {
 }
 
 /** Every format. */
-export const FORMATS = new Formats([json, bareNumber]);
+export const FORMATS = new Formats([json, influx, bareNumber]);
 
 /** Decodes the records of one source, and learns from them to do it faster. One per source; not reentrant. */
 export class Decoder {

@@ -3,7 +3,7 @@ import { NAME_BYTES_MAX } from "../core/limits.ts";
 import type { Names } from "../core/names.ts";
 import { IDENTITY_OFFSET, NO_BOOT, type Origins, type Readings } from "../core/readings.ts";
 import { ABSENT, type Records } from "../core/records.ts";
-import { ACCEPTED, type RejectionCode, rejectionIndex } from "../core/rejections.ts";
+import { ACCEPTED, PASSED_OVER, type RejectionCode, rejectionIndex } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { nameOfLongKey } from "./long-key.ts";
 import type { UnreadKeys } from "./unread-keys.ts";
@@ -113,6 +113,12 @@ export class Batch {
     this.rejected++;
   }
 
+  /** The record of this row makes neither a reading nor a rejection: nobody hears of the row. */
+  passOver(row: number): void {
+    this.#origins();
+    this.readings.rejection[row] = PASSED_OVER;
+  }
+
   /** Makes a row for a further reading of `record`, filled like a record's first one. Only for the record that is decoded: rows stay in the order of records. */
   addRow(record: number): number {
     const { readings, records } = this;
@@ -147,8 +153,13 @@ export class Batch {
   /** Sets the sensor of a row where it is not its source's own; call it before the row's device and boot are named. @returns false when there is no such sensor */
   setSensor(row: number, name: string): boolean {
     const series = this.context.seriesOf(name);
-    if (series >= 0) this.#origins().series[row] = series;
+    if (series >= 0) this.setSeries(row, series);
     return series >= 0;
+  }
+
+  /** The same by the number of its series, which `context.seriesOf` gave for this batch. */
+  setSeries(row: number, series: number): void {
+    this.#origins().series[row] = series;
   }
 
   #origins(): Origins {

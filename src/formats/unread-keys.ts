@@ -1,4 +1,4 @@
-/** Keys of a source's payloads that are not read but look as if they should be, counted. In memory, since the start. */
+/** What of a source's payloads is not read: keys that look as if they should be, and values that are no numbers. Counted in memory, since the start. */
 
 /** One of them. */
 export interface UnreadKey {
@@ -18,6 +18,8 @@ export interface UnreadKeyCount extends UnreadKey {
 export class UnreadKeys {
   readonly #onFirst: (found: UnreadKey) => void;
   readonly #found = new Map<string, UnreadKeyCount>();
+  /** Texts and booleans in formats that have such beside numbers. */
+  passedOver = 0;
 
   /** @param onFirst listener for keys that are found for the first time */
   constructor(onFirst: (found: UnreadKey) => void) {

@@ -1,6 +1,7 @@
 /** Splits a batch with origins into one batch for each series, in which every row has a record of its own. */
 import { IDENTITY_EXPLICIT, type Origins, Readings } from "../core/readings.ts";
 import { ABSENT, Records } from "../core/records.ts";
+import { PASSED_OVER } from "../core/rejections.ts";
 
 /** The rows of one series, in the order of their records. Row i of the readings comes from row i of the records. */
 export interface SeriesBatch {
@@ -19,49 +20,79 @@ export class BySeries {
   readonly #records = new Records(0);
   readonly #readings = new Readings(0);
   #order = new Int32Array(0);
+  /** By place in `#order`: the group of the row, which are those of one series. */
+  #groupOf = new Int32Array(0);
+  /** The rows of `#order` by their groups. */
+  #sorted = new Int32Array(0);
   /** By row of the batch that is split: which of its record's readings it is. */
   #indexOf = new Int32Array(0);
   #index = new Int32Array(0);
   #isAlone = new Uint8Array(0);
 
   /**
-   * Yields a batch for each series, in the order in which the records first name them. O(rows).
+   * Yields a batch for each series, in the order in which the records first name them; of rows that are passed over none. O(rows).
    * @param only which of its record's readings to take; null: all
    */
   *split(records: Records, readings: Readings, origins: Origins, only: number | null = null): Generator<SeriesBatch> {
-    let order = this.#inOrder(records.count, readings.count, origins);
-    if (only !== null) order = order.filter((row) => this.#indexOf[row] === only);
-    const bySeries = Map.groupBy(order, (row) => origins.series[row]);
-    for (const [series, rows] of bySeries) yield this.#gather(series, rows, records, readings, origins);
+    const { count } = readings;
+    if (this.#order.length < count) {
+      this.#order = new Int32Array(2 * count);
+      this.#indexOf = new Int32Array(2 * count);
+      this.#groupOf = new Int32Array(2 * count);
+      this.#sorted = new Int32Array(2 * count);
+    }
+    const taken = this.#inOrder(records.count, readings, origins, only);
+    const groups = this.#groups(taken, origins);
+    const sorted = this.#sorted;
+    for (let i = 0; i < taken; i++) sorted[groups[this.#groupOf[i]].end++] = this.#order[i];
+    let start = 0;
+    for (const { series, end } of groups) {
+      yield this.#gather(series, sorted.subarray(start, end), records, readings, origins);
+      start = end;
+    }
   }
 
-  /** Rows in the order of their records: the first rows of records, and between them the further ones. Says the index of each. */
-  #inOrder(recordCount: number, rowCount: number, { record }: Origins): Int32Array {
-    if (this.#order.length < rowCount) {
-      this.#order = new Int32Array(2 * rowCount);
-      this.#indexOf = new Int32Array(2 * rowCount);
-    }
+  /** Rows in the order of their records: the first rows of records, and between them the further ones. Says the index of each. @returns how many are to be taken */
+  #inOrder(recordCount: number, { count, rejection }: Readings, { record }: Origins, only: number | null): number {
     const order = this.#order;
     const indexOf = this.#indexOf;
-    let at = 0;
+    let taken = 0;
     let further = recordCount;
     for (let first = 0; first < recordCount; first++) {
-      let index = 0;
-      order[at++] = first;
-      indexOf[first] = index++;
-      while (further < rowCount && record[further] === first) {
-        order[at++] = further;
-        indexOf[further++] = index++;
+      for (let row = first, index = 0; ; row = further++, index++) {
+        indexOf[row] = index;
+        if ((only === null || index === only) && rejection[row] !== PASSED_OVER) order[taken++] = row;
+        if (further >= count || record[further] !== first) break;
       }
     }
-    if (at !== rowCount)
-      throw new Error(`BUG: ${rowCount - at} further readings are not in the order of their records`);
-    return order.subarray(0, rowCount);
+    if (further !== count)
+      throw new Error(`BUG: ${count - further} further readings are not in the order of their records`);
+    return taken;
+  }
+
+  /** The series of the first rows of `#order`, each with where its rows begin in `#sorted`; the group of each row. */
+  #groups(taken: number, { series }: Origins): { readonly series: number; end: number }[] {
+    const groups: { readonly series: number; end: number }[] = [];
+    const sizes: number[] = [];
+    const numberOf = new Map<number, number>();
+    for (let i = 0; i < taken; i++) {
+      const of = series[this.#order[i]];
+      let group = numberOf.get(of);
+      if (group === undefined) {
+        group = groups.push({ series: of, end: 0 }) - 1;
+        numberOf.set(of, group);
+        sizes.push(0);
+      }
+      sizes[group]++;
+      this.#groupOf[i] = group;
+    }
+    for (let group = 1; group < groups.length; group++) groups[group].end = groups[group - 1].end + sizes[group - 1];
+    return groups;
   }
 
   #gather(
     series: number,
-    rows: readonly number[],
+    rows: Int32Array,
     records: Records,
     readings: Readings,
     { record, start, end }: Origins,

@@ -38,6 +38,7 @@ export class Following {
     this.#state = state;
     this.#queue = queue;
     this.#wanted = rule.sensors ?? ((name) => this.#passes(name));
+    state.sensors.mayAppear = rule.sensors === null;
     for (const name of rule.sensors ?? []) state.sensors.open(name);
     state.sensors.openStored();
   }

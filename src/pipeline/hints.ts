@@ -88,11 +88,12 @@ export class Hints {
   }
 
   /** What was found of a sensor. */
-  of(sensor: Series): { unreadKeys: UnreadKey[]; repeatedIds: RepeatedId[] } {
+  of(sensor: Series): { unreadKeys: UnreadKey[]; repeatedIds: RepeatedId[]; passedOver: number } {
     const told = this.#repeatedIds.get(sensor)?.told ?? [];
     return {
       unreadKeys: this.#unreadKeys.get(sensor)?.list() ?? [],
       repeatedIds: Array.from(told, ([id, { repeats }]) => ({ id, count: repeats, hint: hintOf(id) })),
+      passedOver: this.#unreadKeys.get(sensor)?.passedOver ?? 0,
     };
   }
 }

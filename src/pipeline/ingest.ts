@@ -112,7 +112,7 @@ export class Ingest {
     let decoder = this.#decoders.get(own.name);
     if (decoder === undefined) {
       const { deviceNames, bootNames } = this.#identities;
-      const seriesOf = (sensor: string): number => this.#state.sensors.find(sensor)?.id ?? -1;
+      const seriesOf = (sensor: string): number => this.#state.sensors.numberOf(sensor);
       const names = { devices: deviceNames, boots: bootNames, zone: this.#options.zone };
       const unreadKeys = this.hints.unreadKeys(own);
       decoder = createDecoder({ series: own.id, seriesOf, unreadKeys, ...names }, this.#options.formats);

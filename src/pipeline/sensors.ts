@@ -1,6 +1,7 @@
 /** The sensors, with all that is known of each besides its pages: totals, watermark, last arrival. */
 import type { StatementSync } from "node:sqlite";
 import { TidemarkError } from "../core/errors.ts";
+import { sensorNameFault } from "../core/sensor-name.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
 import type { Identities, Watermark } from "../identity/identities.ts";
 import type { CommitPart } from "../store/commit-part.ts";
@@ -36,6 +37,8 @@ export class Sensors extends Directory<Series> implements CommitPart {
   readonly waitingBytes = 0;
   /** Most sensors. Past it new ones are refused, and counted. */
   readonly max: number;
+  /** Sensors that readings name are made; false: there is a closed list. */
+  mayAppear = false;
   readonly #db: Database;
   readonly #identities: Identities;
   readonly #stored = new Map<string, Stored>();
@@ -76,6 +79,19 @@ export class Sensors extends Directory<Series> implements CommitPart {
 
   override get refused(): number {
     return this.#refused.size;
+  }
+
+  /**
+   * The number of a sensor that a reading names; it is made where such may appear. Only in the serial queue.
+   * @returns -1 when there is none: counted, where that is for want of room
+   */
+  numberOf(name: string): number {
+    const known = this.find(name);
+    if (known !== undefined) return known.id;
+    if (!this.mayAppear || sensorNameFault(name) !== null) return -1;
+    if (this.hasRoomFor(name)) return this.open(name).id;
+    this.refuse(name);
+    return -1;
   }
 
   /** Finds or makes the sensor. Only in the serial queue, or before it runs. @throws TidemarkError "too-many-sensors" */

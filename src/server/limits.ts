@@ -51,6 +51,12 @@ export const READINGS_BODY_BYTES_MAX = 4_194_304;
 /** Readings in one body: what a batch takes while an array of small records is still small. Past it 413. */
 export const READINGS_PER_BODY_MAX = 65_536;
 
+/**
+ * Body of a write of InfluxDB's clients, bytes: 40,000 lines of 200 bytes, where their batches have 1,000 to 10,000. Past it 413, and those
+ * of version 2 halve them.
+ */
+export const INFLUX_BODY_BYTES_MAX = 8_388_608;
+
 /** Rejected records of a body that its answer names; the rest is counted, and listed under /rejections. */
 export const PROBLEMS_SHOWN_MAX = 10;
 

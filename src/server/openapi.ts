@@ -213,8 +213,11 @@ class Operation {
   }
 
   #responses(): Json {
-    const { answers = {} } = this.#facts;
-    const responses: Record<string, Json> = { 200: this.#success() };
+    const { answers = {}, answer, empty } = this.#facts;
+    const responses: Record<string, Json> = {
+      ...((!empty || answer !== undefined) && { 200: this.#success() }),
+      ...(empty && { 204: { description: "Done" } }),
+    };
     for (const [status, codes] of problemsOf(this.#facts)) {
       const schema = answers[status];
       responses[status] =

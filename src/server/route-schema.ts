@@ -19,6 +19,7 @@ export type Schema = Readonly<Record<string, unknown>>;
 export const GROUPS = {
   Questions: "Numbers of any window of time, and what changes as it changes",
   Readings: "Readings come in",
+  Influx: "What clients of InfluxDB write, and ask before; docs/INFLUX.md",
   Sensors: "What there is",
   Uncounted: "Readings that were held back, and records that are no reading: why, and what becomes of them",
   Grafana: "What Grafana's built-in Graphite source asks; docs/GRAFANA.md",
@@ -68,6 +69,8 @@ export interface RouteFacts {
   readonly answer?: Schema;
   /** … and what else it may be, by media type. */
   readonly otherwise?: Readonly<Record<string, Schema>>;
+  /** Its success is a 204, which has no body; with an `answer` it may be a 200 as well. */
+  readonly empty?: true;
   /** Headers of a 200. */
   readonly answerHeaders?: Readonly<Record<string, Schema>>;
   /** The body of another status than 200 that is no problem. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import { assert, TidemarkError } from "../core/errors.ts";
+import type { LineNaming } from "../core/line-naming.ts";
 import type { Tokens } from "../core/tokens.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "../doors/body.ts";
@@ -24,6 +25,7 @@ import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerFace } from "./routes/face.ts";
 import { registerGraphite } from "./routes/graphite.ts";
 import { registerHealth } from "./routes/health.ts";
+import { registerInflux, registerInfluxProbes } from "./routes/influx.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
 import { registerMetrics } from "./routes/metrics.ts";
@@ -58,6 +60,8 @@ export interface ServerOptions {
   readonly publicUrls?: readonly string[];
   /** Origins of other sites whose pages may ask and read. */
   readonly corsOrigins?: readonly string[];
+  /** How lines of InfluxDB's become sensors and devices; absent: as without configuration. */
+  readonly naming?: LineNaming;
   /** Listener for exceptions that are bugs; the client gets a bare 500. */
   readonly onBug: OnBug;
 }
@@ -127,6 +131,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   app.register(async (open) => {
     const methods = rememberMethods(open);
     registerHealth(open, { engine, connections: () => ports.counts, guard });
+    registerInfluxProbes(open, engine);
     registerFace(open);
     open.register(async (scope) => registerSession(scope, { tokens, sessions, publicUrls, budget }));
     open.after(() => refuseOtherMethods(open, methods));
@@ -150,6 +155,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts, tls: () => tls });
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
+    guarded.register(async (scope) => registerInflux(scope, { ...options, budget }));
     guarded.register(async (scope) => registerGraphite(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.register(async (scope) => registerSkip(scope, engine, budget));

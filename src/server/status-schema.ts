@@ -65,4 +65,5 @@ export const STATUS = {
   standstills: { type: "array", items: STANDSTILL },
   unreadKeys: { type: "array", items: UNREAD_KEY, description: "keys that look like a field and are none" },
   repeatedIds: { type: "array", items: REPEATED_ID, description: "ids that look like names of devices" },
+  passedOver: { ...NATURAL, description: "texts and booleans of line protocol, since the start of the process" },
 } satisfies Record<Exclude<keyof SensorStatus, "totals">, Schema>;

@@ -79,6 +79,7 @@ export class Described {
     if (response === undefined) return `status ${status} is not described: ${body.slice(0, 300)}`;
     const at = response.$ref ?? place;
     const { content } = this.#resolved(at);
+    if (content === undefined && type === "" && body === "") return null;
     if (content?.[type] === undefined)
       return `${status} of the type ${type || "none"}, not ${Object.keys(content ?? {})}`;
     if (method === "HEAD") return null;

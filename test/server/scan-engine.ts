@@ -177,6 +177,7 @@ export class ScanEngine implements Engine {
       lag: 0,
       standstills: this.standstills,
       unreadKeys: this.unreadKeys,
+      passedOver: 0,
       repeatedIds: this.repeatedIds,
     };
   }

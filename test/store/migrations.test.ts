@@ -50,6 +50,7 @@ const config = (data: string): Config => ({
   },
   ...{ hosts: ["127.0.0.1"], port: 0, tokens: [], tls: null, allowAnonymous: false, publicUrls: [], corsOrigins: [] },
   ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, logFormat: "text", clockAheadMs: 300_000 },
+  influx: { sensor: [], device: [] },
 });
 
 async function ask(port: number, path: string, body?: string): Promise<string> {

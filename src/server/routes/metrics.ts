@@ -147,6 +147,12 @@ function ofSensors(engine: Engine): Family[] {
     ...COUNTERS.map(([of, name, help]): Family => {
       return { name: `tidemark_${name}`, kind: "counter", help, samples: samples(({ totals }) => totals[of]) };
     }),
+    {
+      name: "tidemark_values_passed_over",
+      kind: "counter",
+      help: "Texts and booleans of line protocol.",
+      samples: samples(({ passedOver }) => passedOver),
+    },
     ...GAUGES.map(([name, help, read]): Family => {
       return { name: `tidemark_sensor_${name}`, kind: "gauge", help, samples: samples(read) };
     }),

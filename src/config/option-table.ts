@@ -161,13 +161,13 @@ export const OPTIONS = [
     value: "A,B",
     fallback: "{domain}.{entity_id}",
     kept: true,
-    text: "names of sensors from lines of InfluxDB's: the first that a line has all of, else {measurement}",
+    text: "sensors of InfluxDB's lines (docs/INFLUX.md)",
   },
   {
     id: "influx-device",
     value: "A,B",
     kept: true,
-    text: "… and of devices, such as {host} (default: all tags)",
+    text: "… and their devices, such as {host} (default: all tags)",
   },
   {
     id: "simulate",

@@ -7,7 +7,10 @@ const BASIC = /^Basic +(\S+) *$/i;
 
 /** The text behind `Token`, the password of `Basic`, or `p` of the query where there is no header; whatever the user is. */
 export function influxToken({ headers: { authorization }, url = "" }: IncomingMessage): string | undefined {
-  if (authorization === undefined) return new URL(url, "http://localhost").searchParams.get("p") ?? undefined;
+  if (authorization === undefined) {
+    const query = url.indexOf("?");
+    return query < 0 ? undefined : (new URLSearchParams(url.slice(query)).get("p") ?? undefined);
+  }
   const token = TOKEN.exec(authorization)?.[1];
   if (token !== undefined) return token;
   const basic = BASIC.exec(authorization)?.[1];

@@ -59,6 +59,7 @@ describe("where a setting comes from", () => {
       tls: null,
       allowAnonymous: false,
       publicUrls: [],
+      influx: { sensor: ["{domain}.{entity_id}"], device: [] },
       corsOrigins: [],
     });
   });

@@ -23,10 +23,10 @@ import { Database } from "../../src/store/database.ts";
 const NOW = Date.UTC(2026, 4, 1, 12);
 const EVER = { start: 0, end: 4_000_000_000 };
 
-/** `#TIME sensor/device sequence value|…`: the time stands once, so only the whole record says what one of its readings is. */
+/** `^TIME sensor/device sequence value|…`: the time stands once, so only the whole record says what one of its readings is. */
 const packet: Format = {
   name: "packet",
-  firstBytes: [35],
+  firstBytes: [94],
   create: (batch) => ({ decode: (record) => decodePacket(batch, record) }),
 };
 
@@ -116,12 +116,12 @@ function summary({ state }: Opened) {
 }
 
 const VALUES = [
-  `#${NOW - 9000} temperature/kitchen 1 21.5|pressure/roof 1 1013|/ - 7`,
+  `^${NOW - 9000} temperature/kitchen 1 21.5|pressure/roof 1 1013|/ - 7`,
   "8",
-  `#${NOW - 9000} pressure/roof 2 1014|temperature/kitchen 1 21.5|temperature/kitchen 2 x|moisture/bed 1 3`,
+  `^${NOW - 9000} pressure/roof 2 1014|temperature/kitchen 1 21.5|temperature/kitchen 2 x|moisture/bed 1 3`,
   `{"device":"kitchen","sequence":1,"value":9}`,
-  `#${NOW + 900_000} temperature/kitchen 3 22|temperature/roof 1 -4|pressure/kitchen - 990`,
-  `#${NOW - 7000} / - 10`,
+  `^${NOW + 900_000} temperature/kitchen 3 22|temperature/roof 1 -4|pressure/kitchen - 990`,
+  `^${NOW - 7000} / - 10`,
 ];
 
 const EXPECTED = {

@@ -107,6 +107,14 @@ const QUERY_GET = describe({
 const QUERY_POST = describe({
   ...query,
   bytes: { "application/x-www-form-urlencoded": { type: "object", properties: { q: TEXT } } },
+  examples: {
+    create: {
+      summary: "A database, of which there is no need",
+      type: "application/x-www-form-urlencoded",
+      body: { q: 'CREATE DATABASE "home"' },
+      answer: { results: [{ statement_id: 0 }] },
+    },
+  },
 });
 
 const PING = describe({

@@ -40,7 +40,7 @@ const GROWTHS: readonly Growth[] = [
           'import { bareNumber } from "./bare-number.ts";',
           'import { bareNumber } from "./bare-number.ts";\nimport { burst } from "./burst.ts";',
         ],
-        ["new Formats([json, influx, bareNumber])", "new Formats([json, burst, bareNumber])"],
+        ["new Formats([json, influx, bareNumber])", "new Formats([json, influx, burst, bareNumber])"],
       ],
     },
   },

@@ -14,6 +14,7 @@ import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
 import { OWN_SERIES_ONLY } from "../../src/formats/format.ts";
 import { DEVICE_CELLS, HEARD_AT, NEW, NEWEST } from "../../src/identity/identities.ts";
+import { Clocks, IMPOSSIBLE } from "../../src/pipeline/clocks.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { ReadingRun } from "../../src/rollups/reading-run.ts";
@@ -119,7 +120,9 @@ function stageByStage(): (lap: number) => void {
     timed("de-duplicate", lap, LAP_READINGS, () => eachBatch((b) => deduplicate(decoded[b], isNew[b])));
     timed("judge clocks", lap, LAP_READINGS, () =>
       eachBatch((b) => {
-        counted[b] = json === null ? judgeOrderly(decoded[b], late[b]) : judgeClocks(decoded[b], isNew[b], late[b]);
+        const [records, readings] = [batches[b], decoded[b]];
+        counted[b] =
+          json === null ? judgeOrderly(records, readings, late[b]) : judgeClocks(records, readings, isNew[b], late[b]);
       }),
     );
     timed("fold", lap, LAP_READINGS, () =>
@@ -142,49 +145,36 @@ function deduplicate(readings: Readings, isNew: Uint8Array): void {
   }
 }
 
+const clocks = new Clocks(CLOCK_AHEAD_MS);
+let front = Number.NEGATIVE_INFINITY;
+
 /** Judges the times of a batch and puts what is counted to the front of the columns. @returns how many */
-function judgeClocks(readings: Readings, isNew: Uint8Array, late: Uint8Array): number {
-  const { watermark } = sensor;
+function judgeClocks(records: Records, readings: Readings, isNew: Uint8Array, late: Uint8Array): number {
   const { time, value, device } = readings;
   const nowMs = systemClock.now();
+  front = clocks.judge(records, readings, front, nowMs, false);
   let counted = 0;
   for (let i = 0; i < BATCH; i++) {
     const slot = device[i];
     const t = time[i];
-    if (devices.cells[slot * DEVICE_CELLS + HEARD_AT] !== nowMs) {
-      devices.cells[slot * DEVICE_CELLS + HEARD_AT] = nowMs;
-      watermark.joined(slot);
-    }
+    devices.cells[slot * DEVICE_CELLS + HEARD_AT] = nowMs;
     if (isNew[i] === 0) continue;
-    if (t > nowMs + CLOCK_AHEAD_MS) throw new Error("BUG: the bench's clocks are right");
-    const isLate = watermark.isLate(t, nowMs);
-    const newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
-    if (t > newest) {
-      devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
-      if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
-    }
+    if (clocks.verdicts[i] === IMPOSSIBLE) throw new Error("BUG: the bench's clocks are right");
+    if (t > devices.cells[slot * DEVICE_CELLS + NEWEST]) devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
     time[counted] = t;
     value[counted] = value[i];
-    late[counted++] = isLate ? 1 : 0;
+    late[counted++] = clocks.verdicts[i];
   }
   return counted;
 }
 
-/** The same for readings of one device in order: what `Ingest` finds of them in one loop. */
-function judgeOrderly(readings: Readings, late: Uint8Array): number {
-  const { time, device, identity } = readings;
-  const latestMs = systemClock.now() + CLOCK_AHEAD_MS;
-  const slot = device[0];
-  let newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
-  for (let i = 0; i < BATCH; i++) {
-    const t = time[i];
-    if (!(t >= newest && t <= latestMs) || device[i] !== slot || identity[i] !== IDENTITY_OFFSET) {
-      throw new Error("BUG: the bench's bare readings are in order");
-    }
-    newest = t;
-  }
+/** The same for readings of one device in order, which `Ingest` takes as a run. */
+function judgeOrderly(records: Records, readings: Readings, late: Uint8Array): number {
+  const slot = readings.device[0];
+  front = clocks.judge(records, readings, front, systemClock.now(), false);
+  if (clocks.orderly < BATCH) throw new Error("BUG: the bench's bare readings are in order");
   late.fill(0);
-  devices.cells[slot * DEVICE_CELLS + NEWEST] = newest;
+  devices.cells[slot * DEVICE_CELLS + NEWEST] = readings.time[BATCH - 1];
   devices.touch(slot);
   return BATCH;
 }

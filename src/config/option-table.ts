@@ -205,7 +205,7 @@ export const OPTIONS = [
   },
   { id: "seed", value: "N", text: "the same seed gives the same values (default: drawn at random)" },
   { id: "duplicates", value: "SHARE", fallback: "0", text: "share of readings sent twice, 0 to 1" },
-  { id: "late", value: "SHARE", fallback: "0", text: "share of readings held back for up to a minute, 0 to 1" },
+  { id: "late", value: "SHARE", fallback: "0", text: "share of readings held back for one to two minutes, 0 to 1" },
   { id: "sensor:from", value: "TIME", text: "first send the readings since then, as fast as they are taken" },
   { id: "send:device", value: "NAME", text: "of readings that name none (default: cli- and the machine's name)" },
   { id: "send:boot", value: "NAME", text: "of readings without an identity (default: drawn at random)" },

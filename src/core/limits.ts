@@ -38,6 +38,9 @@ export const CLOCK_BEHIND_MS = 946_684_800_000;
 /** A device heard from in this time takes part in `completeUntil`. */
 export const ACTIVE_DEVICE_MS = 60_000;
 
+/** A reading is late when it is this far behind what its partition has brought: for as long a silent device holds `completeUntil` back. */
+export const LATE_AFTER_MS = ACTIVE_DEVICE_MS;
+
 /** Waiting readings after which the history commits: about 64 MB of identities and pages at their widest. */
 export const COMMIT_READINGS = 1_000_000;
 

@@ -18,7 +18,7 @@ export interface SensorTotals {
   readonly rejected: number;
   /** Counted readings that had been held back: by hand, or as the server's clock was behind. */
   readonly released: number;
-  /** Counted readings that were older than `completeUntil` when they came. */
+  /** Counted readings more than a minute older than what their partition had brought before. */
   readonly late: number;
   /** Records that the log dropped before they were read. */
   readonly gapRecords: number;

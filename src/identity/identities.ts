@@ -14,11 +14,10 @@ import { Identity } from "./identity.ts";
 import { SeenPairs } from "./seen-pairs.ts";
 import { SeenStore } from "./seen-store.ts";
 import { ValueMemory } from "./value-memory.ts";
-import { Watermark } from "./watermark.ts";
+import { completeUntil } from "./watermark.ts";
 
 export { DEVICE_CELLS, HEARD_AT, NEWEST } from "./device-columns.ts";
 export { CONFLICT, NEW } from "./identity.ts";
-export type { Watermark } from "./watermark.ts";
 
 /** About the bytes that a boot and an explicit id take in memory until they are committed. */
 const BOOT_BYTES = 150;
@@ -74,9 +73,9 @@ export class Identities implements CommitPart {
     return this.#identity.startedBoots;
   }
 
-  /** `completeUntil` of a sensor, by its number. */
-  watermark(sensor: number): Watermark {
-    return new Watermark(this.devices, sensor);
+  /** How far the devices of a sensor have come, ms; Infinity when none was heard from. O(devices). */
+  completeUntil(sensor: number, nowMs: number): number {
+    return completeUntil(this.devices, sensor, nowMs);
   }
 
   /** Devices ever heard of by a sensor. */

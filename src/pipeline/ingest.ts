@@ -1,20 +1,22 @@
 /** Records in, counted readings out: decode, identity, clocks, fold. Works on batches of columns; no I/O but for cold look-ups. */
 import type { Clock } from "../core/clock.ts";
-import { ACTIVE_DEVICE_MS, CLOCK_BEHIND_MS } from "../core/limits.ts";
 import type { OnNotice } from "../core/notice.ts";
-import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
-import { ABSENT, NO_TIMESTAMP, Records } from "../core/records.ts";
-import { ACCEPTED, rejectionAt } from "../core/rejections.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, Readings } from "../core/readings.ts";
+import { NO_TIMESTAMP, Records } from "../core/records.ts";
+import { ACCEPTED } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Cause } from "../engine/change.ts";
 import { createDecoder, type Decoder, type Formats } from "../formats/decode.ts";
 import { CONFLICT, DEVICE_CELLS, HEARD_AT, type Identities, NEW, NEWEST } from "../identity/identities.ts";
 import type { Fetched } from "../log/log.ts";
-import { ascendingRows, ReadingRun } from "../rollups/reading-run.ts";
-import { BySeries, type SeriesBatch } from "./by-series.ts";
-import { REJECTION_BYTES_MAX, type RejectionRow, recordOf } from "./dead-letters.ts";
+import { ReadingRun } from "../rollups/reading-run.ts";
+import { BySeries } from "./by-series.ts";
+import { Clocks, IMPOSSIBLE, LATE, ON_TIME } from "./clocks.ts";
+import { type RejectionRow, recordOf } from "./dead-letters.ts";
+import { Fronts } from "./fronts.ts";
 import { Hints } from "./hints.ts";
 import type { Series } from "./sensors.ts";
+import { type RowsInRecord, SetAside } from "./set-aside.ts";
 import type { PartitionState, Source } from "./sources.ts";
 import type { State } from "./state.ts";
 
@@ -36,11 +38,8 @@ export interface IngestOptions {
   readonly onNotice?: OnNotice;
 }
 
-/** The partition that records come from; `newest` is updated. */
-type FromPartition = Pick<PartitionState, "partition" | "newest">;
-
-/** The position of each row in its record; null: each record is one row. */
-type RowsInRecord = Pick<SeriesBatch, "index" | "isAlone"> | null;
+/** The partition that records come from; `newest` and `fronts` are updated. */
+type FromPartition = Pick<PartitionState, "partition" | "newest" | "fronts">;
 
 /** Takes in batches, one at a time; never waits. */
 export class Ingest {
@@ -50,23 +49,24 @@ export class Ingest {
   readonly #records = new Records(4096);
   readonly #readings = new Readings(4096);
   readonly #decoders = new Map<string, Decoder>();
-  /** After judging, the first `#counted` rows of the readings' times and values are the counted ones; `#late` says which were late. */
-  #late = new Uint8Array(4096);
-  #lateRows = 0;
+  readonly #clocks: Clocks;
+  readonly #setAside: SetAside;
+  /** After judging, the first `#counted` rows of the readings' times and values are the counted ones; of the verdicts, too. */
   #counted = 0;
+  #lateRows = 0;
   readonly #run = new ReadingRun();
   readonly #bySeries = new BySeries();
   /** Sensors that received readings since it was last emptied. */
   readonly changed = new Set<Series>();
   readonly hints: Hints;
-  /** The clocks were looked at for this batch. */
-  #hasLooked = false;
 
   constructor(state: State, options: IngestOptions) {
     this.#state = state;
     this.#options = options;
     this.#identities = state.identities;
     this.hints = new Hints(options.onNotice ?? (() => {}));
+    this.#clocks = new Clocks(options.clockAheadMs);
+    this.#setAside = new SetAside(state, options.foreignAppendTimes === true);
   }
 
   /**
@@ -84,11 +84,12 @@ export class Ingest {
 
   /** Takes in a batch of records. */
   take(records: Records, source: Source, partition: FromPartition): void {
-    this.#hasLooked = false;
+    this.#setAside.begin();
     const { own } = source;
     const readings = this.#readings;
-    if (!records.appendTime) stampArrival(records, this.#options.clock.now());
+    const stamped = records.appendTime ? null : stampArrival(records, this.#options.clock.now());
     this.#decoder(own).decode(records, readings);
+    if (stamped !== null) unstamp(records, readings, stamped);
     const { count, origins } = readings;
     this.#state.db.startReading();
     try {
@@ -137,7 +138,9 @@ export class Ingest {
     sensor.changed = true;
     this.changed.add(sensor);
     sensor.totals.received += count;
-    if (this.#late.length < count) this.#late = new Uint8Array(readings.capacity);
+    const front = this.#clocks.judge(records, readings, partition.fronts.of(sensor.id), nowMs, inRecord !== null);
+    partition.fronts.advance(sensor.id, front);
+    if (front > partition.newest) partition.newest = front;
     this.#counted = 0;
     this.#lateRows = 0;
     let warm = devices.names.size < WARMED_DEVICES_MIN ? count : 0;
@@ -146,29 +149,26 @@ export class Ingest {
         warm = Math.min(count, i + WARMED_ROWS);
         devices.warm(readings, i, warm);
       }
-      if (rejection[i] !== ACCEPTED) this.#reject(records, i, rejection[i], sensor, partition, nowMs, inRecord);
-      else {
+      if (rejection[i] !== ACCEPTED) {
+        this.#setAside.reject(records, readings, i, sensor, partition.partition, nowMs, inRecord);
+      } else {
         if (!devices.isLoaded(device[i])) devices.load(device[i]);
         this.#judge(records, readings, i, sensor, nowMs);
-        if (identity[i] === IDENTITY_OFFSET) i = this.#skipOrderly(records, readings, i, sensor, nowMs);
+        if (identity[i] === IDENTITY_OFFSET) i = this.#skipOrderly(readings, i, count, sensor);
       }
       i++;
     }
-    this.#countAll(readings, sensor, partition, this.#lateRows === 0 ? "reading" : null);
+    this.#countAll(readings, sensor, this.#lateRows === 0 ? "reading" : null);
   }
 
-  /** Judges row i, whose device is resident: a duplicate, quarantined, or counted. */
+  /** Judges row i, whose device is resident and whose clock is judged: a duplicate, quarantined, or counted. */
   #judge(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): void {
     const { devices } = this.#identities;
-    const { totals, watermark } = sensor;
+    const { verdicts } = this.#clocks;
+    const { totals } = sensor;
     const slot = readings.device[i];
     const t = readings.time[i];
-    // Against the mark from before this device was heard again: it may pull the mark back.
-    const isHeard = devices.cells[slot * DEVICE_CELLS + HEARD_AT] === nowMs;
-    const wasLate = !isHeard && watermark.isLate(t, nowMs);
-    if (!isHeard) this.#hear(slot, sensor, nowMs);
-    const reference = records.appendTime ? records.timestamp[i] : nowMs;
-    const impossible = t > reference + this.#options.clockAheadMs || t < CLOCK_BEHIND_MS;
+    devices.cells[slot * DEVICE_CELLS + HEARD_AT] = nowMs;
     const kind = readings.identity[i];
     if (kind !== IDENTITY_OFFSET) {
       const verdict = this.#identities.classify(readings, i, sensor.id);
@@ -182,58 +182,44 @@ export class Ingest {
       totals.implicitBoots += this.#identities.startedBoots;
       devices.touch(slot);
     }
-    if (impossible) {
-      this.#quarantine(readings, i, sensor, reference, records.appendTime);
+    const verdict = verdicts[i];
+    if (verdict === IMPOSSIBLE) {
+      this.#setAside.quarantine(records, readings, i, sensor, nowMs);
       return;
     }
-    const late = isHeard ? watermark.isLate(t, nowMs) : wasLate;
     if (kind === IDENTITY_SEQUENCE) totals.sequence++;
     else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
     else totals.offset++;
-    const newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
-    if (t > newest) {
+    if (t > devices.cells[slot * DEVICE_CELLS + NEWEST]) {
       devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
       devices.touch(slot);
-      if (newest === Number.NEGATIVE_INFINITY) watermark.joined(slot);
     }
     const row = this.#counted++;
     readings.time[row] = t;
     readings.value[row] = readings.value[i];
-    this.#late[row] = late ? 1 : 0;
-    if (late) this.#lateRows++;
+    verdicts[row] = verdict;
+    if (verdict === LATE) this.#lateRows++;
   }
 
   /**
-   * Takes the rows after i that need no judging: of the same device, just heard, identified by offset, at plausible times, not late. They
-   * are not late when they are not before the device's newest time, nor before what other partitions still have to bring.
+   * Takes the rows after i that need no judging: of the same device, just heard, identified by offset, on time.
    * @returns the last of them, or i
    */
-  #skipOrderly(records: Records, readings: Readings, i: number, sensor: Series, nowMs: number): number {
+  #skipOrderly(readings: Readings, i: number, count: number, sensor: Series): number {
     const { devices } = this.#identities;
-    const { time, device, identity, rejection } = readings;
-    const { count, timestamp, appendTime } = records;
-    const { uniform } = readings;
+    const { time, device, identity, rejection, uniform } = readings;
+    const { verdicts, orderly } = this.#clocks;
     const slot = device[i];
-    const { unreadLimit } = sensor.watermark;
-    const aheadMs = this.#options.clockAheadMs;
     let newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
-    if (newest === Number.NEGATIVE_INFINITY) return i;
     let end = i + 1;
-    if (uniform && !appendTime && end < count && time[end] >= newest) {
-      const ascending = ascendingRows(time, end, count);
-      if (time[ascending - 1] <= nowMs + aheadMs) {
-        end = ascending;
-        newest = time[end - 1];
-      }
+    if (end < orderly) {
+      if (uniform) end = orderly;
+      else while (end < orderly && device[end] === slot && identity[end] === IDENTITY_OFFSET) end++;
+      if (time[end - 1] > newest) newest = time[end - 1];
     }
-    for (; end < count; end++) {
-      const t = time[end];
-      if (t > (appendTime ? timestamp[end] : nowMs) + aheadMs) break;
-      if (t < newest) {
-        if (t < unreadLimit || t < CLOCK_BEHIND_MS) break;
-      } else newest = t;
-      if (uniform) continue;
-      if (device[end] !== slot || identity[end] !== IDENTITY_OFFSET || rejection[end] !== ACCEPTED) break;
+    for (; end < count && verdicts[end] === ON_TIME; end++) {
+      if (!uniform && (device[end] !== slot || identity[end] !== IDENTITY_OFFSET || rejection[end] !== ACCEPTED)) break;
+      if (time[end] > newest) newest = time[end];
     }
     const rows = end - i - 1;
     if (rows === 0) return i;
@@ -241,8 +227,8 @@ export class Ingest {
     if (to !== i + 1) {
       time.copyWithin(to, i + 1, end);
       readings.value.copyWithin(to, i + 1, end);
+      verdicts.fill(ON_TIME, to, to + rows);
     }
-    this.#late.fill(0, to, to + rows);
     this.#counted += rows;
     sensor.totals.offset += rows;
     devices.cells[slot * DEVICE_CELLS + NEWEST] = newest;
@@ -251,11 +237,11 @@ export class Ingest {
   }
 
   /** Counts and folds the counted rows: the first ones of the columns by now. */
-  #countAll(readings: Readings, sensor: Series, partition: { newest: number }, cause: Cause | null): void {
+  #countAll(readings: Readings, sensor: Series, cause: Cause | null): void {
     const n = this.#counted;
     if (n === 0) return;
     const { totals } = sensor;
-    const run = this.#run.set(readings.time, readings.value, this.#late, n);
+    const run = this.#run.set(readings.time, readings.value, this.#clocks.verdicts, n);
     const { earliest, latest, latestValue } = run;
     totals.counted += n;
     totals.late += this.#lateRows;
@@ -264,47 +250,10 @@ export class Ingest {
       totals.lastTime = latest;
       totals.lastValue = latestValue;
     }
-    if (latest > partition.newest) partition.newest = latest;
     totals.expired += run.dropBefore(totals.keptSince * 1000);
     if (run.count === 0) return;
     sensor.news.addRun(run, cause);
     this.#state.history.foldRun(sensor.id, run);
-  }
-
-  #hear(slot: number, sensor: Series, nowMs: number): void {
-    const { cells } = this.#identities.devices;
-    const at = slot * DEVICE_CELLS + HEARD_AT;
-    const wasSilent = cells[at] < nowMs - ACTIVE_DEVICE_MS;
-    cells[at] = nowMs;
-    if (wasSilent) sensor.watermark.joined(slot);
-  }
-
-  #quarantine(readings: Readings, i: number, sensor: Series, reference: number, isAppendTime: boolean): void {
-    const { quarantine, clockOffset } = this.#state;
-    const { deviceNames, bootNames } = this.#identities;
-    sensor.totals.quarantined++;
-    if (quarantine.isFull) {
-      sensor.totals.quarantineDropped++;
-      return;
-    }
-    const time = readings.time[i];
-    if (!this.#hasLooked) clockOffset.look();
-    this.#hasLooked = true;
-    quarantine.add({
-      id: quarantine.takeId(),
-      sensor: sensor.id,
-      device: deviceNames.text(readings.device[i]),
-      boot:
-        readings.boot[i] === NO_BOOT || readings.identity[i] !== IDENTITY_SEQUENCE
-          ? null
-          : bootNames.text(readings.boot[i]),
-      sequence: readings.identity[i] === IDENTITY_SEQUENCE ? readings.sequence[i] : null,
-      value: readings.value[i],
-      time,
-      judgedAgainst: reference,
-      reason: time < CLOCK_BEHIND_MS ? "before-2000" : "ahead",
-      clockOffset: isAppendTime && this.#options.foreignAppendTimes === true ? null : clockOffset.of(reference),
-    });
   }
 
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
@@ -314,10 +263,10 @@ export class Ingest {
     sensor.changed = true;
     this.#readings.time[0] = time;
     this.#readings.value[0] = value;
-    this.#late[0] = 0;
+    this.#clocks.verdicts[0] = ON_TIME;
     this.#lateRows = 0;
     this.#counted = 1;
-    this.#countAll(this.#readings, sensor, { newest: time }, "released");
+    this.#countAll(this.#readings, sensor, "released");
     this.#state.waitingReadings++;
   }
 
@@ -331,7 +280,8 @@ export class Ingest {
     const readings = this.#readings;
     this.#decoder(sensor).decode(records, readings);
     const { origins } = readings;
-    const partition = { partition: row.partition, newest: 0 };
+    // What its partition had brought is not known any more: it is not late.
+    const partition = { partition: row.partition, newest: 0, fronts: new Fronts() };
     if (origins === null) {
       if ((row.reading > 0 && !row.isAlone) || readings.rejection[0] !== ACCEPTED) return false;
       this.#unreject(sensor);
@@ -355,42 +305,24 @@ export class Ingest {
     sensor.totals.rejected--;
     sensor.changed = true;
   }
-
-  #reject(
-    records: Records,
-    i: number,
-    code: number,
-    sensor: Series,
-    partition: FromPartition,
-    nowMs: number,
-    inRecord: RowsInRecord,
-  ): void {
-    const { rejections } = this.#state;
-    sensor.totals.rejected++;
-    const start = records.valueStart[i];
-    const length = start === ABSENT ? 0 : records.valueEnd[i] - start;
-    const kept = Math.min(length, REJECTION_BYTES_MAX);
-    rejections.add({
-      id: rejections.takeId(),
-      sensor: sensor.id,
-      partition: partition.partition,
-      offset: records.offset[i],
-      reading: inRecord?.index[i] ?? 0,
-      isAlone: inRecord === null || inRecord.isAlone[i] !== 0,
-      code: rejectionAt(code).code,
-      key: records.keyStart[i] === ABSENT ? null : records.data.slice(records.keyStart[i], records.keyEnd[i]),
-      bytes: kept === 0 ? new Uint8Array(0) : records.data.slice(start, start + kept),
-      length,
-      timestamp: records.timestamp[i],
-      appendTime: records.appendTime,
-      arrival: nowMs,
-    });
-  }
 }
 
-/** A record whose producer gave it no time has the time at which it arrives. */
-function stampArrival({ timestamp, count }: Records, nowMs: number): void {
-  for (let i = 0; i < count; i++) if (timestamp[i] === NO_TIMESTAMP) timestamp[i] = nowMs;
+/** A record whose producer gave it no time has the time at which it arrives. @returns the rows of these; null when there are none */
+function stampArrival({ timestamp, count }: Records, nowMs: number): number[] | null {
+  let stamped: number[] | null = null;
+  for (let i = 0; i < count; i++) {
+    if (timestamp[i] !== NO_TIMESTAMP) continue;
+    timestamp[i] = nowMs;
+    stamped ??= [];
+    stamped.push(i);
+  }
+  return stamped;
+}
+
+/** Once decoded, these records are again what the log says: when they are read moves no front. */
+function unstamp({ timestamp }: Records, readings: Readings, rows: readonly number[]): void {
+  for (const row of rows) timestamp[row] = NO_TIMESTAMP;
+  readings.uniform = false;
 }
 
 /** Whether these readings of a single record are all accepted, one at least. @param only the index of the one that is asked for; null: all */

@@ -3,7 +3,7 @@
  * States: *following* ⇄ *in trouble* (an operating error: it tries again and queries go on) → *closed*. A bug, or a history that cannot
  * be read, ends it without another commit: `failed` rejects.
  */
-import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { OnNotice } from "../core/notice.ts";
@@ -20,26 +20,23 @@ import type {
   RejectedRecord,
   SensorStatus,
 } from "../engine/engine.ts";
-import type { Fetched, Gap, Log } from "../log/log.ts";
+import type { Log } from "../log/log.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { Following, type FollowRule } from "./following.ts";
 import { Ingest } from "./ingest.ts";
+import { Intake } from "./intake.ts";
 import { Releases } from "./releases.ts";
 import { Replay } from "./replay.ts";
 import type { Series } from "./sensors.ts";
 import { SerialQueue } from "./serial-queue.ts";
-import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
 import { Standstills } from "./standstills.ts";
 import type { State } from "./state.ts";
 import { Uncounted } from "./uncounted.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 import { Unread } from "./unread.ts";
-
-/** Slice of taking in, ms: an HTTP request waits no longer for it. */
-const INGEST_SLICE_MS = 4;
 
 /** How often to check whether a commit is due, ms. */
 const TICK_MS = 500;
@@ -69,6 +66,7 @@ export class Pipeline implements Engine {
   readonly #options: PipelineOptions;
   readonly #state: State;
   readonly #ingest: Ingest;
+  readonly #intake: Intake;
   readonly #uncounted: Uncounted;
   readonly #commits: Commits;
   readonly #following: Following;
@@ -106,6 +104,12 @@ export class Pipeline implements Engine {
       fail: (error: unknown) => this.#fail(error),
     };
     this.#standstills = new Standstills({ ...lent, unread: this.#unread });
+    this.#intake = new Intake({
+      ...lent,
+      ingest: this.#ingest,
+      standstills: this.#standstills,
+      notify: (changed) => this.#notifyTaken(changed),
+    });
     this.#replay = new Replay(state.sources, this.#unread, this.#standstills);
     this.#releases = new Releases({
       ...lent,
@@ -194,53 +198,13 @@ export class Pipeline implements Engine {
       for (;;) {
         const fetched = await reader.read(this.#stop.signal);
         if (fetched === null) return;
-        await this.#queue.run(() => this.#take(fetched));
+        await this.#queue.run(() => this.#intake.take(fetched));
         onProgress();
       }
     } finally {
       this.#unread.reader = null;
       await stop();
     }
-  }
-
-  /** Takes in what was read, in slices, up to a batch that cannot be read. */
-  async #take(fetched: Fetched): Promise<void> {
-    const source = this.#source(fetched.topic);
-    const partition = partitionOf(source, fetched.partition);
-    try {
-      if (fetched.gap !== null) await this.#passOver(fetched.gap, source, partition);
-      let sliceEnd = performance.now() + INGEST_SLICE_MS;
-      for (;;) {
-        this.#unread.limitMarks(source, this.#state.sources);
-        if (!this.#ingest.takeBatch(fetched, source, partition)) return this.#standstills.passed(partition);
-        await this.#state.catchUp();
-        if (this.#state.isFull) await this.#commit();
-        if (performance.now() < sliceEnd) continue;
-        this.#notifyTaken([source.own]);
-        await nextTurn();
-        sliceEnd = performance.now() + INGEST_SLICE_MS;
-      }
-    } catch (error) {
-      if (this.#standstills.halt(partition, error, fetched.resumeAt)) return;
-      // Within a batch or a commit: reading on would count readings twice, or not at all.
-      this.#fail(error);
-      throw error;
-    } finally {
-      this.#unread.limitMarks(source, this.#state.sources);
-      this.#notifyTaken([source.own]);
-    }
-  }
-
-  /** Counts records that the log has lost, and goes on behind them, so that they are counted once. */
-  async #passOver({ from, to, cutFrom }: Gap, { own }: Source, partition: PartitionState): Promise<void> {
-    own.totals.gapRecords += to - from;
-    own.totals.cutRecords += cutFrom === undefined ? 0 : cutFrom - to;
-    own.changed = true;
-    partition.next = to;
-    if (cutFrom === undefined) return;
-    // Offsets from `to` on mean other records by now: the history must say so before anything else happens.
-    partition.committed = NOT_COMMITTED;
-    await this.#commit();
   }
 
   /** Commits when it is due, and tells the log of a commit that it could not be told of. */
@@ -294,12 +258,6 @@ export class Pipeline implements Engine {
     return sensor;
   }
 
-  #source(topic: string): Source {
-    const source = this.#state.sources.find(topic);
-    if (source === undefined) throw new Error(`BUG: topic "${topic}" was read but never opened`);
-    return source;
-  }
-
   refusal(sensor: string): TidemarkError | null {
     return this.#following.refusal(sensor);
   }
@@ -346,20 +304,23 @@ export class Pipeline implements Engine {
   status(name: string): SensorStatus {
     const sensor = this.#sensor(name);
     const { totals } = sensor;
-    const { identities } = this.#state;
+    const { identities, sources } = this.#state;
+    const feeding = sources.feeding(sensor);
+    const heard = identities.completeUntil(sensor.id, this.#options.clock.now());
+    const mark = Math.min(heard, this.#unread.limit(feeding));
     return {
       sensor: name,
       followed: sensor.followed,
       totals: totals.snapshot(),
-      completeUntil: sensor.watermark.now(this.#options.clock.now()),
+      completeUntil: Number.isFinite(mark) ? mark : null,
       ...totals.span,
       lastArrival: sensor.lastArrival,
       devices: identities.devicesOf(sensor.id),
       simulatedDevices: identities.simulatedDevicesOf(sensor.id),
       stuckDevices: identities.stuckDevicesOf(sensor.id),
       identities: totals.identities(),
-      lag: this.#unread.lag(this.#state.sources.feeding(sensor)),
-      standstills: this.#standstills.of(this.#state.sources.feeding(sensor)),
+      lag: this.#unread.lag(feeding),
+      standstills: this.#standstills.of(feeding),
       ...this.#ingest.hints.of(sensor),
     };
   }
@@ -391,10 +352,4 @@ export class Pipeline implements Engine {
   discardRejections(which: ChosenRejections): Promise<number> {
     return this.#releases.discardRejections(which);
   }
-}
-
-function partitionOf({ topic, partitions }: Source, number: number): PartitionState {
-  const partition = partitions[number];
-  if (partition?.partition !== number) throw new Error(`BUG: ${topic}/${number} was read but never opened`);
-  return partition;
 }

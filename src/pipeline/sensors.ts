@@ -1,9 +1,8 @@
-/** The sensors, with all that is known of each besides its pages: totals, watermark, last arrival. */
+/** The sensors, with all that is known of each besides its pages: totals, last arrival. */
 import type { StatementSync } from "node:sqlite";
 import { TidemarkError } from "../core/errors.ts";
 import { sensorNameFault } from "../core/sensor-name.ts";
 import { Directory, type Sensor } from "../engine/directory.ts";
-import type { Identities, Watermark } from "../identity/identities.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { News } from "./news.ts";
@@ -15,7 +14,6 @@ const TABLES = "CREATE TABLE IF NOT EXISTS sensor(id INTEGER PRIMARY KEY, name T
 export interface Series extends Sensor {
   readonly id: number;
   readonly totals: Totals;
-  readonly watermark: Watermark;
   /** Changed by `Sensors.follow` only. */
   followed: boolean;
   /** When its newest reading was taken in, ms; null when none was since the start. */
@@ -40,7 +38,6 @@ export class Sensors extends Directory<Series> implements CommitPart {
   /** Sensors that readings name are made; false: there is a closed list. */
   mayAppear = false;
   readonly #db: Database;
-  readonly #identities: Identities;
   readonly #stored = new Map<string, Stored>();
   readonly #byId = new Map<number, Series>();
   /** Those that have no row yet. */
@@ -50,10 +47,9 @@ export class Sensors extends Directory<Series> implements CommitPart {
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
 
-  constructor(db: Database, identities: Identities, max: number) {
+  constructor(db: Database, max: number) {
     super();
     this.#db = db;
-    this.#identities = identities;
     this.max = max;
     db.declare(TABLES);
     this.#insert = db.prepare("INSERT INTO sensor VALUES(?, ?, ?)");
@@ -108,7 +104,6 @@ export class Sensors extends Directory<Series> implements CommitPart {
       id,
       name,
       totals: stored?.totals ?? new Totals(),
-      watermark: this.#identities.watermark(id),
       followed: false,
       lastArrival: null,
       changed: stored === undefined,

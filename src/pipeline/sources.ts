@@ -3,11 +3,14 @@ import type { StatementSync } from "node:sqlite";
 import type { Topic } from "../log/log.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
+import { Fronts } from "./fronts.ts";
 import type { Series } from "./sensors.ts";
 
 const TABLES = `
 CREATE TABLE IF NOT EXISTS position(topic TEXT NOT NULL, partition INTEGER NOT NULL, topic_id TEXT NOT NULL, next INTEGER NOT NULL,
-  newest REAL, PRIMARY KEY(topic, partition)) WITHOUT ROWID
+  newest REAL, PRIMARY KEY(topic, partition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS front(topic TEXT NOT NULL, partition INTEGER NOT NULL, sensor INTEGER NOT NULL, newest REAL NOT NULL,
+  PRIMARY KEY(topic, partition, sensor)) WITHOUT ROWID;
 `;
 
 /** `committed` of a partition whose stored position means nothing any more. */
@@ -24,8 +27,9 @@ export interface PartitionState {
   committed: number;
   /** Where the log ended when that was last heard of. */
   end: number;
-  /** Newest counted event time from it, ms. */
+  /** The furthest of its fronts, ms. */
   newest: number;
+  readonly fronts: Fronts;
 }
 
 /** A topic as it was last opened. It is made at its first opening and stays the same object. */
@@ -50,6 +54,8 @@ export class Sources implements CommitPart {
   /** Also of topics that are not read at the time. */
   readonly #partitions = new Map<string, PartitionState>();
   readonly #insert: StatementSync;
+  readonly #insertFront: StatementSync;
+  readonly #deleteFronts: StatementSync;
   /** What the commit that is being written says, in the order of `#moved`. */
   #moved: PartitionState[] = [];
   #movedTo: number[] = [];
@@ -58,6 +64,8 @@ export class Sources implements CommitPart {
     this.#db = db;
     db.declare(TABLES);
     this.#insert = db.prepare("INSERT OR REPLACE INTO position VALUES(?, ?, ?, ?, ?)");
+    this.#insertFront = db.prepare("INSERT OR REPLACE INTO front VALUES(?, ?, ?, ?)");
+    this.#deleteFronts = db.prepare("DELETE FROM front WHERE topic=? AND partition=?");
     for (const row of db.prepare("SELECT * FROM position").all()) {
       const next = Number(row.next);
       this.#partitions.set(`${row.topic}/${row.partition}`, {
@@ -68,7 +76,11 @@ export class Sources implements CommitPart {
         committed: next,
         end: next,
         newest: row.newest === null ? Number.NEGATIVE_INFINITY : Number(row.newest),
+        fronts: new Fronts(),
       });
+    }
+    for (const { topic, partition, sensor, newest } of db.prepare("SELECT * FROM front").iterate()) {
+      this.#partitions.get(`${topic}/${partition}`)?.fronts.restore(Number(sensor), Number(newest));
     }
   }
 
@@ -96,8 +108,6 @@ export class Sources implements CommitPart {
     if (series === source.own || source.others.has(series)) return;
     source.others.add(series);
     this.#feeding.set(series.id, [...this.feeding(series), source]);
-    // Until the pipeline sets the real limit.
-    series.watermark.unreadLimit = Math.min(series.watermark.unreadLimit, source.own.watermark.unreadLimit);
   }
 
   /** Every partition whose position is known, read at the time or not. */
@@ -113,7 +123,7 @@ export class Sources implements CommitPart {
       this.#byTopic.set(topic.name, source);
       this.#feeding.set(own.id, [...this.feeding(own), source]);
     }
-    source.partitions = topic.partitions.map((partition) => this.#openPartition(topic, partition));
+    source.partitions = topic.partitions.map((partition) => this.#openPartition(topic, partition, own));
     return source;
   }
 
@@ -122,13 +132,17 @@ export class Sources implements CommitPart {
     source.partitions = [];
   }
 
-  #openPartition(topic: Topic, partition: number): PartitionState {
+  #openPartition(topic: Topic, partition: number, own: Series): PartitionState {
     const key = `${topic.name}/${partition}`;
     const known = this.#partitions.get(key);
-    if (known !== undefined && known.topicId === topic.id) return known;
+    if (known !== undefined && known.topicId === topic.id) {
+      // Older versions kept one front a partition.
+      if (known.fronts.isEmpty) known.fronts.advance(own.id, known.newest);
+      return known;
+    }
     // One that takes another's place is stored with the next commit, so that all partitions of a topic are of one life of it.
     const committed = known === undefined ? 0 : NOT_COMMITTED;
-    const start = { next: 0, committed, end: 0, newest: Number.NEGATIVE_INFINITY };
+    const start = { next: 0, committed, end: 0, newest: Number.NEGATIVE_INFINITY, fronts: new Fronts() };
     const fresh = { topic: topic.name, partition, topicId: topic.id, ...start };
     this.#partitions.set(key, fresh);
     return fresh;
@@ -144,15 +158,30 @@ export class Sources implements CommitPart {
   *write(): Generator<number> {
     this.#moved = [...this.#partitions.values()].filter(({ next, committed }) => next !== committed);
     this.#movedTo = this.#moved.map(({ next }) => next);
-    for (const [i, { topic, partition, topicId, newest }] of this.#moved.entries()) {
+    for (const [i, moved] of this.#moved.entries()) {
+      const { topic, partition, topicId, newest } = moved;
       const newestTime = Number.isFinite(newest) ? newest : null;
       this.#db.guarded(() => this.#insert.run(topic, partition, topicId, this.#movedTo[i], newestTime));
       yield topic.length + topicId.length;
+      yield* this.#writeFronts(moved);
+    }
+  }
+
+  *#writeFronts({ topic, partition, fronts, committed }: PartitionState): Generator<number> {
+    // What is stored may be of another life of the topic.
+    const isStored = committed !== NOT_COMMITTED;
+    if (!isStored) this.#db.guarded(() => this.#deleteFronts.run(topic, partition));
+    for (const [series, ms] of fronts.list(isStored ? "changed" : "all")) {
+      this.#db.guarded(() => this.#insertFront.run(topic, partition, series, ms));
+      yield topic.length;
     }
   }
 
   committed(): void {
-    for (const [i, partition] of this.#moved.entries()) partition.committed = this.#movedTo[i];
+    for (const [i, partition] of this.#moved.entries()) {
+      partition.committed = this.#movedTo[i];
+      partition.fronts.committed();
+    }
     this.#moved = [];
   }
 }

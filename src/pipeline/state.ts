@@ -42,7 +42,7 @@ export class State {
     this.bounds = bounds;
     this.history = new History(db);
     this.identities = new Identities(db, bounds);
-    this.sensors = new Sensors(db, this.identities, bounds.sensors);
+    this.sensors = new Sensors(db, bounds.sensors);
     this.sources = new Sources(db);
     this.quarantine = new Quarantine(db, bounds.quarantineRows);
     this.rejections = new Rejections(db, bounds.rejectionRows, (sensor) => this.#dropped(sensor));

@@ -1,6 +1,6 @@
 /** Records of the log that are not taken in yet: lag, and the limit of a sensor's mark. */
 import type { LogReader } from "../log/log.ts";
-import type { PartitionState, Source, Sources } from "./sources.ts";
+import type { PartitionState, Source } from "./sources.ts";
 
 /** Knows where the log of each partition ends. */
 export class Unread {
@@ -29,12 +29,6 @@ export class Unread {
       for (const partition of partitions) if (!this.#isAtEnd(partition)) lag += partition.end - partition.next;
     }
     return lag;
-  }
-
-  /** Holds the mark of each sensor that the source feeds back to what is not delivered yet. */
-  limitMarks({ own, others }: Source, sources: Sources): void {
-    own.watermark.unreadLimit = this.limit(sources.feeding(own));
-    for (const other of others) other.watermark.unreadLimit = this.limit(sources.feeding(other));
   }
 
   /** The newest event time that partitions not yet read to their end have come to; Infinity when all are at their end. */

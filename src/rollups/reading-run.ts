@@ -121,7 +121,7 @@ export class ReadingRun {
 }
 
 /** The first row after `from` whose time is before the last one's; `count` where there is none. */
-export function ascendingRows(time: Float64Array, from: number, count: number): number {
+function ascendingRows(time: Float64Array, from: number, count: number): number {
   let row = from + 1;
   while (row < count && time[row] >= time[row - 1]) row++;
   return row;

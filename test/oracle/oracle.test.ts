@@ -185,6 +185,7 @@ describe("identity", () => {
       conflicts: 0,
       quarantined: 0,
       rejected: 0,
+      late: 0,
       implicitBoots: 0,
       identities: { explicit: 0, sequence: 0, offset: 5 },
     });
@@ -300,12 +301,42 @@ describe("clocks", () => {
       conflicts: 0,
       quarantined: 3,
       rejected: 0,
+      late: 1,
       implicitBoots: 0,
       identities: { explicit: 0, sequence: 1, offset: 1 },
     });
     const { arrival: _, ...held } = oracle.quarantine[0];
     const facts = { value: 9, time: NOW + 300_001, judgedAgainst: NOW, kind: "sequence", reason: "ahead" };
     assert.deepEqual(held, { device: "d", boot: "b", sequence: 2, ...facts });
+  });
+
+  test("late is more than a minute behind what its partition brought before, whatever others brought", () => {
+    const lates = (...readings: [seconds: number, more?: Partial<Arrival>][]): number => {
+      const oracle = new Oracle();
+      readings.forEach(([seconds, more], i) => {
+        feed(oracle, at(seconds, i), { ...more, offset: i });
+      });
+      return oracle.totals("s").late;
+    };
+    assert.equal(lates([100], [160]), 0);
+    assert.equal(lates([100], [160.001], [161], [99], [159.001]), 3);
+    assert.equal(lates([100], [200, { partition: 1 }], [99]), 0);
+    assert.equal(lates([100, { recordTime: NOW - 500_000 }], [160.001]), 0, "no newer than its record");
+    assert.equal(lates([100, { recordTime: -1 }], [160.001]), 1, "unless that has no timestamp");
+    assert.equal(lates([-9999], [100]), 0, "an impossible time moves nothing");
+    const oracle = new Oracle();
+    feed(oracle, at(100, 1), { partition: 1 });
+    for (const [seconds, partition] of [
+      [0, 0],
+      [100, 0],
+      [100, 1],
+    ] as const)
+      feed(oracle, at(seconds, seconds === 0 ? 0 : 1), { partition, offset: 1 + seconds / 100 });
+    assert.deepEqual(
+      oracle.sample("s", 0, 9_999_999_999).late,
+      { given: 0, fewest: 0, most: 1 },
+      "of two copies one is late",
+    );
   });
 
   test("what is judged against: the log's own time where it stamps, else the clock", () => {

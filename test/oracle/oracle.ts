@@ -11,10 +11,19 @@
  */
 import { type Decoded, decodeRecord, deviceOf, type Outcome, refused } from "./decode.ts";
 import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
-import { type CountedReading, type Interval, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
+import {
+  type Came,
+  type CountedReading,
+  type Interval,
+  metricOf,
+  quantileFault,
+  Sample,
+  shareOf,
+} from "./statistics.ts";
 
 const AHEAD_MS = 300_000;
 const YEAR_2000 = 946_684_800_000;
+const LATE_AFTER_MS = 60_000;
 
 /** A record in the order it was processed. */
 export interface Arrival {
@@ -51,6 +60,8 @@ export interface Totals {
   readonly conflicts: number;
   readonly quarantined: number;
   readonly rejected: number;
+  /** Counted readings that came late. */
+  readonly late: number;
   /** Boots that a sequence beginning anew has started; a device's first boot is none. */
   readonly implicitBoots: number;
   /** Counted readings by what tells them apart. */
@@ -80,6 +91,8 @@ interface Sensor {
   /** Explicit ids, each with the value it first came with. */
   readonly ids: Map<string, number>;
   readonly readings: CountedReading[];
+  /** How the copies of each identity came, but of those that are an offset or depend on the order of one partition. */
+  readonly copies: Map<string, Came["copies"]>;
   totals: Totals;
   /** The last window's readings, until another is asked for or a reading comes. */
   sample: { key: string; sample: Sample } | null;
@@ -95,6 +108,7 @@ const NOTHING = {
   conflicts: 0,
   quarantined: 0,
   rejected: 0,
+  late: 0,
   implicitBoots: 0,
   identities: { explicit: 0, sequence: 0, offset: 0 },
 } satisfies Totals;
@@ -105,6 +119,8 @@ export class Oracle {
   readonly #sensors = new Map<string, Sensor>();
   /** The offset to read next, by topic id and partition. */
   readonly #next = new Map<string, number>();
+  /** The newest time that each partition brought, by topic id and partition. */
+  readonly #fronts = new Map<string, number>();
   readonly #zone: string;
   readonly #aheadMs: number;
 
@@ -120,10 +136,15 @@ export class Oracle {
     if (arrival.offset < (this.#next.get(log) ?? 0)) return "replay";
     this.#next.set(log, arrival.offset + 1);
     const outcomes = decodeRecord(arrival.value, this.#zone);
-    return fateOf(outcomes.map((payload) => this.#receiveReading(arrival, payload)));
+    const front = this.#fronts.get(log) ?? -Infinity;
+    const reach = (time: number): void => {
+      this.#fronts.set(log, Math.max(time, this.#fronts.get(log) ?? -Infinity));
+    };
+    return fateOf(outcomes.map((payload) => this.#receiveReading(arrival, payload, front, reach)));
   }
 
-  #receiveReading(arrival: Arrival, payload: Outcome): ReadingFate {
+  /** @param front of the partition before the record; @param reach called with what each reading moves it to */
+  #receiveReading(arrival: Arrival, payload: Outcome, front: number, reach: (time: number) => void): ReadingFate {
     const sensor = this.#sensor(arrival.sensor);
     this.#add(sensor, { received: 1 });
     if (refused(payload)) {
@@ -139,6 +160,15 @@ export class Oracle {
     const reason = time > judgedAgainst + this.#aheadMs ? "ahead" : time < YEAR_2000 ? "before-2000" : null;
     const { value, boot, sequence, id } = payload;
     const kind: IdentityKind = id !== null ? "explicit" : sequence !== null ? "sequence" : "offset";
+    // Duplicates move it, too; a timestamp before 2000 is none, and the time of reading is nobody's.
+    if (reason === null) {
+      if (arrival.recordTime >= YEAR_2000) reach(Math.min(time, arrival.recordTime));
+      else if (payload.time !== null) reach(time);
+    }
+
+    const isLate = time < front - LATE_AFTER_MS;
+    const copies = copiesOf(sensor, device, payload);
+    if (reason === null) copies[isLate ? "isLate" : "isOnTime"] = true;
 
     const place = this.#place(sensor, device, payload);
     if (place.startsBoot) this.#add(sensor, { implicitBoots: 1 });
@@ -162,7 +192,7 @@ export class Oracle {
       });
       return reason;
     }
-    this.#count(sensor, { time, value }, kind);
+    this.#count(sensor, { time, value, came: { isLate, copies } }, kind);
     return "counted";
   }
 
@@ -173,7 +203,7 @@ export class Oracle {
       this.quarantine.splice(this.quarantine.indexOf(held), 1);
       const sensor = this.#sensor(held.arrival.sensor);
       this.#add(sensor, { quarantined: -1 });
-      this.#count(sensor, held, held.kind);
+      this.#count(sensor, { time: held.time, value: held.value }, held.kind);
     }
     return released.length;
   }
@@ -268,7 +298,7 @@ export class Oracle {
   #sensor(name: string): Sensor {
     let sensor = this.#sensors.get(name);
     if (sensor === undefined) {
-      sensor = { devices: new Map(), ids: new Map(), readings: [], totals: NOTHING, sample: null };
+      sensor = { devices: new Map(), ids: new Map(), readings: [], copies: new Map(), totals: NOTHING, sample: null };
       this.#sensors.set(name, sensor);
     }
     return sensor;
@@ -280,10 +310,10 @@ export class Oracle {
     return identities;
   }
 
-  #count(sensor: Sensor, { time, value }: CountedReading, kind: IdentityKind): void {
-    sensor.readings.push({ time, value });
+  #count(sensor: Sensor, reading: CountedReading, kind: IdentityKind): void {
+    sensor.readings.push(reading);
     sensor.sample = null;
-    this.#add(sensor, { counted: 1 });
+    this.#add(sensor, { counted: 1, late: reading.came?.isLate ? 1 : 0 });
     const { identities } = sensor.totals;
     sensor.totals = { ...sensor.totals, identities: { ...identities, [kind]: identities[kind] + 1 } };
   }
@@ -297,10 +327,24 @@ export class Oracle {
       conflicts: totals.conflicts + (more.conflicts ?? 0),
       quarantined: totals.quarantined + (more.quarantined ?? 0),
       rejected: totals.rejected + (more.rejected ?? 0),
+      late: totals.late + (more.late ?? 0),
       implicitBoots: totals.implicitBoots + (more.implicitBoots ?? 0),
       identities: totals.identities,
     };
   }
+}
+
+/** What is known of the copies of a reading; an object of its own where nothing tells them. */
+function copiesOf(sensor: Sensor, device: string, { id, boot, sequence, time }: Decoded): Came["copies"] {
+  const unknown = { isLate: false, isOnTime: false };
+  const isTold = id !== null || (sequence !== null && (boot !== null || time !== null));
+  if (!isTold) return unknown;
+  const key = JSON.stringify(
+    id !== null ? [id] : boot !== null ? [device, boot, sequence] : [device, sequence, time, 0],
+  );
+  const known = sensor.copies.get(key) ?? unknown;
+  sensor.copies.set(key, known);
+  return known;
 }
 
 function utf8(latin1: string): string {

@@ -16,6 +16,15 @@ export interface CountedReading {
   /** Event time, ms. */
   readonly time: number;
   readonly value: number;
+  /** Absent of readings made by hand. */
+  readonly came?: Came;
+}
+
+/** When a counted reading came. */
+export interface Came {
+  readonly isLate: boolean;
+  /** What it and its duplicates are: where both, another order of the partitions may count a copy that is the other. */
+  readonly copies: { isLate: boolean; isOnTime: boolean };
 }
 
 /** The counted readings of one window, in any order. */
@@ -35,6 +44,16 @@ export class Sample {
 
   get count(): number {
     return this.readings.length;
+  }
+
+  /** How many came late: as they were received, and the fewest and most in any order of the partitions. */
+  get late(): { given: number; fewest: number; most: number } {
+    const came = this.readings.flatMap((reading) => reading.came ?? []);
+    return {
+      given: came.filter(({ isLate }) => isLate).length,
+      fewest: came.filter(({ copies }) => !copies.isOnTime).length,
+      most: came.filter(({ copies }) => copies.isLate).length,
+    };
   }
 
   /** Seconds that hold a reading. */

@@ -48,6 +48,7 @@ export class Simulation {
   #log: ReplayLog;
   #pipeline: Pipeline;
   readonly #topicIds = new Map<string, string>();
+  #inAnyOrder = false;
   #outcome = { windows: 0, comparisons: 0, kills: 0, restarts: 0, bytesWritten: 0 };
 
   constructor(history: History, options: SimulationOptions = {}) {
@@ -196,6 +197,7 @@ export class Simulation {
    * partitions in whatever order `random` says, as one does that rebuilds a history from the log.
    */
   async runInAnyOrder(windows: number, random: Seeded): Promise<Outcome> {
+    this.#inAnyOrder = true;
     try {
       const { arrivals, options } = this.#history;
       for (const arrival of arrivals) this.#oracle.receive(arrival);
@@ -233,15 +235,16 @@ export class Simulation {
   #compareTotals(sensor: string): void {
     const expected = this.#oracle.totals(sensor);
     const { totals, identities } = this.#pipeline.status(sensor);
-    const { received, counted, duplicates, quarantined, rejected, implicitBoots } = totals;
+    const { received, counted, duplicates, quarantined, rejected, late, implicitBoots } = totals;
     assert.deepEqual(
-      { received, counted, duplicates, quarantined, rejected, implicitBoots },
+      { received, counted, duplicates, quarantined, rejected, late, implicitBoots },
       {
         received: expected.received,
         counted: expected.counted,
         duplicates: expected.duplicates,
         quarantined: expected.quarantined,
         rejected: expected.rejected,
+        late: this.#inAnyOrder ? late : expected.late,
         implicitBoots: expected.implicitBoots,
       },
       this.#note(sensor),
@@ -273,6 +276,9 @@ export class Simulation {
       assert.equal(fault, null, `${this.#note(sensor)}, ${name} of [${start}, ${end}): ${fault}`);
       this.#outcome.comparisons++;
     }
+    const { given, fewest, most } = this.#oracle.sample(sensor, start, end).late;
+    const isRight = this.#inAnyOrder ? fewest <= aggregate.late && aggregate.late <= most : aggregate.late === given;
+    assert.ok(isRight, `${this.#note(sensor)}, late of [${start}, ${end}): ${aggregate.late}, not ${given}`);
   }
 
   #compareDeadLetters(sensor: string): void {

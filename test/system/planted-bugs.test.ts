@@ -35,7 +35,7 @@ const BUGS: readonly Planted[] = [
   EARLY_OFFSETS,
   {
     name: "partition 1 is ignored",
-    file: "src/pipeline/pipeline.ts",
+    file: "src/pipeline/intake.ts",
     changes: [
       [
         "const source = this.#source(fetched.topic);",
@@ -120,9 +120,22 @@ const BUGS: readonly Planted[] = [
   },
   {
     name: "clocks are judged against the time of reading, not the log's",
-    file: "src/pipeline/ingest.ts",
-    changes: [["const reference = records.appendTime ? records.timestamp[i] : nowMs;", "const reference = nowMs;"]],
+    file: "src/pipeline/clocks.ts",
+    changes: [
+      ["t > (appendTime ? stamp + aheadMs : latest)", "t > latest"],
+      ["(appendTime || last <= nowMs + this.#aheadMs)", "last <= nowMs + this.#aheadMs"],
+    ],
     log: "kafka-append",
+  },
+  {
+    name: "late is behind what the sensor has, not the partition",
+    file: "src/pipeline/ingest.ts",
+    changes: [["partition.fronts.of(sensor.id)", "Math.max(partition.fronts.of(sensor.id), sensor.totals.lastTime)"]],
+  },
+  {
+    name: "a restart forgets how far a partition had come",
+    file: "src/pipeline/sources.ts",
+    changes: [["fronts.restore(Number(sensor), Number(newest))", "fronts.restore(Number(sensor), 0 * Number(newest))"]],
   },
   {
     name: "a recreated topic is taken for a replay",

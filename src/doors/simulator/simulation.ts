@@ -4,8 +4,9 @@ import { Random } from "../../core/random.ts";
 /** Values are whole numbers from 0 to this. */
 const VALUE_MAX = 100;
 
-/** Longest time a late reading is delayed, s. */
-const LATE_SECONDS_MAX = 60;
+/** How long a late reading is delayed, s: just so long that it counts as late, whatever the rate. */
+const LATE_SECONDS_MIN = 62;
+const LATE_SECONDS_MAX = 120;
 
 /** Longest time after which a reading comes again, s; 0 is at once. */
 const DUPLICATE_SECONDS_MAX = 10;
@@ -67,7 +68,7 @@ export class Simulation {
       JSON.stringify({ device: this.#options.device, boot: this.#options.boot, sequence: this.measured, value, time }),
     );
     this.measured++;
-    if (this.#random.chance(this.#options.late)) this.#delay(payload, this.#random.integer(1, LATE_SECONDS_MAX), due);
+    if (this.#random.chance(this.#options.late)) this.#delay(payload, this.#random.integer(LATE_SECONDS_MIN, LATE_SECONDS_MAX), due);
     else due.push(payload);
     if (this.#random.chance(this.#options.duplicates)) {
       this.#delay(payload, this.#random.integer(0, DUPLICATE_SECONDS_MAX), due);

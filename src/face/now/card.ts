@@ -17,7 +17,7 @@ interface Badge {
 }
 
 const BADGES: readonly Badge[] = [
-  { count: ({ late }) => late, one: "late", many: "late", meaning: "counted, though older than what was complete" },
+  { count: ({ late }) => late, one: "late", many: "late", meaning: "counted, over a minute after newer ones" },
   {
     count: ({ duplicates }) => duplicates,
     one: "duplicate",

@@ -25,7 +25,7 @@ const COUNTERS: readonly (readonly [of: keyof SensorTotals, name: string, help: 
   ["counted", "readings_counted", "Readings counted."],
   ["duplicates", "readings_duplicate", "Readings that had been taken in before."],
   ["conflicts", "readings_conflicting", "Duplicates with another value than the first."],
-  ["late", "readings_late", "Counted readings older than completeUntil when they came."],
+  ["late", "readings_late", "Counted readings more than a minute older than what their partition had brought before."],
   ["expired", "readings_expired", "Counted readings older than the history is kept."],
   ["released", "readings_released", "Counted readings that had been held back."],
   ["gapRecords", "records_gap", "Records that the log dropped before they were read."],

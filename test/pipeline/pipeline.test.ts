@@ -34,7 +34,11 @@ test("late is more than a minute behind what the partition brought before; dupli
     await bench.send(reading("b", 1, NOW - 30_001), reading("b", 2, NOW - 30_000));
     assert.equal(lateOf(bench), 3);
     const list = [reading("e", 0, NOW + 29_000), reading("e", 1, NOW - 30_002), reading("e", 2, NOW + 29_000)];
-    await bench.send(list, [reading("e", 3, NOW - 30_000), reading("e", 4, NOW + 30_000), reading("e", 5, NOW - 30_000)]);
+    await bench.send(list, [
+      reading("e", 3, NOW - 30_000),
+      reading("e", 4, NOW + 30_000),
+      reading("e", 5, NOW - 30_000),
+    ]);
     assert.equal(lateOf(bench), 4, "readings of one record came at once");
   }));
 

@@ -68,7 +68,8 @@ export class Simulation {
       JSON.stringify({ device: this.#options.device, boot: this.#options.boot, sequence: this.measured, value, time }),
     );
     this.measured++;
-    if (this.#random.chance(this.#options.late)) this.#delay(payload, this.#random.integer(LATE_SECONDS_MIN, LATE_SECONDS_MAX), due);
+    if (this.#random.chance(this.#options.late))
+      this.#delay(payload, this.#random.integer(LATE_SECONDS_MIN, LATE_SECONDS_MAX), due);
     else due.push(payload);
     if (this.#random.chance(this.#options.duplicates)) {
       this.#delay(payload, this.#random.integer(0, DUPLICATE_SECONDS_MAX), due);

@@ -1,4 +1,4 @@
-/** Records of the log that are not taken in yet: lag, and the limit of a sensor's mark. */
+/** Records of the log that are not taken in yet: lag, and what they hold back. */
 import type { LogReader } from "../log/log.ts";
 import type { PartitionState, Source } from "./sources.ts";
 
@@ -31,7 +31,7 @@ export class Unread {
     return lag;
   }
 
-  /** The newest event time that partitions not yet read to their end have come to; Infinity when all are at their end. */
+  /** What holds a sensor's mark back: the smallest front of partitions that are not read to their end. Infinity when all are. */
   limit(sources: readonly Source[]): number {
     let limit = Number.POSITIVE_INFINITY;
     for (const { partitions } of sources) {

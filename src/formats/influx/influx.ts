@@ -60,7 +60,8 @@ class InfluxDecoder implements FormatDecoder {
   #passedOver = 0;
   /** Whether the record's own row is taken. */
   #hasRow = false;
-  /** Of the present line: its values, and the rejection of each. */
+  /** Of the present line: how many values it has, of which fields they are, and the rejection of each. */
+  #count = 0;
   readonly #fields: FieldPlan[] = [];
   #values = new Float64Array(64);
   #faults = new Uint8Array(64);
@@ -117,7 +118,7 @@ class InfluxDecoder implements FormatDecoder {
       return;
     }
     this.#lineCount++;
-    this.#fields.length = 0;
+    this.#count = 0;
     const passedOver = this.#passedOver;
     at = this.#takeFields(plan, skipBlanks(bytes, at, end), end);
     const fault = at < 0 ? "line-unreadable" : at < end ? this.#takeTime(skipBlanks(bytes, at, end), end) : null;
@@ -210,7 +211,8 @@ class InfluxDecoder implements FormatDecoder {
   #keep(field: FieldPlan, value: number, fault: number): void {
     if (field.lineSeen !== this.#lineCount) {
       field.lineSeen = this.#lineCount;
-      field.place = this.#fields.push(field) - 1;
+      field.place = this.#count++;
+      this.#fields[field.place] = field;
       if (field.place >= this.#values.length) this.#widen();
     }
     this.#values[field.place] = value;
@@ -263,7 +265,7 @@ class InfluxDecoder implements FormatDecoder {
     const fields = this.#fields;
     const timestamp = batch.records.timestamp[this.#record];
     const isTimely = hasTime || (timestamp >= TIME_MS_MIN && timestamp <= TIME_MS_MAX);
-    for (let i = 0; i < fields.length; i++) {
+    for (let i = 0; i < this.#count; i++) {
       const field = fields[i];
       if (field.recordSeen !== this.#recordCount) {
         field.recordSeen = this.#recordCount;

@@ -10,6 +10,7 @@ import type { OnNotice } from "./core/notice.ts";
 import { formatMs } from "./core/time.ts";
 import { Tokens } from "./core/tokens.ts";
 import { openZone } from "./core/zone.ts";
+import { Doors } from "./doors/doors.ts";
 import { createLookInto } from "./doors/look-into.ts";
 import { namesShown, type SensorDirectory } from "./engine/directory.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -149,18 +150,21 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   });
   failed.catch(() => {});
   try {
+    const zone = openZone(config.timezone);
+    const doors = new Doors(config.doors, { engine: core.engine, log: core.log, clock, zone });
     const server = await createServer({
       engine: core.engine,
       log: core.log,
+      doors,
       clock,
-      zone: openZone(config.timezone),
+      zone,
       tokens,
       tls,
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
       naming: config.influx,
-      lookInto: createLookInto(openZone(config.timezone)),
+      lookInto: createLookInto(zone),
       onBug: bug,
     });
     const addresses = await server.listen({

@@ -91,6 +91,11 @@ async function perform(invocation: Invocation): Promise<number> {
     case "rejections":
       await (await import("./commands/uncounted.ts")).uncounted(invocation.command, invocation.list, terminal);
       return 0;
+    case "map":
+      return await (await import("./commands/map.ts")).tryMaps(invocation.map, terminal, process.stdin);
+    case "unrouted":
+      await (await import("./commands/unrouted.ts")).unrouted(invocation.unrouted, terminal);
+      return 0;
     case "skip":
       await (await import("./commands/skip.ts")).skip(invocation.skip, terminal);
       return 0;

@@ -288,6 +288,27 @@ export const COMMANDS = [
     options: LIST,
   },
   {
+    name: "map",
+    operands: "[PAYLOAD]",
+    text: "tries the maps of a file on one message: what would be read, and why not",
+    more: [
+      "PAYLOAD: a file with the message; without it, or with -, the input. Nothing is sent anywhere. Exit code: 1 when no map reads anything.",
+    ],
+    examples: [
+      "tidemark map --preset tasmota",
+      `echo '[{"like":"esphome"}]' > a.json; echo 21 | tidemark map --try a.json --topic a/sensor/t/state`,
+    ],
+    options: ["map:try", "map:topic", "map:preset", "timezone", "json"],
+  },
+  {
+    name: "unrouted",
+    operands: "",
+    text: "messages that no map is for, each with a map that would fit",
+    more: ["Copy a map into the list `map` of tidemark.config.json, and start the server again."],
+    examples: ["tidemark unrouted"],
+    options: ["json", ...CLIENT],
+  },
+  {
     name: "skip",
     operands: "SENSOR PARTITION --to OFFSET",
     text: "reads a partition that stands still on behind what is unreadable",

@@ -3,7 +3,7 @@ import { METRICS } from "../metrics/registry.ts";
 import { type ClientConfig, clientConfig } from "./client-config.ts";
 import { COMMANDS, type CommandName, findCommand } from "./command-table.ts";
 import { flagOf, type OptionId, optionOf, SENSOR_COLUMNS, SERIES_FORMATS } from "./option-table.ts";
-import { type Environment, invalid, Settings, shown } from "./settings.ts";
+import { type ConfigFile, type Environment, invalid, Settings, shown } from "./settings.ts";
 
 /** Shells that complete. */
 const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -78,7 +78,7 @@ const LISTS: Readonly<Record<Exclude<Kind, "sensors" | "directories">, () => Can
 export function completionConfig(
   operands: readonly string[],
   environment: Environment,
-  file: ReadonlyMap<string, string>,
+  file: ConfigFile,
   cwd: string,
 ): CompletionConfig {
   const [what = ""] = operands;

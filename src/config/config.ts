@@ -19,6 +19,7 @@ import { type CompletionConfig, completionConfig } from "./completion.ts";
 import { type DoctorConfig, doctorConfig } from "./doctor-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type ExportConfig, exportConfig, type ImportConfig, importConfig } from "./import-config.ts";
+import { type MapConfig, mapConfig, type UnroutedConfig, unroutedConfig } from "./map-config.ts";
 import { type OptionId, optionOf, variableOf } from "./option-table.ts";
 import { type QueryConfig, queryConfig } from "./query-config.ts";
 import { readSecretFile } from "./secret-file.ts";
@@ -72,6 +73,8 @@ export type Invocation =
   | { readonly command: "import"; readonly import: ImportConfig }
   | { readonly command: "backup" | "restore"; readonly backup: BackupConfig }
   | { readonly command: "doctor"; readonly doctor: DoctorConfig }
+  | { readonly command: "map"; readonly map: MapConfig }
+  | { readonly command: "unrouted"; readonly unrouted: UnroutedConfig }
   | { readonly command: "completion"; readonly completion: CompletionConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig };
 
@@ -187,6 +190,11 @@ function invoke(
     case "quarantine":
     case "rejections":
       return { command: name, list: listConfig(name, settings, operands, cwd) };
+    case "map":
+      return { command: name, map: mapConfig(settings, operands, cwd) };
+    case "unrouted":
+      refuseOperands(name, operands);
+      return { command: name, unrouted: unroutedConfig(settings, cwd) };
     case "skip":
       return { command: name, skip: skipConfig(settings, operands, cwd) };
   }

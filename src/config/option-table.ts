@@ -250,6 +250,13 @@ export const OPTIONS = [
   },
   { id: "import:dry-run", text: "read the file and say what would be imported; send nothing" },
   { id: "receipt", text: "also print what the answer rests on" },
+  { id: "map:try", value: "FILE", text: "the file whose maps are tried (default: tidemark.config.json)" },
+  {
+    id: "map:topic",
+    value: "TOPIC",
+    text: "the topic of the message (default: as if each map were named by /in/NAME)",
+  },
+  { id: "map:preset", value: "NAME", text: "print a preset instead, as a map that can be changed" },
   { id: "skip:to", value: "OFFSET", text: "the offset to read on from; what is between counts as a gap" },
   { id: "list:sensor", value: "NAME", text: "only this sensor's" },
   { id: "list:limit", value: "N", fallback: "50", text: "at most this many" },

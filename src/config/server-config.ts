@@ -4,7 +4,7 @@ import { TidemarkError } from "../core/errors.ts";
 import { DEFAULT_NAMING, type LineNaming } from "../core/line-naming.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
 import { LOG_FORMATS, type LogFormat, type OptionId } from "./option-table.ts";
-import { invalid, type Settings } from "./settings.ts";
+import { type DoorParts, invalid, type Settings } from "./settings.ts";
 import { readTokens, type TokenSource, tokenSources } from "./token-settings.ts";
 import {
   DEFAULT_SENSORS,
@@ -62,6 +62,7 @@ export interface Config {
   /** Origins of other sites whose pages may ask and read. */
   readonly corsOrigins: readonly string[];
   readonly influx: LineNaming;
+  readonly doors: DoorParts;
 }
 
 /** Which sensors to simulate. */
@@ -109,6 +110,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
       sensor: settings.optional("influx-sensor", parseTemplates) ?? DEFAULT_NAMING.sensor,
       device: settings.optional("influx-device", parseTemplates) ?? DEFAULT_NAMING.device,
     },
+    doors: settings.doors,
   };
 }
 

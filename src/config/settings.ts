@@ -21,11 +21,24 @@ export interface Given {
 /** The configuration file, in the directory that the program is started in. */
 export const CONFIG_FILE = "tidemark.config.json";
 
+/** Keys of the file that hold more than texts: maps and the broker of the doors (src/doors/mapping/, src/doors/mqtt/), which read them. */
+const PARTS = ["map"] as const;
+
+/** The configuration file. */
+export interface ConfigFile {
+  readonly path: string;
+  /** By flag. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly parts: ReadonlyMap<string, unknown>;
+}
+
 /** Variables that are ours and no option. */
 const KAFKA_USER = "TIDEMARK_KAFKA_USER";
 const KAFKA_PASSWORD = "TIDEMARK_KAFKA_PASSWORD";
 export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
-const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, BACKGROUND_LOG];
+const MQTT_USER = "TIDEMARK_MQTT_USER";
+const MQTT_PASSWORD = "TIDEMARK_MQTT_PASSWORD";
+const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, MQTT_USER, MQTT_PASSWORD, BACKGROUND_LOG];
 /** Settings that no error shows. */
 const SECRETS: readonly OptionId[] = ["token", "token-read", "token-write", "token-admin"];
 const TEST_VARIABLES = "TIDEMARK_TEST_";
@@ -106,22 +119,27 @@ function flagValue(id: OptionId, value: string | undefined, inline: boolean | un
   return value;
 }
 
-/** Texts by flag name. @throws TidemarkError "config-invalid" */
-export function readConfigFile(cwd: string): ReadonlyMap<string, string> {
+/** Empty when there is none. @throws TidemarkError "config-invalid" */
+export function readConfigFile(cwd: string): ConfigFile {
   const path = join(cwd, CONFIG_FILE);
+  const texts = new Map<string, string>();
+  const parts = new Map<string, unknown>();
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return new Map();
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return { path, texts, parts };
     throw new TidemarkError("config-invalid", `Cannot read ${path}: ${messageOf(cause)}`, cause);
   }
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
     throw invalid(`Cannot use ${path}: expected a JSON object such as {"port": 5000}`);
   }
-  const kept = OPTIONS.filter((option) => "kept" in option).map((option) => flagOf(option.id));
-  const texts = new Map<string, string>();
+  const kept = [...OPTIONS.filter((option) => "kept" in option).map((option) => flagOf(option.id)), ...PARTS];
   for (const [key, value] of Object.entries(content)) {
+    if (PARTS.some((part) => part === key)) {
+      parts.set(key, value);
+      continue;
+    }
     if (!kept.includes(key)) {
       throw invalid(
         `Cannot use ${shown(key)} in ${path}: expected ${kept.join(", ")}${didYouMean(nearest(key, kept))}`,
@@ -133,16 +151,26 @@ export function readConfigFile(cwd: string): ReadonlyMap<string, string> {
     }
     texts.set(key, items.join(","));
   }
-  return texts;
+  return { path, texts, parts };
+}
+
+/** Parts of the configuration file that the doors read themselves; undefined: not in it. */
+export interface DoorParts {
+  /** The file's path, for errors. */
+  readonly file: string;
+  readonly map: unknown;
+  readonly mqtt: unknown;
+  readonly mqttUser: string | undefined;
+  readonly mqttPassword: string | undefined;
 }
 
 /** Where each setting comes from, and its value. */
 export class Settings {
   readonly #flags: ReadonlyMap<OptionId, string>;
   readonly #environment: Environment;
-  readonly #file: ReadonlyMap<string, string>;
+  readonly #file: ConfigFile;
 
-  constructor(flags: ReadonlyMap<OptionId, string>, environment: Environment, file: ReadonlyMap<string, string>) {
+  constructor(flags: ReadonlyMap<OptionId, string>, environment: Environment, file: ConfigFile) {
     this.#flags = flags;
     this.#environment = environment;
     this.#file = file;
@@ -153,6 +181,18 @@ export class Settings {
     return this.#environment["TZ"];
   }
 
+  /** What the file says of the doors, and who we are to a broker. */
+  get doors(): DoorParts {
+    const { path, parts } = this.#file;
+    return {
+      file: path,
+      map: parts.get("map"),
+      mqtt: parts.get("mqtt"),
+      mqttUser: this.#environment[MQTT_USER] || undefined,
+      mqttPassword: this.#environment[MQTT_PASSWORD] || undefined,
+    };
+  }
+
   given(id: OptionId): Given | undefined {
     const flag = this.#flags.get(id);
     if (flag !== undefined) return { text: flag, by: `--${flagOf(id)}`, isFlag: true };
@@ -160,7 +200,7 @@ export class Settings {
     const variable = this.#environment[variableOf(id)];
     // Compose hands over an unset variable as an empty one.
     if (variable !== undefined && variable !== "") return { text: variable, by: variableOf(id), isFlag: false };
-    const filed = this.#file.get(flagOf(id));
+    const filed = this.#file.texts.get(flagOf(id));
     if (filed === undefined) return undefined;
     return { text: filed, by: `"${flagOf(id)}" in ${CONFIG_FILE}`, isFlag: false };
   }

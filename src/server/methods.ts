@@ -13,7 +13,7 @@ export function rememberMethods(scope: FastifyInstance): ReadonlyMap<string, Rea
   scope.addHook("onRoute", (route: RouteOptions) => {
     const known = methods.get(route.url) ?? new Set();
     for (const method of [route.method].flat()) known.add(method);
-    if (known.has("GET")) known.add("HEAD");
+    if (known.has("GET") && route.exposeHeadRoute !== false) known.add("HEAD");
     methods.set(route.url, known);
   });
   return methods;

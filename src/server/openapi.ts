@@ -23,7 +23,7 @@ const PROBLEM_TYPE = "application/problem+json";
 const ABOUT = `Streams of sensor readings turned into numbers people can trust.
 
 Every body is what its operation says, whatever its \`Content-Type\` says. JSON may have trailing commas in questions and lists of ids.
-Each \`GET\` is a \`HEAD\` too, and a slash at the end of a path changes nothing. Fields may be added to answers.`;
+Each \`GET\` is a \`HEAD\` too, but those of \`/in\`, which write; and a slash at the end of a path changes nothing. Fields may be added to answers.`;
 
 /** What the header of an answer says. */
 const ANSWER_HEADERS: Readonly<Record<number, Readonly<Record<string, Json>>>> = {

@@ -8,6 +8,7 @@ import type { LineNaming } from "../core/line-naming.ts";
 import type { Tokens } from "../core/tokens.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "../doors/body.ts";
+import type { HttpDoor } from "../doors/http-door.ts";
 import type { LookInto } from "../doors/records-found.ts";
 import type { Engine } from "../engine/engine.ts";
 import { BodyBudget } from "./body-budget.ts";
@@ -21,10 +22,12 @@ import { problem, sendProblem } from "./problem.ts";
 import { roleOf, saysWho } from "./route-schema.ts";
 import { registerAbout } from "./routes/about.ts";
 import { ComputeRoute } from "./routes/compute.ts";
+import { type DoorsOptions, registerDoors } from "./routes/doors.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerFace } from "./routes/face.ts";
 import { registerGraphite } from "./routes/graphite.ts";
 import { registerHealth } from "./routes/health.ts";
+import { registerIn } from "./routes/in.ts";
 import { registerInflux, registerInfluxProbes } from "./routes/influx.ts";
 import { registerLists } from "./routes/lists.ts";
 import { registerLive } from "./routes/live.ts";
@@ -47,6 +50,8 @@ export interface ServerOptions {
   readonly log: ReadingsLog;
   /** Tells readings from other records at the door; absent: all are appended unseen. */
   readonly lookInto?: LookInto;
+  /** Doors that map what comes; absent: there are none. */
+  readonly doors?: DoorsOptions & { readonly http: HttpDoor };
   readonly clock: Clock;
   /** Of times that name none. */
   readonly zone: Zone;
@@ -85,7 +90,7 @@ export interface HttpServer {
 
 /** Makes the server with all its routes. */
 export async function createServer(options: ServerOptions): Promise<HttpServer> {
-  const { engine, clock, tokens, onBug } = options;
+  const { engine, clock, tokens, onBug, doors } = options;
   const app = fastify({
     return503OnClosing: false, // a request that made it in is answered; new connections are refused
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, ignoreTrailingSlash: true },
@@ -130,7 +135,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   allowOrigins(app, corsOrigins);
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, { engine, connections: () => ports.counts, guard });
+    registerHealth(open, { engine, connections: () => ports.counts, guard, doors: () => doors?.views ?? [] });
     registerInfluxProbes(open, engine);
     registerFace(open);
     open.register(async (scope) => registerSession(scope, { tokens, sessions, publicUrls, budget }));
@@ -152,7 +157,12 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerOpenapi(guarded, routes, sessions !== null);
     registerLive(guarded, feed, engine);
     registerSeries(guarded, options);
-    registerMetrics(guarded, { engine, connections: () => ports.counts, live: () => feed.counts, tls: () => tls });
+    const counted = { live: () => feed.counts, tls: () => tls, doors: () => doors?.views ?? [] };
+    registerMetrics(guarded, { engine, connections: () => ports.counts, ...counted });
+    if (doors !== undefined) {
+      registerDoors(guarded, doors);
+      guarded.register(async (scope) => registerIn(scope, doors.http, budget));
+    }
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
     guarded.register(async (scope) => registerInflux(scope, { ...options, budget }));

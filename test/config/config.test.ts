@@ -61,6 +61,13 @@ describe("where a setting comes from", () => {
       publicUrls: [],
       influx: { sensor: ["{domain}.{entity_id}"], device: [] },
       corsOrigins: [],
+      doors: {
+        file: join(empty, CONFIG_FILE),
+        map: undefined,
+        mqtt: undefined,
+        mqttUser: undefined,
+        mqttPassword: undefined,
+      },
     });
   });
 

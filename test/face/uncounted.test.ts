@@ -31,6 +31,23 @@ suite("not counted", { skip: "missing" in chromium ? chromium.missing : false },
   });
   after(() => browser.close());
 
+  test("what no map is for, with one that would fit, and what a map could not read", async (t) => {
+    const tidemark = await startTidemark(t);
+    const post = (name: string, body: string) => fetch(`${tidemark.url}in/${name}`, { method: "POST", body });
+    const { page, faults } = await browser.open(t, `${tidemark.url}#/uncounted?kind=unrouted`);
+    await page.getByText("Every message found its map.").waitFor();
+    await post("cellar", '{"celsius":12.5,"note":"<b>"}');
+    await post("thingsboard", '{"ts":"soon","values":{"t":1}}');
+    await page.getByText("/in/cellar").waitFor(); // without being asked
+    assert.deepEqual(await column(page, "A map that would fit"), [
+      '{ "name": "cellar", "readings": [ { "at": "celsius", "sensor": "celsius" } ] }Copy',
+    ]);
+    assert.match((await column(page, "Last"))[0], /"note":"<b>"/);
+    assert.deepEqual(await column(page, "Why"), ['the time: expected a number, was "soon"']);
+    assert.deepEqual(await axeFaults(page), []);
+    assert.deepEqual(faults, []);
+  });
+
   test("readings held back: page by page, of a sensor, of a device; released and discarded once that is confirmed", async (t) => {
     const tidemark = await startTidemark(t);
     await tidemark.send("temperature", 20, ...Array.from({ length: 60 }, (_, i) => ahead(`board-${i % 2}`, i)));

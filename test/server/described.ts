@@ -73,7 +73,7 @@ export class Described {
       if (type === PROBLEM_TYPE && method === "HEAD") return null;
       return type === PROBLEM_TYPE ? this.#bodyFault(PROBLEM, body) : `${type} of what is not described`;
     }
-    if (method === "OPTIONS") return null;
+    if (method === "OPTIONS" || (method === "HEAD" && status === 405)) return null;
     const place = `#/paths/${pointer(path)}/${verb}/responses/${status}`;
     const response = operation.responses[status];
     if (response === undefined) return `status ${status} is not described: ${body.slice(0, 300)}`;

@@ -4,6 +4,7 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { ROLES, Tokens } from "../../src/core/tokens.ts";
 import { openZone } from "../../src/core/zone.ts";
 import type { ReadingsLog } from "../../src/doors/body.ts";
+import { Doors } from "../../src/doors/doors.ts";
 import type { NewRecord } from "../../src/log/log.ts";
 import { createServer, type HttpServer, type ServerOptions } from "../../src/server/server.ts";
 import { ScanEngine } from "./scan-engine.ts";
@@ -43,18 +44,23 @@ export interface Fixture {
 /** `token`: one for everything. */
 export type FixtureOptions = Partial<ServerOptions> & { readonly token?: string | null };
 
+/** @param map of the doors */
 export async function openFixture(
   { token = null, ...options }: FixtureOptions = {},
   engine = new ScanEngine(),
+  map?: unknown,
 ): Promise<Fixture> {
   const log = new MemoryLog();
   const clock = new ManualClock(NOON);
   const bugs: unknown[] = [];
+  const zone = openZone("Europe/Berlin");
+  const doors = new Doors({ file: "tidemark.config.json", map }, { engine, log, clock, zone });
   const server = await createServer({
     engine,
     log,
     clock,
-    zone: openZone("Europe/Berlin"),
+    zone,
+    doors,
     tokens: token === null ? null : new Tokens([{ text: token, roles: ROLES }]),
     onBug: (error) => bugs.push(error),
     ...options,

@@ -49,6 +49,7 @@ const config = (data: string): Config => ({
     createTopics: false,
   },
   ...{ hosts: ["127.0.0.1"], port: 0, tokens: [], tls: null, allowAnonymous: false, publicUrls: [], corsOrigins: [] },
+  doors: { file: "", map: undefined, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
   ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, logFormat: "text", clockAheadMs: 300_000 },
   influx: { sensor: [], device: [] },
 });

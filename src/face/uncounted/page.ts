@@ -5,12 +5,14 @@ import { hrefOf } from "../router.ts";
 import { KINDS } from "./kinds.ts";
 import { UncountedList } from "./list.ts";
 import { losses } from "./losses.ts";
+import { UnroutedLists } from "./unrouted.ts";
 
 /** The page. */
 export const page: Page = { mount: (root, context) => new NotCounted(root, context) };
 
 /** In the address; the other kinds are lists. */
 const LOSSES = "other";
+const UNROUTED = "unrouted";
 
 class NotCounted implements Mounted {
   readonly #context: Context;
@@ -19,7 +21,7 @@ class NotCounted implements Mounted {
   readonly #explanation = element("p", { class: "explanation" });
   readonly #content = element("div");
   readonly #unsubscribe: () => void;
-  #list: UncountedList | null = null;
+  #list: UncountedList | UnroutedLists | null = null;
   #shown = "";
 
   constructor(root: HTMLElement, context: Context) {
@@ -27,6 +29,7 @@ class NotCounted implements Mounted {
     const { live, url } = context;
     const titles = [
       ...Object.entries(KINDS).map(([kind, { title }]) => [kind, title]),
+      [UNROUTED, "Unrouted"],
       [LOSSES, "Conflicts and losses"],
     ];
     this.#tabs = titles.map(([kind, title]) => [kind, element("a", {}, title)]);
@@ -57,7 +60,15 @@ class NotCounted implements Mounted {
     this.#refresh();
     this.#list?.close();
     this.#list = null;
+    this.#sensor.hidden = kind === UNROUTED; // its messages are of none
     if (kind === LOSSES) return;
+    if (kind === UNROUTED) {
+      this.#explanation.textContent =
+        "Messages that no map is for. Copy a map into the list “map” of tidemark.config.json, and start the server again.";
+      this.#list = new UnroutedLists(this.#context);
+      this.#content.replaceChildren(this.#list.root);
+      return;
+    }
     this.#explanation.textContent = KINDS[kind].explanation;
     this.#list = new UncountedList(this.#context, KINDS[kind], sensor, params.get("after"));
     this.#content.replaceChildren(this.#list.root);
@@ -70,7 +81,7 @@ class NotCounted implements Mounted {
 
   #kind(params: URLSearchParams): string {
     const kind = params.get("kind") ?? "held";
-    return kind === LOSSES || Object.hasOwn(KINDS, kind) ? kind : "held";
+    return kind === LOSSES || kind === UNROUTED || Object.hasOwn(KINDS, kind) ? kind : "held";
   }
 
   /** What follows the stream: the sensors to choose from, and the totals. */

@@ -1,5 +1,6 @@
 /** `GET /livez`, `GET /readyz`: probes for supervisors. Open to all. */
 import type { FastifyInstance } from "fastify";
+import type { DoorView } from "../../doors/door-counts.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { catchingUpText } from "../compute-answer.ts";
 import { type ConnectionCounts, LIVEZ_PATH } from "../connections.ts";
@@ -38,19 +39,23 @@ const READYZ = describe({
 export interface HealthOptions {
   readonly engine: Engine;
   readonly connections: () => ConnectionCounts;
+  readonly doors: () => readonly DoorView[];
   /** Who is told why it is not ready. */
   readonly guard: Guard;
 }
 
 /** Adds both routes. */
-export function registerHealth(scope: FastifyInstance, { engine, connections, guard }: HealthOptions): void {
+export function registerHealth(scope: FastifyInstance, { engine, connections, doors, guard }: HealthOptions): void {
   // An answer at all shows that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
   );
   scope.get(READYZ_PATH, { schema: READYZ }, (request, reply) => {
     reply.header("cache-control", "no-store");
-    const { trouble, backlog, notices } = engine;
+    const { trouble, backlog } = engine;
+    // One door that is in trouble keeps nothing from coming in by the others.
+    const shut = doors().flatMap(({ name, trouble }) => (trouble === null ? [] : `${name}: ${trouble}`));
+    const notices = [...engine.notices, ...shut];
     // They name paths and addresses.
     const isOpen = guard.refusal(request.raw, "admin") === null;
     const detail = isOpen ? trouble : "the reason is for clients with a token of the role admin";

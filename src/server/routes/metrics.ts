@@ -1,5 +1,6 @@
 /** `GET /metrics`: how tidemark itself does, for Prometheus and its like. Sensors are labels, of which there are 10,000 at most; devices are none. */
 import type { FastifyInstance } from "fastify";
+import type { DoorCounts, DoorView } from "../../doors/door-counts.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
 import { programVersion } from "../../runtime/version.ts";
 import type { ConnectionCounts } from "../connections.ts";
@@ -60,6 +61,7 @@ export interface MetricsOptions {
   /** The live stream. */
   readonly live: () => LiveCounts;
   readonly tls: () => TlsIdentity | null;
+  readonly doors: () => readonly DoorView[];
 }
 
 /** Adds the route. */
@@ -71,7 +73,7 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
     if (accept.includes("application/json")) return reply.send(plainSamples(ofProcess(options)));
     return reply
       .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
-      .send(expose([...ofProcess(options), ...ofSensors(options.engine)], openMetrics));
+      .send(expose([...ofProcess(options), ...ofDoors(options.doors()), ...ofSensors(options.engine)], openMetrics));
   });
 }
 
@@ -133,6 +135,35 @@ function ofProcess({ engine, connections, live, tls }: MetricsOptions): Family[]
     one("process_resident_memory_bytes", "gauge", "Memory of the process.", rss),
     one("process_cpu_seconds", "counter", "CPU time of the process.", (user + system) / 1e6),
     one("process_uptime_seconds", "gauge", "Since the process began.", process.uptime()),
+  ];
+}
+
+/** What came through doors that map. */
+const DOOR_COUNTERS: readonly (readonly [of: keyof DoorCounts, name: string, help: string])[] = [
+  ["messages", "messages", "Messages that came."],
+  ["readings", "readings", "Readings that are durable in the log."],
+  ["passed", "passed", "Values and messages that are no reading, and need not be."],
+  ["refused", "refused", "What should have been a reading and is none."],
+  ["repeats", "repeats", "Readings left out as they repeat one within repeatsWithin."],
+  ["unchanged", "unchanged", "Readings left out as nothing changed."],
+  ["retained", "retained", "Messages that a broker kept for new subscribers."],
+  ["unrouted", "unrouted", "Messages that no map is for."],
+];
+
+function ofDoors(doors: readonly DoorView[]): Family[] {
+  if (doors.length === 0) return [];
+  const samples = (read: (door: DoorView) => number) =>
+    doors.map((door) => ({ value: read(door), labels: { door: door.name } }));
+  return [
+    ...DOOR_COUNTERS.map(([of, name, help]): Family => {
+      return { name: `tidemark_door_${name}`, kind: "counter", help, samples: samples(({ counts }) => counts[of]) };
+    }),
+    {
+      name: "tidemark_door_open",
+      kind: "gauge",
+      help: "Whether a door takes anything in.",
+      samples: samples(({ trouble }) => Number(trouble === null)),
+    },
   ];
 }
 

@@ -153,6 +153,12 @@ export class PairBlock {
     return keys[0];
   }
 
+  /** A copy of its pairs, in order. */
+  pairs(): [key: number, tag: number][] {
+    this.#unpack();
+    return Array.from({ length: this.count }, (_, at) => [keys[at], tags[at]]);
+  }
+
   /** The first pair whose key is not below; the pairs are unpacked. */
   #firstOf(key: number): number {
     let low = 0;

@@ -143,3 +143,6 @@ export interface Log {
   /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
   close(): Promise<void>;
 }
+
+/** A log that is only read: nothing is made in it, appended, or told of what is committed. */
+export type ReadableLog = Pick<Log, "kind" | "open" | "bounds" | "reader" | "close">;

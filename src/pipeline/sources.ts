@@ -16,6 +16,11 @@ CREATE TABLE IF NOT EXISTS front(topic TEXT NOT NULL, partition INTEGER NOT NULL
 /** `committed` of a partition whose stored position means nothing any more. */
 export const NOT_COMMITTED = -1;
 
+/** The setting that says that a topic of this name was read, was made anew, and is read anew: its readings of before are in no log. */
+export function replacedSetting(topic: string): string {
+  return `replaced:${topic}`;
+}
+
 /** How far a topic partition is read. */
 export interface PartitionState {
   readonly topic: string;
@@ -56,6 +61,8 @@ export class Sources implements CommitPart {
   readonly #insert: StatementSync;
   readonly #insertFront: StatementSync;
   readonly #deleteFronts: StatementSync;
+  /** Topics that were made anew since the last commit. */
+  readonly #replaced = new Set<string>();
   /** What the commit that is being written says, in the order of `#moved`. */
   #moved: PartitionState[] = [];
   #movedTo: number[] = [];
@@ -142,6 +149,7 @@ export class Sources implements CommitPart {
     }
     // One that takes another's place is stored with the next commit, so that all partitions of a topic are of one life of it.
     const committed = known === undefined ? 0 : NOT_COMMITTED;
+    if (known !== undefined && known.next > 0) this.#replaced.add(topic.name);
     const start = { next: 0, committed, end: 0, newest: Number.NEGATIVE_INFINITY, fronts: new Fronts() };
     const fresh = { topic: topic.name, partition, topicId: topic.id, ...start };
     this.#partitions.set(key, fresh);
@@ -165,6 +173,7 @@ export class Sources implements CommitPart {
       yield topic.length + topicId.length;
       yield* this.#writeFronts(moved);
     }
+    for (const topic of this.#replaced) this.#db.guarded(() => this.#db.setSetting(replacedSetting(topic), 1));
   }
 
   *#writeFronts({ topic, partition, fronts, committed }: PartitionState): Generator<number> {
@@ -183,5 +192,6 @@ export class Sources implements CommitPart {
       partition.fronts.committed();
     }
     this.#moved = [];
+    this.#replaced.clear();
   }
 }

@@ -18,6 +18,8 @@ const CACHE_KIB = 2048;
 
 /** Its name in the data directory. */
 const HISTORY_FILE = "history.db";
+/** Waits this long for another connection, ms: they hold the file for milliseconds. */
+const BUSY_MS = 5000;
 
 /** The one table that belongs to no part: single values by name. */
 const SETTINGS = "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID";
@@ -29,8 +31,8 @@ export class Database {
   readonly migratedFrom: number | null;
   /** What was found not as it was written, and put right: for the operator. */
   readonly notices: readonly string[];
-  /** For reading pages as they are in the file. It is closed after every connection: closing it releases SQLite's locks (POSIX). */
-  readonly pagesFile: number;
+  /** For reading pages as they are in the file. It is closed after every connection: closing it releases SQLite's locks (POSIX). Null: it is not kept. */
+  readonly pagesFile: number | null;
   readonly #db: DatabaseSync;
   #inTransaction = false;
   readonly #beginReading: StatementSync;
@@ -40,12 +42,15 @@ export class Database {
   /** They share a transaction. */
   #isReading = false;
 
-  private constructor(file: string, db: DatabaseSync, notices: readonly string[], pagesFile: number) {
+  private constructor(
+    file: string,
+    db: DatabaseSync,
+    opened: Pick<Database, "migratedFrom" | "notices" | "pagesFile">,
+  ) {
     this.file = file;
-    this.notices = notices;
-    this.pagesFile = pagesFile;
-    const migratedFrom = migrate(db, file);
-    this.migratedFrom = migratedFrom;
+    this.notices = opened.notices;
+    this.pagesFile = opened.pagesFile;
+    this.migratedFrom = opened.migratedFrom;
     this.#db = db;
     this.#beginReading = db.prepare("BEGIN");
     this.#endReading = db.prepare("COMMIT");
@@ -66,18 +71,45 @@ export class Database {
       setUp(db);
       db.exec(
         `PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${CACHE_KIB}; PRAGMA cache_spill=OFF; PRAGMA wal_autocheckpoint=0;
-         PRAGMA busy_timeout=5000;`,
+         PRAGMA busy_timeout=${BUSY_MS};`,
       );
-      return new Database(file, db, notices, pagesFile);
+      return new Database(file, db, { migratedFrom: migrate(db, file), notices, pagesFile });
     } catch (error) {
       if (db?.isOpen) db.close();
       if (pagesFile !== null) closeSync(pagesFile);
-      if (error instanceof TidemarkError) throw error;
-      const text = messageOf(error);
-      if (/malformed|not a database/.test(text)) {
-        throw new TidemarkError("history-corrupt", `Cannot open the history "${file}": ${text}`, error);
-      }
-      throw new TidemarkError("data-dir-unusable", `Cannot open the history "${file}": ${text}`, error);
+      throw openError(file, error);
+    }
+  }
+
+  /**
+   * Opens a history as it is at this moment, only to read it, also beside the process that owns it: everything is read in one transaction.
+   * @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt"
+   */
+  static openSnapshot(directory: string): Database {
+    const file = join(directory, HISTORY_FILE);
+    let db: DatabaseSync | null = null;
+    try {
+      db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_MS });
+      // The snapshot is taken by the first read.
+      db.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+      const version = Number(db.prepare("PRAGMA user_version").get()?.user_version);
+      if (version !== HISTORY_VERSION) throw foreignVersion(file, version, `${HISTORY_VERSION}`);
+      return new Database(file, db, { migratedFrom: null, notices: [], pagesFile: null });
+    } catch (error) {
+      db?.close();
+      throw openError(file, error);
+    }
+  }
+
+  /** Makes a history that is thrown away: nothing of it is synced, and a crash leaves rubbish. @throws TidemarkError "data-dir-unusable" */
+  static openScratch(directory: string): Database {
+    const file = join(directory, HISTORY_FILE);
+    try {
+      const db = new DatabaseSync(file);
+      db.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF`);
+      return new Database(file, db, { migratedFrom: migrate(db, file), notices: [], pagesFile: null });
+    } catch (error) {
+      throw openError(file, error);
     }
   }
 
@@ -169,10 +201,10 @@ export class Database {
   close(): void {
     this.rollback();
     try {
-      keepSums(this.file);
+      if (this.pagesFile !== null) keepSums(this.file);
     } finally {
       this.#db.close();
-      closeSync(this.pagesFile);
+      if (this.pagesFile !== null) closeSync(this.pagesFile);
     }
   }
 }
@@ -193,11 +225,8 @@ function migrate(db: DatabaseSync, file: string): number | null {
   const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
   if (version === HISTORY_VERSION) return null;
   if (version !== 0 && (version < OLDEST_VERSION || version > HISTORY_VERSION)) {
-    const [code, wanted] =
-      version > HISTORY_VERSION
-        ? (["history-too-new", `<= ${HISTORY_VERSION}`] as const)
-        : (["history-too-old", `>= ${OLDEST_VERSION}`] as const);
-    throw new TidemarkError(code, `Cannot open the history "${file}": its version must be ${wanted}, was ${version}`);
+    const wanted = version > HISTORY_VERSION ? `<= ${HISTORY_VERSION}` : `>= ${OLDEST_VERSION}`;
+    throw foreignVersion(file, version, wanted);
   }
   db.exec("BEGIN IMMEDIATE");
   try {
@@ -209,4 +238,16 @@ function migrate(db: DatabaseSync, file: string): number | null {
     throw error;
   }
   return version === 0 ? null : version;
+}
+
+function foreignVersion(file: string, version: number, wanted: string): TidemarkError {
+  const code = version > HISTORY_VERSION ? "history-too-new" : "history-too-old";
+  return new TidemarkError(code, `Cannot open the history "${file}": its version must be ${wanted}, was ${version}`);
+}
+
+function openError(file: string, error: unknown): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  const text = messageOf(error);
+  const code = /malformed|not a database/.test(text) ? "history-corrupt" : "data-dir-unusable";
+  return new TidemarkError(code, `Cannot open the history "${file}": ${text}`, error);
 }

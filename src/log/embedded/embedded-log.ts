@@ -22,7 +22,7 @@ import type { WriterSettings } from "./writer-thread.ts";
 const QUEUE_BYTES_MAX = 67_108_864;
 
 /** The file's name in the data directory. */
-const LOG_FILE = "log.db";
+export const LOG_FILE = "log.db";
 
 /** Where the log lies, and how large it may become. */
 export interface EmbeddedLogSettings {

@@ -127,9 +127,17 @@ export class ReadConnection {
   readonly #rows;
   readonly #start;
 
-  constructor(path: string) {
+  /** @param isSnapshot it goes on to see what is committed now */
+  constructor(path: string, isSnapshot = false) {
     this.path = path;
     this.#db = openDatabase(path, true);
+    try {
+      // The snapshot is taken by the first read.
+      if (isSnapshot) this.#db.exec("BEGIN; SELECT count(*) FROM topic");
+    } catch (error) {
+      this.#db.close();
+      throw readError(path, error);
+    }
     // One statement, hence one snapshot: packing may replace rows between two.
     this.#rows = this.#db.prepare(`
       SELECT base, next, bytes FROM batch
@@ -164,6 +172,24 @@ export class ReadConnection {
   start(topic: number): number {
     try {
       return integer(this.#start.get({ topic })?.["start"]);
+    } catch (error) {
+      throw readError(this.path, error);
+    }
+  }
+
+  /** All topics, and the offsets [start, end) that each holds. @throws TidemarkError "log-corrupt" */
+  topics(): { number: number; name: string; id: string; start: number; end: number }[] {
+    try {
+      const rows = this.#db.prepare(`
+        SELECT number, name, id, coalesce((SELECT min(base) FROM batch WHERE topic = number), first) AS start,
+          coalesce((SELECT next FROM batch WHERE topic = number ORDER BY base DESC LIMIT 1), first) AS end FROM topic`);
+      return rows.all().map((row) => ({
+        number: integer(row["number"]),
+        name: text(row["name"]),
+        id: text(row["id"]),
+        start: integer(row["start"]),
+        end: integer(row["end"]),
+      }));
     } catch (error) {
       throw readError(this.path, error);
     }

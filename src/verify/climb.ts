@@ -1,0 +1,112 @@
+/** Reads all pages of a series in order and has the ladder merge them upwards, with those in their places that the log has otherwise. */
+import type { Aggregate } from "../metrics/aggregate.ts";
+import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, SECONDS_PER_PAGE, seriesOf } from "../rollups/levels.ts";
+import type { Database } from "../store/database.ts";
+import type { Tell } from "./differences.ts";
+import { Ladder, type LadderFault } from "./ladder.ts";
+import { openSeconds } from "./pages.ts";
+
+/** Names of the buckets of each level. */
+const LEVEL_NAMES = ["second", "minute", "hour", "day", "32 days", "1,024 days"] as const;
+
+/** One series. `run` it; then `total` and `repairs` are known. */
+export class Climb {
+  readonly #db: Database;
+  readonly #series: number;
+  readonly #sensor: string;
+  readonly #changed: ReadonlyMap<number, Uint8Array | null>;
+  readonly #tell: Tell;
+  /** Of all pages, as they should be; null: one cannot be read. */
+  total: Aggregate | null = null;
+  /** Pages to replace, or (null) to delete. */
+  readonly repairs = new Map<number, Uint8Array | null>();
+
+  /** @param changed pages of level 0, of any series, that are to be replaced, or (null) deleted */
+  constructor(
+    db: Database,
+    { id, name }: { readonly id: number; readonly name: string },
+    changed: ReadonlyMap<number, Uint8Array | null>,
+    tell: Tell,
+  ) {
+    this.#db = db;
+    this.#series = id;
+    this.#sensor = name;
+    this.#changed = changed;
+    this.#tell = tell;
+  }
+
+  /** Yields after each page of seconds. */
+  *run(): Generator<void> {
+    const find = this.#db.prepare("SELECT bytes FROM page WHERE key=?");
+    const ladder = new Ladder({
+      series: this.#series,
+      find: (key) => bytesOf(find.get(key)?.bytes),
+      numbers: (level) => this.#numbers(level),
+      onFault: (fault) => this.#tellFault(fault),
+      onRepair: (key, bytes) => this.repairs.set(key, bytes),
+    });
+    const changed = [...this.#changed.keys()].filter((key) => seriesOf(key) === this.#series).sort((a, b) => a - b);
+    let at = 0;
+    let isDamaged = false;
+    for (const { key, bytes } of this.#rows()) {
+      for (; at < changed.length && changed[at] < key; at++) this.#takeChanged(ladder, changed[at]);
+      if (changed[at] === key) this.#takeChanged(ladder, changed[at++]);
+      else isDamaged = !this.#takeStored(ladder, key, bytes) || isDamaged;
+      yield;
+    }
+    for (; at < changed.length; at++) this.#takeChanged(ladder, changed[at]);
+    ladder.end();
+    if (!isDamaged) this.total = ladder.total;
+  }
+
+  *#rows(): Generator<{ key: number; bytes: Uint8Array | null }> {
+    const rows = this.#db.prepare("SELECT key, bytes FROM page WHERE key>=? AND key<=? ORDER BY key");
+    for (const { key, bytes } of rows.iterate(...this.#bounds(0))) yield { key: Number(key), bytes: bytesOf(bytes) };
+  }
+
+  *#numbers(level: number): Generator<number> {
+    const rows = this.#db.prepare("SELECT key FROM page WHERE key>=? AND key<=? ORDER BY key");
+    for (const { key } of rows.iterate(...this.#bounds(level))) yield pageOf(Number(key));
+  }
+
+  #bounds(level: number): [first: number, last: number] {
+    return [pageKey(this.#series, level, FIRST_PAGE), pageKey(this.#series, level, LAST_PAGE)];
+  }
+
+  /** @returns whether it can be read */
+  #takeStored(ladder: Ladder, key: number, bytes: Uint8Array | null): boolean {
+    const seconds = bytes === null ? "no bytes" : openSeconds(key, bytes);
+    if (typeof seconds !== "string") {
+      ladder.take(pageOf(key), seconds);
+      seconds.release();
+      return true;
+    }
+    const number = pageOf(key);
+    const expected = "a page that can be read, and that the log does not tell any more";
+    const place = { sensor: this.#sensor, what: `page ${number} of level 0`, second: number * SECONDS_PER_PAGE };
+    this.#tell({ proof: "checksum", ...place, stored: seconds, expected });
+    ladder.take(number, null);
+    return false;
+  }
+
+  #takeChanged(ladder: Ladder, key: number): void {
+    const bytes = this.#changed.get(key) ?? null;
+    this.repairs.set(key, bytes);
+    if (bytes === null) return;
+    const seconds = openSeconds(key, bytes);
+    if (typeof seconds === "string") throw new Error(`BUG: a recomputed page cannot be read: ${seconds}`);
+    ladder.take(pageOf(key), seconds);
+    seconds.release();
+  }
+
+  #tellFault({ level, number, second, isPage, isDamaged, isRepaired, stored, expected }: LadderFault): void {
+    const page = `page ${number} of level ${level}`;
+    const what = isPage ? page : `${LEVEL_NAMES[level]} in ${page}`;
+    const proof = isDamaged ? "checksum" : "parts";
+    this.#tell({ proof, sensor: this.#sensor, what, second, stored, expected }, isRepaired);
+  }
+}
+
+function bytesOf(value: unknown): Uint8Array | null {
+  return value instanceof Uint8Array ? value : null;
+}

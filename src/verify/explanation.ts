@@ -1,0 +1,187 @@
+/**
+ * Tells differences that are none: what became of a reading may rest on more than the log (docs/decisions/0031-verify.md). The log is read
+ * once more for the seconds that differ, and each reading is accounted for by the cause that it may have, as often as the totals have it.
+ */
+
+import { CLOCK_BEHIND_MS } from "../core/limits.ts";
+import { Names } from "../core/names.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
+import type { Records } from "../core/records.ts";
+import { ACCEPTED } from "../core/rejections.ts";
+import type { Zone } from "../core/zone.ts";
+import { createDecoder, type Decoder } from "../formats/decode.ts";
+import type { Span } from "./log-pass.ts";
+import type { Listed, SecondDifference } from "./pages.ts";
+
+/** A reading of the log in one of the seconds. */
+interface Candidate extends Listed {
+  readonly series: number;
+  /** Readings with the same one count once; null: told by nothing but the offset. */
+  readonly identity: string | null;
+  /** Its time is before 2000, or too far ahead of when the log took it; where that is not known, of what its sender said. */
+  readonly isOddlyTimed: boolean;
+  /** Of an implicit boot. */
+  readonly isImplicit: boolean;
+  /** Its time is the record's, so a resent copy may have another. */
+  readonly isUntimed: boolean;
+}
+
+/** How often each cause may account for a reading of a sensor. */
+export interface Causes {
+  /** Held back and released, though the log says it is to be held back: in the history, and not recomputed. */
+  released: number;
+  /** Held back by the host's clock, and still held back or discarded. */
+  held: number;
+  /** Passed over while the log could not be read, and there now; or rejected by an older decoder. */
+  passedOver: number;
+  /** Readings of before the log's begin, which may be the first of an identity. */
+  readonly isCut: boolean;
+  /** Its readings come from several partitions, so which one of an identity came first is not known. */
+  readonly isOrderOpen: boolean;
+}
+
+/** Reads the candidates; then `explains`. */
+export class Explanation {
+  readonly #seconds: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly #candidates = new Map<number, Candidate[]>();
+  readonly #aheadMs: number;
+  readonly #zone: Zone;
+  readonly #seriesOf: (name: string) => number;
+  readonly #names = { devices: new Names(), boots: new Names() };
+  readonly #decoders = new Map<string, Decoder>();
+  readonly #readings = new Readings(4096);
+  /** By series and identity, how many of its readings the history lacks less how many it has instead. */
+  readonly #swaps = new Map<string, number>();
+
+  /** @param seconds that differ, by series */
+  constructor(
+    seconds: ReadonlyMap<number, ReadonlySet<number>>,
+    { zone, clockAheadMs, seriesOf }: { zone: Zone; clockAheadMs: number; seriesOf: (name: string) => number },
+  ) {
+    this.#seconds = seconds;
+    this.#aheadMs = clockAheadMs;
+    this.#zone = zone;
+    this.#seriesOf = seriesOf;
+  }
+
+  /** Takes what the log has. O(rows). */
+  take(records: Records, { topic }: Span): void {
+    const own = this.#seriesOf(topic);
+    const readings = this.#readings;
+    this.#decoder(topic, own).decode(records, readings);
+    const { count, time, rejection, origins } = readings;
+    for (let i = 0; i < count; i++) {
+      if (rejection[i] !== ACCEPTED) continue;
+      const series = origins === null ? own : origins.series[i];
+      if (this.#seconds.get(series)?.has(Math.floor(time[i] / 1000)) !== true) continue;
+      this.#add(this.#candidate(readings, i, series, records, origins === null ? i : origins.record[i]));
+    }
+  }
+
+  #decoder(topic: string, series: number): Decoder {
+    let decoder = this.#decoders.get(topic);
+    if (decoder === undefined) {
+      decoder = createDecoder({ series, seriesOf: this.#seriesOf, ...this.#names, zone: this.#zone });
+      this.#decoders.set(topic, decoder);
+    }
+    return decoder;
+  }
+
+  #candidate(readings: Readings, i: number, series: number, records: Records, record: number): Candidate {
+    const { time, value, device, boot, sequence, identity, ownTime, idText } = readings;
+    const { devices, boots } = this.#names;
+    const name = `${series} ${devices.text(device[i])}`;
+    let text: string | null = null;
+    if (identity[i] === IDENTITY_EXPLICIT) text = `${series} id ${idText[i]}`;
+    else if (identity[i] !== IDENTITY_OFFSET) {
+      text =
+        boot[i] !== NO_BOOT
+          ? `${name} boot ${boots.text(boot[i])} ${sequence[i]}`
+          : `${name} ${sequence[i]}${ownTime[i] === 1 ? ` ${time[i]}` : ""}`;
+    }
+    const isOddlyTimed = time[i] < CLOCK_BEHIND_MS || time[i] > records.timestamp[record] + this.#aheadMs;
+    const isUntimed = ownTime[i] === 0;
+    const isImplicit = isUntimed && identity[i] === IDENTITY_SEQUENCE && boot[i] === NO_BOOT;
+    return { series, time: time[i], value: value[i], identity: text, isOddlyTimed, isUntimed, isImplicit };
+  }
+
+  #add(candidate: Candidate): void {
+    const second = Math.floor(candidate.time / 1000);
+    const key = keyOf(candidate.series, second);
+    const others = this.#candidates.get(key);
+    if (others === undefined) this.#candidates.set(key, [candidate]);
+    else others.push(candidate);
+  }
+
+  /**
+   * Whether the second may be as it is stored. Uses up the causes.
+   * @param mayHaveMore it may hold readings that the log does not have any more
+   */
+  explains(series: number, difference: SecondDifference, causes: Causes, mayHaveMore: boolean): boolean {
+    const candidates = this.#candidates.get(keyOf(series, difference.second)) ?? [];
+    const { missing, extra, storedCount, expectedCount } = difference;
+    if (missing === null || extra === null) {
+      // Of sums no reading can be told: as many as may be otherwise.
+      const isLoose = (candidate: Candidate): boolean =>
+        candidate.isOddlyTimed || (causes.isOrderOpen && this.#isContested(candidate));
+      const loose = candidates.filter(isLoose).length;
+      if (storedCount > expectedCount && mayHaveMore) return true;
+      return loose > 0 && Math.abs(storedCount - expectedCount) <= loose;
+    }
+    return (
+      missing.every((reading) => this.#mayBeMissing(series, reading, candidates, causes)) &&
+      (mayHaveMore || extra.every((reading) => this.#mayBeExtra(series, reading, candidates, causes)))
+    );
+  }
+
+  /** Whether another reading of the seconds has the same identity. */
+  #isContested(candidate: Candidate): boolean {
+    return new Set(this.#rivals(candidate).map(({ time, value }) => `${time} ${value}`)).size > 1;
+  }
+
+  #rivals({ identity }: Candidate): readonly Candidate[] {
+    if (identity === null) return [];
+    this.#identities ??= Map.groupBy([...this.#candidates.values()].flat(), (candidate) => candidate.identity);
+    return this.#identities.get(identity) ?? [];
+  }
+
+  /** Candidates by identity. */
+  #identities: Map<string | null, Candidate[]> | null = null;
+
+  #mayBeMissing(series: number, reading: Listed, candidates: readonly Candidate[], causes: Causes): boolean {
+    const own = candidates.filter(({ time, value }) => time === reading.time && value === reading.value);
+    if (causes.isOrderOpen && this.#swap(series, own, 1)) return true;
+    if (causes.held > 0 && own.some(({ isOddlyTimed }) => isOddlyTimed)) return causes.held-- > 0;
+    if (causes.passedOver > 0) return causes.passedOver-- > 0;
+    return causes.isCut && own.some(({ isUntimed, identity }) => isUntimed && identity !== null);
+  }
+
+  #mayBeExtra(series: number, reading: Listed, candidates: readonly Candidate[], causes: Causes): boolean {
+    const own = candidates.filter(({ time, value }) => time === reading.time && value === reading.value);
+    if (causes.isOrderOpen && this.#swap(series, own, -1)) return true;
+    return own.some(({ isOddlyTimed }) => isOddlyTimed) && causes.released > 0 && causes.released-- > 0;
+  }
+
+  /** Another reading of the same identity may have come first. */
+  #swap(series: number, own: readonly Candidate[], change: number): boolean {
+    const contested = own.find((candidate) => this.#isContested(candidate));
+    if (contested === undefined) return false;
+    // One that was held back came first: then none is counted. Implicit boots may count one each.
+    const isOpen = this.#rivals(contested).some(({ isOddlyTimed }) => isOddlyTimed) || contested.isImplicit;
+    const key = `${series} ${contested.identity}`;
+    if (!isOpen) this.#swaps.set(key, (this.#swaps.get(key) ?? 0) + change);
+    return true;
+  }
+
+  /** Identities of which the history has another number of readings than one. Once all seconds were explained. */
+  get unbalanced(): number {
+    let count = 0;
+    for (const swap of this.#swaps.values()) if (swap !== 0) count++;
+    return count;
+  }
+}
+
+/** A second of a series: both in one number. */
+function keyOf(series: number, second: number): number {
+  return series * 2 ** 33 + second;
+}

@@ -1,0 +1,142 @@
+/** Compares the seconds of a history with the recomputed ones, where the log says what they hold. */
+import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, SECONDS_PER_PAGE, seriesOf } from "../rollups/levels.ts";
+import type { SecondsPage } from "../rollups/seconds-page.ts";
+import type { Database } from "../store/database.ts";
+import type { Tell } from "./differences.ts";
+import type { Explanation } from "./explanation.ts";
+import { differingSeconds, openSeconds, type SecondDifference } from "./pages.ts";
+import type { SensorProof } from "./sensor-proof.ts";
+
+/** Seconds that are looked into one by one; of more only their pages are told: 100 MB. */
+const SECONDS_MAX = 100_000;
+
+/** A page of level 0 that differs from the recomputed one. */
+interface DifferingPage {
+  readonly proof: SensorProof;
+  readonly expected: Uint8Array | null;
+  /** Why the stored one cannot be read; null: it can, or there is none. */
+  readonly damage: string | null;
+  readonly seconds: readonly SecondDifference[];
+  /** Those of them that no cause explains. */
+  unexplained: readonly SecondDifference[];
+}
+
+/** States: `compare` for each sensor → `explain` → `finish`. */
+export class SecondsComparison {
+  readonly #stored: Database;
+  readonly #recomputed: Database;
+  readonly #pages = new Map<number, DifferingPage>();
+  /** Seconds that differ, by series. */
+  readonly seconds = new Map<number, Set<number>>();
+  #count = 0;
+  /** Seconds that may be as they are. */
+  explained = 0;
+  #unbalanced = 0;
+
+  constructor(stored: Database, recomputed: Database) {
+    this.#stored = stored;
+    this.#recomputed = recomputed;
+  }
+
+  /** Yields after each page that was compared. */
+  *compare(proof: SensorProof): Generator<void> {
+    const { id, totals } = proof.sensor;
+    const from = Math.max(proof.atLeastFrom, totals.keptSince);
+    if (from === Number.POSITIVE_INFINITY) return;
+    const first = from === Number.NEGATIVE_INFINITY ? FIRST_PAGE : Math.floor(from / SECONDS_PER_PAGE);
+    const [low, high] = [pageKey(id, 0, first), pageKey(id, 0, LAST_PAGE)];
+    const own = rowsOf(this.#stored, low, high);
+    const other = rowsOf(this.#recomputed, low, high);
+    let [a, b] = [own.next().value, other.next().value];
+    while (a !== undefined || b !== undefined) {
+      const key = Math.min(a?.key ?? Number.POSITIVE_INFINITY, b?.key ?? Number.POSITIVE_INFINITY);
+      const stored = a?.key === key ? a.bytes : null;
+      const expected = b?.key === key ? b.bytes : null;
+      if (a?.key === key) a = own.next().value;
+      if (b?.key === key) b = other.next().value;
+      if (stored === null || expected === null || Buffer.compare(stored, expected) !== 0) {
+        this.#look(proof, key, stored, expected);
+      }
+      yield;
+    }
+  }
+
+  #look(proof: SensorProof, key: number, stored: Uint8Array | null, expected: Uint8Array | null): void {
+    const page = stored === null ? null : openSeconds(key, stored);
+    if (typeof page === "string") {
+      // One that the log does not tell is told where all pages are read.
+      if (isExact(proof, key)) this.#pages.set(key, { proof, expected, damage: page, seconds: [], unexplained: [] });
+      return;
+    }
+    const seconds = differingSeconds(key, page, expected === null ? null : opened(key, expected), proof.withLate);
+    page?.release();
+    if (seconds.length === 0) return;
+    this.#pages.set(key, { proof, expected, damage: null, seconds, unexplained: seconds });
+    this.#count += seconds.length;
+    if (this.#count > SECONDS_MAX) return;
+    const { id } = proof.sensor;
+    const known = this.seconds.get(id) ?? new Set();
+    for (const { second } of seconds) known.add(second);
+    this.seconds.set(id, known);
+  }
+
+  explain(explanation: Explanation): void {
+    for (const [key, page] of this.#pages) {
+      const { proof, seconds } = page;
+      const mayHaveMore = !isExact(proof, key);
+      page.unexplained = seconds.filter(
+        (second) => !explanation.explains(proof.sensor.id, second, proof.causes, mayHaveMore),
+      );
+      this.explained += seconds.length - page.unexplained.length;
+    }
+    this.#unbalanced = explanation.unbalanced;
+  }
+
+  /** Tells what is not explained. @returns what pages are to be replaced by, or (null) deleted */
+  finish(tell: Tell): ReadonlyMap<number, Uint8Array | null> {
+    const verdicts = new Map<number, Uint8Array | null>();
+    for (const [key, page] of this.#pages) {
+      const { proof, expected, damage, seconds, unexplained } = page;
+      // A second that may be as it is would be lost with the page.
+      const isRepaired = isExact(proof, key) && unexplained.length === seconds.length;
+      if (isRepaired) verdicts.set(key, expected);
+      const sensor = proof.sensor.name;
+      const what = `page ${pageOf(key)} of level 0`;
+      const start = pageOf(key) * SECONDS_PER_PAGE;
+      if (damage !== null) {
+        const stored = { proof: "checksum", sensor, what, second: start, stored: damage } as const;
+        tell({ ...stored, expected: expected === null ? "no page" : "the page that the log comes to" }, isRepaired);
+      }
+      for (const { second, stored, expected: text } of unexplained) {
+        tell({ proof: "log", sensor, what: `second in ${what}`, second, stored, expected: text }, isRepaired);
+      }
+    }
+    if (this.#unbalanced > 0) {
+      const stored = `${this.#unbalanced} identities that count more than once, or not at all`;
+      tell(
+        { proof: "log", sensor: null, what: "conflicts", second: null, stored, expected: "each counts once" },
+        false,
+      );
+    }
+    return verdicts;
+  }
+}
+
+/** Whether the page is what the log comes to, and nothing else. */
+function isExact({ exactFrom }: SensorProof, key: number): boolean {
+  return pageOf(key) * SECONDS_PER_PAGE >= exactFrom;
+}
+
+function opened(key: number, bytes: Uint8Array): SecondsPage {
+  const page = openSeconds(key, bytes);
+  if (typeof page === "string") throw new Error(`BUG: the recomputed page ${pageOf(key)} of ${seriesOf(key)}: ${page}`);
+  return page;
+}
+
+/** Pages of level 0 in order. */
+function* rowsOf(db: Database, low: number, high: number): Generator<{ key: number; bytes: Uint8Array }, undefined> {
+  const rows = db.prepare("SELECT key, bytes FROM page WHERE key>=? AND key<=? ORDER BY key");
+  for (const { key, bytes } of rows.iterate(low, high)) {
+    yield { key: Number(key), bytes: bytes instanceof Uint8Array ? bytes : new Uint8Array(0) };
+  }
+}

@@ -1,0 +1,46 @@
+/** What the history says of itself, beside its pages. */
+import { replacedSetting } from "../pipeline/sources.ts";
+import { Totals } from "../pipeline/totals.ts";
+import type { Database } from "../store/database.ts";
+
+/** A sensor's row. */
+export interface StoredSensor {
+  readonly id: number;
+  readonly name: string;
+  readonly totals: Totals;
+}
+
+/** A partition's row. */
+export interface StoredPosition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string;
+  readonly next: number;
+  /** Newest counted event time from it, ms; -Infinity: none. */
+  readonly newest: number;
+  /** A topic of that name was read before, and is gone with its records. */
+  readonly isLaterLife: boolean;
+}
+
+/** In the order of their numbers. */
+export function storedSensors(db: Database): StoredSensor[] {
+  const rows = db.prepare("SELECT id, name, totals FROM sensor ORDER BY id").all();
+  return rows.map(({ id, name, totals }) => ({
+    id: Number(id),
+    name: String(name),
+    totals: totals instanceof Uint8Array ? Totals.decode(totals) : new Totals(),
+  }));
+}
+
+/** By topic and partition. */
+export function storedPositions(db: Database): StoredPosition[] {
+  const rows = db.prepare("SELECT * FROM position ORDER BY topic, partition").all();
+  return rows.map(({ topic, partition, topic_id, next, newest }) => ({
+    topic: String(topic),
+    partition: Number(partition),
+    topicId: String(topic_id),
+    next: Number(next),
+    newest: newest === null ? Number.NEGATIVE_INFINITY : Number(newest),
+    isLaterLife: db.setting(replacedSetting(String(topic))) !== null,
+  }));
+}

@@ -1,0 +1,237 @@
+/** Checks a history: against what the log still holds, and each row against the others. Changes nothing; repair.ts does. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { messageOf } from "../core/errors.ts";
+import type { Zone } from "../core/zone.ts";
+import type { ReadableLog } from "../log/log.ts";
+import type { State } from "../pipeline/state.ts";
+import { Database } from "../store/database.ts";
+import { Climb } from "./climb.ts";
+import type { Difference, Tell } from "./differences.ts";
+import { Explanation } from "./explanation.ts";
+import { IdentityComparison, type IdentityRule } from "./identities.ts";
+import { readSpans } from "./log-pass.ts";
+import { type Reach, reachesOf, recompute, unreadTopics } from "./recomputation.ts";
+import { checkRows } from "./rows.ts";
+import { SecondsComparison } from "./seconds.ts";
+import { identityRuleOf, proofOf, type SensorProof } from "./sensor-proof.ts";
+import { type StoredSensor, storedPositions, storedSensors } from "./stored.ts";
+import { comparePosition, compareTotals, compareWithPages } from "./totals.ts";
+import { compareUncounted } from "./uncounted.ts";
+
+/** Between two times that others may run, ms. */
+const SLICE_MS = 20;
+
+/** Where a verification is. */
+export interface Progress {
+  readonly phase: "log" | "pages";
+  readonly share: number | null;
+  readonly count: number;
+}
+
+/** What is verified, and with which settings of the server. */
+export interface VerificationOptions {
+  readonly directory: string;
+  /** Null: there is none, or none that can be read. */
+  readonly log: ReadableLog | null;
+  readonly zone: Zone;
+  readonly clockAheadMs: number;
+  readonly nowMs: number;
+  /** An empty directory for what is recomputed. */
+  readonly scratch: string;
+  readonly onDifference: (difference: Difference) => void;
+  readonly onProgress: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Result of a verification. */
+export interface Verified {
+  readonly differences: number;
+  readonly proofs: readonly SensorProof[];
+  readonly reaches: readonly Reach[];
+  /** Pages of seconds that were read. */
+  readonly pages: number;
+  /** Records that were taken in once more. */
+  readonly records: number;
+  /** Pages to replace, or (null) to delete. */
+  readonly repairs: ReadonlyMap<number, Uint8Array | null>;
+  /** Differences that these repairs do not mend. */
+  readonly unrepaired: number;
+}
+
+/** @throws TidemarkError of opening the history or the log, the signal's reason when it aborts */
+export async function verify(options: VerificationOptions): Promise<Verified> {
+  return await new Verification(options).run();
+}
+
+class Verification {
+  readonly #options: VerificationOptions;
+  readonly #db: Database;
+  readonly #repairs = new Map<number, Uint8Array | null>();
+  #recomputed: { db: Database; state: State } | null = null;
+  #records = 0;
+  #pages = 0;
+  #allPages = 0;
+  #differences = 0;
+  #unrepaired = 0;
+  #yieldedAt = 0;
+
+  constructor(options: VerificationOptions) {
+    this.#options = options;
+    this.#db = Database.openSnapshot(options.directory);
+  }
+
+  /** An arrow, as it is handed on. */
+  readonly #tell: Tell = (difference, isRepaired = false) => {
+    this.#differences++;
+    if (!isRepaired) this.#unrepaired++;
+    this.#options.onDifference(difference);
+  };
+
+  async run(): Promise<Verified> {
+    const { log, clockAheadMs } = this.#options;
+    try {
+      const sensors = storedSensors(this.#db);
+      const positions = storedPositions(this.#db);
+      const reaches = await reachesOf(log, positions);
+      const unread = await unreadTopics(log, sensors, positions);
+      await this.#recompute(sensors, reaches);
+      const state = this.#recomputed?.state ?? null;
+      const ground = { state, reaches, clockAheadMs, isEmbedded: log?.kind === "embedded" };
+      const proofs = sensors.map((sensor) => proofOf(sensor, ground));
+      await this.#attempt("rows", () => this.#inSlices(checkRows(this.#db, this.#tell)));
+      for (const reach of reaches) {
+        comparePosition(reach, state, proofs, this.#tell);
+        this.#tellDamage(reach, proofs);
+      }
+      for (const proof of proofs) compareTotals(proof, state, unread.includes(proof.sensor.name), this.#tell);
+      const changed = await this.#compareSeconds(proofs, reaches);
+      this.#allPages = Number(
+        this.#db.prepare("SELECT count(*) AS n FROM page WHERE (key / 1073741824) % 8 = 0").get()?.n,
+      );
+      for (const { sensor } of proofs) await this.#climb(sensor, changed);
+      await this.#attempt("identities", () => this.#compareIdentities(proofs));
+      await this.#attempt("lists", async () => {
+        if (state !== null) compareUncounted(this.#db, state, proofs, this.#tell);
+      });
+      const [records, pages, differences] = [this.#records, this.#pages, this.#differences];
+      return { differences, unrepaired: this.#unrepaired, proofs, reaches, records, pages, repairs: this.#repairs };
+    } finally {
+      this.#recomputed?.db.close();
+      this.#db.close();
+    }
+  }
+
+  async #recompute(sensors: readonly StoredSensor[], reaches: readonly Reach[]): Promise<void> {
+    const { log, scratch, onProgress } = this.#options;
+    if (log === null || !reaches.some(({ span }) => span !== null)) return;
+    const all = reaches.reduce((sum, { span }) => sum + (span === null ? 0 : span.end - span.start), 0);
+    const onRecords = (count: number): void => {
+      this.#records += count;
+      onProgress({ phase: "log", share: all === 0 ? null : this.#records / all, count: this.#records });
+    };
+    this.#recomputed = await recompute({ ...this.#options, log, directory: scratch, sensors, reaches, onRecords });
+    const known = new Set(sensors.map(({ name }) => name));
+    for (const { name, totals } of this.#recomputed.state.sensors.list()) {
+      if (known.has(name) || totals.received === 0) continue;
+      const expected = `a sensor with ${totals.received} readings`;
+      this.#tell({
+        proof: "log",
+        sensor: name,
+        what: "row of table sensor",
+        second: null,
+        stored: "nothing",
+        expected,
+      });
+    }
+  }
+
+  /** What cannot be read of the log, and was not skipped when it was read first. */
+  #tellDamage({ position: { topic, partition }, damaged }: Reach, proofs: readonly SensorProof[]): void {
+    let skipped = proofs.find(({ sensor }) => sensor.name === topic)?.sensor.totals.gapRecords ?? 0;
+    for (const { from, to, why } of damaged) {
+      skipped -= to - from;
+      if (skipped >= 0) continue;
+      const what = `log of ${topic}/${partition}`;
+      const stored = `offsets ${from} to ${to - 1} cannot be read: ${why}`;
+      this.#tell({
+        proof: "checksum",
+        sensor: topic,
+        what,
+        second: null,
+        stored,
+        expected: "the records that were read",
+      });
+    }
+  }
+
+  /** Seconds against the recomputed ones; what is left after all that may differ is told. @returns pages that are to be others */
+  async #compareSeconds(
+    proofs: readonly SensorProof[],
+    reaches: readonly Reach[],
+  ): Promise<ReadonlyMap<number, Uint8Array | null>> {
+    const recomputed = this.#recomputed;
+    const { log, signal } = this.#options;
+    if (log === null || recomputed === null) return new Map();
+    const comparison = new SecondsComparison(this.#db, recomputed.db);
+    for (const proof of proofs) await this.#inSlices(comparison.compare(proof));
+    if (comparison.seconds.size > 0) {
+      const { sensors } = recomputed.state;
+      const seriesOf = (name: string): number => sensors.find(name)?.id ?? -1;
+      const explanation = new Explanation(comparison.seconds, { ...this.#options, seriesOf });
+      const spans = reaches.flatMap(({ span }) => span ?? []);
+      await readSpans(log, spans, { take: (records, span) => explanation.take(records, span) }, signal);
+      comparison.explain(explanation);
+    }
+    return comparison.finish(this.#tell);
+  }
+
+  /** All pages of a series, upwards. @param changed pages of seconds that are to be others */
+  async #climb(sensor: StoredSensor, changed: ReadonlyMap<number, Uint8Array | null>): Promise<void> {
+    const climb = new Climb(this.#db, sensor, changed, this.#tell);
+    await this.#inSlices(this.#counted(climb.run()));
+    for (const [key, bytes] of climb.repairs) this.#repairs.set(key, bytes);
+    if (climb.total !== null) compareWithPages(sensor, climb.total, this.#tell);
+  }
+
+  *#counted(pages: Iterable<void>): Generator<void> {
+    const { onProgress } = this.#options;
+    for (const _ of pages) {
+      onProgress({ phase: "pages", share: ++this.#pages / this.#allPages, count: this.#pages });
+      yield;
+    }
+  }
+
+  async #compareIdentities(proofs: readonly SensorProof[]): Promise<void> {
+    const proofOfSeries = new Map(proofs.map((proof) => [proof.sensor.id, proof]));
+    const comparison = new IdentityComparison(this.#db, this.#recomputed?.db ?? null, ({ series, ...fault }) => {
+      const sensor = proofOfSeries.get(series)?.sensor.name ?? null;
+      this.#tell({ proof: "log", sensor, second: null, ...fault });
+    });
+    const ruleOf = (series: number): IdentityRule | null => {
+      const proof = proofOfSeries.get(series);
+      return proof === undefined ? null : identityRuleOf(proof);
+    };
+    await this.#inSlices(comparison.run(ruleOf));
+  }
+
+  /** A part that ends with rows that cannot be read is a difference. */
+  async #attempt(what: string, part: () => Promise<void>): Promise<void> {
+    try {
+      await part();
+    } catch (error) {
+      this.#options.signal.throwIfAborted();
+      const expected = "rows that can be read";
+      this.#tell({ proof: "parts", sensor: null, what, second: null, stored: messageOf(error), expected });
+    }
+  }
+
+  /** Does the work step by step; lets others run in between, such as the signal. */
+  async #inSlices(work: Iterable<unknown>): Promise<void> {
+    for (const _ of work) {
+      if (performance.now() - this.#yieldedAt < SLICE_MS) continue;
+      await nextTurn();
+      this.#options.signal.throwIfAborted();
+      this.#yieldedAt = performance.now();
+    }
+  }
+}

@@ -3,7 +3,7 @@
 import { isReadByOthers, readSecretFile } from "./config/secret-file.ts";
 import { type Config, reloadedFiles, type TlsPaths } from "./config/server-config.ts";
 import { readTokens } from "./config/token-settings.ts";
-import type { LogTarget } from "./config/values.ts";
+import type { KafkaAddress, LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
 import type { OnNotice } from "./core/notice.ts";
@@ -16,7 +16,8 @@ import { namesShown, type SensorDirectory } from "./engine/directory.ts";
 import type { Engine } from "./engine/engine.ts";
 import { watchTrouble } from "./engine/trouble-watch.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
-import type { Log } from "./log/log.ts";
+import { LogSnapshot } from "./log/embedded/log-snapshot.ts";
+import type { Log, ReadableLog } from "./log/log.ts";
 import type { FollowRule } from "./pipeline/following.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { State } from "./pipeline/state.ts";
@@ -243,11 +244,19 @@ function tellFollowed(sensors: SensorDirectory, onNotice: OnNotice): void {
   });
 }
 
+/** The log of a data directory, only to be read, whoever runs on it; null: it has none. @throws TidemarkError of opening it */
+export async function openLogToRead(target: LogTarget, directory: string, clock: Clock): Promise<ReadableLog | null> {
+  return target.kind === "local" ? LogSnapshot.open(directory) : openKafka(target, clock);
+}
+
 async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, thread: DiskThread): Promise<Log> {
   if (target.kind === "local") {
     return openEmbeddedLog({ directory: settings.data, retentionBytes: settings.logRetentionBytes, clock, thread });
   }
-  const { brokers, tls, sasl } = target;
+  return openKafka(target, clock);
+}
+
+async function openKafka({ brokers, tls, sasl }: KafkaAddress, clock: Clock): Promise<Log> {
   // Loaded on demand: the client is half of the program's code and 37 MB of memory.
   const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
   growHeapForKafka(process.execArgv);

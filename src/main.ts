@@ -82,6 +82,8 @@ async function perform(invocation: Invocation): Promise<number> {
     case "restore":
       await (await import("./commands/backup.ts")).restore(invocation.backup, terminal);
       return 0;
+    case "verify":
+      return await (await import("./commands/verify.ts")).verify(invocation.verify, terminal, process);
     case "doctor":
       return await (await import("./commands/doctor.ts")).doctor(invocation.doctor, terminal);
     case "completion":

@@ -21,7 +21,7 @@ export class Progress {
   #shownAt = 0;
 
   /** @param what is counted, such as "readings" or "bytes" */
-  constructor(output: NodeJS.WriteStream, what: "readings" | "rows" | "bytes") {
+  constructor(output: NodeJS.WriteStream, what: "readings" | "rows" | "bytes" | "records" | "pages") {
     this.#output = output;
     this.#what = what;
   }

@@ -262,6 +262,18 @@ export const COMMANDS = [
     options: ["data"],
   },
   {
+    name: "verify",
+    operands: "",
+    text: "compares the history with what the log says, and each of its rows with the others; also while a server runs",
+    more: [
+      "Takes the log in once more, as far as it reaches back, and names each page, second, total, position and identity that is otherwise. What is older is checked by checksums, and as the sum of its parts. Give it the --log, --timezone and --clock-ahead of the server.",
+      "--repair makes pages anew that the log or their parts tell; what was there before is kept in a file that is named.",
+      "Exit code: 0 no difference, 1 some, 2 it could not be done.",
+    ],
+    examples: ["tidemark verify", "tidemark verify --data ./plants --json"],
+    options: ["verify:repair", "verify:yes", "json", "data", "log", "timezone", "clock-ahead"],
+  },
+  {
     name: "doctor",
     operands: "",
     text: "looks into settings, disk, clock, server and Kafka, and says what to do about each",

@@ -45,6 +45,8 @@ import {
 } from "./settings.ts";
 import { parseText } from "./values.ts";
 
+import { type VerifyConfig, verifyConfig } from "./verify-config.ts";
+
 /** A command that starts a server. */
 export interface ServerInvocation {
   readonly command: "run" | "start" | "serve";
@@ -72,6 +74,7 @@ export type Invocation =
   | { readonly command: "export"; readonly export: ExportConfig }
   | { readonly command: "import"; readonly import: ImportConfig }
   | { readonly command: "backup" | "restore"; readonly backup: BackupConfig }
+  | { readonly command: "verify"; readonly verify: VerifyConfig }
   | { readonly command: "doctor"; readonly doctor: DoctorConfig }
   | { readonly command: "map"; readonly map: MapConfig }
   | { readonly command: "unrouted"; readonly unrouted: UnroutedConfig }
@@ -182,6 +185,9 @@ function invoke(
     case "backup":
     case "restore":
       return { command: name, backup: backupConfig(name, settings, operands, cwd) };
+    case "verify":
+      refuseOperands(name, operands);
+      return { command: name, verify: verifyConfig(settings, cwd) };
     case "doctor": {
       refuseOperands(name, operands);
       const given = givenOf(name, settings, cwd);

@@ -249,6 +249,8 @@ export const OPTIONS = [
     text: "s, ms, us, ns since 1970, or such as DD.MM.YYYY HH:mm:ss",
   },
   { id: "import:dry-run", text: "read the file and say what would be imported; send nothing" },
+  { id: "verify:repair", text: "make differing pages anew; only where no server runs" },
+  { id: "verify:yes", text: "repair without asking" },
   { id: "receipt", text: "also print what the answer rests on" },
   { id: "map:try", value: "FILE", text: "the file whose maps are tried (default: tidemark.config.json)" },
   {

@@ -6,7 +6,7 @@
 import { CLOCK_BEHIND_MS } from "../core/limits.ts";
 import { Names } from "../core/names.ts";
 import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, NO_BOOT, Readings } from "../core/readings.ts";
-import type { Records } from "../core/records.ts";
+import { NO_TIMESTAMP, type Records } from "../core/records.ts";
 import { ACCEPTED } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import { createDecoder, type Decoder } from "../formats/decode.ts";
@@ -50,6 +50,8 @@ export class Explanation {
   readonly #names = { devices: new Names(), boots: new Names() };
   readonly #decoders = new Map<string, Decoder>();
   readonly #readings = new Readings(4096);
+  /** By series and value, readings without any time, which have that of their first reading: how many may lack where they are expected, and be elsewhere. */
+  readonly #timeless = new Map<string, { missing: number; extra: number }>();
   /** By series and identity, how many of its readings the history lacks less how many it has instead. */
   readonly #swaps = new Map<string, number>();
 
@@ -73,8 +75,10 @@ export class Explanation {
     for (let i = 0; i < count; i++) {
       if (rejection[i] !== ACCEPTED) continue;
       const series = origins === null ? own : origins.series[i];
+      const record = origins === null ? i : origins.record[i];
+      if (records.timestamp[record] === NO_TIMESTAMP && readings.ownTime[i] === 0) this.#addTimeless(series, readings.value[i]);
       if (this.#seconds.get(series)?.has(Math.floor(time[i] / 1000)) !== true) continue;
-      this.#add(this.#candidate(readings, i, series, records, origins === null ? i : origins.record[i]));
+      this.#add(this.#candidate(readings, i, series, records, record));
     }
   }
 
@@ -105,6 +109,16 @@ export class Explanation {
     return { series, time: time[i], value: value[i], identity: text, isOddlyTimed, isUntimed, isImplicit };
   }
 
+  #addTimeless(series: number, value: number): void {
+    const key = `${series} ${value}`;
+    const known = this.#timeless.get(key);
+    if (known === undefined) this.#timeless.set(key, { missing: 1, extra: 1 });
+    else {
+      known.missing++;
+      known.extra++;
+    }
+  }
+
   #add(candidate: Candidate): void {
     const second = Math.floor(candidate.time / 1000);
     const key = keyOf(candidate.series, second);
@@ -129,7 +143,7 @@ export class Explanation {
       return loose > 0 && Math.abs(storedCount - expectedCount) <= loose;
     }
     return (
-      missing.every((reading) => this.#mayBeMissing(series, reading, candidates, causes)) &&
+      missing.every((reading) => this.#mayBeMissing(series, reading, candidates, causes, mayHaveMore)) &&
       (mayHaveMore || extra.every((reading) => this.#mayBeExtra(series, reading, candidates, causes)))
     );
   }
@@ -148,9 +162,18 @@ export class Explanation {
   /** Candidates by identity. */
   #identities: Map<string | null, Candidate[]> | null = null;
 
-  #mayBeMissing(series: number, reading: Listed, candidates: readonly Candidate[], causes: Causes): boolean {
+  #mayBeMissing(
+    series: number,
+    reading: Listed,
+    candidates: readonly Candidate[],
+    causes: Causes,
+    mayHaveMore: boolean,
+  ): boolean {
     const own = candidates.filter(({ time, value }) => time === reading.time && value === reading.value);
-    if (causes.isOrderOpen && this.#swap(series, own, 1)) return true;
+    // Where there may be more, what is there instead is not looked at.
+    if (causes.isOrderOpen && this.#swap(series, own, mayHaveMore ? 0 : 1)) return true;
+    const timeless = this.#timeless.get(`${series} ${reading.value}`);
+    if (timeless !== undefined && timeless.missing > 0) return timeless.missing-- > 0;
     if (causes.held > 0 && own.some(({ isOddlyTimed }) => isOddlyTimed)) return causes.held-- > 0;
     if (causes.passedOver > 0) return causes.passedOver-- > 0;
     return causes.isCut && own.some(({ isUntimed, identity }) => isUntimed && identity !== null);
@@ -159,6 +182,8 @@ export class Explanation {
   #mayBeExtra(series: number, reading: Listed, candidates: readonly Candidate[], causes: Causes): boolean {
     const own = candidates.filter(({ time, value }) => time === reading.time && value === reading.value);
     if (causes.isOrderOpen && this.#swap(series, own, -1)) return true;
+    const timeless = this.#timeless.get(`${series} ${reading.value}`);
+    if (timeless !== undefined && timeless.extra > 0) return timeless.extra-- > 0;
     return own.some(({ isOddlyTimed }) => isOddlyTimed) && causes.released > 0 && causes.released-- > 0;
   }
 

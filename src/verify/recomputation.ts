@@ -1,6 +1,6 @@
 /** Takes in once more what the log still holds, by the pipeline's own code, into a history that is thrown away. */
 import type { Clock } from "../core/clock.ts";
-import type { Records } from "../core/records.ts";
+import { NO_TIMESTAMP, type Records } from "../core/records.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadableLog } from "../log/log.ts";
 import { BOUNDS } from "../pipeline/bounds.ts";
@@ -25,6 +25,8 @@ export interface Reach {
   firstMs: number | null;
   /** That timestamp is the log's own. */
   appendTime: boolean;
+  /** Each record says a time. */
+  isTimed: boolean;
   /** Offsets that the log held and that could not be read, and why. */
   readonly damaged: { readonly from: number; readonly to: number; readonly why: string }[];
 }
@@ -63,6 +65,7 @@ export async function reachesOf(log: ReadableLog | null, positions: readonly Sto
       isWhole: span !== null && span.start === 0 && next <= (bounds?.end ?? 0) && !isLaterLife,
       firstMs: null,
       appendTime: log?.kind === "embedded",
+      isTimed: true,
       damaged: [],
     });
   }
@@ -115,7 +118,8 @@ export async function recompute(options: RecomputationOptions): Promise<{ db: Da
         reach.firstMs = records.timestamp[0];
         reach.appendTime = records.appendTime;
       }
-      const { count } = records;
+      const { count, timestamp } = records;
+      if (reach.isTimed && timestamp.subarray(0, count).includes(NO_TIMESTAMP)) reach.isTimed = false;
       ingest.take(records, source, partition);
       partition.next = Math.min(records.nextOffset, span.end);
       await state.catchUp();

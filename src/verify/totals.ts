@@ -98,7 +98,7 @@ export function compareWithPages({ totals, name }: StoredSensor, total: Aggregat
 
 /** How far a partition was read, against what was read of it once more. */
 export function comparePosition(reach: Reach, state: State | null, proofs: readonly SensorProof[], tell: Tell): void {
-  const { position, topicId, logEnd, isWhole, damaged } = reach;
+  const { position, topicId, logEnd, isWhole, isTimed, damaged } = reach;
   const { topic, partition, next, newest } = position;
   const say = (stored: string, expected: string): void =>
     tell({ proof: "log", sensor: topic, what: `position of ${topic}/${partition}`, second: null, stored, expected });
@@ -122,5 +122,5 @@ export function comparePosition(reach: Reach, state: State | null, proofs: reado
   const isTold = own.every(({ isClockKnown, isOrdered, causes, sensor: { totals } }) => {
     return isOrdered && causes.passedOver === 0 && (isClockKnown || totals.quarantined + totals.released === 0);
   });
-  if (isTold && read.newest !== newest) say(`newest event time ${newest}`, `${read.newest} ms, by the log`);
+  if (isTold && isTimed && read.newest !== newest) say(`newest event time ${newest}`, `${read.newest} ms, by the log`);
 }

@@ -4,6 +4,7 @@ import type { Database } from "../store/database.ts";
 import type { Tell } from "./differences.ts";
 import type { SensorProof } from "./sensor-proof.ts";
 
+/** What the log says of a row. Whether its bytes are the reading alone depends on the batch that it came in. */
 const QUARANTINE = ["sensor", "device", "boot", "sequence", "value", "time", "reason"];
 const REJECTION = [
   "sensor",
@@ -14,7 +15,6 @@ const REJECTION = [
   "key",
   "bytes",
   "length",
-  "is_alone",
   "append_time",
 ];
 

@@ -31,8 +31,8 @@ export interface Progress {
 /** What is verified, and with which settings of the server. */
 export interface VerificationOptions {
   readonly directory: string;
-  /** Null: there is none, or none that can be read. */
-  readonly log: ReadableLog | null;
+  /** Opens the log, after the history: null when there is none. */
+  readonly openLog: () => Promise<ReadableLog | null>;
   readonly zone: Zone;
   readonly clockAheadMs: number;
   readonly nowMs: number;
@@ -67,6 +67,7 @@ class Verification {
   readonly #options: VerificationOptions;
   readonly #db: Database;
   readonly #repairs = new Map<number, Uint8Array | null>();
+  #log: ReadableLog | null = null;
   #recomputed: { db: Database; state: State } | null = null;
   #records = 0;
   #pages = 0;
@@ -88,8 +89,11 @@ class Verification {
   };
 
   async run(): Promise<Verified> {
-    const { log, clockAheadMs } = this.#options;
+    const { clockAheadMs, openLog } = this.#options;
     try {
+      // After the history's snapshot: then it holds all that the history has read, unless it has dropped it.
+      const log = await openLog();
+      this.#log = log;
       const sensors = storedSensors(this.#db);
       const positions = storedPositions(this.#db);
       const reaches = await reachesOf(log, positions);
@@ -118,11 +122,13 @@ class Verification {
     } finally {
       this.#recomputed?.db.close();
       this.#db.close();
+      await this.#log?.close();
     }
   }
 
   async #recompute(sensors: readonly StoredSensor[], reaches: readonly Reach[]): Promise<void> {
-    const { log, scratch, onProgress } = this.#options;
+    const { scratch, onProgress } = this.#options;
+    const log = this.#log;
     if (log === null || !reaches.some(({ span }) => span !== null)) return;
     const all = reaches.reduce((sum, { span }) => sum + (span === null ? 0 : span.end - span.start), 0);
     const onRecords = (count: number): void => {
@@ -170,7 +176,8 @@ class Verification {
     reaches: readonly Reach[],
   ): Promise<ReadonlyMap<number, Uint8Array | null>> {
     const recomputed = this.#recomputed;
-    const { log, signal } = this.#options;
+    const { signal } = this.#options;
+    const log = this.#log;
     if (log === null || recomputed === null) return new Map();
     const comparison = new SecondsComparison(this.#db, recomputed.db);
     for (const proof of proofs) await this.#inSlices(comparison.compare(proof));

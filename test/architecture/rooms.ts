@@ -16,10 +16,11 @@ export const ROOMS: Record<string, readonly string[]> = {
   identity: ["core", "store"],
   engine: ["core", "metrics"],
   pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
+  verify: ["core", "formats", "identity", "log", "metrics", "pipeline", "rollups", "store"],
   server: ["core", "doors", "engine", "metrics", "runtime"],
   client: ["core", "metrics"],
   face: ["core"],
   ui: ["client", "core"],
   config: ["core", "metrics"],
-  commands: ["core", "config", "doors", "log", "runtime", "store", "ui", ABOVE],
+  commands: ["core", "config", "doors", "log", "runtime", "store", "ui", "verify", ABOVE],
 };

@@ -80,14 +80,14 @@ export async function makeDirectory(
 /** Verifies a directory on its own log. */
 export async function verified(
   directory: string,
-  log: ReadableLog | null = LogSnapshot.open(directory),
+  openLog: () => ReadableLog | null = () => LogSnapshot.open(directory),
 ): Promise<Verified & { readonly found: readonly Difference[] }> {
   const scratch = folder();
   const found: Difference[] = [];
   try {
     const result = await verify({
       directory,
-      log,
+      openLog: async () => openLog(),
       zone: openZone(ZONE),
       clockAheadMs: 300_000,
       nowMs: NOW,
@@ -98,7 +98,6 @@ export async function verified(
     });
     return { ...result, found };
   } finally {
-    await log?.close();
     scratch.remove();
   }
 }

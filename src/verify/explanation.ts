@@ -14,7 +14,7 @@ import type { Span } from "./log-pass.ts";
 import type { Listed, SecondDifference } from "./pages.ts";
 
 /** A reading of the log in one of the seconds. */
-interface Candidate extends Listed {
+interface Candidate extends Pick<Listed, "time" | "value"> {
   readonly series: number;
   /** Readings with the same one count once; null: told by nothing but the offset. */
   readonly identity: string | null;
@@ -30,8 +30,9 @@ interface Candidate extends Listed {
 export interface Causes {
   /** Held back and released, though the log says it is to be held back: in the history, and not recomputed. */
   released: number;
-  /** Held back by the host's clock, and still held back or discarded. */
+  /** Held back by the host's clock, or before the log begins: so are their copies. None where the log has append times and all readings. */
   held: number;
+  readonly isClockKnown: boolean;
   /** Passed over while the log could not be read, and there now; or rejected by an older decoder. */
   passedOver: number;
   /** Readings of before the log's begin, which may be the first of an identity. */
@@ -40,16 +41,27 @@ export interface Causes {
   readonly isOrderOpen: boolean;
 }
 
-/** Reads the candidates; then `explains`. */
+/** As the readings were taken in once more. */
+interface ExplanationOptions {
+  readonly zone: Zone;
+  readonly clockAheadMs: number;
+  readonly nowMs: number;
+  readonly seriesOf: (name: string) => number;
+}
+
+/** States: reading candidates (`take`) → reading their rivals (after `seekRivals`) → explaining. */
 export class Explanation {
   readonly #seconds: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #candidates = new Map<number, Candidate[]>();
   readonly #aheadMs: number;
+  readonly #nowMs: number;
   readonly #zone: Zone;
   readonly #seriesOf: (name: string) => number;
   readonly #names = { devices: new Names(), boots: new Names() };
   readonly #decoders = new Map<string, Decoder>();
   readonly #readings = new Readings(4096);
+  /** Identities of candidates whose rivals are sought; null: candidates are read. */
+  #sought: Set<string> | null = null;
   /** By series and value, readings without any time, which have that of their first reading: how many may lack where they are expected, and be elsewhere. */
   readonly #timeless = new Map<string, { missing: number; extra: number }>();
   /** By series and identity, how many of its readings the history lacks less how many it has instead. */
@@ -58,8 +70,9 @@ export class Explanation {
   /** @param seconds that differ, by series */
   constructor(
     seconds: ReadonlyMap<number, ReadonlySet<number>>,
-    { zone, clockAheadMs, seriesOf }: { zone: Zone; clockAheadMs: number; seriesOf: (name: string) => number },
+    { zone, clockAheadMs, nowMs, seriesOf }: ExplanationOptions,
   ) {
+    this.#nowMs = nowMs;
     this.#seconds = seconds;
     this.#aheadMs = clockAheadMs;
     this.#zone = zone;
@@ -76,8 +89,9 @@ export class Explanation {
       if (rejection[i] !== ACCEPTED) continue;
       const series = origins === null ? own : origins.series[i];
       const record = origins === null ? i : origins.record[i];
-      if (records.timestamp[record] === NO_TIMESTAMP && readings.ownTime[i] === 0) this.#addTimeless(series, readings.value[i]);
-      if (this.#seconds.get(series)?.has(Math.floor(time[i] / 1000)) !== true) continue;
+      if (this.#sought === null && time[i] === NO_TIMESTAMP) this.#addTimeless(series, readings.value[i]);
+      const isIn = this.#seconds.get(series)?.has(Math.floor(time[i] / 1000)) === true;
+      if (isIn !== (this.#sought === null)) continue;
       this.#add(this.#candidate(readings, i, series, records, record));
     }
   }
@@ -104,9 +118,15 @@ export class Explanation {
           : `${name} ${sequence[i]}${ownTime[i] === 1 ? ` ${time[i]}` : ""}`;
     }
     const isOddlyTimed = time[i] < CLOCK_BEHIND_MS || time[i] > records.timestamp[record] + this.#aheadMs;
-    const isUntimed = ownTime[i] === 0;
+    const isUntimed = time[i] === records.timestamp[record];
     const isImplicit = isUntimed && identity[i] === IDENTITY_SEQUENCE && boot[i] === NO_BOOT;
     return { series, time: time[i], value: value[i], identity: text, isOddlyTimed, isUntimed, isImplicit };
+  }
+
+  /** From now on readings of other seconds are taken that share an identity with a candidate: the log is to be read once more. */
+  seekRivals(): void {
+    this.#sought = new Set([...this.#candidates.values()].flat().map(({ identity }) => identity ?? ""));
+    this.#sought.delete("");
   }
 
   #addTimeless(series: number, value: number): void {
@@ -120,6 +140,7 @@ export class Explanation {
   }
 
   #add(candidate: Candidate): void {
+    if (this.#sought !== null && !this.#sought.has(candidate.identity ?? "")) return;
     const second = Math.floor(candidate.time / 1000);
     const key = keyOf(candidate.series, second);
     const others = this.#candidates.get(key);
@@ -148,9 +169,12 @@ export class Explanation {
     );
   }
 
-  /** Whether another reading of the seconds has the same identity. */
+  /** Whether another reading has the same identity, and would have counted otherwise. */
   #isContested(candidate: Candidate): boolean {
-    return new Set(this.#rivals(candidate).map(({ time, value }) => `${time} ${value}`)).size > 1;
+    return (
+      new Set(this.#rivals(candidate).map(({ time, value, isOddlyTimed }) => `${time} ${value} ${isOddlyTimed}`)).size >
+      1
+    );
   }
 
   #rivals({ identity }: Candidate): readonly Candidate[] {
@@ -172,9 +196,10 @@ export class Explanation {
     const own = candidates.filter(({ time, value }) => time === reading.time && value === reading.value);
     // Where there may be more, what is there instead is not looked at.
     if (causes.isOrderOpen && this.#swap(series, own, mayHaveMore ? 0 : 1)) return true;
-    const timeless = this.#timeless.get(`${series} ${reading.value}`);
+    // Taken in once more they have today's time.
+    const timeless = reading.time === this.#nowMs ? this.#timeless.get(`${series} ${reading.value}`) : undefined;
     if (timeless !== undefined && timeless.missing > 0) return timeless.missing-- > 0;
-    if (causes.held > 0 && own.some(({ isOddlyTimed }) => isOddlyTimed)) return causes.held-- > 0;
+    if (causes.held > 0) return causes.held-- > 0;
     if (causes.passedOver > 0) return causes.passedOver-- > 0;
     return causes.isCut && own.some(({ isUntimed, identity }) => isUntimed && identity !== null);
   }
@@ -182,9 +207,10 @@ export class Explanation {
   #mayBeExtra(series: number, reading: Listed, candidates: readonly Candidate[], causes: Causes): boolean {
     const own = candidates.filter(({ time, value }) => time === reading.time && value === reading.value);
     if (causes.isOrderOpen && this.#swap(series, own, -1)) return true;
+    const isHeld = own.some(({ isOddlyTimed }) => isOddlyTimed || !causes.isClockKnown);
+    if (isHeld && causes.released > 0) return causes.released-- > 0;
     const timeless = this.#timeless.get(`${series} ${reading.value}`);
-    if (timeless !== undefined && timeless.extra > 0) return timeless.extra-- > 0;
-    return own.some(({ isOddlyTimed }) => isOddlyTimed) && causes.released > 0 && causes.released-- > 0;
+    return timeless !== undefined && timeless.extra > 0 && timeless.extra-- > 0;
   }
 
   /** Another reading of the same identity may have come first. */

@@ -11,11 +11,16 @@ import type { SecondsPage } from "../rollups/seconds-page.ts";
 
 const CRC_BYTES = 4;
 
+/** Of an exact sum in a line. */
+const DIGITS_MAX = 40;
+
 /** A reading of a second. */
 export interface Listed {
   /** Event time, ms since the epoch. */
   readonly time: number;
   readonly value: number;
+  /** 1 when it came late, else 0. */
+  readonly late: number;
 }
 
 /** A second that differs between two pages. */
@@ -25,6 +30,8 @@ export interface SecondDifference {
   /** Readings that only the expected page has, and that only the stored one has; both null where either keeps sums instead of readings. */
   readonly missing: readonly Listed[] | null;
   readonly extra: readonly Listed[] | null;
+  /** All readings of the expected page, with the stored ones' lateness where that is not compared; null: it keeps sums instead. */
+  readonly readings: readonly Listed[] | null;
   readonly storedCount: number;
   readonly expectedCount: number;
   /** What each holds, to be read by people. */
@@ -81,6 +88,7 @@ export function differingSeconds(
       second: start + i,
       missing: isHeavy ? null : without(after, before),
       extra: isHeavy ? null : without(before, after),
+      readings: isHeavyAt(expected, i) ? null : after.map((reading) => (withLate ? reading : lateAs(before, reading))),
       storedCount: a.count,
       expectedCount: b.count,
       ...differenceTexts(a, b, withLate),
@@ -93,14 +101,14 @@ export function differingSeconds(
 function listedOf(page: SecondsPage | null): Map<number, Listed[]> {
   const seconds = new Map<number, Listed[]>();
   if (page === null) return seconds;
-  const put = (i: number, ms: number, value: number): void => {
-    const reading = { time: (page.start + i) * 1000 + ms, value };
+  const put = (i: number, ms: number, value: number, late: number): void => {
+    const reading = { time: (page.start + i) * 1000 + ms, value, late };
     const readings = seconds.get(i);
     if (readings === undefined) seconds.set(i, [reading]);
     else readings.push(reading);
   };
   page.singles?.each(put);
-  for (let i = 0; i < SECONDS_PER_PAGE; i++) page.lists?.eachOf(i, (ms, value) => put(i, ms, value));
+  for (let i = 0; i < SECONDS_PER_PAGE; i++) page.lists?.eachOf(i, (ms, value, late) => put(i, ms, value, late));
   for (const readings of seconds.values()) readings.sort((a, b) => a.time - b.time || a.value - b.value);
   return seconds;
 }
@@ -111,6 +119,12 @@ function isHeavyAt(page: SecondsPage | null, i: number): boolean {
 
 function isSame(a: readonly Listed[], b: readonly Listed[]): boolean {
   return a.length === b.length && a.every(({ time, value }, i) => time === b[i].time && value === b[i].value);
+}
+
+/** The reading, late as its like among others; not late when there is none. */
+function lateAs(others: readonly Listed[], { time, value }: Listed): Listed {
+  const late = others.find((other) => other.time === time && other.value === value)?.late ?? 0;
+  return { time, value, late };
 }
 
 /** Those of `a` that `b` has not; both in order. */
@@ -176,8 +190,7 @@ export function differenceTexts(a: Aggregate, b: Aggregate, withLate: boolean): 
 
 function partsOf(aggregate: Aggregate, withLate: boolean): Record<string, string> {
   const { count, seconds, late, min, max, firstTime, firstValue, lastTime, lastValue } = aggregate;
-  const squares = canonical(aggregate.exactSums()[1]);
-  const sum = canonical(aggregate.exactSums()[0]);
+  const [sum, squares] = aggregate.exactSums().map((exact) => cut(canonical(exact)));
   return {
     count: `${count}`,
     seconds: `${seconds}`,
@@ -189,6 +202,11 @@ function partsOf(aggregate: Aggregate, withLate: boolean): Record<string, string
     last: `${lastValue} at ${timeText(lastTime)}`,
     ...(withLate ? { late: `${late}` } : {}),
   };
+}
+
+/** The ends of a number that may have a thousand digits: its sums can differ anywhere. */
+function cut(text: string): string {
+  return text.length <= DIGITS_MAX ? text : `${text.slice(0, DIGITS_MAX / 2)}…${text.slice(-DIGITS_MAX / 2)}`;
 }
 
 function timeText(ms: number): string {

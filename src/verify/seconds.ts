@@ -1,5 +1,7 @@
 /** Compares the seconds of a history with the recomputed ones, where the log says what they hold. */
 import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, SECONDS_PER_PAGE, seriesOf } from "../rollups/levels.ts";
+import { ReadingRun } from "../rollups/reading-run.ts";
+import { encodeSeconds } from "../rollups/seconds-codec.ts";
 import type { SecondsPage } from "../rollups/seconds-page.ts";
 import type { Database } from "../store/database.ts";
 import type { Tell } from "./differences.ts";
@@ -13,6 +15,7 @@ const SECONDS_MAX = 100_000;
 /** A page of level 0 that differs from the recomputed one. */
 interface DifferingPage {
   readonly proof: SensorProof;
+  readonly stored: Uint8Array | null;
   readonly expected: Uint8Array | null;
   /** Why the stored one cannot be read; null: it can, or there is none. */
   readonly damage: string | null;
@@ -65,13 +68,14 @@ export class SecondsComparison {
     const page = stored === null ? null : openSeconds(key, stored);
     if (typeof page === "string") {
       // One that the log does not tell is told where all pages are read.
-      if (isExact(proof, key)) this.#pages.set(key, { proof, expected, damage: page, seconds: [], unexplained: [] });
+      if (isExact(proof, key))
+        this.#pages.set(key, { proof, stored, expected, damage: page, seconds: [], unexplained: [] });
       return;
     }
     const seconds = differingSeconds(key, page, expected === null ? null : opened(key, expected), proof.withLate);
     page?.release();
     if (seconds.length === 0) return;
-    this.#pages.set(key, { proof, expected, damage: null, seconds, unexplained: seconds });
+    this.#pages.set(key, { proof, stored, expected, damage: null, seconds, unexplained: seconds });
     this.#count += seconds.length;
     if (this.#count > SECONDS_MAX) return;
     const { id } = proof.sensor;
@@ -96,10 +100,10 @@ export class SecondsComparison {
   finish(tell: Tell): ReadonlyMap<number, Uint8Array | null> {
     const verdicts = new Map<number, Uint8Array | null>();
     for (const [key, page] of this.#pages) {
-      const { proof, expected, damage, seconds, unexplained } = page;
-      // A second that may be as it is would be lost with the page.
-      const isRepaired = isExact(proof, key) && unexplained.length === seconds.length;
-      if (isRepaired) verdicts.set(key, expected);
+      const { proof, expected, damage, unexplained } = page;
+      const repaired = isExact(proof, key) ? repairedPage(key, page) : undefined;
+      const isRepaired = repaired !== undefined;
+      if (isRepaired && (damage !== null || unexplained.length > 0)) verdicts.set(key, repaired);
       const sensor = proof.sensor.name;
       const what = `page ${pageOf(key)} of level 0`;
       const start = pageOf(key) * SECONDS_PER_PAGE;
@@ -120,6 +124,34 @@ export class SecondsComparison {
     }
     return verdicts;
   }
+}
+
+/**
+ * What the page should be: only the seconds that nothing explains are replaced.
+ * @returns null: no page; undefined: it cannot be made, as what came of many readings cannot be parted again
+ */
+function repairedPage(
+  key: number,
+  { stored, expected, damage, seconds, unexplained }: DifferingPage,
+): Uint8Array | null | undefined {
+  if (stored === null || damage !== null) return expected;
+  if (unexplained.some(({ readings }) => readings === null))
+    return unexplained.length === seconds.length ? expected : undefined;
+  const readings = unexplained.flatMap((second) => second.readings ?? []);
+  let page = opened(key, stored);
+  for (const { second } of unexplained) page = page.without(second - page.start, second - page.start + 1);
+  const run = new ReadingRun(readings.length);
+  for (const [row, { time, value, late }] of readings.entries()) {
+    run.time[row] = time;
+    run.value[row] = value;
+    run.late[row] = late;
+  }
+  run.set(run.time, run.value, run.late, readings.length);
+  const taken = page.foldRows(run, 0, readings.length);
+  if (taken < readings.length) throw new Error("BUG: a reading is of another page");
+  const bytes = page.count === 0 ? null : encodeSeconds(page).slice();
+  page.release();
+  return bytes;
 }
 
 /** Whether the page is what the log comes to, and nothing else. */

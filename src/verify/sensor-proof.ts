@@ -68,7 +68,8 @@ export function proofOf(sensor: StoredSensor, { state, reaches, clockAheadMs, is
   const lost = (recomputed?.gapRecords ?? 0) + (recomputed?.rejected ?? 0);
   const causes: Causes = {
     released: totals.released,
-    held: isClockKnown ? 0 : totals.quarantined,
+    held: isClockKnown && isWhole ? 0 : totals.quarantined,
+    isClockKnown,
     passedOver: Math.max(0, totals.gapRecords + totals.rejected - lost),
     isCut: !isWhole,
     isOrderOpen: !isOrdered,

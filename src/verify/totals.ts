@@ -74,9 +74,9 @@ export function compareTotals(proof: SensorProof, state: State | null, isUnread:
   }
   if (proof.withLate && released === 0 && isClockKnown) same("late");
   if (!isClockKnown && quarantined + released + other.quarantined > 0) return;
+  if (!isOrdered) return;
   const held = quarantined + released;
   if (held !== other.quarantined) say("quarantined", quarantined, `${other.quarantined - released}, by the log`, "log");
-  if (!isOrdered) return;
   for (const field of ["explicit", "sequence", "offset"] as const) same(field);
 }
 

@@ -1,6 +1,7 @@
 /** Checks a history: against what the log still holds, and each row against the others. Changes nothing; repair.ts does. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { messageOf } from "../core/errors.ts";
+import type { Records } from "../core/records.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadableLog } from "../log/log.ts";
 import type { State } from "../pipeline/state.ts";
@@ -9,7 +10,7 @@ import { Climb } from "./climb.ts";
 import type { Difference, Tell } from "./differences.ts";
 import { Explanation } from "./explanation.ts";
 import { IdentityComparison, type IdentityRule } from "./identities.ts";
-import { readSpans } from "./log-pass.ts";
+import { readSpans, type Span } from "./log-pass.ts";
 import { type Reach, reachesOf, recompute, unreadTopics } from "./recomputation.ts";
 import { checkRows } from "./rows.ts";
 import { SecondsComparison } from "./seconds.ts";
@@ -186,7 +187,12 @@ class Verification {
       const seriesOf = (name: string): number => sensors.find(name)?.id ?? -1;
       const explanation = new Explanation(comparison.seconds, { ...this.#options, seriesOf });
       const spans = reaches.flatMap(({ span }) => span ?? []);
-      await readSpans(log, spans, { take: (records, span) => explanation.take(records, span) }, signal);
+      const take = (records: Records, span: Span): void => explanation.take(records, span);
+      await readSpans(log, spans, { take }, signal);
+      if (proofs.some(({ sensor, isOrdered }) => !isOrdered && comparison.seconds.has(sensor.id))) {
+        explanation.seekRivals();
+        await readSpans(log, spans, { take }, signal);
+      }
       comparison.explain(explanation);
     }
     return comparison.finish(this.#tell);

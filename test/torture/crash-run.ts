@@ -11,6 +11,7 @@ import { ask, compareAnswers, compareTotals, oracleOf, RecordCounts } from "./co
 import { HttpClient, type Status } from "./http-client.ts";
 import type { ReadingsRequest } from "./requests.ts";
 import { type ProcessOptions, TidemarkProcess } from "./tidemark-process.ts";
+import { requireNoDifference } from "./verified.ts";
 
 /** Moments of a start at which a process is killed, as parts of the time that the last whole start took: before them nothing of ours runs. */
 const RECOVERY_FROM = 0.3;
@@ -117,6 +118,8 @@ class CrashRun {
     const statuses = await this.#drained();
     const client = await this.#client;
     const asked = await ask(client, history.options.sensors, history.randomWindows(windows));
+    await client.commit();
+    await requireNoDifference(this.#options.process, `seed ${seed}, beside the server`);
     await this.#process?.stop();
 
     const arrivals = await contents();
@@ -134,6 +137,7 @@ class CrashRun {
     const askedAgain = await ask(again, history.options.sensors, history.randomWindows(windows));
     comparisons += compareAnswers(oracle, askedAgain, `${note}, after a clean restart`);
     await this.#process?.stop();
+    await requireNoDifference(this.#options.process, `${note}, stopped`);
     return {
       ...this.#report,
       sentTwice: arrivals.length - this.#total,

@@ -6,9 +6,6 @@ import type { IdentityRule } from "./identities.ts";
 import type { Reach } from "./recomputation.ts";
 import type { StoredSensor } from "./stored.ts";
 
-/** Whether late readings are a function of the log. */
-const IS_LATE_OF_THE_LOG = false;
-
 /** The claim about one sensor. */
 export interface SensorProof {
   readonly sensor: StoredSensor;
@@ -75,7 +72,8 @@ export function proofOf(sensor: StoredSensor, { state, reaches, clockAheadMs, is
     isOrderOpen: !isOrdered,
   };
   const isFed = feeding.length > 0;
-  const withLate = IS_LATE_OF_THE_LOG && isWhole;
+  // Older versions judged lateness otherwise: where the sums differ it is theirs (decision 32).
+  const withLate = isWhole && isOrdered && totals.late === recomputed?.late;
   return {
     sensor,
     exactFrom,

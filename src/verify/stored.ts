@@ -18,6 +18,8 @@ export interface StoredPosition {
   readonly next: number;
   /** Newest counted event time from it, ms; -Infinity: none. */
   readonly newest: number;
+  /** How far it has come with each sensor, ms, by the sensor's number. */
+  readonly fronts: ReadonlyMap<number, number>;
   /** A topic of that name was read before, and is gone with its records. */
   readonly isLaterLife: boolean;
 }
@@ -34,6 +36,9 @@ export function storedSensors(db: Database): StoredSensor[] {
 
 /** By topic and partition. */
 export function storedPositions(db: Database): StoredPosition[] {
+  // Before there was such a table.
+  const hasFronts = db.prepare("SELECT 1 FROM sqlite_schema WHERE name='front'").get() !== undefined;
+  const frontsOf = hasFronts ? db.prepare("SELECT sensor, newest FROM front WHERE topic=? AND partition=?") : null;
   const rows = db.prepare("SELECT * FROM position ORDER BY topic, partition").all();
   return rows.map(({ topic, partition, topic_id, next, newest }) => ({
     topic: String(topic),
@@ -41,6 +46,9 @@ export function storedPositions(db: Database): StoredPosition[] {
     topicId: String(topic_id),
     next: Number(next),
     newest: newest === null ? Number.NEGATIVE_INFINITY : Number(newest),
+    fronts: new Map(
+      frontsOf?.all(String(topic), Number(partition)).map((row) => [Number(row.sensor), Number(row.newest)]),
+    ),
     isLaterLife: db.setting(replacedSetting(String(topic))) !== null,
   }));
 }

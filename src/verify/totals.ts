@@ -59,7 +59,7 @@ export function compareTotals(proof: SensorProof, state: State | null, isUnread:
   }
   const isPassedOver = totals.gapRecords + rejected > other.gapRecords + other.rejected;
   const same = (
-    field: "received" | "duplicates" | "rejected" | "implicitBoots" | "late" | "offset" | "sequence" | "explicit",
+    field: "received" | "duplicates" | "rejected" | "implicitBoots" | "offset" | "sequence" | "explicit",
   ): void => {
     if (totals[field] !== other[field]) say(field, totals[field], `${other[field]}, by the log`, "log");
   };
@@ -72,7 +72,6 @@ export function compareTotals(proof: SensorProof, state: State | null, isUnread:
     same("duplicates");
     same("implicitBoots");
   }
-  if (proof.withLate && released === 0 && isClockKnown) same("late");
   if (!isClockKnown && quarantined + released + other.quarantined > 0) return;
   if (!isOrdered) return;
   const held = quarantined + released;
@@ -99,7 +98,7 @@ export function compareWithPages({ totals, name }: StoredSensor, total: Aggregat
 /** How far a partition was read, against what was read of it once more. */
 export function comparePosition(reach: Reach, state: State | null, proofs: readonly SensorProof[], tell: Tell): void {
   const { position, topicId, logEnd, isWhole, isTimed, damaged } = reach;
-  const { topic, partition, next, newest } = position;
+  const { topic, partition, next, newest, fronts } = position;
   const say = (stored: string, expected: string): void =>
     tell({ proof: "log", sensor: topic, what: `position of ${topic}/${partition}`, second: null, stored, expected });
   if (topicId === null) return;
@@ -122,5 +121,12 @@ export function comparePosition(reach: Reach, state: State | null, proofs: reado
   const isTold = own.every(({ isClockKnown, isOrdered, causes, sensor: { totals } }) => {
     return isOrdered && causes.passedOver === 0 && (isClockKnown || totals.quarantined + totals.released === 0);
   });
-  if (isTold && isTimed && read.newest !== newest) say(`newest event time ${newest}`, `${read.newest} ms, by the log`);
+  if (!isTold || !isTimed) return;
+  for (const { sensor } of own) {
+    const [stored, expected] = [fronts.get(sensor.id) ?? Number.NEGATIVE_INFINITY, read.fronts.of(sensor.id)];
+    // Older versions began them at the newest event time of the partition.
+    if (stored >= expected && stored <= Math.max(expected, newest)) continue;
+    say(`front ${stored} of "${sensor.name}"`, `${expected} ms, by the log`);
+  }
+  if (read.newest !== newest) say(`newest event time ${newest}`, `${read.newest} ms, by the log`);
 }

@@ -22,14 +22,14 @@ export function folder(): { readonly path: string; remove(): void } {
 }
 
 /** Of a server on `data` with the embedded log. */
-export function settingsOf(data: string, more: { logRetentionBytes?: number; keepMs?: number | null } = {}) {
+function settingsOf(data: string) {
   const log = { kind: "local" } as const;
   const rest = { sensors: null, topics: null, createTopics: false, timezone: ZONE, clockAheadMs: 300_000 };
-  return { log, data, keepMs: null, logRetentionBytes: 2e9, ...rest, ...more };
+  return { log, data, keepMs: null, logRetentionBytes: 2e9, ...rest };
 }
 
 /** Resolves when all that was appended is taken in. */
-export async function takenIn(core: Core): Promise<void> {
+async function takenIn(core: Core): Promise<void> {
   for (;;) {
     const lag = core.engine.sensors.list().reduce((sum, { name }) => sum + (core.engine.status(name).lag ?? 0), 0);
     if (lag === 0) return;

@@ -9,6 +9,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   page: [],
   sensor: [],
   position: [],
+  front: [],
   device: [],
   boot: [],
   seen: [],

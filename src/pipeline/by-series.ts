@@ -11,7 +11,7 @@ export interface SeriesBatch {
   readonly readings: Readings;
   /** By row: which of its record's readings it is, from 0 on. With the record's offset it is the reading's identity by offset. */
   readonly index: Int32Array;
-  /** By row: 1 when the record's value here is the reading alone, 0 when it is the whole record. */
+  /** By row: 1 when the record's value here is the reading alone, 0 when it is a record of others, too. */
   readonly isAlone: Uint8Array;
 }
 
@@ -26,6 +26,8 @@ export class BySeries {
   #sorted = new Int32Array(0);
   /** By row of the batch that is split: which of its record's readings it is. */
   #indexOf = new Int32Array(0);
+  /** By record: 1 when it makes one row. */
+  #isSingle = new Uint8Array(0);
   #index = new Int32Array(0);
   #isAlone = new Uint8Array(0);
 
@@ -40,6 +42,7 @@ export class BySeries {
       this.#indexOf = new Int32Array(2 * count);
       this.#groupOf = new Int32Array(2 * count);
       this.#sorted = new Int32Array(2 * count);
+      this.#isSingle = new Uint8Array(2 * count);
     }
     const taken = this.#inOrder(records.count, readings, origins, only);
     const groups = this.#groups(taken, origins);
@@ -59,6 +62,7 @@ export class BySeries {
     let taken = 0;
     let further = recordCount;
     for (let first = 0; first < recordCount; first++) {
+      this.#isSingle[first] = further < count && record[further] === first ? 0 : 1;
       for (let row = first, index = 0; ; row = further++, index++) {
         indexOf[row] = index;
         if ((only === null || index === only) && rejection[row] !== PASSED_OVER) order[taken++] = row;
@@ -126,11 +130,11 @@ export class BySeries {
       recordTo.timestamp[i] = records.timestamp[from];
       recordTo.keyStart[i] = records.keyStart[from];
       recordTo.keyEnd[i] = records.keyEnd[from];
-      const isAlone = start[row] !== ABSENT;
-      recordTo.valueStart[i] = isAlone ? start[row] : records.valueStart[from];
-      recordTo.valueEnd[i] = isAlone ? end[row] : records.valueEnd[from];
+      const isCut = start[row] !== ABSENT;
+      recordTo.valueStart[i] = isCut ? start[row] : records.valueStart[from];
+      recordTo.valueEnd[i] = isCut ? end[row] : records.valueEnd[from];
       this.#index[i] = this.#indexOf[row];
-      this.#isAlone[i] = isAlone ? 1 : 0;
+      this.#isAlone[i] = isCut ? 1 : this.#isSingle[from];
     }
     return { series, records: recordTo, readings: to, index: this.#index, isAlone: this.#isAlone };
   }

@@ -12,7 +12,7 @@
 import { type Decoded, decodeRecord, deviceOf, type Outcome, refused } from "./decode.ts";
 import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
 import {
-  type Came,
+  type CopiesCame,
   type CountedReading,
   type Interval,
   metricOf,
@@ -92,10 +92,15 @@ interface Sensor {
   readonly ids: Map<string, number>;
   readonly readings: CountedReading[];
   /** How the copies of each identity came, but of those that are an offset or depend on the order of one partition. */
-  readonly copies: Map<string, Came["copies"]>;
+  readonly copies: Map<string, Copies>;
   totals: Totals;
   /** The last window's readings, until another is asked for or a reading comes. */
   sample: { key: string; sample: Sample } | null;
+}
+
+/** All arrivals of one identity, and how they came. */
+interface Copies extends CopiesCame {
+  readonly arrivals: Arrival[];
 }
 
 /** What tells a reading from its duplicates. */
@@ -168,7 +173,8 @@ export class Oracle {
 
     const isLate = time < front - LATE_AFTER_MS;
     const copies = copiesOf(sensor, device, payload);
-    if (reason === null) copies[isLate ? "isLate" : "isOnTime"] = true;
+    copies[reason !== null ? "isImpossible" : isLate ? "isLate" : "isOnTime"] = true;
+    copies.arrivals.push(arrival);
 
     const place = this.#place(sensor, device, payload);
     if (place.startsBoot) this.#add(sensor, { implicitBoots: 1 });
@@ -206,6 +212,19 @@ export class Oracle {
       this.#count(sensor, { time: held.time, value: held.value }, held.kind);
     }
     return released.length;
+  }
+
+  /**
+   * Arrivals that make what counts depend on the order in which partitions are read: copies of a reading that is in another partition, too,
+   * of which one is late and the other not, or one is held back: against which append time?
+   */
+  disagreeing(): Set<Arrival> {
+    const all = [...this.#sensors.values()].flatMap(({ copies }) => [...copies.values()]);
+    const kinds = (copies: Copies): number => Number(copies.isLate) + Number(copies.isOnTime);
+    const mixed = all.filter((copies) => copies.isImpossible || kinds(copies) > 1);
+    const others = ({ arrivals: [first, ...more] }: Copies) =>
+      more.filter(({ partition }) => partition !== first.partition);
+    return new Set(mixed.flatMap(others));
   }
 
   /** The sensors heard from. */
@@ -335,8 +354,8 @@ export class Oracle {
 }
 
 /** What is known of the copies of a reading; an object of its own where nothing tells them. */
-function copiesOf(sensor: Sensor, device: string, { id, boot, sequence, time }: Decoded): Came["copies"] {
-  const unknown = { isLate: false, isOnTime: false };
+function copiesOf(sensor: Sensor, device: string, { id, boot, sequence, time }: Decoded): Copies {
+  const unknown: Copies = { isLate: false, isOnTime: false, isImpossible: false, arrivals: [] };
   const isTold = id !== null || (sequence !== null && (boot !== null || time !== null));
   if (!isTold) return unknown;
   const key = JSON.stringify(

@@ -24,7 +24,14 @@ export interface CountedReading {
 export interface Came {
   readonly isLate: boolean;
   /** What it and its duplicates are: where both, another order of the partitions may count a copy that is the other. */
-  readonly copies: { isLate: boolean; isOnTime: boolean };
+  readonly copies: CopiesCame;
+}
+
+/** Whether a copy of a reading came so. */
+export interface CopiesCame {
+  isLate: boolean;
+  isOnTime: boolean;
+  isImpossible: boolean;
 }
 
 /** The counted readings of one window, in any order. */

@@ -16,6 +16,8 @@ interface Planted extends PlantedBug {
   readonly seed?: number;
 }
 
+const REPLICAS = { seed: 60, readings: 400, log: "kafka", histories: 3 };
+
 const EARLY_OFFSETS: Planted = {
   name: "offsets are committed one commit before their pages",
   file: "src/pipeline/state.ts",
@@ -155,6 +157,35 @@ const BUGS: readonly Planted[] = [
   },
 ];
 
+/** Each replica is right by itself, as far as the oracle looks: only beside another one it is seen. */
+const REPLICA_BUGS: readonly PlantedBug[] = [
+  {
+    name: "late is behind what the sensor has, not the partition",
+    file: "src/pipeline/ingest.ts",
+    changes: [["partition.fronts.of(sensor.id)", "sensor.totals.lastTime"]],
+  },
+  {
+    name: "whether a rejected record is one reading depends on the others of its batch",
+    file: "src/pipeline/by-series.ts",
+    changes: [["isCut ? 1 : this.#isSingle[from]", "isCut ? 1 : 0"]],
+  },
+  {
+    name: "duplicates do not move a partition's front",
+    file: "src/pipeline/ingest.ts",
+    changes: [
+      ["const front = this.#clocks.judge(", "let front = this.#clocks.judge("],
+      [
+        "    partition.fronts.advance(sensor.id, front);\n    if (front > partition.newest) partition.newest = front;\n",
+        "",
+      ],
+      [
+        "    this.#countAll(readings, sensor, this.#lateRows",
+        "    front = Math.max(...readings.time.subarray(0, this.#counted));\n    partition.fronts.advance(sensor.id, front);\n    this.#countAll(readings, sensor, this.#lateRows",
+      ],
+    ],
+  },
+];
+
 /** Characters of what a copy prints: its first line says what was found. */
 const OUTPUT_KEPT = 4000;
 
@@ -163,10 +194,14 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs a simulation of the sources in `directory`. */
-function simulated(directory: string, options: SimulationOptions): Promise<Ended> {
+/** Runs a simulation, or replicas, of the sources in `directory`. */
+function simulated(
+  directory: string,
+  options: SimulationOptions | typeof REPLICAS,
+  program = "simulate.ts",
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const script = join(directory, "test", "torture", "simulate.ts");
+    const script = join(directory, "test", "torture", program);
     const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const keep = (chunk: Buffer): void => {
@@ -199,6 +234,16 @@ test("planted bugs are found by the comparison with the oracle", { concurrency: 
       t.diagnostic(output.split("\n", 1)[0]);
     });
   });
+  for (const bug of REPLICA_BUGS) {
+    runs.push(
+      t.test(`finds: ${bug.name}`, async (t) => {
+        const { code, output } = await inCopy(bug, (directory) => simulated(directory, REPLICAS, "replicas.ts"));
+        assert.equal(code, 1, `not found: ${output}`);
+        assert.match(output, /^(seed.*\n)*AssertionError/, `it ended, but not by the comparison: ${output}`);
+        t.diagnostic(output.split("\n", 1)[0]);
+      }),
+    );
+  }
   for (const log of ["kafka", "kafka-append"] as const) {
     runs.push(
       t.test(`finds nothing in a copy without a bug: ${log}`, async (t) => {

@@ -21,6 +21,9 @@ const HISTORY_FILE = "history.db";
 /** Waits this long for another connection, ms: they hold the file for milliseconds. */
 const BUSY_MS = 5000;
 
+/** The setting with the version of which the history still has parts: some of what it stores was judged by the rules of then. */
+export const OLDEST_PART = "oldest-part";
+
 /** The one table that belongs to no part: single values by name. */
 const SETTINGS = "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID";
 
@@ -231,7 +234,10 @@ function migrate(db: DatabaseSync, file: string): number | null {
   db.exec("BEGIN IMMEDIATE");
   try {
     db.exec(SETTINGS);
-    if (version !== 0) for (const migration of MIGRATIONS) if (migration.version > version) migration.run(db);
+    if (version !== 0) {
+      for (const migration of MIGRATIONS) if (migration.version > version) migration.run(db);
+      db.prepare("INSERT OR IGNORE INTO setting VALUES(?, ?)").run(OLDEST_PART, version);
+    }
     db.exec(`PRAGMA user_version=${HISTORY_VERSION}; COMMIT`);
   } catch (error) {
     db.exec("ROLLBACK");

@@ -5,6 +5,7 @@ import type { Database } from "../store/database.ts";
 import type { Tell } from "./differences.ts";
 import { Ladder, type LadderFault } from "./ladder.ts";
 import { openSeconds } from "./pages.ts";
+import { hasOlderParts } from "./stored.ts";
 
 /** Names of the buckets of each level. */
 const LEVEL_NAMES = ["second", "minute", "hour", "day", "32 days", "1,024 days"] as const;
@@ -40,6 +41,7 @@ export class Climb {
     const find = this.#db.prepare("SELECT bytes FROM page WHERE key=?");
     const ladder = new Ladder({
       series: this.#series,
+      isOlder: hasOlderParts(this.#db),
       find: (key) => bytesOf(find.get(key)?.bytes),
       numbers: (level) => this.#numbers(level),
       onFault: (fault) => this.#tellFault(fault),

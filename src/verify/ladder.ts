@@ -42,6 +42,8 @@ export interface LadderFault {
 /** Where the ladder reads, and whom it tells. */
 export interface LadderOptions {
   readonly series: number;
+  /** Values that an older version cut to fewer bits are believed, as long as they are as many. */
+  readonly isOlder: boolean;
   /** The bytes of a page that is stored. */
   readonly find: (key: number) => Uint8Array | null;
   /** Numbers of the stored pages of a level, ascending. */
@@ -194,7 +196,7 @@ export class Ladder {
     let isDifferent = false;
     for (let i = 0; i < page.size; i++) {
       const [a, b] = [bucketOf(opened, i), bucketOf(page, i)];
-      if (isSameAggregate(a, b, true) && isSameValues(opened, page, i)) continue;
+      if (isSameAggregate(a, b, true) && isSameValues(opened, page, i, this.#options.isOlder)) continue;
       isDifferent = true;
       const texts = differenceTexts(a, b, true);
       const place = { level, number, second: second + i * STEP_SECONDS[level], isPage: false };
@@ -229,9 +231,10 @@ function bucketOf(page: BucketPage, i: number): Aggregate {
   return aggregate;
 }
 
-function isSameValues(a: BucketPage, b: BucketPage, i: number): boolean {
+function isSameValues(a: BucketPage, b: BucketPage, i: number, isOlder: boolean): boolean {
   const [own, other] = [valuesOf(a, i), valuesOf(b, i)];
   if (own === null || other === null) return own === other;
+  if (isOlder && a.valuesOf(i).dropped > b.valuesOf(i).dropped) return a.valuesOf(i).count === b.valuesOf(i).count;
   return Buffer.compare(own, other) === 0;
 }
 

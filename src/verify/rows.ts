@@ -73,7 +73,7 @@ const RULES = [
 
 /** Settings that there may be. */
 const SETTINGS =
-  /^(last-delta|quarantine-last-id|rejection-last-id|clock-offset|clock-offset-since|known-time|kept-since|replaced:.+)$/;
+  /^(last-delta|quarantine-last-id|rejection-last-id|clock-offset|clock-offset-since|known-time|kept-since|oldest-part|replaced:.+)$/;
 
 /** Rows of one rule that are told. */
 const TOLD_MAX = 20;

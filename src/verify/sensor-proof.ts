@@ -21,6 +21,8 @@ export interface SensorProof {
   readonly withLate: boolean;
   /** How far a reading was ahead of time is known from the log, as it has append times. */
   readonly isClockKnown: boolean;
+  /** Identities, lists and most totals are told by the rules of an older version. */
+  readonly isOlder: boolean;
   /** Some topic that is read brings its readings. */
   readonly isFed: boolean;
   /** What the log does not have now it had not then. */
@@ -38,10 +40,15 @@ interface Ground {
   readonly clockAheadMs: number;
   /** The log is tidemark's own. */
   readonly isEmbedded: boolean;
+  /** Some of the history was made by an older version. */
+  readonly isOlder: boolean;
 }
 
 /** What the log proves of the sensor. O(partitions). */
-export function proofOf(sensor: StoredSensor, { state, reaches, clockAheadMs, isEmbedded }: Ground): SensorProof {
+export function proofOf(
+  sensor: StoredSensor,
+  { state, reaches, clockAheadMs, isEmbedded, isOlder }: Ground,
+): SensorProof {
   const { totals, name } = sensor;
   const recomputed = state?.sensors.find(name)?.totals;
   const feeds = ({ position: { topic } }: Reach): boolean =>
@@ -82,6 +89,7 @@ export function proofOf(sensor: StoredSensor, { state, reaches, clockAheadMs, is
     unaccounted,
     withLate,
     isClockKnown,
+    isOlder,
     isFed,
     isGapKnown: isEmbedded,
     isOrdered,
@@ -96,10 +104,11 @@ export function identityRuleOf({
   isClockKnown,
   atLeastFrom,
   causes,
+  isOlder,
   sensor,
 }: SensorProof): IdentityRule | null {
   // Of readings that were passed over, and may be there now, the history knows no identity.
-  if (atLeastFrom === Number.POSITIVE_INFINITY || causes.passedOver > 0) return null;
+  if (isOlder || atLeastFrom === Number.POSITIVE_INFINITY || causes.passedOver > 0) return null;
   return { isWhole, isOrdered: isOrdered && sensor.totals.released === 0, isClockKnown };
 }
 

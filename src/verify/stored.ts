@@ -1,7 +1,7 @@
 /** What the history says of itself, beside its pages. */
 import { replacedSetting } from "../pipeline/sources.ts";
 import { Totals } from "../pipeline/totals.ts";
-import type { Database } from "../store/database.ts";
+import { type Database, OLDEST_PART } from "../store/database.ts";
 
 /** A sensor's row. */
 export interface StoredSensor {
@@ -51,4 +51,11 @@ export function storedPositions(db: Database): StoredPosition[] {
     ),
     isLaterLife: db.setting(replacedSetting(String(topic))) !== null,
   }));
+}
+
+/** Whether some of it was made by an older version, which told identities, values and rejections by other rules. */
+export function hasOlderParts(db: Database): boolean {
+  if (db.setting(OLDEST_PART) !== null) return true;
+  // Implicit boots were rows before version 3.
+  return db.prepare("SELECT 1 FROM boot WHERE name IS NULL LIMIT 1").get() !== undefined;
 }

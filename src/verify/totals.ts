@@ -65,6 +65,7 @@ export function compareTotals(proof: SensorProof, state: State | null, isUnread:
   };
   if (isPassedOver) return;
   same("received");
+  if (proof.isOlder) return;
   same("rejected");
   if (isOrdered && conflicts > other.conflicts) say("conflicts", conflicts, `<= ${other.conflicts}, by the log`, "log");
   // Implicit boots are told by the order of readings.
@@ -123,6 +124,8 @@ export function comparePosition(reach: Reach, state: State | null, proofs: reado
   });
   if (!isTold || !isTimed) return;
   for (const { sensor } of own) {
+    // Older versions had none; those of a partition that was not read on since are not stored.
+    if (fronts.size === 0) break;
     const [stored, expected] = [fronts.get(sensor.id) ?? Number.NEGATIVE_INFINITY, read.fronts.of(sensor.id)];
     // Older versions began them at the newest event time of the partition.
     if (stored >= expected && stored <= Math.max(expected, newest)) continue;

@@ -11,7 +11,7 @@ const REJECTION = ["sensor", "partition", "offset", "reading", "code", "key", "b
 /** Each stored row must be one of the recomputed ones, where the log holds all. */
 export function compareUncounted(stored: Database, state: State, proofs: readonly SensorProof[], tell: Tell): void {
   for (const proof of proofs) {
-    if (!proof.isWhole || proof.causes.passedOver > 0) continue;
+    if (!proof.isWhole || proof.isOlder || proof.causes.passedOver > 0) continue;
     const { id, name } = proof.sensor;
     for (const table of ["quarantine", "rejection"] as const) {
       // Judged by the host's clock: then, and not now.

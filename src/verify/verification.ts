@@ -15,7 +15,7 @@ import { type Reach, reachesOf, recompute, unreadTopics } from "./recomputation.
 import { checkRows } from "./rows.ts";
 import { SecondsComparison } from "./seconds.ts";
 import { identityRuleOf, proofOf, type SensorProof } from "./sensor-proof.ts";
-import { type StoredSensor, storedPositions, storedSensors } from "./stored.ts";
+import { hasOlderParts, type StoredSensor, storedPositions, storedSensors } from "./stored.ts";
 import { comparePosition, compareTotals, compareWithPages } from "./totals.ts";
 import { compareUncounted } from "./uncounted.ts";
 
@@ -101,7 +101,13 @@ class Verification {
       const unread = await unreadTopics(log, sensors, positions);
       await this.#recompute(sensors, reaches);
       const state = this.#recomputed?.state ?? null;
-      const ground = { state, reaches, clockAheadMs, isEmbedded: log?.kind === "embedded" };
+      const ground = {
+        state,
+        reaches,
+        clockAheadMs,
+        isEmbedded: log?.kind === "embedded",
+        isOlder: hasOlderParts(this.#db),
+      };
       const proofs = sensors.map((sensor) => proofOf(sensor, ground));
       await this.#attempt("rows", () => this.#inSlices(checkRows(this.#db, this.#tell)));
       for (const reach of reaches) {

@@ -1,8 +1,12 @@
 /** A history that is right has no difference, whatever became of its readings; and what is claimed of it is what the log reaches. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { State } from "../../src/pipeline/state.ts";
+import { Database } from "../../src/store/database.ts";
 import { ArrivalsLog } from "./arrivals-log.ts";
 import { folder, makeDirectory, verified } from "./made.ts";
 import { type FollowOptions, followArrivals } from "./made-kafka.ts";
@@ -34,6 +38,24 @@ describe("no difference", () => {
       }
     });
   }
+
+  test("in a history of version 2 that was migrated", async () => {
+    const place = folder();
+    try {
+      for (const name of ["history.db", "log.db"]) {
+        const bytes = readFileSync(join(import.meta.dirname, "..", "store", "version-2", `${name}.gz`));
+        writeFileSync(join(place.path, name), gunzipSync(bytes));
+      }
+      const db = Database.open(place.path);
+      new State(db);
+      db.close();
+      const { found, records } = await verified(place.path);
+      assert.deepEqual(found, []);
+      assert.ok(records > 1000);
+    } finally {
+      place.remove();
+    }
+  });
 
   const cases: readonly [name: string, options: FollowOptions, share: number][] = [
     ["all of it", {}, 0],

@@ -1,5 +1,6 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
+import { kafkaOptions } from "./config/kafka-settings.ts";
 import { isReadByOthers, readSecretFile } from "./config/secret-file.ts";
 import { type Config, reloadedFiles, type TlsPaths } from "./config/server-config.ts";
 import { readTokens } from "./config/token-settings.ts";
@@ -161,6 +162,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       zone,
       tokens,
       tls,
+      requestsPerSecond: config.requestsPerSecond,
       allowAnonymous: config.allowAnonymous,
       publicUrls: config.publicUrls,
       corsOrigins: config.corsOrigins,
@@ -256,16 +258,11 @@ async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, 
   return openKafka(target, clock);
 }
 
-async function openKafka({ brokers, tls, sasl }: KafkaAddress, clock: Clock): Promise<Log> {
+async function openKafka(address: KafkaAddress, clock: Clock): Promise<Log> {
   // Loaded on demand: the client is half of the program's code and 37 MB of memory.
   const { openKafkaLog } = await import("./log/kafka/kafka-log.ts");
   growHeapForKafka(process.execArgv);
-  return openKafkaLog({
-    bootstrap: brokers,
-    clock,
-    ...(tls ? { tls: {} } : {}),
-    ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
-  });
+  return openKafkaLog({ ...kafkaOptions(address), clock });
 }
 
 /** Closes what was opened, last first; all of it, even when one fails. @throws the first failure */

@@ -20,7 +20,7 @@ const data = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 try {
   const watch = new Stopwatch();
   const core = await openCore({
-    log: { kind: "kafka", brokers: [bootstrap], tls: false, sasl: null },
+    log: { kind: "kafka", brokers: [bootstrap], tls: false, ca: null, sasl: null },
     data,
     sensors: [topic],
     topics: null,

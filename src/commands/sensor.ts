@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { SensorConfig } from "../config/client-config.ts";
+import { kafkaOptions } from "../config/kafka-settings.ts";
 import { type KafkaAddress, shownTarget } from "../config/values.ts";
 import { systemClock } from "../core/clock.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
@@ -67,13 +68,8 @@ export async function requireFreeTopic(address: KafkaAddress, sensor: string, si
 }
 
 /** A Kafka as its address says. @throws TidemarkError "log-unreachable" | "log-refused" */
-export async function openKafka({ brokers, tls, sasl }: KafkaAddress) {
+export async function openKafka(address: KafkaAddress) {
   // The client library is loaded by those sensors only that need it.
   const { openKafkaLog } = await import("../log/kafka/kafka-log.ts");
-  return openKafkaLog({
-    bootstrap: brokers,
-    clock: systemClock,
-    ...(tls ? { tls: {} } : {}),
-    ...(sasl === null ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } }),
-  });
+  return openKafkaLog({ ...kafkaOptions(address), clock: systemClock });
 }

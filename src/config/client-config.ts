@@ -7,6 +7,7 @@ import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import { SIMULATOR_PREFIX, simulatorName } from "../core/simulator-name.ts";
 import { machineZone, openZone } from "../core/zone.ts";
+import { withKafkaAccess } from "./kafka-settings.ts";
 import { invalid, type Settings, shown } from "./settings.ts";
 import { type ClientTokens, clientTokens, readTokens, tokenSources } from "./token-settings.ts";
 import {
@@ -85,10 +86,12 @@ export function sensorConfig(settings: Settings, operands: readonly string[], cw
   if ("expected" in name) {
     throw invalid(`Cannot start a sensor: expected ${name.expected}, was ${shown(operands[0])}`);
   }
-  const log = settings.read("log", parseLogTarget);
+  const log = settings.read("log", withKafkaAccess(settings, cwd, parseLogTarget));
   return {
     sensor: name.value,
-    target: settings.optional("sensor:to", parseSendTarget) ?? (log.kind === "kafka" ? log : null),
+    target:
+      settings.optional("sensor:to", withKafkaAccess(settings, cwd, parseSendTarget)) ??
+      (log.kind === "kafka" ? log : null),
     client: clientConfig(settings, cwd),
     rate: settings.read("rate", parseRate),
     count: settings.optional("count", parseInteger(0, Number.MAX_SAFE_INTEGER)),

@@ -5,8 +5,10 @@ import type { OptionId } from "./option-table.ts";
 /** Metrics of a query that names none. */
 export const METRICS_ASKED = ["count", "mean", "min", "max"] as const satisfies readonly MetricName[];
 
+const KAFKA = ["log", "kafka-user", "kafka-password-file", "kafka-ca"] as const satisfies readonly OptionId[];
+
 const SERVER = [
-  "log",
+  ...KAFKA,
   "data",
   "host",
   "port",
@@ -29,6 +31,7 @@ const SERVER = [
   "token-admin-file",
   "tls-cert",
   "tls-key",
+  "rate-limit",
   "allow-anonymous",
   "public-url",
   "cors-origin",
@@ -140,7 +143,7 @@ export const COMMANDS = [
       "late",
       "sensor:from",
       "timezone",
-      "log",
+      ...KAFKA,
       ...CLIENT,
     ],
   },

@@ -220,6 +220,8 @@ const PATHS: readonly OptionId[] = [
   "tls-cert",
   "tls-key",
   "ca",
+  "kafka-password-file",
+  "kafka-ca",
 ];
 
 function givenOf(name: string, settings: Settings, cwd: string): ReadonlyMap<OptionId, Given> {

@@ -46,6 +46,24 @@ export const OPTIONS = [
     text: "where readings are kept: in --data, or a Kafka (see README)",
   },
   {
+    id: "kafka-user",
+    value: "NAME",
+    kept: true,
+    text: "who we are to a Kafka (?sasl=scram-sha-512 says how it is proven)",
+  },
+  {
+    id: "kafka-password-file",
+    value: "FILE",
+    kept: true,
+    text: "… and its password, where TIDEMARK_KAFKA_PASSWORD does not hold it",
+  },
+  {
+    id: "kafka-ca",
+    value: "FILE",
+    kept: true,
+    text: "TLS to a Kafka whose authority is in this PEM (a usual one: ?tls=true)",
+  },
+  {
     id: "data",
     value: "DIR",
     fallback: "./data",
@@ -141,6 +159,12 @@ export const OPTIONS = [
     text: "speak HTTPS: PEM of the certificate and its chain; read again when it changes",
   },
   { id: "tls-key", value: "FILE", kept: true, text: "PEM of its key, readable by the server's user alone" },
+  {
+    id: "rate-limit",
+    value: "N",
+    kept: true,
+    text: "requests a second from one address and with one token (default: as many as come)",
+  },
   { id: "allow-anonymous", kept: true, text: "listen beyond this machine without a token" },
   {
     id: "public-url",
@@ -172,7 +196,7 @@ export const OPTIONS = [
   {
     id: "simulate",
     value: "[A,B,C]",
-    text: "simulate these sensors, or all of --sensors: random numbers of devices named simulator-…",
+    text: "simulate these sensors, or all of --sensors: random numbers, devices named simulator-…",
   },
   {
     id: "demo",
@@ -183,7 +207,7 @@ export const OPTIONS = [
     id: "url",
     value: "URL",
     kept: true,
-    text: "the server (default: the one on --data; where --data is not given, else port 5000 here)",
+    text: "the server (default: the one on --data; if --data is not given, else port 5000 here)",
   },
   {
     id: "ca",

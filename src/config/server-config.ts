@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { TidemarkError } from "../core/errors.ts";
 import { DEFAULT_NAMING, type LineNaming } from "../core/line-naming.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
+import { withKafkaAccess } from "./kafka-settings.ts";
 import { LOG_FORMATS, type LogFormat, type OptionId } from "./option-table.ts";
 import { type DoorParts, invalid, type Settings } from "./settings.ts";
 import { readTokens, type TokenSource, tokenSources } from "./token-settings.ts";
@@ -56,6 +57,8 @@ export interface Config {
   readonly tokens: readonly TokenSource[];
   /** Paths; null: plain HTTP. */
   readonly tls: TlsPaths | null;
+  /** From one address, and with one token; null: as many as come. */
+  readonly requestsPerSecond: number | null;
   readonly allowAnonymous: boolean;
   /** Origins under which browsers reach the server through a proxy. */
   readonly publicUrls: readonly string[];
@@ -89,7 +92,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     );
   }
   readTokens(tokens); // a file that is not there ends the start, not a request
-  const log = settings.read("log", parseLogTarget);
+  const log = settings.read("log", withKafkaAccess(settings, cwd, parseLogTarget));
   return {
     log,
     data: dataDirectory(settings, cwd),
@@ -103,6 +106,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     logFormat: settings.read("log-format", parseLogFormat),
     tokens,
     tls: tlsPaths(settings, cwd),
+    requestsPerSecond: settings.optional("rate-limit", parseInteger(1, 1_000_000)),
     allowAnonymous,
     publicUrls: settings.optional("public-url", parseOrigins) ?? [],
     corsOrigins: settings.optional("cors-origin", parseOrigins) ?? [],

@@ -24,6 +24,7 @@ export function shownSettings(config: Config): Record<string, string> {
     token: shownTokens(config),
     "tls-cert": config.tls?.cert ?? "none",
     "tls-key": config.tls?.key ?? "none",
+    "rate-limit": String(config.requestsPerSecond ?? "none"),
     "allow-anonymous": String(config.allowAnonymous),
     "public-url": config.publicUrls.join(","),
     "cors-origin": config.corsOrigins.join(","),

@@ -33,12 +33,11 @@ export interface ConfigFile {
 }
 
 /** Variables that are ours and no option. */
-const KAFKA_USER = "TIDEMARK_KAFKA_USER";
 const KAFKA_PASSWORD = "TIDEMARK_KAFKA_PASSWORD";
 export const BACKGROUND_LOG = "TIDEMARK_BACKGROUND_LOG";
 const MQTT_USER = "TIDEMARK_MQTT_USER";
 const MQTT_PASSWORD = "TIDEMARK_MQTT_PASSWORD";
-const OTHER_VARIABLES: readonly string[] = [KAFKA_USER, KAFKA_PASSWORD, MQTT_USER, MQTT_PASSWORD, BACKGROUND_LOG];
+const OTHER_VARIABLES: readonly string[] = [KAFKA_PASSWORD, MQTT_USER, MQTT_PASSWORD, BACKGROUND_LOG];
 /** Settings that no error shows. */
 const SECRETS: readonly OptionId[] = ["token", "token-read", "token-write", "token-admin"];
 const TEST_VARIABLES = "TIDEMARK_TEST_";
@@ -193,6 +192,11 @@ export class Settings {
     };
   }
 
+  /** No flag: other users can see those. */
+  get kafkaPassword(): string {
+    return this.#environment[KAFKA_PASSWORD] ?? "";
+  }
+
   given(id: OptionId): Given | undefined {
     const flag = this.#flags.get(id);
     if (flag !== undefined) return { text: flag, by: `--${flagOf(id)}`, isFlag: true };
@@ -220,7 +224,7 @@ export class Settings {
   #find<T>(id: OptionId, parse: (text: string) => Parsed<T>): { readonly value: T } | undefined {
     const given = this.given(id);
     if (given === undefined) return undefined;
-    const parsed = parse(this.#withCredentials(given.text));
+    const parsed = parse(given.text);
     if ("value" in parsed) return parsed;
     const secret = SECRETS.includes(id) || given.text.includes("@");
     throw invalid(`Cannot use ${given.by}: must be ${parsed.expected}${secret ? "" : `, was ${shown(given.text)}`}`);
@@ -228,14 +232,6 @@ export class Settings {
 
   flag(id: OptionId): boolean {
     return this.optional(id, parseFlag) ?? false;
-  }
-
-  /** A Kafka's user and password may come from variables of their own, so that no address holds them. */
-  #withCredentials(text: string): string {
-    const user = this.#environment[KAFKA_USER];
-    if (!text.startsWith("kafka://") || text.includes("@") || user === undefined || user === "") return text;
-    const password = this.#environment[KAFKA_PASSWORD] ?? "";
-    return text.replace("kafka://", () => `kafka://${encodeURIComponent(user)}:${encodeURIComponent(password)}@`);
   }
 
   warnings(): string[] {

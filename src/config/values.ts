@@ -15,6 +15,8 @@ export interface KafkaAddress {
   /** host:port, at least one. */
   readonly brokers: readonly string[];
   readonly tls: boolean;
+  /** PEM of the authority of the brokers; null: a usual one. */
+  readonly ca: string | null;
   readonly sasl: SaslCredentials | null;
 }
 
@@ -265,12 +267,12 @@ function parseKafka(text: string): KafkaAddress | null {
   const asked = (query.get("sasl") ?? "plain").toUpperCase();
   const mechanism = SASL_MECHANISMS.find((name) => name === asked);
   if (!("value" in tls) || mechanism === undefined) return null;
-  if (match[1] === undefined) return query.has("sasl") ? null : { brokers, tls: tls.value, sasl: null };
+  if (match[1] === undefined) return query.has("sasl") ? null : { brokers, tls: tls.value, ca: null, sasl: null };
   const colon = match[1].indexOf(":");
   const user = decoded(match[1].slice(0, colon));
   const password = decoded(match[1].slice(colon + 1));
   if (colon < 1 || user === null || password === null) return null;
-  return { brokers, tls: tls.value, sasl: { mechanism, user, password } };
+  return { brokers, tls: tls.value, ca: null, sasl: { mechanism, user, password } };
 }
 
 function decoded(text: string): string | null {

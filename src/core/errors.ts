@@ -29,6 +29,7 @@ export const ERRORS = {
   "not-found": { retryable: false, status: 404 },
   "method-not-allowed": { retryable: false, status: 405 },
   "not-authorized": { retryable: false, status: 401 },
+  "too-many-requests": { retryable: true, status: 429 },
   "role-missing": { retryable: false, status: 403 },
   "origin-refused": { retryable: false, status: 403 },
   "too-busy": { retryable: true, status: 503 },

@@ -11,6 +11,7 @@ import {
   SPARE_CONNECTION_MS_MAX,
   SPARE_CONNECTIONS_MAX,
 } from "./limits.ts";
+import { networkOf } from "./loopback.ts";
 import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
 import { UsualResponse } from "./usual-headers.ts";
 
@@ -62,7 +63,7 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const refuse = (problem: Problem) => () => this.#refuse(connection, problem);
+    const refuse = (problem: Problem) => () => this.#refuseSpare(connection, problem);
     const spare = answer && { answer, timer: setTimeout(refuse(answer), SPARE_CONNECTION_MS_MAX) };
     const connection: Connection = { used: false, refused: false, insecure, socket, address, spare };
     if (spare !== null) this.#spare++;
@@ -118,13 +119,19 @@ export class Connections {
       return;
     }
     if (connection === undefined || connection.refused) return;
-    connection.refused = true;
+    this.refuse(socket, problemOfBytes(code));
+  }
+
+  /** The last answer on a connection, once all earlier ones have been sent. */
+  refuse(socket: Socket, answer: Problem): void {
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) connection.refused = true;
     const afterDue = (last: UsualResponse | null): void => {
       const due = dueOn(socket);
       if (due !== null) due.once("close", () => afterDue(due));
       // Bytes after a request without a length were meant as its body; the error says so.
       else if (last !== null && isUnsized(last.req)) cutSoon(socket.end());
-      else end(socket, problemOfBytes(code));
+      else end(socket, answer);
     };
     afterDue(null);
   }
@@ -144,7 +151,7 @@ export class Connections {
     else this.#byAddress.delete(address);
   }
 
-  #refuse({ socket, insecure }: Connection, answer: Problem): void {
+  #refuseSpare({ socket, insecure }: Connection, answer: Problem): void {
     this.#refused++;
     if (insecure) return void socket.destroy(); // nothing can be said before the handshake
     end(socket, answer);
@@ -179,15 +186,6 @@ function end(socket: Socket, answer: Problem): void {
 function cutSoon(socket: Socket): void {
   const cut = setTimeout(() => socket.destroy(), REFUSED_CONNECTION_MS_MAX);
   socket.once("close", () => clearTimeout(cut));
-}
-
-/** What counts as one address: a home's or a machine's IPv6 network is a /64. */
-function networkOf(address: string): string {
-  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
-  const [head, tail] = address.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === "" ? 0 : tail.split(":").length);
-  return [...groups, ...Array<string>(missing).fill("0"), ...(tail ?? "").split(":")].slice(0, 4).join(":");
 }
 
 function tooMany(most: number, where: string): Problem {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { TidemarkError } from "../core/errors.ts";
 import { ROLES, type Role, type Token, type Tokens } from "../core/tokens.ts";
 import { isLoopbackAddress } from "./loopback.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Names by which a client on this machine calls it. */
@@ -22,29 +23,57 @@ export interface Guard {
   roles(request: IncomingMessage): readonly Role[];
 }
 
+interface Refused {
+  readonly request: IncomingMessage;
+  readonly role: Role | null;
+  readonly given: string | undefined;
+  readonly fault: TidemarkError;
+}
+
 /** With tokens: clients that send one, and browsers that bring a session of one; others are "not-authorized". */
 export class TokenGuard implements Guard {
   readonly #tokens: Tokens;
   readonly #sessions: Sessions;
   readonly #publicUrls: readonly string[];
+  readonly #rate: RateLimit;
+  /** Asked about again by the framework, when it was refused in front of it: counted once. */
+  #refused: Refused | null = null;
 
-  constructor(tokens: Tokens, sessions: Sessions, publicUrls: readonly string[]) {
+  constructor(tokens: Tokens, sessions: Sessions, publicUrls: readonly string[], rate: RateLimit) {
     this.#tokens = tokens;
     this.#sessions = sessions;
     this.#publicUrls = publicUrls;
+    this.#rate = rate;
   }
 
   refusal(request: IncomingMessage, role: Role | null, given?: string): TidemarkError | null {
+    const last = this.#refused;
+    if (last?.request === request && last.role === role && last.given === given) return last.fault;
+    const fault = this.#fault(request, role, given);
+    if (fault !== null) this.#refused = { request, role, given, fault };
+    return fault;
+  }
+
+  /** The token of this text, for a request that brings it in its body. */
+  find(request: IncomingMessage, text: string): Token | TidemarkError {
+    const token = this.#tokens.find(text);
+    return this.#rate.judge(request, token) ?? token ?? unknown(request, "another token");
+  }
+
+  #fault(request: IncomingMessage, role: Role | null, given?: string): TidemarkError | null {
     const header = request.headers.authorization;
     if (given === undefined && header === undefined) {
       const tokens = this.#sessions.of(request);
       if (tokens.length === 0) return unknown(request, "none");
-      return originFault(request, this.#publicUrls, true) ?? roleFault(request, role, tokens);
+      const fault = originFault(request, this.#publicUrls, true) ?? roleFault(request, role, tokens);
+      return fault ?? this.#rate.count(request, tokens);
     }
     const text = given ?? bearerOf(header);
     if (text === undefined) return unknown(request, "no bearer token");
-    const token = this.#tokens.find(text);
-    return token === null ? unknown(request, "another token") : roleFault(request, role, [token]);
+    const token = this.find(request, text);
+    return token instanceof TidemarkError
+      ? token
+      : (roleFault(request, role, [token]) ?? this.#rate.count(request, [token]));
   }
 
   roles(request: IncomingMessage): readonly Role[] {
@@ -115,7 +144,7 @@ export interface Admitted {
  * readings (its `Origin` tells it apart), or read answers under a name of its own that it points at 127.0.0.1 (DNS rebinding;
  * `Host` then is that name): they are "origin-refused". A request without `Host` is a program's unless a browser has left its marks.
  */
-export function siteGuard({ anyHost, publicUrls, corsOrigins }: Admitted): Guard {
+export function siteGuard({ anyHost, publicUrls, corsOrigins }: Admitted, rate: RateLimit): Guard {
   const origins = new Set([...publicUrls, ...corsOrigins]);
   const hosts = new Set(publicUrls.map(hostOf));
   return {
@@ -128,12 +157,12 @@ export function siteGuard({ anyHost, publicUrls, corsOrigins }: Admitted): Guard
       }
       if (host === undefined) {
         if (origin === undefined && referer === undefined && request.headers["sec-fetch-site"] === undefined) {
-          return null;
+          return rate.count(request, []);
         }
         return refusal(request, "without a Host", "expected one, as every browser sends it");
       }
-      if (anyHost || LOOPBACK_HOST.test(host) || hosts.has(host)) return null;
-      if (!isLoopbackAddress(request.socket.localAddress ?? "")) return null;
+      if (anyHost || LOOPBACK_HOST.test(host) || hosts.has(host)) return rate.count(request, []);
+      if (!isLoopbackAddress(request.socket.localAddress ?? "")) return rate.count(request, []);
       return refusal(
         request,
         `as ${host}`,

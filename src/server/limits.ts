@@ -91,12 +91,25 @@ export const PREFLIGHT_SECONDS = 600;
 /** Headers of one request, bytes (Node's default). Past it 431. */
 export const HEADERS_BYTES_MAX = 16_384;
 
+/** Fields of the headers of one request: browsers send twenty, chains of proxies add some. Past it 431. */
+export const HEADER_FIELDS_MAX = 200;
+
 /** Time for the headers, and for all of a request, ms: a slow line takes seconds; longer is a client that holds a connection. Past it 408. */
 export const HEADERS_MS_MAX = 10_000;
 export const REQUEST_MS_MAX = 30_000;
 
 /** Time for a handshake of TLS, ms. Past it the connection is cut. */
 export const HANDSHAKE_MS_MAX = 10_000;
+
+/**
+ * Wrong tokens from one address (of IPv6: one /64) at once, and a second. A hundred devices that were not told of a new token are
+ * told so; at this rate 16 random characters are guessed in 10^20 years. Past it 429, and a counter.
+ */
+export const WRONG_TOKENS_BURST = 100;
+export const WRONG_TOKENS_PER_SECOND = 10;
+
+/** Addresses and tokens whose rate is known at one time: 1 MB. Past it the one that was heard of least lately is forgotten, and counted. */
+export const RATE_KEYS_MAX = 4096;
 
 /** How often these two are checked, ms. */
 export const TIMEOUTS_CHECK_MS = 5_000;

@@ -13,7 +13,6 @@ import {
   roleOf,
   type Schema,
 } from "./route-schema.ts";
-import { COOKIE_PREFIX } from "./sessions.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -32,9 +31,9 @@ const ANSWER_HEADERS: Readonly<Record<number, Readonly<Record<string, Json>>>> =
   503: { "Retry-After": { description: "when to try again, s; absent where that does not help", schema: NATURAL } },
 };
 
-/** The description of these routes. @param hasTokens whether one is wanted */
-export function describeApi(routes: readonly RouteOptions[], hasTokens: boolean): Json {
-  const components = new Components(hasTokens);
+/** The description of these routes. @param session the cookie of a session of one of the tokens; null: none is wanted */
+export function describeApi(routes: readonly RouteOptions[], session: string | null): Json {
+  const components = new Components(session !== null);
   const paths: Record<string, Record<string, Json>> = {};
   for (const { url, method, schema } of routes) {
     if (schema?.facts === undefined || method === "HEAD") continue;
@@ -51,12 +50,12 @@ export function describeApi(routes: readonly RouteOptions[], hasTokens: boolean)
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/", description: "this server" }],
-    security: hasTokens ? [{ token: [] }, { session: [] }] : [],
+    security: session !== null ? [{ token: [] }, { session: [] }] : [],
     tags: Object.entries(GROUPS).map(([name, description]) => ({ name, description })),
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       ...components.shown(),
-      ...(hasTokens && {
+      ...(session !== null && {
         securitySchemes: {
           token: {
             type: "http",
@@ -67,8 +66,8 @@ export function describeApi(routes: readonly RouteOptions[], hasTokens: boolean)
           session: {
             type: "apiKey",
             in: "cookie",
-            name: `${COOKIE_PREFIX}…`,
-            description: "a browser's, from `POST /session`: a name for each token",
+            name: session,
+            description: "a browser's, from `POST /session`; each token has a name of its own",
           },
         },
       }),

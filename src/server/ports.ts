@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import { type AddressInfo, Socket } from "node:net";
 import { platform } from "node:process";
+import type { Duplex } from "node:stream";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { createServer as createHttpServer } from "../core/node-http.ts";
 import { type ConnectionCounts, Connections } from "./connections.ts";
@@ -18,7 +19,8 @@ import {
   TIMEOUTS_CHECK_MS,
 } from "./limits.ts";
 import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
-import { PROBLEM_TYPE, type Problem, problemHeaders } from "./problem.ts";
+import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
+import { strictFault } from "./strict.ts";
 import { createTlsPort, renewTls, type TlsIdentity } from "./tls-port.ts";
 import { UsualResponse } from "./usual-headers.ts";
 
@@ -51,9 +53,9 @@ export class Ports {
   constructor(handler: Handler, openToOthers: boolean, tls: TlsIdentity | null = null) {
     this.#tls = tls;
     this.#handler = (request, response) => {
-      const refusal = this.#connections.use(request, response);
-      if (refusal === null) handler(request, response);
-      else refuse(response, refusal);
+      const refusal = this.#connections.use(request, response) ?? strictFault(request);
+      if (refusal === null) return handler(request, response);
+      refuse(response, refusal);
     };
     this.#openToOthers = openToOthers;
   }
@@ -126,6 +128,7 @@ export class Ports {
 }
 
 const HTTP_OPTIONS = {
+  joinDuplicateHeaders: true, // a second Host or Authorization is seen, where Node would drop it
   requireHostHeader: false, // small clients leave it out; a browser never does, which the guard sees to
   maxHeaderSize: HEADERS_BYTES_MAX,
   headersTimeout: HEADERS_MS_MAX,
@@ -142,6 +145,7 @@ function createPort(handler: Handler, connections: Connections, tls: TlsIdentity
           (socket: Socket) => connections.add(socket),
         )
       : createTlsPort(tls, HTTP_OPTIONS, handler, connections);
+  server.maxHeadersCount = 0; // Node would leave out the rest in silence; bytes and strictFault bound them
   server.timeout = SILENT_CONNECTION_MS_MAX;
   // A client that has nothing more to say and shuts its half of the connection still reads: its answers are due.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -152,6 +156,17 @@ function createPort(handler: Handler, connections: Connections, tls: TlsIdentity
     });
     handler(request, response);
   });
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    const was = `was ${JSON.stringify(request.headers.expect)}`;
+    refuse(
+      response,
+      problem("request-invalid", `Cannot meet the request's Expect: expected 100-continue, ${was}`, 417),
+    );
+  });
+  server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
+    const answer = problem("request-invalid", "Cannot CONNECT: expected another method, this is no proxy", 501);
+    if (socket instanceof Socket) connections.refuse(socket, answer);
+  });
   server.on("clientError", (error: Error, socket) => {
     if (socket instanceof Socket) connections.refuseBytes(error, socket);
   });
@@ -159,6 +174,7 @@ function createPort(handler: Handler, connections: Connections, tls: TlsIdentity
 }
 
 function refuse(response: ServerResponse, answer: Problem): void {
+  response.setHeader("Connection", "close"); // where its body ends may be in doubt
   const body = JSON.stringify(answer);
   const own = ["Content-Type", PROBLEM_TYPE, "Content-Length", String(Buffer.byteLength(body))];
   response.writeHead(answer.status, [...problemHeaders(answer), ...own]).end(body);

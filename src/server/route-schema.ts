@@ -125,7 +125,7 @@ const REQUEST: ErrorCode = "request-invalid";
 
 /** Errors of any request, and of access. */
 const OF_ALL: readonly ErrorCode[] = [REQUEST, "too-busy", "internal"];
-const OF_ACCESS: readonly ErrorCode[] = ["not-authorized", "role-missing", "origin-refused"];
+const OF_ACCESS: readonly ErrorCode[] = ["not-authorized", "role-missing", "origin-refused", "too-many-requests"];
 
 /** What a body may be refused for: it has no length, or a coding or form that is not read; and a path: it is too long. */
 const OF_BODIES: readonly number[] = [411, 415];

@@ -19,6 +19,7 @@ import { LiveFeed } from "./live-feed.ts";
 import { OTHER_METHODS, refuseOtherMethods, rememberMethods } from "./methods.ts";
 import { type ListenAddress, Ports } from "./ports.ts";
 import { problem, sendProblem } from "./problem.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { roleOf, saysWho } from "./route-schema.ts";
 import { registerAbout } from "./routes/about.ts";
 import { ComputeRoute } from "./routes/compute.ts";
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly zone: Zone;
   /** One of which clients must have; null: nothing, but only this machine is let in. */
   readonly tokens: Tokens | null;
+  /** From one address and with one token; null: as many as come. */
+  readonly requestsPerSecond?: number | null;
   /** null: plain HTTP. */
   readonly tls?: TlsIdentity | null;
   /** Lets other machines in without a token. */
@@ -108,10 +111,11 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   const anyHost = options.allowAnonymous === true;
   const { publicUrls = [], corsOrigins = [] } = options;
   const sessions = tokens === null ? null : new Sessions(tokens, clock);
+  const rate = new RateLimit(options.requestsPerSecond ?? null, clock);
   const guard =
     tokens === null || sessions === null
-      ? siteGuard({ anyHost, publicUrls, corsOrigins })
-      : new TokenGuard(tokens, sessions, publicUrls);
+      ? siteGuard({ anyHost, publicUrls, corsOrigins }, rate)
+      : new TokenGuard(tokens, sessions, publicUrls, rate);
   const compute = new ComputeRoute({ ...options, budget, guard });
 
   const ports = new Ports(
@@ -138,7 +142,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerHealth(open, { engine, connections: () => ports.counts, guard, doors: () => doors?.views ?? [] });
     registerInfluxProbes(open, engine);
     registerFace(open);
-    open.register(async (scope) => registerSession(scope, { tokens, sessions, publicUrls, budget }));
+    open.register(async (scope) => registerSession(scope, { guard, sessions, publicUrls, budget }));
     open.after(() => refuseOtherMethods(open, methods));
   });
   app.register(async (guarded) => {
@@ -154,10 +158,15 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     );
     registerErrorDocs(guarded);
     registerAbout(guarded, { ...options, guard });
-    registerOpenapi(guarded, routes, sessions !== null);
+    registerOpenapi(guarded, routes, sessions?.name ?? null);
     registerLive(guarded, feed, engine);
     registerSeries(guarded, options);
-    const counted = { live: () => feed.counts, tls: () => tls, doors: () => doors?.views ?? [] };
+    const counted = {
+      live: () => feed.counts,
+      tls: () => tls,
+      rate: () => rate.counts,
+      doors: () => doors?.views ?? [],
+    };
     registerMetrics(guarded, { engine, connections: () => ports.counts, ...counted });
     if (doors !== undefined) {
       registerDoors(guarded, doors);

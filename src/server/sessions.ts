@@ -15,7 +15,7 @@ const PURPOSE = "tidemark session 1";
 const FORM = /^(\d{1,15})\.([\w-]{16,64})\.([\w-]{43})$/;
 
 /** What the names of all cookies begin with. */
-export const COOKIE_PREFIX = "tidemark-";
+const COOKIE_PREFIX = "tidemark-";
 
 /** A new session: the value of `Set-Cookie`, and when it ends, ms. */
 export interface NewSession {
@@ -38,6 +38,11 @@ export class Sessions {
   constructor(tokens: Tokens, clock: Clock) {
     this.#tokens = tokens;
     this.#clock = clock;
+  }
+
+  /** What the cookies of the first token are called. */
+  get name(): string {
+    return this.#signingOf(this.#tokens.all[0]).name;
   }
 
   /** Begins one. @param secure the browser is to send it over TLS only */

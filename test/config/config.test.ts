@@ -57,6 +57,7 @@ describe("where a setting comes from", () => {
       logFormat: "text",
       tokens: [],
       tls: null,
+      requestsPerSecond: null,
       allowAnonymous: false,
       publicUrls: [],
       influx: { sensor: ["{domain}.{entity_id}"], device: [] },
@@ -138,17 +139,29 @@ describe("values", () => {
       kind: "kafka",
       brokers: ["a:9092", "[::1]:9093"],
       tls: false,
+      ca: null,
       sasl: null,
     });
     assert.deepEqual(serve("--log kafka://me:p%40ss%3A@a:1/?tls=true&sasl=scram-sha-512").log, {
       kind: "kafka",
       brokers: ["a:1"],
       tls: true,
+      ca: null,
       sasl: { mechanism: "SCRAM-SHA-512", user: "me", password: "p@ss:" },
     });
     const log = serve("--log kafka://a:1", { TIDEMARK_KAFKA_USER: "u:$&", TIDEMARK_KAFKA_PASSWORD: "p/@" }).log;
     assert.ok(log.kind === "kafka");
     assert.deepEqual(log.sasl, { mechanism: "PLAIN", user: "u:$&", password: "p/@" });
+    const [ca, password] = [join(filed, "ca.pem"), join(filed, "password")];
+    writeFileSync(ca, "an authority");
+    writeFileSync(password, "p @:\n");
+    const line = `--log kafka://a:1?sasl=scram-sha-256 --kafka-user u --kafka-password-file ${password} --kafka-ca ${ca}`;
+    const filedLog = serve(line, {}).log;
+    assert.ok(filedLog.kind === "kafka");
+    const sasl = { mechanism: "SCRAM-SHA-256", user: "u", password: "p @:" };
+    assert.deepEqual([filedLog.tls, filedLog.ca, filedLog.sasl], [true, "an authority", sasl]);
+    writeFileSync(password, "two\nlines\n");
+    assert.match(refusal(`serve ${line}`), /^Cannot use --kafka-password-file: expected one line in \S+password$/);
   });
 
   test("sensors, hosts, zones", () => {

@@ -69,6 +69,8 @@ export interface BrokerOptions {
   readonly joins?: Broker;
   /** Credentials that `config` asks clients for. */
   readonly sasl?: SASLOptions;
+  /** PEM of the authority of its certificate, where `config` has it speak TLS. */
+  readonly ca?: string;
   /** JVM flags in place of the small ones, for benchmarks. */
   readonly jvm?: readonly string[];
 }
@@ -229,7 +231,7 @@ export class Broker {
       const ended = java.exitCode !== null || java.signalCode !== null || java.pid === undefined;
       if (ended) throw new Error("the process ended");
       try {
-        return await probe(this.bootstrap, this.#options.sasl);
+        return await probe(this.bootstrap, this.#options);
       } catch (error) {
         if (deadline.aborted) throw error;
         await delay(START_RETRY_MS);
@@ -285,9 +287,15 @@ const READY_TOPIC = "tidemark-ready";
 /** The node that joins node 1. */
 const JOINER = "2";
 
-async function probe(bootstrap: string, sasl: SASLOptions | undefined): Promise<void> {
+async function probe(bootstrap: string, { sasl, ca }: BrokerOptions): Promise<void> {
   const bounds = { retries: 0, connectTimeout: 2000 };
-  const options = { clientId: "tidemark-probe", bootstrapBrokers: [bootstrap], ...bounds, ...(sasl && { sasl }) };
+  const options = {
+    clientId: "tidemark-probe",
+    bootstrapBrokers: [bootstrap],
+    ...bounds,
+    ...(sasl && { sasl }),
+    ...(ca && { tls: { ca } }),
+  };
   const admin = new Admin(options);
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>(options);
   try {

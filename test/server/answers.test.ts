@@ -118,7 +118,7 @@ test("answers have the fields of their schemas, all of them and no others", asyn
 
 test("a field, a status, a type that is not described is a fault", async () => {
   const { app, server } = await openFixture();
-  const described = new Described(describeApi(server.routes, false) as unknown as Api);
+  const described = new Described(describeApi(server.routes, null) as unknown as Api);
   const headers = { "content-type": "application/json; charset=utf-8" };
   const list = { method: "GET", url: "/rejections?limit=1", status: 200, headers };
   const body = (item: object) => JSON.stringify({ items: [item], next: null });

@@ -75,6 +75,7 @@ describe("GET /openapi.json", () => {
       assert.deepEqual(api.paths[path][verb].security, [{ token: [role] }, { session: [role] }], path);
     }
     assert.equal(api.paths["/about"].get.security, undefined);
+    assert.match(api.components.securitySchemes.session.name, /^tidemark-[0-9a-f]{8}$/);
     await app.close();
   });
 });

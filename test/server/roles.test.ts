@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import { type GivenToken, ROLES, type Role, Tokens } from "../../src/core/tokens.ts";
 import { TokenGuard } from "../../src/server/guard.ts";
+import { RateLimit } from "../../src/server/rate-limit.ts";
 import { describe, type RouteFacts, saysWho } from "../../src/server/route-schema.ts";
 import { Sessions } from "../../src/server/sessions.ts";
 import { type Fixture, openFixture } from "./fixture.ts";
@@ -111,7 +112,8 @@ test("unknown paths and methods are told to anyone with a token, and to nobody e
 
 test("a door whose protocol has tokens elsewhere says where, and the guard looks there", () => {
   const tokens = new Tokens(GIVEN);
-  const guard = new TokenGuard(tokens, new Sessions(tokens, new ManualClock(0)), []);
+  const clock = new ManualClock(0);
+  const guard = new TokenGuard(tokens, new Sessions(tokens, clock), [], new RateLimit(null, clock));
   const request = new IncomingMessage(new Socket());
   request.method = "POST";
   request.url = "/write?p=not-shown";

@@ -7,6 +7,9 @@ import type { HttpServer } from "../../src/server/server.ts";
 import { UsualResponse } from "../../src/server/usual-headers.ts";
 import { type Answered, type Api, Described } from "./described.ts";
 
+/** Answers of HTTP itself (docs/HTTP.md), before it is looked at what a request asks. */
+const OF_HTTP = new Set([417, 431, 501, 505]);
+
 const faults = new Set<string>();
 let described: Described | null = null;
 
@@ -15,7 +18,7 @@ after(() => assert.deepEqual([...faults], [], "answers that the description of t
 /** From now on, of this server. */
 export function watchAnswers({ app, routes }: HttpServer): void {
   const others = routes.filter(({ schema }) => schema?.facts === undefined).map(({ url }) => url);
-  described = new Described(describeApi(routes, false) as unknown as Api, others);
+  described = new Described(describeApi(routes, null) as unknown as Api, others);
   const inject = app.inject.bind(app) as (asked: unknown) => ReturnType<FastifyInstance["inject"]>;
   const watching = async (asked: unknown) => {
     const response = await inject(asked);
@@ -65,7 +68,7 @@ Object.assign(UsualResponse.prototype, {
     const { method = "", url = "" } = this.req;
     const { status, headers, chunks } = begun.get(this) ?? { status: this.statusCode, headers: {}, chunks: [] };
     const fault = look({ method, url, status, headers, body: Buffer.concat(chunks).toString("utf8") });
-    if (fault !== null) faults.add(fault);
+    if (fault !== null && !OF_HTTP.has(status)) faults.add(fault);
     return ended;
   },
 });

@@ -59,7 +59,7 @@ export class HttpTarget implements Target {
     }
     const detail = `${answer.status} ${detailOf(answer.body)}`.trim();
     if (answer.status === 429 || answer.status >= 500) {
-      const refused = this.#refused(answer.status === 429 ? "log-full" : "too-busy", detail);
+      const refused = this.#refused(busyCode(answer), detail);
       const seconds = /^\d{1,6}$/.test(answer.retryAfter ?? "") ? Number(answer.retryAfter) : undefined;
       return seconds === undefined ? refused : { ...refused, retryAfterMs: seconds * 1000 };
     }
@@ -98,6 +98,11 @@ const CODES = new Map<number, ErrorCode>([
   [404, "not-found"],
   [413, "request-too-large"],
 ]);
+
+function busyCode({ status, body }: Answer): ErrorCode {
+  if (status !== 429) return "too-busy";
+  return fieldOf(body, "code") === "too-many-requests" ? "too-many-requests" : "log-full";
+}
 
 /** Field of a JSON object; undefined when it is none. */
 function fieldOf(body: string, name: string): unknown {

@@ -13,6 +13,8 @@ export const DUPLICATE_SEQUENCE_NUMBER = 46;
 /** Sequence out of order, invalid epoch, unknown producer: the leader does not know what this producer wrote last. */
 export const PRODUCER_STATE_LOST: ReadonlySet<number> = new Set([45, 47, 59]);
 
+const UNKNOWN_AUTHORITY = "is of no authority that is known here (--kafka-ca names one)";
+
 /** By the protocol's name, or the library's code where there is none: what trying again does not change. */
 const CODE_BY_ID: Readonly<Record<string, ErrorCode>> = {
   MESSAGE_TOO_LARGE: "record-too-large",
@@ -35,6 +37,16 @@ const CODE_BY_ID: Readonly<Record<string, ErrorCode>> = {
   PLT_KFK_AUTHENTICATION: "log-refused",
   PLT_KFK_UNSUPPORTED_API: "log-refused",
   PLT_KFK_USER: "log-refused", // "Broker requires TLS", "TLS handshake failed"
+};
+
+/** What makes a broker's certificate unusable, by Node's code. */
+const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "has expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "is for other names",
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
 };
 
 /** One error without others in it: its protocol or library code, and its text. */
@@ -81,4 +93,24 @@ export function operatingError(doing: string, error: unknown): TidemarkError {
     code = /^Unknown topic /.test(leaf.text) ? "topic-missing" : (CODE_BY_ID[leaf.id] ?? code);
   }
   return new TidemarkError(code, `Cannot ${doing}: ${reasonOf(error)}`, error);
+}
+
+/**
+ * What is wrong with TLS, while opening: to whoever starts it it is a mistake. Later it is one of the broker, that may pass. Null: something else is.
+ * @param isTls whether we speak it
+ */
+export function openingFault(doing: string, error: unknown, isTls: boolean): TidemarkError | null {
+  if (!(error instanceof Error)) return null;
+  const code = "code" in error ? String(error.code) : "";
+  const inner: readonly unknown[] = "errors" in error && Array.isArray(error.errors) ? error.errors : [error.cause];
+  const fault = CERTIFICATE_FAULTS[code];
+  if (fault !== undefined) {
+    const more = error.message.includes("altnames") ? ` (${error.message})` : "";
+    return new TidemarkError("log-refused", `Cannot ${doing}: the certificate ${fault}${more}`, error);
+  }
+  const found = inner.map((one) => openingFault(doing, one, isTls)).find((one) => one !== null) ?? null;
+  if (found !== null || isTls || code !== "PLT_KFK_AUTHENTICATION" || /SASL_/.test(reasonOf(error))) return found;
+  // A listener of TLS takes our first bytes for none of its own, and ends the connection.
+  const text = `Cannot ${doing}: the connection ended before it was known who we are; does it speak TLS? (--kafka-ca, or ?tls=true)`;
+  return new TidemarkError("log-refused", text, error);
 }

@@ -9,6 +9,7 @@ import { Cluster } from "./cluster.ts";
 import {
   INVALID_TOPIC,
   NONE,
+  openingFault,
   operatingError,
   TOPIC_AUTHORIZATION_FAILED,
   UNKNOWN_TOPIC_OR_PARTITION,
@@ -110,7 +111,13 @@ export class KafkaLog implements Log {
   }
 
   async reach(): Promise<void> {
-    await this.#persist(`reach ${this.#at}`, () => this.#cluster.reach());
+    const doing = `reach ${this.#at}`;
+    const { tls } = this.#options;
+    await this.#persist(doing, async () => {
+      await this.#cluster.reach().catch((error: unknown) => {
+        throw openingFault(doing, error, tls !== undefined) ?? error;
+      });
+    });
   }
 
   /** Tries again what may help, for `reachMs` in all. */

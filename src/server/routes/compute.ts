@@ -69,7 +69,7 @@ const SCHEMA = describe({
     ["receipt"],
   ),
   answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN, [BACKLOG_HEADER]: BACKLOG_SHOWN },
-  answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL },
+  answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL, 429: REFUSAL },
   errors: ["catching-up"],
   examples: {
     minute: {

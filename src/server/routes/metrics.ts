@@ -6,6 +6,7 @@ import { programVersion } from "../../runtime/version.ts";
 import type { ConnectionCounts } from "../connections.ts";
 import { expose, type Family, OPENMETRICS_TYPE, PROMETHEUS_TYPE, plainSamples, type Sample } from "../exposition.ts";
 import type { LiveCounts } from "../live-feed.ts";
+import type { RateCounts } from "../rate-limit.ts";
 import { describe, TEXT } from "../route-schema.ts";
 import type { TlsIdentity } from "../tls-port.ts";
 
@@ -60,6 +61,7 @@ export interface MetricsOptions {
   readonly connections: () => ConnectionCounts;
   /** The live stream. */
   readonly live: () => LiveCounts;
+  readonly rate: () => RateCounts;
   readonly tls: () => TlsIdentity | null;
   readonly doors: () => readonly DoorView[];
 }
@@ -77,12 +79,13 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
   });
 }
 
-function ofProcess({ engine, connections, live, tls }: MetricsOptions): Family[] {
+function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Family[] {
   const { open, most, refused } = connections();
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const { clients, ...counts } = live();
   const { commits, bytesWritten, historyBytes, freeBytes, logBytes } = engine.counters;
+  const { wrongTokens, blocked, limited, forgotten } = rate();
   const expiresMs = tls()?.expiresMs ?? null;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
     return { name: `tidemark_${name}`, kind, help, samples: [{ value }] };
@@ -101,6 +104,10 @@ function ofProcess({ engine, connections, live, tls }: MetricsOptions): Family[]
     one("connections_open", "gauge", "Open HTTP connections.", open),
     one("connections_most", "gauge", "HTTP connections that there may be at one time.", most),
     one("connections_refused", "counter", "HTTP connections refused as there were too many.", refused),
+    one("tokens_wrong", "counter", "Requests with a token that is none.", wrongTokens),
+    one("tokens_blocked", "counter", "Requests whose token was not looked at, after too many wrong ones.", blocked),
+    one("requests_limited", "counter", "Requests refused as there were too many a second.", limited),
+    one("rates_forgotten", "counter", "Addresses whose rate was forgotten as there were too many.", forgotten),
     ...(expiresMs === null
       ? []
       : [

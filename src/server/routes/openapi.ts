@@ -17,11 +17,11 @@ const SCHEMA = describe({
   errors: [],
 });
 
-/** Adds the route. @param routes all there will be; read when it is first asked for @param hasTokens whether one is wanted */
-export function registerOpenapi(scope: FastifyInstance, routes: readonly RouteOptions[], hasTokens: boolean): void {
+/** Adds the route. @param routes all there will be; read when it is first asked for @param session the cookie of sessions; null: no token is wanted */
+export function registerOpenapi(scope: FastifyInstance, routes: readonly RouteOptions[], session: string | null): void {
   let text: string | null = null;
   scope.get(OPENAPI_PATH, { schema: SCHEMA }, (_request, reply) => {
-    text ??= JSON.stringify(describeApi(routes, hasTokens));
+    text ??= JSON.stringify(describeApi(routes, session));
     return reply.type("application/json; charset=utf-8").header("Cache-Control", "no-cache").send(text);
   });
 }

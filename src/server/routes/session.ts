@@ -2,9 +2,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
-import type { Tokens } from "../../core/tokens.ts";
 import type { BodyBudget } from "../body-budget.ts";
-import { originFault } from "../guard.ts";
+import { type Guard, originFault, TokenGuard } from "../guard.ts";
 import { takeJson } from "../json-body.ts";
 import { SESSION_BODY_BYTES_MAX } from "../limits.ts";
 import { RequestError } from "../problem.ts";
@@ -20,7 +19,7 @@ const BEGIN = describe({
   body: objectOf({ token: TEXT }),
   answer: objectOf({ expires: TIME, roles: ROLES_HELD }),
   answerHeaders: { "Set-Cookie": TEXT },
-  errors: ["not-authorized", "origin-refused"],
+  errors: ["not-authorized", "origin-refused", "too-many-requests"],
   examples: {
     begin: { summary: "A browser's first request", body: { token: "0123456789abcdef" } },
   },
@@ -40,18 +39,15 @@ interface TokenBody {
 
 /** What the routes need. */
 export interface SessionOptions {
+  readonly guard: Guard;
   /** null: there is nothing to begin a session with. */
-  readonly tokens: Tokens | null;
   readonly sessions: Sessions | null;
   readonly publicUrls: readonly string[];
   readonly budget: BodyBudget;
 }
 
 /** Adds both routes. */
-export function registerSession(
-  scope: FastifyInstance,
-  { tokens, sessions, publicUrls, budget }: SessionOptions,
-): void {
+export function registerSession(scope: FastifyInstance, { guard, sessions, publicUrls, budget }: SessionOptions): void {
   scope.addHook("onRequest", ({ raw }, _reply, done) => done(originFault(raw, publicUrls, false) ?? undefined));
   scope.delete(SESSION_PATH, { schema: END }, (request, reply) => {
     if (sessions !== null) reply.header("set-cookie", sessions.end(isSecure(request)));
@@ -60,11 +56,12 @@ export function registerSession(
   scope.register(async (withBody) => {
     takeJson(withBody, SESSION_BODY_BYTES_MAX, budget, '{"token":…}');
     withBody.post(SESSION_PATH, { schema: BEGIN }, (request: FastifyRequest<{ Body: TokenBody }>, reply) => {
-      if (tokens === null || sessions === null) {
+      if (!(guard instanceof TokenGuard) || sessions === null) {
         throw new RequestError(400, "Cannot begin a session: expected a server with a token, this one lets in without");
       }
-      const token = tokens.find(request.body.token);
-      if (token === null) {
+      const token = guard.find(request.raw, request.body.token);
+      if (token instanceof TidemarkError) {
+        if (token.code !== "not-authorized") throw token;
         throw new TidemarkError(
           "not-authorized",
           "Cannot begin a session: expected a token of the server, was another",

@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { billOfMaterials } from "./bill-of-materials.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const PACKAGE = resolve(process.argv[2] ?? join(ROOT, "build/package"));
@@ -14,7 +15,7 @@ const PACKAGE = resolve(process.argv[2] ?? join(ROOT, "build/package"));
 const ONLY_IN_CHECKOUT = "node";
 
 /** What is as it is in the checkout. */
-const COPIED = ["LICENSE", "README.md", "CHANGELOG.md", "docs", "clients"];
+const COPIED = ["LICENSE", "README.md", "CHANGELOG.md", "THIRD-PARTY.md", "docs", "clients"];
 
 /** A module's path where `tsc` leaves it alone: in the URLs of threads, in declarations, and in bin/. */
 const MODULE_PATH = /(new URL\(|\bfrom |\bimport\()("\.[^"]+)\.ts"/g;
@@ -55,7 +56,7 @@ function packageJson(): object {
     bin,
     exports: { ".": entry("index"), "./client": entry("client/connect"), "./package.json": "./package.json" },
     types: "./dist/index.d.ts",
-    files: ["bin", "dist", ...COPIED.slice(2)],
+    files: ["bin", "dist", "sbom.cdx.json", ...COPIED.slice(2)],
     engines: { node: "^22.22.0 || >=24.0.0" },
     dependencies: Object.fromEntries(Object.entries(dependencies).filter(([each]) => each !== ONLY_IN_CHECKOUT)),
   };
@@ -85,5 +86,6 @@ for (const name of COPIED)
   if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(PACKAGE, name), { recursive: true });
 cpSync(join(ROOT, "bin"), join(PACKAGE, "bin"), { recursive: true });
 for (const pattern of ["dist/**/*.js", "dist/**/*.d.ts", "bin/*.js"]) rewrite(pattern);
+writeFileSync(join(PACKAGE, "sbom.cdx.json"), `${JSON.stringify(billOfMaterials(), null, 2)}\n`);
 writeFileSync(join(PACKAGE, "package.json"), `${JSON.stringify(packageJson(), null, 2)}\n`);
 console.log(`made ${PACKAGE}; npm pack makes the tarball of it`);

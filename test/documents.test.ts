@@ -58,6 +58,14 @@ test("every link in the documents leads somewhere", () => {
   assert.deepEqual(faults, []);
 });
 
+test("SECURITY-MODEL names a test for each threat", () => {
+  const model = documents.find(({ file }) => file === "docs/SECURITY-MODEL.md")?.text ?? assert.fail();
+  const [, threats = ""] = /^## Threats\n(.*?)^## /ms.exec(model) ?? [];
+  const rows = threats.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| threat"));
+  assert.ok(rows.length > 20);
+  for (const row of rows) assert.match(row, /\| `test\/[\w/-]+\.test\.ts`(, `test\/[\w/-]+\.test\.ts`)* \|$/, row);
+});
+
 test("ARCHITECTURE has the table of rooms that is enforced", () => {
   const architecture = documents.find(({ file }) => file === "docs/ARCHITECTURE.md")?.text ?? assert.fail();
   const rows = [...architecture.matchAll(/^\| `(\w+)` \| .* \| (.*) \|$/gm)].map(([, room, imports]) => [

@@ -78,7 +78,15 @@ describe("the package", () => {
       files.filter((file) => /(?<!\.d)\.ts$/.test(file)),
       [],
     );
-    for (const file of ["bin/tidemark.js", "dist/index.js", "dist/index.js.map", "dist/index.d.ts", "LICENSE"]) {
+    for (const file of [
+      "bin/tidemark.js",
+      "dist/index.js",
+      "dist/index.js.map",
+      "dist/index.d.ts",
+      "LICENSE",
+      "THIRD-PARTY.md",
+      "sbom.cdx.json",
+    ]) {
       assert.ok(files.includes(file), file);
     }
     const sources = JSON.parse(readFileSync(join(installed, "dist/app.js.map"), "utf8"));

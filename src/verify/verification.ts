@@ -1,6 +1,6 @@
 /** Checks a history: against what the log still holds, and each row against the others. Changes nothing; repair.ts does. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, TidemarkError } from "../core/errors.ts";
 import type { Records } from "../core/records.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadableLog } from "../log/log.ts";
@@ -15,7 +15,7 @@ import { type Reach, reachesOf, recompute, unreadTopics } from "./recomputation.
 import { checkRows } from "./rows.ts";
 import { SecondsComparison } from "./seconds.ts";
 import { identityRuleOf, proofOf, type SensorProof } from "./sensor-proof.ts";
-import { hasOlderParts, type StoredSensor, storedPositions, storedSensors } from "./stored.ts";
+import { hasOlderParts, type StoredPosition, type StoredSensor, storedPositions, storedSensors } from "./stored.ts";
 import { comparePosition, compareTotals, compareWithPages } from "./totals.ts";
 import { compareUncounted } from "./uncounted.ts";
 
@@ -95,11 +95,10 @@ class Verification {
       // After the history's snapshot: then it holds all that the history has read, unless it has dropped it.
       const log = await openLog();
       this.#log = log;
-      const sensors = storedSensors(this.#db);
-      const positions = storedPositions(this.#db);
+      const [sensors, positions] = this.#head();
       const reaches = await reachesOf(log, positions);
       const unread = await unreadTopics(log, sensors, positions);
-      await this.#recompute(sensors, reaches);
+      await this.#attempt("the log taken in once more", () => this.#recompute(sensors, reaches));
       const state = this.#recomputed?.state ?? null;
       const ground = {
         state,
@@ -115,11 +114,15 @@ class Verification {
         this.#tellDamage(reach, proofs);
       }
       for (const proof of proofs) compareTotals(proof, state, unread.includes(proof.sensor.name), this.#tell);
-      const changed = await this.#compareSeconds(proofs, reaches);
-      this.#allPages = Number(
-        this.#db.prepare("SELECT count(*) AS n FROM page WHERE (key / 1073741824) % 8 = 0").get()?.n,
-      );
-      for (const { sensor } of proofs) await this.#climb(sensor, changed);
+      let changed: ReadonlyMap<number, Uint8Array | null> = new Map();
+      await this.#attempt("seconds", async () => {
+        changed = await this.#compareSeconds(proofs, reaches);
+        const count = this.#db.prepare("SELECT count(*) AS n FROM page WHERE (key / 1073741824) % 8 = 0");
+        this.#allPages = Number(count.get()?.n);
+      });
+      for (const { sensor } of proofs) {
+        await this.#attempt(`pages of "${sensor.name}"`, () => this.#climb(sensor, changed));
+      }
       await this.#attempt("identities", () => this.#compareIdentities(proofs));
       await this.#attempt("lists", async () => {
         if (state !== null) compareUncounted(this.#db, state, proofs, this.#tell);
@@ -130,6 +133,15 @@ class Verification {
       this.#recomputed?.db.close();
       this.#db.close();
       await this.#log?.close();
+    }
+  }
+
+  /** What everything else is compared by. @throws TidemarkError "history-corrupt" */
+  #head(): [StoredSensor[], StoredPosition[]] {
+    try {
+      return [storedSensors(this.#db), storedPositions(this.#db)];
+    } catch (error) {
+      throw new TidemarkError("history-corrupt", `Cannot read ${this.#db.file}: ${messageOf(error)}`, error);
     }
   }
 
@@ -239,6 +251,7 @@ class Verification {
       await part();
     } catch (error) {
       this.#options.signal.throwIfAborted();
+      if (error instanceof TidemarkError && error.code !== "history-corrupt") throw error;
       const expected = "rows that can be read";
       this.#tell({ proof: "parts", sensor: null, what, second: null, stored: messageOf(error), expected });
     }

@@ -1,6 +1,6 @@
 /** `tidemark verify` with real processes: beside a server that takes readings in, after kills, interrupted, and repairing. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -85,6 +85,19 @@ describe("verify", () => {
     assert.match(refused.stderr, /^tidemark: Cannot repair .*: a server runs on it/);
     server.server.kill("SIGTERM");
     await server.server.ended;
+  });
+
+  test("a flip of a byte of the file is named by its page", async () => {
+    cpSync(at("data"), at("flipped"), { recursive: true });
+    const bytes = readFileSync(join(at("flipped"), "history.db"));
+    bytes[bytes.length - 2] ^= 4;
+    writeFileSync(join(at("flipped"), "history.db"), bytes);
+    const { code, stdout } = await done(["verify", "--data", at("flipped"), "--timezone", "UTC"]);
+    assert.equal(code, 1, stdout);
+    assert.match(
+      stdout,
+      /^page \d+ of the file history\.db: stored other bytes; expected what was written last .*\(damaged\)\n/,
+    );
   });
 
   test("what cannot be verified is said and exits 2; Ctrl-C ends it", async () => {

@@ -3,6 +3,7 @@ import type { Row } from "../harness/bench.ts";
 import { disk } from "./disk.ts";
 import { growth } from "./growth.ts";
 import { http } from "./http.ts";
+import { influx } from "./influx.ts";
 import { json } from "./json.ts";
 import { kafka } from "./kafka.ts";
 import { live } from "./live.ts";
@@ -21,6 +22,7 @@ export const ROWS: readonly Row[] = [
   json,
   older,
   log,
+  influx,
   window,
   percentiles,
   series,

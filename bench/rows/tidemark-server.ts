@@ -21,7 +21,8 @@ export interface TidemarkOptions {
   readonly data: string;
   /** "local", or a Kafka's host:port. */
   readonly log: string;
-  readonly sensors?: readonly string[];
+  /** null: those that appear. */
+  readonly sensors?: readonly string[] | null;
   readonly core?: number;
 }
 
@@ -32,7 +33,7 @@ export async function startTidemark(
   const flags = {
     "--data": data,
     "--log": log === "local" ? log : `kafka://${log}`,
-    "--sensors": sensors.join(","),
+    ...(sensors === null ? {} : { "--sensors": sensors.join(",") }),
     ...{ "--host": "127.0.0.1", "--port": "0", "--timezone": "UTC" },
   };
   const args = [PROGRAM, "serve", ...Object.entries(flags).flat()];

@@ -21,7 +21,7 @@ test("Schemathesis finds nothing, with all of its checks", async (t) => {
     cpSync(join(import.meta.dirname, name), join(directory, name));
   }
   const server = tidemark(
-    ["serve", "--data", join(directory, "data"), "--port", "0", "--sensors", "temperature,humidity,pressure"],
+    ["serve", "--data", join(directory, "data"), "--port", "0", "--sensors", "temperature,humidity,pressure,influx"],
     { TIDEMARK_TOKEN: TOKEN },
   );
   t.after(async () => {

@@ -67,6 +67,10 @@ export class Following {
       for (const series of [source.own, ...source.others]) sensors.follow(series, sources.isFed(series));
     }
     const reader = this.#log.reader(topics.flatMap((topic) => this.#open(topic)));
+    // A sensor that never had a topic of its own is fed by records that name it: until one does again, by nothing that is known.
+    if (this.#rule.sensors === null && topics.length > 0) {
+      for (const series of sensors.list()) if (!sources.hadTopic(series.name)) sensors.follow(series, true);
+    }
     this.#reader = reader;
     this.#isKnown = true;
     const stopWatching = this.#log.watch(this.#wanted, (appeared) => {

@@ -95,6 +95,11 @@ export class Sources implements CommitPart {
     return this.#byTopic.get(topic);
   }
 
+  /** Whether a topic of that name was ever read. */
+  hadTopic(name: string): boolean {
+    return this.#partitions.has(`${name}/0`);
+  }
+
   /** Those that were opened. */
   list(): Iterable<Source> {
     return this.#byTopic.values();

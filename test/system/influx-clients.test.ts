@@ -19,6 +19,17 @@ interface Counted {
   readonly sum: number;
 }
 
+interface Status {
+  readonly sensor: string;
+  readonly followed: boolean;
+  readonly received: number;
+  readonly counted: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly rejected: number;
+  readonly devices: number;
+}
+
 /** A server that can be killed and comes back on its port. */
 class Server {
   readonly port: number;
@@ -49,8 +60,8 @@ class Server {
     return tidemark(args, { TIDEMARK_TOKEN: TOKEN });
   }
 
-  async kill(): Promise<void> {
-    this.#running.kill("SIGKILL");
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    this.#running.kill(signal);
     await this.#running.ended;
     this.#running = Server.#start(this.#data, this.port);
     await this.#running.until(/listening on/);
@@ -65,10 +76,10 @@ class Server {
   }
 
   /** What every sensor counted and did not count. */
-  async totals(): Promise<Map<string, Record<string, number>>> {
+  async totals(): Promise<Map<string, Status>> {
     const headers = { authorization: `Bearer ${TOKEN}` };
     const { items } = (await (await fetch(`http://127.0.0.1:${this.port}/sensors`, { headers })).json()) as {
-      items: (Record<string, number> & { sensor: string })[];
+      items: Status[];
     };
     return new Map(items.map((item) => [item.sensor, item]));
   }
@@ -143,10 +154,10 @@ describe("Telegraf", async () => {
     }
     const totals = await server.totals();
     for (const sensor of ["room_n", "old_room_n"]) {
-      const { received, counted, duplicates, conflicts, devices } = totals.get(sensor) ?? {};
+      const { received, counted, duplicates, conflicts, devices } = totals.get(sensor) ?? assert.fail(sensor);
       assert.deepEqual([received, conflicts, devices], [counted + duplicates, 0, 5], sensor);
     }
-    assert.equal(totals.get("influx")?.["rejected"], 0);
+    assert.equal(totals.get("influx")?.rejected, 0);
     assert.doesNotMatch(running.text(), /will be dropped/);
     socket.destroy();
   });
@@ -177,7 +188,7 @@ describe("Python", async () => {
       await writer.until(/done/);
       assert.equal((await writer.ended).code, 0, writer.text());
       await eventually(async () => assert.deepEqual(await server.counted(sensor), all(count)));
-      const { conflicts, rejected } = (await server.totals()).get(sensor) ?? {};
+      const { conflicts, rejected } = (await server.totals()).get(sensor) ?? assert.fail(sensor);
       assert.deepEqual([conflicts, rejected], [0, 0]);
     });
   }
@@ -204,4 +215,10 @@ test("curl, as Tasmota's driver asks and writes", async (t) => {
   assert.equal(write(`/write?db=any&u=any&p=${TOKEN}`), "204");
   assert.match(write("/write?db=any&u=any&p=another"), /401$/);
   await eventually(async () => assert.deepEqual(await server.counted("temperature"), { count: 3, sum: 73.5 }));
+  await server.kill("SIGTERM");
+  const followed = [...(await server.totals()).values()].map(({ sensor, followed }) => [sensor, followed]);
+  assert.deepEqual(
+    followed,
+    ["influx", "temperature", "power1"].map((name) => [name, true]),
+  );
 });

@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   readonly zone: string;
   readonly nowMs: number;
   readonly bounds: Partial<Bounds>;
+  /** Sensors appear as readings name them. */
+  readonly mayAppear?: boolean;
   /** Arrivals of a read, and of a batch of it, at most. */
   readonly rowsMax: number;
   readonly rowsAtOnce: number;
@@ -71,7 +73,8 @@ export async function readAll(
   }
 }
 
-function open(directory: string, arrivals: readonly Arrival[], { zone, nowMs, bounds, rowsAtOnce }: ReplicaOptions) {
+function open(directory: string, arrivals: readonly Arrival[], options: ReplicaOptions) {
+  const { zone, nowMs, bounds, rowsAtOnce, mayAppear } = options;
   const db = Database.open(directory);
   const state = new State(db, { ...BOUNDS, ...bounds });
   const topics = [...Map.groupBy(arrivals, ({ sensor }) => sensor)].map(([name, own]) => ({
@@ -83,7 +86,11 @@ function open(directory: string, arrivals: readonly Arrival[], { zone, nowMs, bo
   const checkpointer = new Checkpointer(db.file);
   const pipeline = new Pipeline({
     ...{ state, log, checkpointer, clock: new ManualClock(nowMs), zone: openZone(zone) },
-    follow: { sensors: topics.map(({ name }) => name), passes: () => false, mayCreate: true },
+    follow: {
+      sensors: mayAppear === true ? null : topics.map(({ name }) => name),
+      passes: () => mayAppear === true,
+      mayCreate: true,
+    },
     clockAheadMs: 300_000,
     keepMs: null,
   });
@@ -98,7 +105,7 @@ function open(directory: string, arrivals: readonly Arrival[], { zone, nowMs, bo
     next: ({ sensor, partition }: Arrival): number => state.sources.find(sensor)?.partitions[partition]?.next ?? 0,
     /** A question merges upwards what it reads. */
     ask: (random: Seeded): void => {
-      const { sensor } = random.pick(arrivals);
+      const { name: sensor } = random.pick(pipeline.sensors.list());
       const end = Math.floor(nowMs / 1000) - Math.floor(random.scale(1, 1e6));
       const window = { start: end - Math.floor(random.scale(1, 1e6)), end };
       const { aggregate } = pipeline.query(sensor, window, { sums: true, quantiles: random.chance(0.5) });

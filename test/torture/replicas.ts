@@ -8,12 +8,15 @@ import { createHistory } from "../oracle/generator.ts";
 import { type Arrival, Oracle } from "../oracle/oracle.ts";
 import { Seeded } from "../oracle/seeded.ts";
 import { differenceOf } from "../simulation/canonical.ts";
+import { mixedRecords } from "../simulation/mixed-records.ts";
 import { type ReplicaOptions, readAll } from "../simulation/replica.ts";
 
 interface ReplicasOptions {
   readonly seed: number;
+  /** Of a generated history. */
   readonly readings: number;
-  readonly log: "kafka" | "kafka-append";
+  /** "mixed": records of many readings, with the producers' times or the log's (by seeds in turn). */
+  readonly log: "kafka" | "kafka-append" | "mixed";
   readonly histories: number;
 }
 
@@ -43,7 +46,7 @@ function ways({ log }: Pick<ReplicasOptions, "log">): Omit<ReplicaOptions, "zone
     },
     {
       // Where the log stamps records, the clock of whoever reads does not matter.
-      ...{ nowMs: log === "kafka" ? NOW : NOW + DAY, bounds: LITTLE, rowsMax: 60, rowsAtOnce: 3 },
+      ...{ nowMs: log === "kafka-append" ? NOW + DAY : NOW, bounds: LITTLE, rowsMax: 60, rowsAtOnce: 3 },
       chances: { commit: 0, restart: 0.03, kill: 0.1, ask: 0.1 },
     },
   ];
@@ -60,15 +63,31 @@ export function agreeing(all: readonly Arrival[], zone: string): readonly Arriva
   }
 }
 
+/** Sent, and as it is read. */
+interface Log {
+  readonly sent: readonly Arrival[];
+  readonly arrivals: readonly Arrival[];
+  readonly zone: string;
+}
+
+function logOf({ seed, readings, log }: Omit<ReplicasOptions, "histories">): Log {
+  if (log === "mixed") {
+    const arrivals = mixedRecords(new Seeded(seed), NOW, seed % 2 === 0);
+    return { sent: arrivals, arrivals, zone: "UTC" };
+  }
+  const more = { log, clock: "still", order: "any", recreate: false, partitions: 4, oversized: false } as const;
+  const { arrivals: sent, options } = createHistory({ seed, readings, nowMs: NOW, ...more });
+  return { sent, arrivals: agreeing(sent, options.zone), zone: options.zone };
+}
+
 /** @returns how many lines all of them said; @throws AssertionError with those that only some said */
 export async function compareReplicas(options: Omit<ReplicasOptions, "histories">): Promise<string> {
-  const { seed, readings, log } = options;
-  const more = { log, clock: "still", order: "any", recreate: false, partitions: 4, oversized: false } as const;
-  const history = createHistory({ seed, readings, nowMs: NOW, ...more });
-  const { zone } = history.options;
-  const arrivals = agreeing(history.arrivals, zone);
+  const { seed, log } = options;
+  const { sent, arrivals, zone } = logOf(options);
   const [expected, ...others] = await Promise.all(
-    ways(options).map((way, i) => readAll(arrivals, { ...way, zone }, new Seeded(seed * 10 + i))),
+    ways(options).map((way, i) => {
+      return readAll(arrivals, { ...way, zone, mayAppear: log === "mixed" }, new Seeded(seed * 10 + i));
+    }),
   );
   for (const [i, lines] of others.entries()) {
     const difference = differenceOf(expected, lines);
@@ -76,7 +95,7 @@ export async function compareReplicas(options: Omit<ReplicasOptions, "histories"
     assert.deepEqual(difference, { missing: [], added: [] }, note);
   }
   assert.ok(expected.length > 50, `seed ${seed}, ${log}: ${expected.length} lines`);
-  return `seed ${seed}, ${log}: ${expected.length} lines of ${arrivals.length} records, ${history.arrivals.length - arrivals.length} left out`;
+  return `seed ${seed}, ${log}: ${expected.length} lines of ${arrivals.length} records, ${sent.length - arrivals.length} left out`;
 }
 
 if (import.meta.main) {

@@ -49,6 +49,10 @@ assert (error.code, error.status, error.retryable) == ("request-invalid", 400, F
 assert str(error) == "Unexpected key nowhere in the request body", error
 assert raised(lambda: module.Tidemark(guarded).sensors()).code == "not-authorized"
 assert module.Tidemark(guarded, token="sixteen-or-more-characters").sensors() == []
+writer = module.Tidemark(guarded, token="a-token-that-only-writes")
+missing = raised(lambda: writer.sensors())
+assert missing.code == "role-missing" and "expected a token of the role read, was one of write" in str(missing), missing
+assert writer.send("guarded", 1)["appended"] == 1
 unsent = raised(lambda: module.Tidemark("http://127.0.0.1:1").send("x", 1, within=0))
 assert isinstance(unsent, module.UnsentError) and unsent.code == "server-unreachable", unsent
 assert unsent.unsent[0]["sequence"] == 0 and unsent.retryable, unsent.unsent

@@ -97,11 +97,21 @@ describe("client", () => {
     await assert.rejects(tidemark.send("a/b", 1), { code: "request-invalid" });
     await assert.rejects(tidemark.series({ sensors: "nowhere" }), /sensor "nowhere": expected one of/);
     assert.throws(() => connect("localhost:5000"), /expected a URL such as http:\/\/localhost:5000/);
-    const guarded = await openServer("--token", "sixteen-or-more-characters");
+    const writer = "a-token-that-only-writes";
+    const guarded = await openServer("--token", "sixteen-or-more-characters", "--token-write", writer);
     try {
       await assert.rejects(connect(guarded.url).sensors(), { code: "not-authorized" });
       await assert.rejects(connect(guarded.url).live().next(), { code: "not-authorized" });
       assert.deepEqual(await connect(guarded.url, { token: "sixteen-or-more-characters" }).sensors(), []);
+      const sender = connect(guarded.url, { token: writer });
+      for (const asked of [sender.sensors(), sender.live().next(), sender.series({ sensors: "a" })]) {
+        await assert.rejects(asked, {
+          code: "role-missing",
+          message: /expected a token of the role read, was one of write/,
+        });
+      }
+      await assert.rejects(sender.compute({ a: ["count"] }), /expected a token of the role read, was one of write/);
+      assert.equal((await sender.send("a", 1)).appended, 1);
     } finally {
       await guarded.close();
     }

@@ -18,7 +18,10 @@ const skip = PYTHONS.length === 0 ? "no Python 3.9 or later: install python3" : 
 
 test("a Python client of the standard library", { skip, timeout: 60_000 }, async () => {
   for (const python of PYTHONS) {
-    const [server, guarded] = [await openServer(), await openServer("--token", TOKEN)];
+    const [server, guarded] = [
+      await openServer(),
+      await openServer("--token", TOKEN, "--token-write", "a-token-that-only-writes"),
+    ];
     const proxy = await openLosingProxy(server.port);
     proxy.plan.push("lost", "busy", "lost");
     const child = spawn(python, ["-B", join(import.meta.dirname, "check_client.py"), CLIENT, proxy.url, guarded.url]);

@@ -6,6 +6,7 @@ import { ROLES, Tokens } from "../../src/core/tokens.ts";
 import { RATE_KEYS_MAX, WRONG_TOKENS_BURST, WRONG_TOKENS_PER_SECOND } from "../../src/server/limits.ts";
 import { RateLimit } from "../../src/server/rate-limit.ts";
 import { type Fixture, type FixtureOptions, openFixture } from "./fixture.ts";
+import { ask, post } from "./line.ts";
 
 const [OLD, NEW] = ["the-old-token-0123", "the-new-token-0123"];
 const PAYLOAD = '{"temperature":["count"]}';
@@ -32,11 +33,11 @@ async function counted(fixture: Fixture): Promise<Record<string, number>> {
 
 test("past so many wrong tokens none of the address is looked at, the right one neither; others go on", async (t) => {
   const fixture = await open(t);
-  const ask = asking(fixture);
-  assert.equal((await ask(OLD)).statusCode, 200); // known from there from now on
+  const asked = asking(fixture);
+  assert.equal((await asked(OLD)).statusCode, 200); // known from there from now on
   for (let i = 0; i < WRONG_TOKENS_BURST; i++) {
     assert.equal(
-      (await ask(`guess-${i}-0123456789`, undefined, i % 2 ? "/compute/metrics" : "/sensors")).statusCode,
+      (await asked(`guess-${i}-0123456789`, undefined, i % 2 ? "/compute/metrics" : "/sensors")).statusCode,
       401,
     );
   }
@@ -47,43 +48,51 @@ test("past so many wrong tokens none of the address is looked at, the right one 
     [NEW, "192.0.2.2", 200],
     ["another-guess-0123456", "192.0.2.2", 401],
   ] as const) {
-    const answer = await ask(token, address);
+    const answer = await asked(token, address);
     assert.equal(answer.statusCode, status, `${token} of ${address}`);
     if (status === 429) assert.equal(answer.headers["retry-after"], "1");
   }
   const payload = JSON.stringify({ token: NEW });
   const session = { method: "POST", url: "/session", payload, remoteAddress: "192.0.2.1" } as const;
   assert.equal((await fixture.app.inject(session)).statusCode, 429, "no way around it");
-  const ready = await ask(NEW, "192.0.2.1", "/readyz");
+  const ready = await asked(NEW, "192.0.2.1", "/readyz");
   assert.equal(ready.statusCode, 200, "probes are answered");
   fixture.clock.advance(1000);
-  assert.equal((await ask(NEW)).statusCode, 200);
+  assert.equal((await asked(NEW)).statusCode, 200);
   const counts = await counted(fixture);
   assert.equal(counts["tidemark_tokens_wrong_total"], WRONG_TOKENS_BURST + 1);
   assert.ok(Number(counts["tidemark_tokens_blocked_total"]) >= 3);
 });
 
+test("a question that is refused in front of the framework is one guess, not two", async (t) => {
+  const fixture = await open(t);
+  const [{ port }] = await fixture.server.listen({ hosts: ["127.0.0.1"], port: 0 });
+  const answer = await ask(port, post("/compute/metrics", PAYLOAD, "Authorization: Bearer a-guess-0123456789"));
+  assert.match(answer, /^HTTP\/1.1 401 /);
+  assert.equal((await counted(fixture))["tidemark_tokens_wrong_total"], 1);
+});
+
 test("requests without a token, and those that work, are no guesses", async (t) => {
   const fixture = await open(t);
-  const ask = asking(fixture);
+  const asked = asking(fixture);
   for (let i = 0; i < 3 * WRONG_TOKENS_BURST; i++) {
     assert.equal((await fixture.app.inject({ url: "/sensors", remoteAddress: "192.0.2.1" })).statusCode, 401);
   }
   for (let second = 0; second < 4; second++) {
     // 32 sensors and a page, from one address.
-    for (let i = 0; i < 40; i++) assert.equal((await ask(NEW)).statusCode, 200);
+    for (let i = 0; i < 40; i++) assert.equal((await asked(NEW)).statusCode, 200);
     fixture.clock.advance(1000);
   }
 });
 
 test("a fleet that was not told of the new token does not keep out those that were", async (t) => {
   const fixture = await open(t);
-  const ask = asking(fixture);
+  const asked = asking(fixture);
   const [told, untold] = [new Set<number>(), 64];
   for (let second = 0; second < 60 && told.size < 8; second++) {
     for (let i = 0; i < untold; i++) {
-      await ask("the-older-token-0123");
-      if (i < 8 && (await ask(NEW)).statusCode === 200) told.add(i);
+      await asked("the-older-token-0123");
+      if (i < 8 && (await asked(NEW)).statusCode === 200) told.add(i);
     }
     fixture.clock.advance(1000);
   }
@@ -92,11 +101,11 @@ test("a fleet that was not told of the new token does not keep out those that we
 
 test("--rate-limit bounds an address and a token, probes excepted", async (t) => {
   const fixture = await open(t, { requestsPerSecond: 5 });
-  const ask = asking(fixture);
+  const asked = asking(fixture);
   const statuses = async (token: string, address: string) => {
     const all: number[] = [];
     for (let i = 0; i < 7; i++)
-      all.push((await ask(token, address, i % 2 ? "/compute/metrics" : "/sensors")).statusCode);
+      all.push((await asked(token, address, i % 2 ? "/compute/metrics" : "/sensors")).statusCode);
     return all;
   };
   assert.deepEqual(await statuses(OLD, "192.0.2.1"), [200, 200, 200, 200, 200, 429, 429]);
@@ -110,12 +119,12 @@ test("--rate-limit bounds an address and a token, probes excepted", async (t) =>
   assert.deepEqual(await statuses(OLD, "192.0.2.1"), [200, 200, 429, 429, 429, 429, 429]);
   const anonymous = await openFixture({ requestsPerSecond: 1 });
   t.after(() => anonymous.app.close());
-  const asked = { url: "/sensors", headers: { host: "localhost" } };
-  assert.equal((await anonymous.app.inject(asked)).statusCode, 200);
-  const refused = await anonymous.app.inject(asked);
+  const request = { url: "/sensors", headers: { host: "localhost" } };
+  assert.equal((await anonymous.app.inject(request)).statusCode, 200);
+  const refused = await anonymous.app.inject(request);
   assert.deepEqual([refused.statusCode, refused.json().code], [429, "too-many-requests"]);
   anonymous.clock.advance(1000);
-  assert.equal((await anonymous.app.inject({ ...asked, url: "/metrics" })).statusCode, 200);
+  assert.equal((await anonymous.app.inject({ ...request, url: "/metrics" })).statusCode, 200);
 });
 
 test("what is remembered is bounded, and what was forgotten is counted", () => {

@@ -20,6 +20,7 @@ import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import { LogSnapshot } from "./log/embedded/log-snapshot.ts";
 import type { Log, ReadableLog } from "./log/log.ts";
 import type { FollowRule } from "./pipeline/following.ts";
+import { openHistory } from "./pipeline/made-anew.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { State } from "./pipeline/state.ts";
 import { growHeapForKafka } from "./runtime/server-flags.ts";
@@ -28,7 +29,6 @@ import { createServer } from "./server/server.ts";
 import { type TlsFiles, type TlsIdentity, tlsIdentity } from "./server/tls-port.ts";
 import { Checkpointer } from "./store/checkpointer.ts";
 import { lockDataDirectory } from "./store/data-lock.ts";
-import { Database } from "./store/database.ts";
 import { DiskThread } from "./store/disk-thread.ts";
 import { HISTORY_VERSION } from "./store/migrations.ts";
 
@@ -80,9 +80,8 @@ export async function openCore(
     undo.push(() => thread.close());
     const log = await openLog(settings.log, settings, clock, thread);
     undo.push(() => log.close());
-    const db = Database.open(settings.data);
+    const { db, isAnew } = await openHistory(settings.data, log, onNotice);
     undo.push(() => db.close());
-    for (const notice of db.notices) onNotice(notice, "repaired");
     if (db.migratedFrom !== null) {
       onNotice(
         `the history was of version ${db.migratedFrom} and is migrated to version ${HISTORY_VERSION}: an older tidemark opens it no more`,
@@ -107,6 +106,7 @@ export async function openCore(
     await pipeline.start();
     for (const notice of pipeline.notices) onNotice(notice, "notice");
     tellFollowed(pipeline.sensors, onNotice);
+    if (isAnew) tellWhenWhole(pipeline, onNotice);
     undo.push(watchTrouble(pipeline, clock, onNotice));
     const close = once(() => unwind(undo));
     return { engine: pipeline, log, failed: pipeline.failed, close };
@@ -249,6 +249,15 @@ function tellFollowed(sensors: SensorDirectory, onNotice: OnNotice): void {
 /** The log of a data directory, only to be read, whoever runs on it; null: it has none. @throws TidemarkError of opening it */
 export async function openLogToRead(target: LogTarget, directory: string, clock: Clock): Promise<ReadableLog | null> {
   return target.kind === "local" ? LogSnapshot.open(directory) : openKafka(target, clock);
+}
+
+/** A history that is made anew holds all that it did once the log is read again. */
+function tellWhenWhole(engine: Engine, onNotice: OnNotice): void {
+  const stop = engine.onChange(() => {
+    if (engine.backlog > 0) return;
+    stop();
+    onNotice("the history is made anew: it holds all that the log held at the start", "history-whole");
+  });
 }
 
 async function openLog(target: LogTarget, settings: CoreSettings, clock: Clock, thread: DiskThread): Promise<Log> {

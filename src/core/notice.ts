@@ -11,8 +11,9 @@ export const NOTICE_LEVELS = {
   following: "info",
   /** The history is of a newer version now. */
   migrated: "info",
-  /** A file was not as it was written, and was put right. */
-  repaired: "warn",
+  /** A damaged history is made anew from the log; it is whole again. */
+  "history-anew": "error",
+  "history-whole": "info",
   /** No readings are taken in; they are again. */
   "trouble-began": "error",
   "trouble-ended": "info",

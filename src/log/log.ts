@@ -140,6 +140,8 @@ export interface Log {
   size(): number | null;
   /** Why it takes no appends now; null: it does, as far as it knows. No I/O. */
   readonly trouble: string | null;
+  /** What it found not as it was written, and what of it is lost: a sentence each. */
+  readonly notices?: readonly string[];
   /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
   close(): Promise<void>;
 }

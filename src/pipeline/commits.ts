@@ -91,13 +91,14 @@ export class Commits {
     const followed = [...sources.list()].flatMap(({ partitions }) => partitions);
     const committed = followed.map((partition) => ({ partition, offset: partition.committed }));
     if (followed.length === 0 || !(await checkpointer.sync())) return;
-    const positions = committed
+    const safe = committed
       // Not of a topic that was recreated, or cut back, meanwhile: the offset is of its former life.
       .filter(({ partition, offset }) => {
         const isFollowed = sources.find(partition.topic)?.partitions[partition.partition] === partition;
         return isFollowed && offset > 0 && partition.committed >= offset;
-      })
-      .map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset }));
+      });
+    sources.onDisk(safe);
+    const positions = safe.map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset }));
     try {
       await log.committed(positions);
       this.#told = commits;

@@ -139,8 +139,13 @@ export class Following {
     });
   }
 
-  /** What is configured but not read; null when there is nothing. */
-  get notice(): string | null {
+  /** What the log lacks, and what is configured but not read. */
+  get notices(): readonly string[] {
+    const waiting = this.#waiting();
+    return [...(this.#log.notices ?? []), ...(waiting === null ? [] : [waiting])];
+  }
+
+  #waiting(): string | null {
     const { sensors } = this.#state;
     if (sensors.refused > 0) {
       return `sensors must be <= ${sensors.max}: ${sensors.refused} more are not followed`;

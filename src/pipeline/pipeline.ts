@@ -271,8 +271,7 @@ export class Pipeline implements Engine {
   }
 
   get notices(): readonly string[] {
-    const { notice } = this.#following;
-    return [...(notice === null ? [] : [notice]), ...this.#standstills.notices()];
+    return [...this.#state.notices, ...this.#following.notices, ...this.#standstills.notices()];
   }
 
   get counters(): Engine["counters"] {

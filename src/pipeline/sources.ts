@@ -13,6 +13,22 @@ CREATE TABLE IF NOT EXISTS front(topic TEXT NOT NULL, partition INTEGER NOT NULL
   PRIMARY KEY(topic, partition, sensor)) WITHOUT ROWID;
 `;
 
+/** What the history said last of a partition, outside of its database (ends-file.ts). */
+interface PartitionEnd {
+  readonly topic: string;
+  readonly partition: number;
+  readonly id: string;
+  /** All before it was in a commit that was on disk. */
+  readonly next: number;
+}
+
+/** Reads an entry of the ends. */
+export function endOf(name: string, value: string): PartitionEnd {
+  const at = name.lastIndexOf("/");
+  const [id, next] = value.split(" ");
+  return { topic: name.slice(0, at), partition: Number(name.slice(at + 1)), id, next: Number(next) };
+}
+
 /** `committed` of a partition whose stored position means nothing any more. */
 export const NOT_COMMITTED = -1;
 
@@ -67,6 +83,9 @@ export class Sources implements CommitPart {
   #moved: PartitionState[] = [];
   #movedTo: number[] = [];
 
+  /** What the history had taken in by its last words, and has not: it went back. A sentence for the operator each. */
+  readonly wentBack: readonly string[];
+
   constructor(db: Database) {
     this.#db = db;
     db.declare(TABLES);
@@ -89,6 +108,27 @@ export class Sources implements CommitPart {
     for (const { topic, partition, sensor, newest } of db.prepare("SELECT * FROM front").iterate()) {
       this.#partitions.get(`${topic}/${partition}`)?.fronts.restore(Number(sensor), Number(newest));
     }
+    this.wentBack = Array.from(db.lastWords, ([name, value]) => this.#behind(endOf(name, value))).filter(isText);
+    db.beginEnds(Array.from(this.#partitions, ([name, { topicId, next }]) => [name, `${topicId} ${next}`]));
+  }
+
+  /** What of a partition is to be taken in again, or was lost. */
+  #behind({ topic, partition, id, next }: PartitionEnd): string | null {
+    const known = this.#partitions.get(`${topic}/${partition}`);
+    if (known !== undefined && known.topicId !== id) return null;
+    const has = known?.next ?? 0;
+    if (has >= next) return null;
+    return `${next - has} records of "${topic}" partition ${partition} from offset ${has} on are taken in again: the history went back to an earlier commit`;
+  }
+
+  /** These offsets are in a commit that is on disk. */
+  onDisk(offsets: readonly { readonly partition: PartitionState; readonly offset: number }[]): void {
+    this.#db.keepEnds(
+      offsets.map(({ partition: { topic, partition, topicId }, offset }) => [
+        `${topic}/${partition}`,
+        `${topicId} ${offset}`,
+      ]),
+    );
   }
 
   find(topic: string): Source | undefined {
@@ -199,4 +239,8 @@ export class Sources implements CommitPart {
     this.#moved = [];
     this.#replaced.clear();
   }
+}
+
+function isText(text: string | null): text is string {
+  return text !== null;
 }

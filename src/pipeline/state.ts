@@ -53,6 +53,11 @@ export class State {
     this.#parts = [history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset];
   }
 
+  /** What was not as it had been written when it was opened: a sentence each. */
+  get notices(): readonly string[] {
+    return [...this.db.notices, ...this.sources.wentBack];
+  }
+
   /** Where to read a topic on from, and which sensor it feeds. @throws TidemarkError "too-many-sensors" */
   openTopic(topic: Topic): Source {
     return this.sources.open(topic, this.sensors.open(topic.name));

@@ -6,10 +6,7 @@ import { countBits, firstBit, hasBit, lastBit, writeBitmap } from "./bitmap.ts";
 import { BucketColumns, writeBuckets } from "./bucket-columns.ts";
 import { BucketPage } from "./bucket-page.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageOf, STEP_SECONDS } from "./levels.ts";
-import { corrupt, out, sealed } from "./page-frame.ts";
-
-/** First byte: the layout and its version. */
-const BUCKETS = 0x32;
+import { BUCKETS, corrupt, out, sealed } from "./page-frame.ts";
 
 /** The bit of a page where its bitmap begins: after the first byte. */
 const BITMAP = 8;
@@ -34,10 +31,10 @@ export function encodeBuckets(key: number, page: BucketPage): Uint8Array<ArrayBu
     starts[n++] = base + i * step;
   }
   out.reset();
-  out.u8(BUCKETS);
+  out.u8(BUCKETS.now);
   writeBitmap(out, used, page.size);
   writeBuckets(out, page.rows, order, starts, n);
-  return sealed();
+  return sealed(key);
 }
 
 /** Reads the buckets of one page where they stand: `open` first. */
@@ -55,7 +52,8 @@ export class EncodedBuckets {
     this.#step = stepMs(key);
     try {
       const from = new ByteReader(bytes);
-      if (from.u8() !== BUCKETS) throw new RangeError("unknown layout");
+      const layout = from.u8();
+      if (layout !== BUCKETS.now && layout !== BUCKETS.keyless) throw new RangeError("unknown layout");
       this.#bytes = bytes;
       from.position += (this.#size + 7) >> 3;
       this.#columns.open(from, countBits(bytes, BITMAP, BITMAP + this.#size));

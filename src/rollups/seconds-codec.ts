@@ -8,12 +8,9 @@ import { COUNT, ROW_CELLS } from "./bucket-rows.ts";
 import { pageOf, SECONDS_PER_PAGE } from "./levels.ts";
 import { LISTED_READINGS_MAX, type ListedSeconds } from "./listed-seconds.ts";
 import { PackedColumn, packColumn } from "./packed-column.ts";
-import { corrupt, out, sealed } from "./page-frame.ts";
+import { corrupt, out, READINGS, sealed } from "./page-frame.ts";
 import { SecondsPage } from "./seconds-page.ts";
 import type { SingleSeconds } from "./single-seconds.ts";
-
-/** First byte: the layout and its version. */
-const READINGS = 0x13;
 
 const BITMAP_BYTES = SECONDS_PER_PAGE / 8;
 
@@ -41,7 +38,7 @@ const order = new Uint16Array(SECONDS_PER_PAGE);
 const starts = new Float64Array(SECONDS_PER_PAGE);
 
 /** Canonical, but for which of several equal readings of one millisecond came late. */
-export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
+export function encodeSeconds(key: number, page: SecondsPage): Uint8Array<ArrayBuffer> {
   const { singles, lists } = page;
   const n = lists !== null ? gatherLists(lists) : singles !== null ? gatherSingles(singles, page.count) : 0;
   const occupied = lists === null ? n : countOccupied();
@@ -50,7 +47,7 @@ export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   const hasLate = (singles === null || singles.late !== null) && isAnySet(late, n);
   out.reset();
   body.reset();
-  out.u8(READINGS);
+  out.u8(READINGS.now);
   out.u8(place | (lists !== null ? COUNTS : 0) | (hasMs ? MS : 0) | (hasLate ? LATE : 0));
   if (place === SPARSE) writeSeconds(occupied);
   else if (place === 0) writeBitmap(out, counts, SECONDS_PER_PAGE);
@@ -63,7 +60,7 @@ export function encodeSeconds(page: SecondsPage): Uint8Array<ArrayBuffer> {
   out.raw(body.view());
   if (hasLate) writeBitmap(out, late, n);
   if (lists !== null && lists.heavy !== null) writeBuckets(out, lists.heavy, order, starts, orderHeavy(lists));
-  return sealed();
+  return sealed(key);
 }
 
 function countOccupied(): number {
@@ -174,7 +171,8 @@ export class EncodedSeconds {
   }
 
   #open(from: ByteReader): void {
-    if (from.u8() !== READINGS) throw new RangeError("unknown layout");
+    const layout = from.u8();
+    if (layout !== READINGS.now && layout !== READINGS.keyless) throw new RangeError("unknown layout");
     this.#flags = from.u8();
     const occupied = this.#readOccupied(from);
     let n = occupied;

@@ -170,7 +170,7 @@ export class SeriesChanges {
   #seal(page: CachedPage): void {
     this.#stale.delete(page);
     this.#rollUp.close(page);
-    page.close(encodeSeconds(page.seconds as SecondsPage).slice());
+    page.close(encodeSeconds(page.key, page.seconds as SecondsPage).slice());
     this.#pages.remeasure(page);
   }
 
@@ -266,5 +266,7 @@ export class SeriesChanges {
 
 /** @returns bytes that are valid until another page is encoded */
 function encode(page: CachedPage): Uint8Array {
-  return page.seconds !== null ? encodeSeconds(page.seconds) : encodeBuckets(page.key, page.buckets as BucketPage);
+  return page.seconds !== null
+    ? encodeSeconds(page.key, page.seconds)
+    : encodeBuckets(page.key, page.buckets as BucketPage);
 }

@@ -55,12 +55,22 @@ class SyncedHistory {
   }
 
   async sync(): Promise<CheckpointReply> {
-    this.#sums.collect();
+    try {
+      this.#sums.collect();
+    } catch (error) {
+      // As when the process has too many files open: the next one may go well.
+      return { synced: false, error: `Cannot open the history to sync it: ${messageOf(error)}` };
+    }
     if (this.#broken === null && this.#sums.waiting >= CHECKPOINT_PAGES) return this.#move();
     const failed = this.#broken ?? (await this.#syncLog());
     if (failed !== null) return { synced: false, error: failed };
-    this.#sums.keep();
-    return { synced: true, error: null };
+    try {
+      this.#sums.keep();
+      return { synced: true, error: null };
+    } catch (error) {
+      // They are kept later, and before anything is moved.
+      return { synced: true, error: `Cannot write the sums of the history: ${messageOf(error)}` };
+    }
   }
 
   /** Syncs the write-ahead log and moves it into the database. */

@@ -7,9 +7,10 @@ import { closeSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import { EndsFile, endsPath } from "./ends-file.ts";
 import { guardDatabase } from "./guarded-open.ts";
 import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
-import { PageSums } from "./page-sums.ts";
+import { keepBeforeClose, PageSums } from "./page-sums.ts";
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;
@@ -36,6 +37,9 @@ export class Database {
   readonly notices: readonly string[];
   /** For reading pages as they are in the file. It is closed after every connection: closing it releases SQLite's locks (POSIX). Null: it is not kept. */
   readonly pagesFile: number | null;
+  /** What was said to be in it before it was opened (ends-file.ts). */
+  readonly lastWords: ReadonlyMap<string, string>;
+  #ends: EndsFile | null = null;
   readonly #db: DatabaseSync;
   #inTransaction = false;
   readonly #beginReading: StatementSync;
@@ -53,6 +57,7 @@ export class Database {
     this.file = file;
     this.notices = opened.notices;
     this.pagesFile = opened.pagesFile;
+    this.lastWords = opened.pagesFile === null ? new Map() : EndsFile.read(endsPath(file));
     this.migratedFrom = opened.migratedFrom;
     this.#db = db;
     this.#beginReading = db.prepare("BEGIN");
@@ -67,7 +72,7 @@ export class Database {
     try {
       mkdirSync(directory, { recursive: true });
       const setUp = (opened: DatabaseSync) => opened.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`);
-      const { damage, notices } = guardDatabase({ path: file, pageBytes: PAGE_BYTES, setUp });
+      const { damage, notices } = guardDatabase({ path: file, pageBytes: PAGE_BYTES, setUp, goesBack: true });
       if (damage !== null) throw new TidemarkError("history-corrupt", `Cannot open the history: ${damage}`);
       pagesFile = openSync(file, "r");
       db = new DatabaseSync(file);
@@ -193,6 +198,19 @@ export class Database {
     this.#db.prepare("INSERT OR REPLACE INTO setting VALUES(?, ?)").run(name, value);
   }
 
+  /** Begins to say anew what is in it; nothing of one that is only read. */
+  beginEnds(values: Iterable<readonly [name: string, value: string]>): void {
+    if (this.pagesFile === null) return;
+    this.#ends?.close();
+    this.#ends = EndsFile.create(endsPath(this.file), values);
+  }
+
+  /** Says what is in it, and on disk. */
+  keepEnds(values: Iterable<readonly [name: string, value: string]>): void {
+    this.#ends?.put(values);
+    this.#ends?.sync();
+  }
+
   /** What its files hold, and what is free where they are, bytes. */
   space(): { readonly historyBytes: number; readonly freeBytes: number } {
     const { bavail, bsize } = statfsSync(dirname(this.file));
@@ -203,12 +221,10 @@ export class Database {
   /** Everything that used it must be closed. */
   close(): void {
     this.rollback();
-    try {
-      if (this.pagesFile !== null) keepSums(this.file);
-    } finally {
-      this.#db.close();
-      if (this.pagesFile !== null) closeSync(this.pagesFile);
-    }
+    this.#ends?.close();
+    if (this.pagesFile !== null) keepBeforeClose(this.file, () => keepSums(this.file));
+    this.#db.close();
+    if (this.pagesFile !== null) closeSync(this.pagesFile);
   }
 }
 

@@ -6,6 +6,7 @@ import { rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "../core/errors.ts";
 import { checkPages, makeSums, type PageCheck, putBack, sumsPath } from "./page-check.ts";
+import { PageSums } from "./page-sums.ts";
 import { setAside } from "./set-aside.ts";
 import { SumsFile } from "./sums-file.ts";
 
@@ -18,6 +19,8 @@ export interface GuardedDatabase {
   readonly pageBytes: number;
   /** Gives a new file its form, a restored one its journal, and reads something of it. */
   readonly setUp: (db: DatabaseSync) => void;
+  /** An earlier state is better than one of which pages are damaged. */
+  readonly goesBack: boolean;
 }
 
 /** What was found, and done. */
@@ -34,7 +37,8 @@ export function guardDatabase(database: GuardedDatabase): Guarded {
   const { path, pageBytes } = database;
   const check = checkPages(path);
   if (check === null) return withoutSums(database);
-  if (check.damaged.length > 0 && check.canGoBack) return goBack(database, check);
+  const canGoBack = check.canGoBack && (database.goesBack || sizeOf(`${path}-wal`) === 0);
+  if (check.damaged.length > 0 && canGoBack) return goBack(database, check);
   if (check.damaged.length > 0) return { damage: damageOf(path, check), notices: [], check };
   const notices: string[] = [];
   const wal = `${path}-wal`;
@@ -53,7 +57,20 @@ export function guardDatabase(database: GuardedDatabase): Guarded {
     const pages = check.unsummed.map(([first, last]) => `${first} to ${last}`).join(", ");
     notices.push(`${sumsPath(path)} was damaged and is made anew: pages ${pages} of ${path} were not compared`);
   }
+  keepSums(path);
   return { damage: null, notices, check };
+}
+
+/** Whoever closes the database next moves its write-ahead log into it. */
+function keepSums(path: string): void {
+  if (sizeOf(`${path}-wal`) === 0) return;
+  const sums = new PageSums(path, null);
+  try {
+    sums.collect(true);
+    sums.keep();
+  } finally {
+    sums.close();
+  }
 }
 
 /** A new database, one of an older version, a restored one, or one whose sums were lost. */

@@ -2,7 +2,7 @@
  * Keeps the sums of an open database (sums-file.ts): of what its write-ahead log has got and the disk has confirmed, and always before it is moved into
  * the database. So whatever moves it, a foreign program too, the sums are there. Runs in the thread that moves it.
  */
-import { readSync } from "node:fs";
+import { readSync, rmSync } from "node:fs";
 import { sumsPath } from "./page-check.ts";
 import { SumsFile, type SumsHead, sumOf, UNKNOWN } from "./sums-file.ts";
 import { isSameWal, WalFile } from "./wal-file.ts";
@@ -118,5 +118,17 @@ export class PageSums {
 
   close(): void {
     this.#sums.close();
+  }
+}
+
+/**
+ * Before the last connection closes a database, which moves its write-ahead log. Sums that cannot be kept then, as the disk is full, are better gone
+ * than wrong: they are made anew when it is opened.
+ */
+export function keepBeforeClose(path: string, keep: () => void): void {
+  try {
+    keep();
+  } catch {
+    rmSync(sumsPath(path), { force: true });
   }
 }

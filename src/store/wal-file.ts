@@ -11,8 +11,9 @@ const FRAME_HEADER_BYTES = 24;
 /** The magic number without its lowest bit, which says in which order the checksums read: 1 is big-endian. */
 const MAGIC = 0x377f0682;
 
-/** Read at once: enough that the calls vanish, and no more memory than a commit. */
-const READ_BYTES = 1_048_576;
+/** Frames read at once: a few, as after each append, and then more, as the calls cost. */
+const FRAMES_FIRST = 8;
+const FRAMES_MOST = 64;
 
 /** Which write-ahead log: its two salts, as one number would have no room. Each that begins anew has others. */
 export interface WalSalts {
@@ -28,13 +29,14 @@ interface WalPlace extends WalSalts {
 }
 
 /** Takes a page of a whole transaction; its bytes are valid during the call. */
-export type OnFrame = (page: number, bytes: Uint8Array, frame: number) => void;
+export type OnFrame = (page: number, bytes: Uint8Array) => void;
 
 /** A cursor over a write-ahead log that grows, and begins anew now and then. */
 export class WalFile {
   readonly path: string;
   readonly #pageBytes: number;
   #place: WalPlace | null = null;
+  #buffer = new Uint8Array(0);
   /** Pages that the database has by the last transaction read; 0: none was. */
   pageCount = 0;
 
@@ -68,19 +70,10 @@ export class WalFile {
       if (sync) fdatasyncSync(file);
       const first = this.#place.frames;
       this.#place = end;
-      for (let frame = first; frame < first + frames; ) {
-        const chunk = this.#chunk(file, frame, first + frames);
-        for (let at = 0; at < chunk.length; at += this.#frameBytes, frame++) {
-          onFrame(uint32(chunk, at), chunk.subarray(at + FRAME_HEADER_BYTES, at + this.#frameBytes), frame);
-        }
-      }
+      this.#give(file, first, first + frames, onFrame);
     } finally {
       closeSync(file);
     }
-  }
-
-  get #frameBytes(): number {
-    return FRAME_HEADER_BYTES + this.#pageBytes;
   }
 
   /** Goes to the beginning when it is another log than the one that was read. */
@@ -95,33 +88,37 @@ export class WalFile {
   #committed(file: number, from: WalPlace): { readonly frames: number; readonly end: WalPlace | null } {
     const { first, second } = from;
     let { s0, s1 } = from;
-    let frame = from.frames;
     let end: WalPlace | null = null;
-    for (;;) {
-      const chunk = this.#chunk(file, frame, Number.MAX_SAFE_INTEGER);
-      if (chunk.length === 0) break;
-      for (let at = 0; at < chunk.length; at += this.#frameBytes) {
-        if (uint32(chunk, at + 8) !== first || uint32(chunk, at + 12) !== second)
-          return { frames: framesTo(end, from), end };
-        [s0, s1] = checksum(chunk, at, 8, s0, s1);
-        [s0, s1] = checksum(chunk, at + FRAME_HEADER_BYTES, this.#pageBytes, s0, s1);
-        if (uint32(chunk, at + 16) !== s0 || uint32(chunk, at + 20) !== s1) return { frames: framesTo(end, from), end };
-        frame++;
-        const pageCount = uint32(chunk, at + 4);
-        if (pageCount === 0) continue;
-        this.pageCount = pageCount;
-        end = { first, second, frames: frame, s0, s1 };
-      }
+    for (const { bytes, at, frame } of this.#frames(file, from.frames, Number.MAX_SAFE_INTEGER)) {
+      if (uint32(bytes, at + 8) !== first || uint32(bytes, at + 12) !== second) break;
+      [s0, s1] = checksum(bytes, at, 8, s0, s1);
+      [s0, s1] = checksum(bytes, at + FRAME_HEADER_BYTES, this.#pageBytes, s0, s1);
+      if (uint32(bytes, at + 16) !== s0 || uint32(bytes, at + 20) !== s1) break;
+      const pageCount = uint32(bytes, at + 4);
+      if (pageCount === 0) continue;
+      this.pageCount = pageCount;
+      end = { first, second, frames: frame + 1, s0, s1 };
     }
-    return { frames: framesTo(end, from), end };
+    return { frames: (end?.frames ?? from.frames) - from.frames, end };
   }
 
-  /** Whole frames from one on, as many as are read at once. */
-  #chunk(file: number, frame: number, end: number): Uint8Array {
-    const atOnce = Math.max(1, Math.floor(READ_BYTES / this.#frameBytes));
-    const bytes = new Uint8Array(Math.min(atOnce, end - frame) * this.#frameBytes);
-    const read = readSync(file, bytes, 0, bytes.length, WAL_HEADER_BYTES + frame * this.#frameBytes);
-    return bytes.subarray(0, read - (read % this.#frameBytes));
+  /** Frames as they stand in the file, from one to before another; bytes are valid until the next. */
+  *#frames(file: number, first: number, end: number): Generator<{ bytes: Uint8Array; at: number; frame: number }> {
+    const frameBytes = FRAME_HEADER_BYTES + this.#pageBytes;
+    let wanted = FRAMES_FIRST;
+    for (let frame = first; frame < end; wanted = Math.min(wanted * 2, FRAMES_MOST)) {
+      const length = Math.min(wanted, end - frame) * frameBytes;
+      if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+      const read = readSync(file, this.#buffer, 0, length, WAL_HEADER_BYTES + frame * frameBytes);
+      if (read < frameBytes) return;
+      for (let at = 0; at + frameBytes <= read; at += frameBytes, frame++) yield { bytes: this.#buffer, at, frame };
+    }
+  }
+
+  #give(file: number, first: number, end: number, onFrame: OnFrame): void {
+    for (const { bytes, at } of this.#frames(file, first, end)) {
+      onFrame(uint32(bytes, at), bytes.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + this.#pageBytes));
+    }
   }
 
   /** Every page that stands in the file, whole transaction or not, unchecked: what is right in a damaged one. */
@@ -129,13 +126,7 @@ export class WalFile {
     const file = openIfThere(this.path);
     if (file === null) return;
     try {
-      for (let frame = 0; ; ) {
-        const chunk = this.#chunk(file, frame, Number.MAX_SAFE_INTEGER);
-        if (chunk.length === 0) return;
-        for (let at = 0; at < chunk.length; at += this.#frameBytes, frame++) {
-          onFrame(uint32(chunk, at), chunk.subarray(at + FRAME_HEADER_BYTES, at + this.#frameBytes), frame);
-        }
-      }
+      this.#give(file, 0, Number.MAX_SAFE_INTEGER, onFrame);
     } finally {
       closeSync(file);
     }
@@ -145,10 +136,6 @@ export class WalFile {
 /** True for the salts of one and the same log. */
 export function isSameWal(one: WalSalts, other: WalSalts | null): boolean {
   return other !== null && one.first === other.first && one.second === other.second;
-}
-
-function framesTo(end: WalPlace | null, from: WalPlace): number {
-  return (end?.frames ?? from.frames) - from.frames;
 }
 
 /** The beginning of the log with this header; null when it is damaged, or of pages of another size. */

@@ -213,7 +213,7 @@ function next(numbers: Iterator<number>): number {
 }
 
 function openBuckets(key: number, bytes: Uint8Array): BucketPage | string {
-  const fault = checksumFault(bytes);
+  const fault = checksumFault(key, bytes);
   if (fault !== null) return fault;
   try {
     const page = encoded.open(key, bytes).decode();

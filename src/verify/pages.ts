@@ -1,11 +1,11 @@
 /** Pages as they are stored, looked at one by one: what is in a second, and in which seconds two pages differ. */
-import { crc32 } from "node:zlib";
 import { ByteReader } from "../core/bytes.ts";
 import { messageOf } from "../core/errors.ts";
 import { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
 import type { Dyadic } from "../metrics/dyadic.ts";
 import { pageOf, SECONDS_PER_PAGE } from "../rollups/levels.ts";
+import { checksumOf } from "../rollups/page-frame.ts";
 import { EncodedSeconds } from "../rollups/seconds-codec.ts";
 import type { SecondsPage } from "../rollups/seconds-page.ts";
 
@@ -40,10 +40,10 @@ export interface SecondDifference {
 }
 
 /** Why a page's bytes cannot be its own; null: the checksum is right. */
-export function checksumFault(bytes: Uint8Array): string | null {
+export function checksumFault(key: number, bytes: Uint8Array): string | null {
   const length = bytes.length - CRC_BYTES;
   if (length <= 0) return `${bytes.length} bytes`;
-  const expected = crc32(bytes.subarray(0, length));
+  const expected = checksumOf(key, bytes.subarray(0, length));
   const stored = new ByteReader(bytes, length).u32();
   return stored === expected ? null : `checksum ${hex(stored)}, that of its bytes is ${hex(expected)}`;
 }
@@ -54,7 +54,7 @@ function hex(number: number): string {
 
 /** A page of level 0 in its open form, or why there is none. */
 export function openSeconds(key: number, bytes: Uint8Array): SecondsPage | string {
-  const fault = checksumFault(bytes);
+  const fault = checksumFault(key, bytes);
   if (fault !== null) return fault;
   try {
     return new EncodedSeconds().open(key, bytes).decode();

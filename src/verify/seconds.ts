@@ -149,7 +149,7 @@ function repairedPage(
   run.set(run.time, run.value, run.late, readings.length);
   const taken = page.foldRows(run, 0, readings.length);
   if (taken < readings.length) throw new Error("BUG: a reading is of another page");
-  const bytes = page.count === 0 ? null : encodeSeconds(page).slice();
+  const bytes = page.count === 0 ? null : encodeSeconds(key, page).slice();
   page.release();
   return bytes;
 }

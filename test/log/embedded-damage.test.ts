@@ -30,8 +30,14 @@ async function written(name: string, count: number): Promise<{ directory: string
   return { directory, file: join(directory, "log.db") };
 }
 
+/** Without them damage is found where it is read; with them, when the log is opened (embedded-at-rest.test.ts). */
+function forgetSums(directory: string): void {
+  rmSync(join(directory, "log.sums"), { force: true });
+}
+
 /** Reads all; what was read before the log was found damaged, and how that was said. */
 async function readUntilDamage(directory: string): Promise<{ offsets: number[]; error: TidemarkError }> {
+  forgetSums(directory);
   const log = await openLog(directory);
   const offsets: number[] = [];
   try {
@@ -101,6 +107,7 @@ describe("a damaged log", () => {
       const flipped = Uint8Array.from(bytes);
       flipped[at] ^= 4;
       db.prepare("UPDATE batch SET bytes = ? WHERE base = 50").run(flipped);
+      forgetSums(directory);
       const log = await openLog(directory);
       await log.create(["temperature"]);
       const wide = (count: number, width: number) => Array.from({ length: count }, () => record("y".repeat(width)));
@@ -135,6 +142,7 @@ describe("a damaged log", () => {
     const log = await openLog(directory);
     await log.close();
     const file = join(directory, "log.db");
+    forgetSums(directory);
     writeFileSync(file, "not a database, but long enough for a header of one hundred bytes".repeat(100));
     await assert.rejects(openLog(directory), (error) => {
       return error instanceof TidemarkError && error.code === "log-corrupt" && error.message.includes(file);

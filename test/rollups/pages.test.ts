@@ -16,6 +16,7 @@ import { EncodedBuckets, encodeBuckets } from "../../src/rollups/buckets-codec.t
 import { History } from "../../src/rollups/history.ts";
 import { BUCKETS_PER_PAGE, levelOf, pageKey, STEP_SECONDS } from "../../src/rollups/levels.ts";
 import { PackedColumn, packColumn } from "../../src/rollups/packed-column.ts";
+import { check } from "../../src/rollups/page-frame.ts";
 import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { RunningTotals } from "../../src/rollups/running-totals.ts";
 import { EncodedSeconds, encodeSeconds } from "../../src/rollups/seconds-codec.ts";
@@ -223,11 +224,13 @@ for (const [kind, value] of Object.entries(MAKE_VALUE)) {
         const values = Float64Array.from({ length: count }, () => value(random));
         page.foldRows(new ReadingRun().set(time, values, late, count), 0, count);
       }
-      const bytes = encodeSeconds(page).slice();
+      const bytes = encodeSeconds(key, page).slice();
+      check(key, bytes);
+      assert.throws(() => check(pageKey(6, 0, 2_750_000), bytes), { code: "history-corrupt" });
       const encoded = new EncodedSeconds().open(key, bytes);
       const again = encoded.decode();
       assert.equal(again.count, page.count, name);
-      assert.deepEqual(encodeSeconds(again).slice(), bytes, name);
+      assert.deepEqual(encodeSeconds(key, again).slice(), bytes, name);
       sameAnswers(random, 600, [page, encoded, again], name);
     }
   });
@@ -262,6 +265,8 @@ for (const [kind, value] of Object.entries(MAKE_VALUE)) {
         page.set(bucket, aggregate);
       }
       const bytes = encodeBuckets(key, page).slice();
+      check(key, bytes);
+      assert.throws(() => check(key + 1, bytes), { code: "history-corrupt" });
       const encoded = new EncodedBuckets().open(key, bytes);
       const again = encoded.decode();
       assert.deepEqual(encodeBuckets(key, again).slice(), bytes);

@@ -88,7 +88,7 @@ describe("wrong numbers under a right checksum", () => {
         assert.ok(typeof page !== "string");
         const second = Array.from({ length: 600 }, (_, i) => i).find((i) => holds(page, i));
         if (second === undefined || page.count < 2) continue;
-        store(db, Number(key), encodeSeconds(page.without(second, second + 1)));
+        store(db, Number(key), encodeSeconds(Number(key), page.without(second, second + 1)));
         return;
       }
     });

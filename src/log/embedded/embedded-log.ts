@@ -66,6 +66,7 @@ interface Call {
  */
 class EmbeddedLog implements Log, ReaderSource {
   readonly kind = "embedded";
+  notices: readonly string[] = [];
   readonly #path: string;
   readonly #retentionBytes: number;
   readonly #clock: Clock;
@@ -261,6 +262,7 @@ class EmbeddedLog implements Log, ReaderSource {
       case "topics":
         this.#usage = reply.usage;
         this.#addTopics(reply.topics);
+        this.notices = reply.notices;
         this.#call?.resolve();
         this.#call = null;
         break;
@@ -342,7 +344,8 @@ class EmbeddedLog implements Log, ReaderSource {
     if (connection === null) throw new TidemarkError("log-closed", `Cannot ${what}: the log is closed`);
     const topic = partition === 0 ? this.#topics.get(name) : undefined;
     if (topic === undefined) throw new TidemarkError("topic-missing", `Cannot ${what}: it must be opened first`);
-    return { start: connection.start(topic.number), end: topic.end };
+    const start = Math.max(connection.start(topic.number), connection.lostEnd(topic.number));
+    return { start, end: topic.end };
   }
 
   reader(positions: readonly Position[]): LogReader {
@@ -391,9 +394,7 @@ class EmbeddedLog implements Log, ReaderSource {
 
 function requireBytes(what: string, name: string, bytes: number): void {
   if (bytes > RECORD_BYTES_MAX) {
-    throw new TidemarkError(
-      "record-too-large",
-      `Cannot ${what}: ${name} must be <= ${RECORD_BYTES_MAX} bytes, was ${bytes}`,
-    );
+    const text = `Cannot ${what}: ${name} must be <= ${RECORD_BYTES_MAX} bytes, was ${bytes}`;
+    throw new TidemarkError("record-too-large", text);
   }
 }

@@ -125,10 +125,10 @@ export class EmbeddedReader implements LogReader {
     const where = `${connection.path}, topic "${topic}"`;
     try {
       const rows = connection.rows(tail.number, track.offset, tail.end, READ_BYTES);
-      const from = firstOffset(track, rows, tail.end, () => connection.start(tail.number), where);
+      const from = firstOffset(track, rows, tail, connection, where);
       const { gap } = track;
       track.gap = null;
-      track.offset = rows[rows.length - 1].next;
+      track.offset = rows.at(-1)?.next ?? from;
       const logEnd = Math.max(tail.end, track.offset);
       return new EmbeddedFetched({ topic, partition, logEnd, gap, rows, from, where, onDamaged: () => halt(track) });
     } catch (error) {
@@ -177,18 +177,19 @@ function halt(track: Track): void {
 
 /**
  * Where in `rows` reading goes on; notes the gap when the first records wanted are gone. Removes from `rows` what is behind a hole.
- * @param start the first offset that the topic holds
- * @throws TidemarkError "log-corrupt" when what is wanted first is missing, and was not dropped with all before it
+ * @throws TidemarkError "log-corrupt" when what is wanted first is missing, and was neither dropped with all before it nor is known to be lost
  */
-function firstOffset(track: Track, rows: StoredBatch[], end: number, start: () => number, where: string): number {
+function firstOffset(track: Track, rows: StoredBatch[], tail: TopicTail, log: ReadConnection, where: string): number {
   const from = track.offset;
-  if (rows.length === 0) throw missing(where, from, end);
-  const { base, next } = rows[0];
-  if (next <= from || (base > from && start() < base)) throw missing(where, from, base);
-  if (base > from) track.gap = { ...track.gap, from, to: base };
+  const to = rows.length === 0 ? tail.end : rows[0].base;
+  if (to > from) {
+    const isDropped = rows.length > 0 && log.start(tail.number) >= to;
+    if (!isDropped && log.lostUntil(tail.number, from) < to) throw missing(where, from, to);
+    track.gap = { ...track.gap, from, to };
+  }
   const hole = rows.findIndex((row, i) => i > 0 && row.base !== rows[i - 1].next);
   if (hole > 0) rows.length = hole;
-  return Math.max(from, base);
+  return Math.max(from, to);
 }
 
 function missing(where: string, from: number, to: number): TidemarkError {

@@ -4,8 +4,8 @@ import { messageOf, TidemarkError } from "../../core/errors.ts";
 
 /** "tmlg": tells `file` and us whose database this is. */
 const APPLICATION_ID = 0x746d6c67;
-/** Version of the format, in `user_version`. */
-const FORMAT = 1;
+/** Version of the format, in `user_version`. Version 1 had no table of what is lost. */
+const FORMAT = 2;
 
 /** One block of the file system: a single small append then writes the least a disk can write. */
 export const PAGE_BYTES = 4096;
@@ -30,14 +30,21 @@ function resultCode(error: unknown): number {
 
 /**
  * What an error while writing means: "disk-full" (rolled back, worth trying again), "log-corrupt", and for anything else of SQLite's "log-sync-failed",
- * after which it is not known what the disk holds, so nothing more is acknowledged. Errors of anything but SQLite are returned as they are.
+ * after which it is not known what the disk holds, so nothing more is acknowledged. Errors of neither SQLite nor the system are returned as they are.
  */
 export function writeError(path: string, error: unknown): unknown {
   const code = resultCode(error);
-  if (code === -1) return error;
+  if (code === -1) return systemError(path, error);
   if (code === FULL) return new TidemarkError("disk-full", `Cannot write ${path}: the disk is full`, error);
   if (code === CORRUPT || code === NOT_A_DATABASE) return readError(path, error);
   return new TidemarkError("log-sync-failed", `Cannot write ${path}: ${messageOf(error)}`, error);
+}
+
+/** What an error of the system means for a file beside the database; others are returned as they are. */
+function systemError(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return error;
+  const isFull = error.code === "ENOSPC" || error.code === "EDQUOT";
+  return new TidemarkError(isFull ? "disk-full" : "log-sync-failed", `Cannot write ${path}: ${error.message}`, error);
 }
 
 /** What an error while reading means. */
@@ -53,11 +60,7 @@ function readError(path: string, error: unknown): TidemarkError {
 export function openForWriting(path: string): DatabaseSync {
   const db = openDatabase(path, false);
   try {
-    db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL`);
-    const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
-    if (mode !== "wal") {
-      throw new TidemarkError("data-dir-unusable", `Cannot open ${path}: journal mode must be wal, was ${mode}`);
-    }
+    setUp(db, path);
     db.exec(`
       PRAGMA synchronous = FULL;
       PRAGMA fullfsync = 1;
@@ -65,12 +68,21 @@ export function openForWriting(path: string): DatabaseSync {
       PRAGMA wal_autocheckpoint = 0;
       PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
     `);
-    requireFormat(db, path);
   } catch (error) {
     db.close();
     throw writeError(path, error);
   }
   return db;
+}
+
+/** Gives a new file its form. @throws TidemarkError "data-dir-unusable", Error of SQLite */
+export function setUp(db: DatabaseSync, path: string): void {
+  db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL`);
+  const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
+  if (mode !== "wal") {
+    throw new TidemarkError("data-dir-unusable", `Cannot open ${path}: journal mode must be wal, was ${mode}`);
+  }
+  requireFormat(db, path);
 }
 
 function openDatabase(path: string, readOnly: boolean): DatabaseSync {
@@ -81,10 +93,22 @@ function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   }
 }
 
+/** Offsets whose records were acknowledged and are gone: a gap, which readers report. */
+const LOST = `CREATE TABLE lost (
+      topic INTEGER NOT NULL,
+      start INTEGER NOT NULL,
+      next INTEGER NOT NULL,
+      PRIMARY KEY (topic, start)
+    ) STRICT, WITHOUT ROWID`;
+
 function requireFormat(db: DatabaseSync, path: string): void {
   const id = db.prepare("PRAGMA application_id").get()?.["application_id"];
   const format = db.prepare("PRAGMA user_version").get()?.["user_version"];
   if (id === APPLICATION_ID && format === FORMAT) return;
+  if (id === APPLICATION_ID && format === 1) {
+    db.exec(`BEGIN IMMEDIATE; ${LOST}; PRAGMA user_version = ${FORMAT}; COMMIT`);
+    return;
+  }
   const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"];
   if (id !== 0 || tables !== 0) {
     const wanted = `application_id ${APPLICATION_ID} and user_version ${FORMAT}`;
@@ -107,6 +131,7 @@ function requireFormat(db: DatabaseSync, path: string): void {
       bytes BLOB NOT NULL,
       PRIMARY KEY (topic, base)
     ) STRICT, WITHOUT ROWID;
+    ${LOST};
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${FORMAT};
     COMMIT;
@@ -126,6 +151,7 @@ export class ReadConnection {
   readonly #db: DatabaseSync;
   readonly #rows;
   readonly #start;
+  readonly #lost;
 
   /** @param isSnapshot it goes on to see what is committed now */
   constructor(path: string, isSnapshot = false) {
@@ -141,12 +167,18 @@ export class ReadConnection {
     // One statement, hence one snapshot: packing may replace rows between two.
     this.#rows = this.#db.prepare(`
       SELECT base, next, bytes FROM batch
-      WHERE topic = :topic AND base < :end
+      WHERE topic = :topic AND base < :end AND next > :from
         AND base >= coalesce((SELECT max(base) FROM batch WHERE topic = :topic AND base <= :from), 0)
       ORDER BY base`);
     this.#start = this.#db.prepare(`
       SELECT coalesce((SELECT min(base) FROM batch WHERE topic = :topic), first) AS start
       FROM topic WHERE number = :topic`);
+    // One of version 1 that is only read has no such table.
+    const knowsLost = this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'lost'").get() !== undefined;
+    const none = "(SELECT 0 AS topic, 0 AS start, 0 AS next LIMIT 0)";
+    this.#lost = this.#db.prepare(
+      `SELECT start, next FROM ${knowsLost ? "lost" : none} WHERE topic = ? AND next > ? ORDER BY start`,
+    );
   }
 
   /**
@@ -190,6 +222,31 @@ export class ReadConnection {
         start: integer(row["start"]),
         end: integer(row["end"]),
       }));
+    } catch (error) {
+      throw readError(this.path, error);
+    }
+  }
+
+  /** The offset up to which all from `from` on is known to be lost; `from` when it is not. */
+  lostUntil(topic: number, from: number): number {
+    let until = from;
+    try {
+      for (const { start, next } of this.#lost.iterate(topic, from)) {
+        if (integer(start) > until) break;
+        until = integer(next);
+      }
+    } catch (error) {
+      throw readError(this.path, error);
+    }
+    return until;
+  }
+
+  /** The offset after the last record that is known to be lost; 0: none is. */
+  lostEnd(topic: number): number {
+    try {
+      let end = 0;
+      for (const { next } of this.#lost.iterate(topic, 0)) end = integer(next);
+      return end;
     } catch (error) {
       throw readError(this.path, error);
     }

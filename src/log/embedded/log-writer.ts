@@ -3,20 +3,20 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert, TidemarkError } from "../../core/errors.ts";
 import { compressBatch } from "../batch-writer.ts";
 import { BATCH_HEADER_BYTES } from "../record-batch.ts";
-import { integer, openForWriting, PAGE_BYTES, text, writeError } from "./log-file.ts";
+import { LogEnds } from "./log-ends.ts";
+import { integer, openForWriting, PAGE_BYTES, writeError } from "./log-file.ts";
+import { noteLost, storedTopics } from "./lost.ts";
 import type { NewRow, StoredTopic, TopicEnd, Usage } from "./messages.ts";
+import { LookedAtLog } from "./open-log.ts";
 import { firstRun, PACK_BYTES, packRun } from "./packing.ts";
+import type { TopicState } from "./topic-state.ts";
+import { WalKeeper } from "./wal-keeper.ts";
 
 /** The newest batches stay as they are: readers at the tail take them one by one. */
 const UNPACKED_BATCHES = 16;
 
 /** Never a topic's number: the row that shows that the disk takes a write. */
 const PROOF_TOPIC = 0;
-
-/** Pages written after which they are moved from the write-ahead log into the file: SQLite's own default, 4 MB. */
-const CHECKPOINT_PAGES = 1000;
-/** Pages (64 MB) past which the write-ahead log is emptied even if that has to wait for a reader. */
-const CHECKPOINT_PAGES_MAX = 16_384;
 
 /** Retention deletes at least this much at once, bytes, so that few transactions are needed. */
 const TRIM_BYTES_MIN = 1_048_576;
@@ -29,33 +29,17 @@ const FREE_PAGES_MIN = 4096;
 /** … this many at once. */
 const VACUUM_PAGES = 1024;
 
-interface TopicState {
-  readonly number: number;
-  readonly name: string;
-  readonly id: string;
-  end: number;
-  /** Everything before this offset is safe elsewhere: retention may delete it. */
-  committed: number;
-  /** Everything before this offset is packed, or was large from the start. */
-  packed: number;
-  /** Batches since then, and bytes of records in them. */
-  looseBatches: number;
-  looseBytes: number;
-  /** Packing found too little: not again below this many bytes. */
-  looseBytesWanted: number;
-  /** The oldest batch, undefined when not known, null when there is none. */
-  head:
-    | { readonly base: number; readonly next: number; readonly time: number; readonly bytes: number }
-    | null
-    | undefined;
-}
-
 /** Owns the file while the log is open: nothing else writes to it. */
 export class LogWriter {
   readonly path: string;
   readonly #retentionBytes: number;
+  readonly file: LookedAtLog;
   readonly #db: DatabaseSync;
+  readonly #wal: WalKeeper;
+  readonly #ends: LogEnds;
   readonly #topics = new Map<number, TopicState>();
+  /** Topics of which the file of ends knows less. */
+  readonly #changed = new Set<TopicState>();
   /** Topics that may have something to pack. */
   readonly #unpacked = new Set<TopicState>();
   readonly #insert: StatementSync;
@@ -67,18 +51,19 @@ export class LogWriter {
   readonly #setPacked: StatementSync;
   readonly #pageCount: StatementSync;
   readonly #freeCount: StatementSync;
-  /** Pages in the write-ahead log that are not in the file yet, at least. */
-  #waitingPages = 0;
 
   /**
    * @param retentionBytes what the file may hold
+   * @param file when it was looked at already
    * @throws TidemarkError "data-dir-unusable" | "log-corrupt" | "disk-full" | "log-sync-failed"
    */
-  constructor(path: string, retentionBytes: number) {
+  constructor(path: string, retentionBytes: number, file = new LookedAtLog(path)) {
     this.path = path;
     this.#retentionBytes = retentionBytes;
+    this.file = file;
     const db = openForWriting(path);
     this.#db = db;
+    this.#wal = new WalKeeper(path, db, file.sums());
     try {
       this.#insert = db.prepare("INSERT INTO batch (topic, base, next, time, bytes) VALUES (?, ?, ?, ?, ?)");
       this.#delete = db.prepare("DELETE FROM batch WHERE topic = ? AND base >= ? AND base < ?");
@@ -96,27 +81,32 @@ export class LogWriter {
       this.#pageCount = db.prepare("PRAGMA page_count");
       this.#freeCount = db.prepare("PRAGMA freelist_count");
       if (this.#head.get(PROOF_TOPIC) !== undefined) this.#delete.run(PROOF_TOPIC, 0, 1);
+      file.notices.push(...noteLost(db, file.words));
       this.#loadTopics();
+      this.#ends = new LogEnds(path, this.#topics.values());
     } catch (error) {
-      db.close();
+      this.#wal.abandon();
       throw writeError(path, error);
     }
   }
 
   #loadTopics(): void {
-    const last = this.#db.prepare("SELECT next FROM batch WHERE topic = ? ORDER BY base DESC LIMIT 1");
-    for (const row of this.#db.prepare("SELECT number, name, id, first, packed FROM topic ORDER BY number").all()) {
-      const number = integer(row["number"]);
-      const end = integer(last.get(number)?.["next"] ?? row["first"]);
-      const names = { name: text(row["name"]), id: text(row["id"]) };
-      this.#addTopic(number, names, end, integer(row["packed"]), undefined);
+    for (const { end, packed, ...names } of storedTopics(this.#db)) {
+      this.#addTopic(names.number, names, end, packed, undefined);
     }
   }
 
-  #addTopic(number: number, names: { name: string; id: string }, end: number, packed: number, head: null | undefined) {
+  #addTopic(
+    number: number,
+    names: Pick<TopicState, "name" | "id" | "first">,
+    end: number,
+    packed: number,
+    head: null | undefined,
+  ) {
     const loose = { looseBatches: 0, looseBytes: 0, looseBytesWanted: PACK_BYTES };
     const topic: TopicState = { number, ...names, end, committed: 0, packed, ...loose, head };
     this.#topics.set(number, topic);
+    this.#changed.add(topic);
     this.#countLoose(topic);
   }
 
@@ -141,7 +131,8 @@ export class LogWriter {
     const numbers = this.#transaction("FULL", () =>
       missing.map(({ name, id }) => integer(insert.get(name, id)?.["number"])),
     );
-    for (const [i, names] of missing.entries()) this.#addTopic(numbers[i], names, 0, 0, null);
+    for (const [i, names] of missing.entries()) this.#addTopic(numbers[i], { ...names, first: 0 }, 0, 0, null);
+    this.synced();
   }
 
   /** Writes the batches in one transaction; they are on the disk when it returns. @throws TidemarkError "disk-full" | "log-sync-failed" */
@@ -160,12 +151,13 @@ export class LogWriter {
     for (const [i, row] of rows.entries()) {
       const topic = this.#topic(row.topic);
       topic.end = row.next;
+      this.#changed.add(topic);
       topic.looseBatches++;
       topic.looseBytes += stored[i].length - BATCH_HEADER_BYTES;
       if (topic.head === null) topic.head = undefined;
       this.#unpacked.add(topic);
       bytes += stored[i].length;
-      this.#waitingPages += 2 + Math.ceil(stored[i].length / PAGE_BYTES);
+      this.#wal.waitingPages += 2 + Math.ceil(stored[i].length / PAGE_BYTES);
     }
     if (this.#trimmable()) this.#trim(bytes * 2);
   }
@@ -187,28 +179,24 @@ export class LogWriter {
    * @returns false when there is nothing left to do
    */
   work(): boolean {
-    if (this.#waitingPages >= CHECKPOINT_PAGES) this.checkpoint();
+    if (this.#wal.isDue) this.#wal.checkpoint();
     else if (this.#trimmable()) this.#trim(0);
     else if (!this.#packOne() && !this.#vacuum()) return false;
     return true;
   }
 
-  /** Moves the write-ahead log into the file. SQLite would do so by itself, but swallow errors. */
-  checkpoint(): void {
-    try {
-      const result = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
-      if (integer(result?.["log"]) >= CHECKPOINT_PAGES_MAX) this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    } catch (error) {
-      throw writeError(this.path, error);
-    }
-    this.#waitingPages = 0;
+  /** What is outside of the file learns what is on disk since the last append. */
+  synced(): void {
+    this.#wal.synced();
+    this.#ends.put(this.#changed);
+    this.#changed.clear();
   }
 
   /** Makes a write of this size durable, and takes it out again. @throws as `append` */
   prove(bytes: number): void {
     this.#transaction("FULL", () => this.#insert.run(PROOF_TOPIC, 0, 1, 0, new Uint8Array(bytes)));
     this.#transaction("NORMAL", () => this.#delete.run(PROOF_TOPIC, 0, 1));
-    this.#waitingPages += 4 + 2 * Math.ceil(bytes / PAGE_BYTES);
+    this.#wal.waitingPages += 4 + 2 * Math.ceil(bytes / PAGE_BYTES);
   }
 
   /**
@@ -233,16 +221,16 @@ export class LogWriter {
 
   /** Closes a file whose state is unknown: nothing more is written to it. */
   abandon(): void {
-    this.#db.close();
+    this.#ends.close();
+    this.#wal.abandon();
   }
 
   close(): void {
     try {
-      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    } catch (error) {
-      throw writeError(this.path, error);
+      this.#ends.close();
     } finally {
-      this.#db.close();
+      this.#wal.close();
+      this.file.close();
     }
   }
 
@@ -332,10 +320,12 @@ export class LogWriter {
           if (topic === null || head === null || head === undefined) break;
           this.#delete.run(topic.number, head.base, head.next);
           this.#setFirst.run(head.next, topic.number);
+          topic.first = head.next;
+          this.#changed.add(topic);
           touched.add(topic);
           topic.head = undefined;
           freed += head.bytes;
-          this.#waitingPages += 2;
+          this.#wal.waitingPages += 2;
         }
       });
     } catch (error) {
@@ -377,7 +367,7 @@ export class LogWriter {
       if (packed !== null) {
         this.#delete.run(topic.number, base, next);
         this.#insert.run(topic.number, base, next, packed.time, packed.bytes);
-        this.#waitingPages += 2 + Math.ceil((bytes + packed.bytes.length) / PAGE_BYTES);
+        this.#wal.waitingPages += 2 + Math.ceil((bytes + packed.bytes.length) / PAGE_BYTES);
       }
       this.#setPacked.run(next, topic.number);
     });
@@ -393,7 +383,7 @@ export class LogWriter {
     const free = this.#freePages();
     if (free <= FREE_PAGES_MIN || free <= integer(this.#pageCount.get()?.["page_count"]) * FREE_SHARE_MAX) return false;
     this.#transaction("NORMAL", () => this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
-    this.#waitingPages += VACUUM_PAGES;
+    this.#wal.waitingPages += VACUUM_PAGES;
     return true;
   }
 }

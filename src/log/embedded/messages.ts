@@ -45,7 +45,13 @@ export type Request =
 
 /** Replies of the writer: one for each request, and some unasked. */
 export type Reply =
-  | { readonly kind: "topics"; readonly topics: readonly StoredTopic[]; readonly usage: Usage }
+  | {
+      readonly kind: "topics";
+      readonly topics: readonly StoredTopic[];
+      readonly usage: Usage;
+      /** What was found not as it was written. */
+      readonly notices: readonly string[];
+    }
   | { readonly kind: "appended"; readonly usage: Usage }
   | { readonly kind: "usage"; readonly usage: Usage }
   | { readonly kind: "recovered"; readonly usage: Usage }

@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { messageOf, TidemarkError } from "../../core/errors.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { Reply, Request } from "./messages.ts";
+import { LookedAtLog } from "./open-log.ts";
 
 /** What the main thread starts this with. */
 export interface WriterSettings {
@@ -23,6 +24,8 @@ class ServedWriter {
   #broken: TidemarkError | null = null;
   #working = false;
   #writer: LogWriter | null = null;
+  /** The file, once it was looked at: that cannot be done while a connection is open. */
+  #file: LookedAtLog | null = null;
 
   constructor(port: MessagePort, settings: WriterSettings) {
     this.#port = port;
@@ -38,13 +41,19 @@ class ServedWriter {
       this.#reply({ kind: "broken", code: this.#broken.code, message: messageOf(this.#broken) });
     } else {
       try {
-        this.#writer ??= new LogWriter(this.#settings.path, this.#settings.retentionBytes);
-        this.#handle(this.#writer, request);
+        this.#handle(this.#open(), request);
         this.#workLater();
       } catch (error) {
         this.#fail(error);
       }
     }
+  }
+
+  #open(): LogWriter {
+    const { path, retentionBytes } = this.#settings;
+    this.#file ??= new LookedAtLog(path);
+    this.#writer ??= new LogWriter(path, retentionBytes, this.#file);
+    return this.#writer;
   }
 
   #reply(message: Reply): void {
@@ -66,12 +75,11 @@ class ServedWriter {
   #recover({ ends, bytes }: Extract<Request, { kind: "recover" }>): void {
     try {
       if (this.#broken !== null) this.#abandon();
-      const { path, retentionBytes } = this.#settings;
-      this.#writer ??= new LogWriter(path, retentionBytes);
-      if (this.#broken !== null) this.#writer.cutTo(ends);
-      this.#writer.prove(bytes);
+      const writer = this.#open();
+      if (this.#broken !== null) writer.cutTo(ends);
+      writer.prove(bytes);
       this.#broken = null;
-      this.#reply({ kind: "recovered", usage: this.#writer.usage() });
+      this.#reply({ kind: "recovered", usage: writer.usage() });
       this.#workLater();
     } catch (error) {
       this.#fail(error);
@@ -91,11 +99,12 @@ class ServedWriter {
     switch (request.kind) {
       case "topics":
         writer.createTopics(request.topics);
-        this.#reply({ kind: "topics", topics: writer.topics(), usage: writer.usage() });
+        this.#reply({ kind: "topics", topics: writer.topics(), usage: writer.usage(), notices: writer.file.notices });
         break;
       case "append":
         writer.append(request.rows);
         this.#reply({ kind: "appended", usage: writer.usage() });
+        writer.synced();
         break;
       case "committed":
         for (const { topic, offset } of request.offsets) writer.committed(topic, offset);
@@ -130,6 +139,7 @@ class ServedWriter {
     } catch (error) {
       if (this.#broken === null) this.#fail(error);
     }
+    if (this.#writer === null) this.#file?.close();
     this.#writer = null;
     this.#port.close();
   }

@@ -28,6 +28,7 @@ interface IdentityBounds {
   readonly residentDevices: number;
   readonly bootNames: number;
   readonly seenBytes: number;
+  readonly rememberedValues: number;
 }
 
 /** Everything that tells a reading from its duplicates. */
@@ -54,7 +55,12 @@ export class Identities implements CommitPart {
     this.#boots = new Boots(db, this.bootNames);
     this.#ids = new ExplicitIds(db);
     const { devices, bootNames } = this;
-    const stores = { seen: this.#seen, pairs: this.#pairs, ids: this.#ids, values: new ValueMemory() };
+    const stores = {
+      seen: this.#seen,
+      pairs: this.#pairs,
+      ids: this.#ids,
+      values: new ValueMemory(bounds.rememberedValues),
+    };
     this.#identity = new Identity(devices, this.#boots, stores, bootNames);
     // Last: it restores the devices as of the last commit.
     this.#deltas = new Deltas(db, devices);

@@ -22,6 +22,8 @@ export interface Bounds {
   readonly bootNames: number;
   /** Bytes of seen blocks kept in memory. */
   readonly seenBytes: number;
+  /** Identities whose value is remembered, a power of two. An older one's conflict counts as a duplicate. */
+  readonly rememberedValues: number;
   /** Quarantined readings that are listed, all sensors together. Past it the newest are counted (`quarantineDropped`) but not listed. */
   readonly quarantineRows: number;
   /** Rejected records that are listed. Past it the oldest are dropped and counted (`rejectionsDropped`): the newest show what is wrong now. */
@@ -46,6 +48,8 @@ export const BOUNDS: Bounds = {
   bootNames: 65_536,
   /** Duplicates and late readings mostly hit few blocks; 32 MB hold 10,000 full ones with 1% loss. */
   seenBytes: 32 * 1024 * 1024,
+  /** Of 8 bytes: 349,525 a device with three devices, ten with 100,000. */
+  rememberedValues: 2 ** 20,
   /** 80 MB of rows. */
   quarantineRows: 1_000_000,
   /** The log has them all. */

@@ -59,6 +59,7 @@ function resolve(given: GeneratorOptions): Required<GeneratorOptions> {
     zone: "Europe/Berlin",
     recreate: log !== "embedded",
     replays: false,
+    garbage: Math.max(GARBAGE_CODES.length - 1, Math.floor(given.readings * 0.01)),
     oversized: true,
     ...given,
   };
@@ -139,9 +140,8 @@ class Builder {
   }
 
   #garbage(span: Span): Sending[] {
-    const { readings, sensors, log, oversized } = this.#options;
+    const { garbage, sensors, log, oversized } = this.#options;
     const codes = GARBAGE_CODES.filter((code) => code !== "record-too-large");
-    const count = Math.max(codes.length, Math.floor(readings * 0.01));
     const sendings: Sending[] = [];
     const add = (code: string): void => {
       // The embedded log knows no record without a value.
@@ -159,7 +159,8 @@ class Builder {
       });
       this.#tally(`rejected:${code}`);
     };
-    for (let index = 0; index < count; index++) add(codes[index % codes.length]);
+    const first = garbage < codes.length ? this.#random.int(0, codes.length - 1) : 0;
+    for (let index = 0; index < garbage; index++) add(codes[(first + index) % codes.length]);
     if (oversized) for (let index = 0; index < 2; index++) add("record-too-large");
     return sendings;
   }

@@ -26,6 +26,8 @@ export interface GeneratorOptions {
   readonly recreate?: boolean;
   /** After restarts some records come again at offsets already processed (default false). */
   readonly replays?: boolean;
+  /** Records that are no reading (default: a hundredth, and each kind once). */
+  readonly garbage?: number;
   /** Records over 1 MiB (default true). */
   readonly oversized?: boolean;
 }

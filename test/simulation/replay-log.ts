@@ -1,9 +1,10 @@
 /** A log for simulations: the arrivals of a generated history, read in their order, with batch splits and stops where the test wants them. */
 import { TidemarkError } from "../../src/core/errors.ts";
-import { ABSENT, type Records } from "../../src/core/records.ts";
+import type { Records } from "../../src/core/records.ts";
 import { FetchedFailure } from "../../src/log/fetched-failure.ts";
 import type { Fetched, Gap, Log, LogReader, NewRecord, Opened, Position, Topic } from "../../src/log/log.ts";
 import type { Arrival } from "../oracle/oracle.ts";
+import { fillRecords } from "./fill-records.ts";
 
 /** How a delivery comes. */
 export interface Delivery {
@@ -180,35 +181,11 @@ function fetchedOf(
       }
       const batch = rows.slice(at, at + rowsAtOnce);
       at += batch.length;
-      fill(
-        into,
-        batch.filter(({ offset }) => offset >= from),
-        // Of what is brought again, a batch may end before the position.
-        Math.max(from, batch[batch.length - 1].offset + 1),
-      );
+      const wanted = batch.filter(({ offset }) => offset >= from).map((row) => ({ ...row, time: row.recordTime }));
+      // Of what is brought again, a batch may end before the position.
+      const nextOffset = Math.max(0, from, batch[batch.length - 1].offset + 1);
+      fillRecords(into, wanted, nextOffset, wanted.length > 0 && wanted[0].appendTime);
       return true;
     },
   };
-}
-
-function fill(into: Records, rows: readonly Arrival[], nextOffset: number): void {
-  into.reserve(rows.length);
-  const parts: Uint8Array[] = [];
-  let at = 0;
-  const put = (bytes: Uint8Array | null): [number, number] => {
-    if (bytes === null) return [ABSENT, ABSENT];
-    parts.push(bytes);
-    at += bytes.length;
-    return [at - bytes.length, at];
-  };
-  rows.forEach((row, i) => {
-    into.offset[i] = row.offset;
-    into.timestamp[i] = row.recordTime;
-    [into.keyStart[i], into.keyEnd[i]] = put(row.key);
-    [into.valueStart[i], into.valueEnd[i]] = put(row.value);
-  });
-  into.data = Buffer.concat(parts);
-  into.count = rows.length;
-  into.appendTime = rows.length > 0 && rows[0].appendTime;
-  into.nextOffset = Math.max(nextOffset, 0);
 }

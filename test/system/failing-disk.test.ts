@@ -1,23 +1,26 @@
 /** A disk that fails under the running server, by preloaded system calls: it says so within a second, and heals by itself when it can. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { dataDirectory, eventually, freePort, type Running, tidemark } from "./cli.ts";
+import { Disk, NEEDS_COMPILER, OPEN, SYNC } from "../simulation/disk.ts";
+import { eventually, freePort, type Running, tidemark } from "./cli.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "tidemark-failing-"));
-const control = join(directory, "control");
-const library = join(directory, "failing-disk.so");
-after(() => rmSync(directory, { recursive: true }));
+const disk = Disk.create();
+const skip = disk === null ? NEEDS_COMPILER : false;
+after(() => disk?.dispose());
 
-const source = join(import.meta.dirname, "failing-disk.c");
-const compiled = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
-const skip = compiled.status === 0 ? false : "needs a C compiler (Debian: gcc libc6-dev)";
+/** From now on a call fails for files whose path contains this; nothing: none does. */
+function fail(call?: "sync" | "open", part = ""): void {
+  if (call === undefined) disk?.heal();
+  else disk?.fail({ what: call === "sync" ? SYNC : OPEN, error: call === "sync" ? "EIO" : "EMFILE", part });
+}
 
-/** Calls that fail from now on, as `sync log.db`. */
-const fail = (...calls: string[]): void => writeFileSync(control, calls.map((call) => `${call}\n`).join(""));
+/** On the disk that can fail. */
+function dataDirectory() {
+  const path = mkdtempSync(join(disk?.directory ?? "", "data-"));
+  return { path, remove: async () => rmSync(path, { recursive: true }) };
+}
 
 interface Server {
   readonly process: Running;
@@ -28,8 +31,7 @@ interface Server {
 
 async function serve(data: string): Promise<Server> {
   const port = await freePort();
-  const environment = { LD_PRELOAD: library, FAILING_DISK: control };
-  const process = tidemark(["serve", "--data", data, "--port", String(port)], environment);
+  const process = tidemark(["serve", "--data", data, "--port", String(port)], disk?.environment);
   await process.until(/listening on/);
   const ask = async (path: string, body?: string): Promise<{ status: number; body: string }> => {
     const options = body === undefined ? {} : { method: "POST", body };
@@ -52,7 +54,7 @@ test("a sync of the log that fails: refused, said, and taken again when the disk
   fail();
   let server = await serve(data.path);
   for (let i = 0; i < 10; i++) assert.equal((await server.post(i)).status, 200);
-  fail("sync log.db");
+  fail("sync", "log.db");
   const refused = await server.post(1000);
   assert.equal(refused.status, 503);
   assert.match(refused.body, /"log-sync-failed"/);
@@ -82,12 +84,12 @@ test("a process short of descriptors syncs its history when it has some again; a
   const data = dataDirectory();
   fail();
   const server = await serve(data.path);
-  fail("open history.db-wal");
+  fail("open", "history.db-wal");
   assert.equal((await server.post(1)).status, 200);
   await eventually(async () => assert.match((await server.ready()).body, /Cannot open the history to sync it: EMFILE/));
   fail();
   await eventually(async () => assert.equal((await server.ready()).status, 200));
-  fail("sync history.db-wal");
+  fail("sync", "history.db-wal");
   assert.equal((await server.post(2)).status, 200);
   await eventually(async () => assert.match((await server.ready()).body, /Cannot sync the history: EIO/));
   fail();

@@ -102,13 +102,17 @@ test("npm test -- FILE runs that file only", async () => {
   assert.match(stdout, /^1 files in/m);
 });
 
-test("histories that are interrupted say how often each case occurred so far", async () => {
-  const args = ["test/torture/histories.ts", "--histories", "100000", "--readings", "20", "--seed", "5"];
-  const histories = launch(process.execPath, args, { cwd: ROOT });
-  await histories.until(/100000 histories of 20 readings, seeds from 5 on\n/);
-  histories.kill("SIGINT");
-  histories.kill("SIGINT");
-  const { code, stdout } = await histories.ended;
+test("a simulation that is interrupted says how often each thing occurred so far", async () => {
+  const args = ["test/simulate.ts", "--histories", "100000", "--seed", "5"];
+  const simulation = launch(process.execPath, args, { cwd: ROOT });
+  await simulation.until(/^simulating, seeds from 5 on\n/m);
+  simulation.kill("SIGINT");
+  simulation.kill("SIGINT");
+  const { code, stdout } = await simulation.ended;
+  if (/needs a C compiler/.test(stdout)) return;
   assert.equal(code, 1);
-  assert.match(stdout, /how often each case occurred:\n[\s\S]*\n\d+ passed, 0 failed, ended by SIGINT\n$/);
+  assert.match(
+    stdout,
+    /^ +\d+ {2}power-loss$[\s\S]*\d+ histories \(seeds 5 to \d+\), \d+ readings, 0 failed, .*, interrupted\n$/m,
+  );
 });

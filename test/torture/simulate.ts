@@ -19,7 +19,7 @@ const STEP_MS = 7_777_777;
 const STEPS = 20_000;
 
 /** Simulation options: little memory, and commits in the middle of reads. */
-export const TIGHT = {
+const TIGHT = {
   bounds: { commitReadings: 50, waitingRows: 20, residentDevices: 3, bootNames: 2, seenBytes: 2000 },
   rowsAtOnce: 7,
 };

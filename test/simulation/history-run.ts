@@ -1,0 +1,390 @@
+/** Runs a plan: does each step, lets everything come to rest, and compares with the oracle. The same plan is the same history, to the last disk operation. */
+import assert from "node:assert/strict";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Seeded } from "../oracle/seeded.ts";
+import { Broker } from "./broker.ts";
+import { harmBroker } from "./broker-faults.ts";
+import { BrokerLog } from "./broker-log.ts";
+import { checkEnds, checkKept } from "./checks.ts";
+import { brokenClaim } from "./claims.ts";
+import { compareWindows } from "./compare-windows.ts";
+import { type Counts, tallyOf } from "./counts.ts";
+import { CHANGES, type Disk } from "./disk.ts";
+import { EmbeddedAppends } from "./embedded-appends.ts";
+import { keyOf } from "./events.ts";
+import type { Plan, PlannedRecord, Step } from "./plan.ts";
+import { SENSORS, SimulatedProcess } from "./simulated-process.ts";
+import { HostClock, time } from "./virtual-time.ts";
+import { type Ending, Witness } from "./witness.ts";
+
+const WINDOWS_AT_END = 5;
+/** Of a step after which windows are compared, and how many: questions change what is in memory, so not every step asks. */
+const ASKED = 0.2;
+const WINDOWS_OF_STEP = 1;
+/** Longest that anything takes to go on by itself once all faults are over, ms: partitions and commits are tried again each 10 s, the log each 15. */
+const HEALED_MS = 90_000;
+
+export async function runPlan(plan: Plan, disk: Disk, counts: Counts): Promise<void> {
+  const run = new HistoryRun(plan, disk, counts);
+  try {
+    await run.run();
+  } catch (error) {
+    if (error instanceof Error) error.message = `${run.place}: ${error.message}`;
+    throw error;
+  } finally {
+    await run.dispose();
+  }
+}
+
+class HistoryRun {
+  readonly #plan: Plan;
+  readonly #disk: Disk;
+  readonly #counts: Counts;
+  readonly #directory: string;
+  readonly #clock: HostClock;
+  readonly #witness: Witness;
+  readonly #broker: Broker | null;
+  readonly #appends: EmbeddedAppends | null;
+  #random = new Seeded(1);
+  #process: SimulatedProcess | null = null;
+  #ending: Ending = "closed";
+  /** What the disk will do: freeze there, and how the process then ended; null: nothing that ends it. */
+  #doom: Ending | null = null;
+  /** Whether the disk has failed since the process was started: then it may be in trouble. */
+  #diskFailed = false;
+  #isLogTroubled = false;
+  #place = "at its start";
+  /** The latest midnight before which readings were deleted, by sensor. */
+  readonly #deletedBefore = new Map<string, number>();
+
+  constructor(plan: Plan, disk: Disk, counts: Counts) {
+    this.#plan = plan;
+    this.#disk = disk;
+    this.#counts = counts;
+    this.#directory = join(disk.directory, "data");
+    rmSync(this.#directory, { recursive: true, force: true });
+    time.reset(() => this.#random.next());
+    disk.heal();
+    disk.startJournal();
+    this.#clock = new HostClock(plan.startMs);
+    this.#witness = new Witness(plan.zone);
+    this.#broker = plan.log === "embedded" ? null : new Broker();
+    this.#appends = plan.log === "embedded" ? new EmbeddedAppends() : null;
+  }
+
+  get place(): string {
+    return `seed ${this.#plan.seed}, ${this.#plan.log}, ${this.#place}`;
+  }
+
+  #count(name: string, times = 1): void {
+    const before = this.#counts.get(name);
+    if (before === undefined) throw new Error(`BUG: "${name}" is not counted`);
+    this.#counts.set(name, before + times);
+  }
+
+  async run(): Promise<void> {
+    await this.#open();
+    for (const [i, step] of this.#plan.steps.entries()) {
+      this.#place = `step ${i} (${step.do})`;
+      this.#random = new Seeded(step.seed);
+      await this.#do(step);
+      await this.#rest();
+      this.#check(this.#random.chance(ASKED) ? WINDOWS_OF_STEP : 0);
+    }
+    this.#random = new Seeded(this.#plan.seed);
+    await this.#finish();
+  }
+
+  /** All faults are over: everything heals, is read to its end, and is there again after a restart. */
+  async #finish(): Promise<void> {
+    this.#place = "at its end";
+    if (this.#doom !== null) await this.#die(this.#doom);
+    this.#disk.heal();
+    if (this.#broker !== null) {
+      this.#broker.heal();
+      this.#broker.changed();
+    }
+    this.#isLogTroubled = false;
+    await this.#open();
+    await time.pass(HEALED_MS);
+    await this.#rest();
+    if (this.#process?.pipeline.trouble?.includes("restart tidemark") === true) {
+      await this.#restart();
+      await time.pass(HEALED_MS);
+      await this.#rest();
+    }
+    await this.#open();
+    this.#diskFailed = false;
+    this.#check(WINDOWS_AT_END);
+    await this.#restart();
+    await this.#open();
+    this.#place = "after its last restart";
+    this.#check(WINDOWS_AT_END);
+    for (const [name, times] of tallyOf(this.#witness, this.#appends)) this.#count(name, times);
+  }
+
+  async dispose(): Promise<void> {
+    this.#disk.heal();
+    await this.#process?.end();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Starts a process where none is. On a disk that fails it may not start, and says why. */
+  async #open(): Promise<void> {
+    if (this.#process !== null) return;
+    const [plan, directory, clock, witness] = [this.#plan, this.#directory, this.#clock, this.#witness];
+    const brokerLog =
+      this.#broker === null
+        ? null
+        : new BrokerLog({
+            broker: this.#broker,
+            random: () => this.#random,
+            appendTime: plan.log === "kafka-append",
+            partitions: plan.partitions,
+          });
+    try {
+      this.#process = await SimulatedProcess.start({ plan, directory, clock, witness, brokerLog }, this.#ending);
+    } catch (error) {
+      if (this.#disk.failed === 0 || !SimulatedProcess.isNamed(error)) throw error;
+      this.#count("start-failed");
+      this.#ending = this.#ending === "power-lost" ? "power-lost" : "killed";
+      if (this.#doom !== null) await this.#die(this.#doom);
+      this.#disk.heal();
+      return this.#open();
+    }
+    this.#ending = "killed";
+    this.#diskFailed = this.#disk.failed > 0;
+    if (this.#appends !== null) await this.#appends.found(this.#process.log, SENSORS);
+  }
+
+  async #restart(): Promise<void> {
+    await this.#open();
+    const process = this.#process;
+    if (process === null) return;
+    this.#process = null;
+    const failure = await process.end();
+    if (failure === null && process.failure === null) this.#ending = "closed";
+    else {
+      if (this.#disk.failed === 0) throw failure ?? process.failure?.error;
+      this.#ending = "killed";
+    }
+    this.#appends?.ended();
+    await this.#open();
+  }
+
+  /** The process is gone, as the disk is at this moment; what it still does in memory reaches nobody. */
+  async #die(ending: Ending): Promise<void> {
+    this.#doom = null;
+    const process = this.#process;
+    this.#process = null;
+    if (this.#disk.failed === 0) this.#disk.fail({ what: CHANGES, error: "EIO" });
+    await process?.end();
+    this.#appends?.ended();
+    this.#disk.heal();
+    // After a power loss that nobody came back from, another crash loses no more than that did.
+    this.#ending = this.#ending === "power-lost" && process === null ? "power-lost" : ending;
+    if (ending !== "power-lost") return;
+    for (const file of readdirSync(this.#directory)) {
+      if (file.endsWith("-shm")) rmSync(join(this.#directory, file));
+    }
+    // Sometimes nearly nothing is lost, sometimes nearly all.
+    const kept = this.#random.next();
+    const lost = this.#disk.losePower(() => this.#random.chance(kept));
+    this.#count("sectors-lost", lost);
+  }
+
+  /** Until nothing more happens by itself; ends a process whose disk stopped in the middle. */
+  async #rest(): Promise<void> {
+    await time.settle();
+    const process = this.#process;
+    if (this.#disk.failed > 0) this.#diskFailed = true;
+    if (this.#doom !== null && this.#disk.failed > 0) {
+      this.#count(this.#doom === "power-lost" ? "power-loss-inside" : "kill-inside");
+      return this.#die(this.#doom);
+    }
+    if (process === null || process.failure === null) return;
+    const { error } = process.failure;
+    if (!this.#diskFailed || !SimulatedProcess.isNamed(error)) throw error;
+    await this.#die("killed");
+  }
+
+  async #do(step: Step): Promise<void> {
+    switch (step.do) {
+      case "append":
+        return this.#append(step.sensor, step.partition, step.records);
+      case "pass":
+        this.#count("pass");
+        return time.pass(step.ms);
+      case "clock":
+        this.#clock.set(step.byMs);
+        this.#count(step.byMs > 0 ? "clock-forward" : "clock-back");
+        if (step.byMs > 0) this.#witness.wasSetForward = true;
+        return;
+      case "open":
+        return this.#open();
+      case "restart":
+        this.#count("restart");
+        return this.#restart();
+      case "kill":
+      case "power-loss":
+        return this.#kill(step.do === "kill" ? "killed" : "power-lost", step.after);
+      case "disk-error":
+      case "disk-full":
+        if (this.#doom !== null) return;
+        this.#count(step.do);
+        this.#disk.fail({
+          what: CHANGES,
+          error: step.do === "disk-full" ? "ENOSPC" : "EIO",
+          part: step.part,
+          first: step.after + 1,
+          times: step.times,
+          shortBytes: step.shortBytes,
+        });
+        return;
+      case "heal-disk":
+        if (this.#doom === null) this.#disk.heal();
+        return;
+      case "commit":
+      case "release":
+      case "discard":
+      case "retry-rejections":
+      case "discard-rejections":
+        return this.#settleLists(step);
+      default:
+        return this.#trouble(step);
+    }
+  }
+
+  async #kill(ending: Ending, after: number): Promise<void> {
+    if (this.#process === null) return;
+    this.#count(ending === "killed" ? "kill" : "power-loss");
+    if (after === 0) return this.#die(ending);
+    this.#doom = ending;
+    this.#disk.fail({ what: CHANGES, error: "EIO", first: after });
+  }
+
+  async #append(sensor: string, partition: number, records: readonly PlannedRecord[]): Promise<void> {
+    this.#count("append");
+    const sent = records.map(({ key, value, time: at }) => ({
+      key: key === null ? null : Buffer.from(key, "latin1"),
+      value: value === null ? null : Buffer.from(value, "latin1"),
+      time: this.#plan.log === "kafka-append" ? Math.floor(this.#plan.startMs + time.steadyMs) : at,
+    }));
+    if (this.#broker !== null) {
+      const known = this.#broker.topics.get(sensor);
+      if (known === undefined) this.#count("new-sensor");
+      const topic = known ?? this.#broker.create(sensor, this.#plan.partitions);
+      topic.partitions[partition % topic.partitions.length].append(sent);
+      this.#broker.changed();
+      return;
+    }
+    await this.#open();
+    const process = this.#process;
+    if (process === null || this.#appends === null) return;
+    if (process.pipeline.sensors.find(sensor)?.followed !== true) {
+      const admitted = await time.until(process.pipeline.admit(sensor).then(() => true)).catch((error: unknown) => {
+        if (this.#disk.failed === 0) throw error;
+        return false;
+      });
+      this.#count("new-sensor");
+      if (!admitted) return;
+    }
+    this.#appends.append(process.log, sensor, sent);
+  }
+
+  async #settleLists(step: Step): Promise<void> {
+    const process = this.#process;
+    if (process === null || process.pipeline.trouble !== null || this.#doom !== null || this.#diskFailed) return;
+    this.#count(step.do);
+    const { pipeline } = process;
+    const share = "share" in step ? step.share : 0;
+    const isMeant = (): boolean => this.#random.chance(share);
+    switch (step.do) {
+      case "commit":
+        await time.until(pipeline.releaseQuarantine([]));
+        return;
+      case "release":
+      case "discard": {
+        const rows = pipeline.listQuarantine({ limit: 1000 }).items.filter(isMeant);
+        this.#witness.ask(step.do === "release" ? "released" : "discarded", rows);
+        const ids = rows.map(({ id }) => id);
+        await time.until(step.do === "release" ? pipeline.releaseQuarantine(ids) : pipeline.discardQuarantine(ids));
+        this.#witness.ask(null, []);
+        return;
+      }
+      default: {
+        const rows = pipeline.listRejections({ limit: 1000 }).items.filter(isMeant);
+        const ids = rows.map(({ id }) => id);
+        if (step.do === "retry-rejections") {
+          assert.equal(await time.until(pipeline.releaseRejections(ids)), 0, "what was rejected is rejected again");
+          return;
+        }
+        this.#witness.discardRejections(rows);
+        await time.until(pipeline.discardRejections(ids));
+      }
+    }
+  }
+
+  async #trouble(step: Step): Promise<void> {
+    if (step.do === "skip") return this.#skip();
+    if (this.#broker === null) {
+      if (step.do === "retention") this.#count("retention");
+      return;
+    }
+    if (step.do === "unreachable") this.#isLogTroubled = true;
+    for (const name of harmBroker(this.#broker, step, this.#random, this.#clock.now())) this.#count(name);
+    this.#broker.changed();
+  }
+
+  async #skip(): Promise<void> {
+    const process = this.#process;
+    if (process === null || this.#diskFailed || this.#doom !== null || process.pipeline.trouble !== null) return;
+    for (const { name } of process.pipeline.sensors.list()) {
+      for (const { topic, partition, reason, resumeAt } of process.pipeline.status(name).standstills) {
+        const found = this.#broker?.topics.get(topic);
+        if (reason !== "unreadable" || resumeAt === null || found === undefined) continue;
+        this.#witness.skipTo = { key: keyOf(topic, partition, found.id), sensor: topic, to: resumeAt };
+        await time.until(process.pipeline.skip(topic, partition, resumeAt));
+        this.#witness.skipTo = null;
+        this.#count("skip");
+      }
+    }
+  }
+
+  /** Compares everything that can be compared now. */
+  #check(windows: number): void {
+    const process = this.#process;
+    if (process === null) return;
+    const { pipeline, state } = process;
+    this.#witness.compare(state, pipeline, windows > 0);
+    this.#checkTrouble(process);
+    this.#appends?.check(this.#disk.failed > 0 || this.#diskFailed);
+    if (this.#broker !== null && !this.#isLogTroubled) {
+      assert.equal(brokenClaim(this.#broker, this.#witness, pipeline, this.#plan.zone), null);
+    }
+    for (const name of checkKept(pipeline, this.#witness.oracle, this.#plan.keepMs, this.#deletedBefore))
+      this.#count(name);
+    if (windows === 0) return;
+    const { oracle } = this.#witness;
+    compareWindows(
+      { oracle, pipeline, nowMs: this.#clock.now(), deletedBefore: this.#deletedBefore },
+      windows,
+      this.#random,
+    );
+  }
+
+  /** A trouble has a cause; without one all is taken in that can be read. */
+  #checkTrouble({ pipeline, state, log }: SimulatedProcess): void {
+    const { trouble } = pipeline;
+    if (trouble !== null) {
+      const mayBe = this.#diskFailed || this.#isLogTroubled || this.#disk.failed > 0;
+      assert.ok(mayBe, `trouble without a cause: ${trouble}`);
+      return;
+    }
+    this.#isLogTroubled = this.#broker !== null && this.#broker.unreachable > 0;
+    if (this.#isLogTroubled || log.trouble !== null) return;
+    const endOf = (topic: string): number => this.#appends?.end(topic) ?? 0;
+    checkEnds(pipeline, state, this.#broker ?? endOf);
+  }
+}

@@ -1,0 +1,54 @@
+/** The thread that waits for the disk, without a thread: its services run here, one message at a time, so that a simulation can step them. */
+import { EventEmitter } from "node:events";
+import type { MessagePort } from "node:worker_threads";
+import { serve as serveWriter } from "../../src/log/embedded/writer-thread.ts";
+import { serve as serveCheckpoints } from "../../src/store/checkpoint-thread.ts";
+import type { DiskThread } from "../../src/store/disk-thread.ts";
+import { time } from "./virtual-time.ts";
+
+class LocalPort extends EventEmitter {
+  other: LocalPort | null = null;
+  #isClosed = false;
+
+  postMessage(message: unknown): void {
+    time.soon(() => {
+      const { other } = this;
+      if (other !== null && !other.#isClosed) other.emit("message", message);
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const { other } = this;
+    time.soon(() => {
+      this.emit("close");
+      other?.close();
+    });
+  }
+
+  ref(): void {}
+  unref(): void {}
+}
+
+const SERVICES: Readonly<Record<string, (port: MessagePort, settings: never) => void>> = {
+  "writer-thread.ts": serveWriter,
+  "checkpoint-thread.ts": serveCheckpoints,
+};
+
+class LocalThread {
+  readonly ended = new Promise<never>(() => {});
+
+  serve(module: URL, settings: unknown): MessagePort {
+    const [ours, theirs] = [new LocalPort(), new LocalPort()];
+    [ours.other, theirs.other] = [theirs, ours];
+    const name = module.pathname.slice(module.pathname.lastIndexOf("/") + 1);
+    SERVICES[name](theirs as unknown as MessagePort, settings as never);
+    return ours as unknown as MessagePort;
+  }
+}
+
+/** For `Checkpointer` and the embedded log. */
+export function localThread(): DiskThread {
+  return new LocalThread() as unknown as DiskThread;
+}

@@ -1,0 +1,385 @@
+/**
+ * Sees what a process takes in and commits, tells the oracle, and compares. After a crash it goes back to the commit that the history must be at.
+ * What the log brought is known by looking over the reader's shoulder, so that the oracle takes everything in in the same order.
+ */
+import assert from "node:assert/strict";
+import type { Clock } from "../../src/core/clock.ts";
+import { ABSENT, type Records } from "../../src/core/records.ts";
+import type { Quarantined, RejectedRecord, SensorStatus } from "../../src/engine/engine.ts";
+import type { Fetched, Gap, Log, Position } from "../../src/log/log.ts";
+import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import type { State } from "../../src/pipeline/state.ts";
+import type { Checkpointer } from "../../src/store/checkpointer.ts";
+import { type Arrival, Oracle, type Quarantined as OracleHeld } from "../oracle/oracle.ts";
+import {
+  COUNTS,
+  countsText,
+  type Event,
+  heldText,
+  isAt,
+  isSame,
+  keyOf,
+  type Mark,
+  rejectionText,
+  textOf,
+} from "./events.ts";
+import { WatchedLog } from "./watched-log.ts";
+
+/** What a stored history may be at. */
+export type Ending = "closed" | "killed" | "power-lost";
+
+const LIST_MAX = 1_000_000;
+
+export class Witness {
+  readonly #zone: string;
+  #oracle: Oracle;
+  readonly #events: Event[] = [];
+  readonly #marks: Mark[] = [{ events: 0, positions: new Map(), totals: "", isDone: true }];
+  /** The newest mark that is known to be on the disk. */
+  #synced = 0;
+  /** What is read next, by topic id and partition. */
+  #positions = new Map<string, number>();
+  /** Lives of a partition's offsets: each cut begins one. */
+  #lives = new Map<string, number>();
+  #newest = new Map<string, number>();
+  #lost = new Map<string, { gap: number; cut: number }>();
+  /** Rows that the step asked to be released or discarded; null: nothing was asked. */
+  #asked: { readonly kind: "released" | "discarded"; readonly rows: ReadonlySet<string> } | null = null;
+  /** The commit that is being written. */
+  #written: Mark | null = null;
+  #dismissed: readonly RejectedRecord[] | null = null;
+  /** The offset that `skip` was asked to go on at, by topic id and partition. */
+  skipTo: { readonly key: string; readonly sensor: string; readonly to: number } | null = null;
+  /** Whether the host's clock was set forward: then readings may be released by themselves. */
+  wasSetForward = false;
+  /** Readings that were released so. */
+  releasedAlone = 0;
+  arrivals = 0;
+  /** Gaps and cuts that were told, and power losses that took commits. */
+  gaps = 0;
+  cuts = 0;
+  rolledBack = 0;
+
+  constructor(zone: string) {
+    this.#zone = zone;
+    this.#oracle = new Oracle({ zone });
+  }
+
+  get oracle(): Oracle {
+    return this.#oracle;
+  }
+
+  /** The offset that is read next; 0: nothing was. */
+  next(topic: string, partition: number, topicId: string): number {
+    return this.#positions.get(keyOf(topic, partition, topicId)) ?? 0;
+  }
+
+  /** The newest event time that a partition has brought and that was counted or could be, ms. */
+  newestOf(topicId: string, partition: number): number {
+    return this.#newest.get(`${topicId} ${partition}`) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Known to be in a commit that is on the disk. */
+  syncedNext(topic: string, partition: number, topicId: string): number {
+    return this.#marks[this.#synced].positions.get(keyOf(topic, partition, topicId)) ?? 0;
+  }
+
+  #add(event: Event): void {
+    this.#events.push(event);
+    this.#apply(event);
+  }
+
+  #apply(event: Event): void {
+    switch (event.kind) {
+      case "arrival": {
+        const { arrival } = event;
+        const key = keyOf(arrival.sensor, arrival.partition, arrival.topicId);
+        // Offsets that were cut off are used again: to the oracle that is another log.
+        const before = this.#oracle.readings(arrival.sensor).length;
+        this.#oracle.receive({ ...arrival, topicId: `${arrival.topicId}#${this.#lives.get(key) ?? 0}` });
+        const place = `${arrival.topicId} ${arrival.partition}`;
+        for (const { time } of this.#oracle.readings(arrival.sensor).slice(before)) {
+          this.#newest.set(place, Math.max(time, this.#newest.get(place) ?? Number.NEGATIVE_INFINITY));
+        }
+        return;
+      }
+      case "moved": {
+        const { sensor, key, to, gap, cut } = event;
+        this.#positions.set(key, to);
+        const lost = this.#lost.get(sensor) ?? { gap: 0, cut: 0 };
+        this.#lost.set(sensor, { gap: lost.gap + gap, cut: lost.cut + (cut ?? 0) });
+        if (cut !== null) this.#lives.set(key, (this.#lives.get(key) ?? 0) + 1);
+        return;
+      }
+      case "released":
+        for (const held of event.held) {
+          const one = this.#oracle.quarantine.find((each) => isSame(each, held));
+          this.#oracle.release((each) => each === one);
+        }
+        return;
+      case "discarded":
+        for (const held of event.held) {
+          const at = this.#oracle.quarantine.findIndex((each) => isSame(each, held));
+          this.#oracle.quarantine.splice(at, 1);
+        }
+        return;
+      case "rejections-discarded": {
+        const { rejections } = this.#oracle;
+        for (const row of event.rows) {
+          rejections.splice(
+            rejections.findIndex((each) => each.arrival.sensor === event.sensor && rejectionText(each) === row),
+            1,
+          );
+        }
+      }
+    }
+  }
+
+  /** These held readings are going to be released or discarded; null: no more. */
+  ask(kind: "released" | "discarded" | null, rows: readonly Quarantined[]): void {
+    this.#asked = kind === null ? null : { kind, rows: new Set(rows.map((row) => `${row.sensor} ${heldText(row)}`)) };
+  }
+
+  /** These rejected records are going to be discarded, in the commit after the next. */
+  discardRejections(rows: readonly RejectedRecord[]): void {
+    this.#dismissed = rows;
+  }
+
+  /** The first commit of a discarding holds what was there before. */
+  #explainDismissed(): void {
+    const rows = this.#dismissed;
+    this.#dismissed = null;
+    const bySensor = Map.groupBy(rows ?? [], ({ sensor }) => sensor);
+    for (const [sensor, own] of bySensor) {
+      const texts = own.map(({ partition, offset, code }) => `${partition} ${offset} ${code}`);
+      this.#add({ kind: "rejections-discarded", sensor, rows: texts });
+    }
+  }
+
+  #goBack(events: number): void {
+    this.#oracle = new Oracle({ zone: this.#zone });
+    this.#positions = new Map();
+    this.#lives = new Map();
+    this.#newest = new Map();
+    this.#lost = new Map();
+    this.#events.length = events;
+    for (const event of this.#events) this.#apply(event);
+  }
+
+  /** Looks over the shoulder of a process: to be called before its pipeline is made. @param idOf the id of a topic that is open */
+  watch(log: Log, state: State, checkpointer: Checkpointer, clock: Clock, pipelineOf: () => Pipeline): Log {
+    const commit = state.commit.bind(state);
+    state.commit = async () => {
+      this.#explainReleases(pipelineOf());
+      this.#explainSkip(state);
+      const mark: Mark = {
+        events: this.#events.length,
+        positions: new Map(this.#positions),
+        totals: this.#wantedTotals(),
+        isDone: false,
+      };
+      const last = this.#marks[this.#marks.length - 1];
+      if (last.isDone || last.events !== mark.events) this.#marks.push(mark);
+      const own = this.#marks[this.#marks.length - 1];
+      this.#written = own;
+      await commit();
+      this.#explainDismissed();
+    };
+    const end = state.db.commit.bind(state.db);
+    state.db.commit = () => {
+      end();
+      if (this.#written !== null) this.#written.isDone = true;
+    };
+    const sync = checkpointer.sync.bind(checkpointer);
+    checkpointer.sync = async () => {
+      const at = this.#marks.findLastIndex(({ isDone }) => isDone);
+      const isSynced = await sync();
+      if (isSynced) this.#synced = Math.max(this.#synced, at);
+      return isSynced;
+    };
+    return new WatchedLog(log, clock, this);
+  }
+
+  /** Positions that a reader begins at, or goes on from. */
+  opened(ids: ReadonlyMap<string, string>, positions: readonly Position[]): void {
+    for (const { topic, partition, offset } of positions) {
+      const next = this.next(topic, partition, ids.get(topic) ?? "");
+      assert.equal(offset, next, `"${topic}" partition ${partition} is read on from ${offset}, was read to ${next}`);
+    }
+  }
+
+  /** The log is told that it may forget. */
+  told(ids: ReadonlyMap<string, string>, positions: readonly Position[]): void {
+    for (const { topic, partition, offset } of positions) {
+      const synced = this.syncedNext(topic, partition, ids.get(topic) ?? "");
+      const text = `the log may forget "${topic}" partition ${partition} before ${offset}, but what is on the disk ends at ${synced}`;
+      assert.ok(offset <= synced, text);
+    }
+  }
+
+  /** A gap is taken in. */
+  gap(topicId: string, { topic, partition }: Fetched, { from, to, cutFrom }: Gap): void {
+    const cut = cutFrom === undefined ? null : cutFrom - to;
+    if (to > from) this.gaps++;
+    if (cut !== null) this.cuts++;
+    this.#add({ kind: "moved", sensor: topic, key: keyOf(topic, partition, topicId), to, gap: to - from, cut });
+  }
+
+  /** A batch is taken in. */
+  batch(topicId: string, { topic, partition }: Fetched, records: Records, nowMs: number): void {
+    const key = keyOf(topic, partition, topicId);
+    const next = this.#positions.get(key) ?? 0;
+    for (let i = 0; i < records.count; i++) {
+      const offset = records.offset[i];
+      assert.ok(offset >= next, `"${topic}" partition ${partition}: ${offset} is brought again, ${next} is next`);
+      const bytes = (start: number, end: number) => (start === ABSENT ? null : records.data.slice(start, end));
+      const arrival: Arrival = {
+        sensor: topic,
+        topicId,
+        partition,
+        offset,
+        recordTime: records.timestamp[i],
+        appendTime: records.appendTime,
+        key: bytes(records.keyStart[i], records.keyEnd[i]),
+        value: bytes(records.valueStart[i], records.valueEnd[i]),
+        nowMs,
+      };
+      this.#add({ kind: "arrival", arrival });
+      this.arrivals++;
+    }
+    if (records.nextOffset !== next) {
+      this.#add({ kind: "moved", sensor: topic, key, to: records.nextOffset, gap: 0, cut: null });
+    }
+  }
+
+  /** Held readings that are gone were released or discarded, as was asked, or as the clock was set. */
+  #explainReleases(pipeline: Pipeline): void {
+    for (const sensor of this.#oracle.sensors) {
+      const wanted = this.#oracle.quarantine.filter(({ arrival }) => arrival.sensor === sensor);
+      if (wanted.length === 0) continue;
+      const { quarantined, released } = pipeline.status(sensor).totals;
+      const isUntouched = quarantined === this.#oracle.totals(sensor).quarantined && this.#asked === null;
+      if (isUntouched && released === 0) continue;
+      const rows = pipeline.listQuarantine({ sensor, limit: LIST_MAX }).items;
+      if (rows.length >= wanted.length) continue;
+      const gone: OracleHeld[] = [];
+      let at = 0;
+      for (const held of wanted) {
+        if (at < rows.length && heldText(rows[at]) === heldText(held)) at++;
+        else gone.push(held);
+      }
+      const asked = this.#asked;
+      const isAsked = (held: OracleHeld): boolean => asked?.rows.has(`${sensor} ${heldText(held)}`) === true;
+      const alone = asked === null ? gone : gone.filter((held) => !isAsked(held));
+      assert.ok(alone.length === 0 || this.wasSetForward, `${alone.length} held readings of "${sensor}" are gone`);
+      this.releasedAlone += alone.length;
+      const others = gone.filter((held) => !alone.includes(held));
+      if (alone.length > 0) this.#add({ kind: "released", held: alone });
+      if (others.length > 0) this.#add({ kind: asked?.kind ?? "released", held: others });
+    }
+  }
+
+  #explainSkip(state: State): void {
+    const { skipTo } = this;
+    if (skipTo === null) return;
+    for (const { topic, topicId, partition, next } of state.sources.partitions()) {
+      const before = this.next(topic, partition, topicId);
+      if (keyOf(topic, partition, topicId) !== skipTo.key || next !== skipTo.to || before >= next) continue;
+      this.#add({ ...skipTo, kind: "moved", gap: next - before, cut: null });
+    }
+  }
+
+  /** What `countsText` should be. */
+  #wantedCounts(sensor: string): string {
+    const { received, counted, duplicates, quarantined, rejected, implicitBoots } = this.#oracle.totals(sensor);
+    const { gap, cut } = this.#lost.get(sensor) ?? { gap: 0, cut: 0 };
+    return `${sensor} ${received} ${counted} ${duplicates} ${quarantined} ${rejected} ${implicitBoots} ${gap} ${cut}`;
+  }
+
+  #wantedTotals(): string {
+    const { quarantine, rejections } = this.#oracle;
+    return textOf(
+      this.#oracle.sensors.map((sensor) => {
+        const held = quarantine.filter(({ arrival }) => arrival.sensor === sensor).length;
+        const listed = rejections.filter(({ arrival }) => arrival.sensor === sensor).length;
+        return `${this.#wantedCounts(sensor)} ${held} ${listed}`;
+      }),
+    );
+  }
+
+  #totalsOf(pipeline: Pipeline): string {
+    return textOf(
+      pipeline.sensors.list().map(({ name }) => {
+        const held = pipeline.listQuarantine({ sensor: name, limit: LIST_MAX }).items.length;
+        const listed = pipeline.listRejections({ sensor: name, limit: LIST_MAX }).items.length;
+        return `${countsText(pipeline.status(name))} ${held} ${listed}`;
+      }),
+    );
+  }
+
+  /** A history was opened again: goes back to the commit that it holds. To be called before it reads on. */
+  found(ending: Ending, state: State, pipeline: Pipeline): void {
+    const last = this.#marks.findLastIndex(({ isDone }) => isDone);
+    const first = ending === "power-lost" ? this.#synced : last;
+    const totals = this.#totalsOf(pipeline);
+    const stored = [...state.sources.partitions()];
+    let at = ending === "closed" ? last : this.#marks.length - 1;
+    while (at >= first && !(this.#marks[at].totals === totals && isAt(this.#marks[at].positions, stored))) at--;
+    if (at < first) {
+      const places = stored.map(({ topicId, partition, next }) => `${topicId} ${partition}: ${next}`);
+      const may = this.#marks
+        .slice(first)
+        .map((mark) => `${JSON.stringify([...mark.positions])} ${mark.totals}`)
+        .join("\n  ");
+      assert.fail(`${ending}: the history is at [${places.join(", ")}] ${totals}, which is none of\n  ${may}`);
+    }
+    if (ending === "closed") {
+      const left = this.#events.slice(this.#marks[at].events);
+      assert.deepEqual(left, [], "closed, but what was taken in last is in no commit");
+    }
+    this.#goBack(this.#marks[at].events);
+    this.#marks.length = at + 1;
+    this.#marks[at].isDone = true;
+    if (ending === "power-lost") {
+      this.#synced = at;
+      if (at < last) this.rolledBack++;
+    }
+    this.#synced = Math.min(this.#synced, at);
+  }
+
+  /** Totals and positions. @param withLists also what is held back and what was refused */
+  compare(state: State, pipeline: Pipeline, withLists: boolean): void {
+    assert.ok(isAt(this.#positions, [...state.sources.partitions()]), "the positions differ from what was brought");
+    for (const { name } of pipeline.sensors.list()) {
+      const status = pipeline.status(name);
+      const [got, wanted] = [countsText(status), this.#wantedCounts(name)];
+      assert.ok(got === wanted, `the totals of ${COUNTS} are\n  ${got}, not\n  ${wanted}`);
+      this.#compareSensor(status);
+      if (withLists) this.#compareLists(pipeline, name);
+    }
+  }
+
+  #compareSensor({ sensor, totals, identities }: SensorStatus): void {
+    const { received, counted, duplicates, quarantined, rejected, released, conflicts } = totals;
+    const sum = counted + duplicates + quarantined + rejected;
+    assert.ok(received === sum, `the receipt of "${sensor}" does not add up: ${received}, not ${sum}`);
+    const expected = this.#oracle.totals(sensor);
+    assert.ok(conflicts <= expected.conflicts, `conflicts of "${sensor}": ${conflicts} of ${expected.conflicts}`);
+    const { explicit, sequence, offset } = expected.identities;
+    const isSame = identities.explicit === explicit && identities.sequence === sequence && identities.offset === offset;
+    assert.ok(
+      isSame || released > 0,
+      `identities of "${sensor}": ${JSON.stringify(identities)}, not ${explicit}, ${sequence}, ${offset}`,
+    );
+  }
+
+  #compareLists(pipeline: Pipeline, sensor: string): void {
+    const held = pipeline.listQuarantine({ sensor, limit: LIST_MAX }).items.map(heldText);
+    const wantedHeld = this.#oracle.quarantine.filter(({ arrival }) => arrival.sensor === sensor).map(heldText);
+    assert.deepEqual(held, wantedHeld, `what is held back of "${sensor}"`);
+    const rejections = pipeline.listRejections({ sensor, limit: LIST_MAX }).items;
+    const rows = rejections.map(({ partition, offset, code }) => `${partition} ${offset} ${code}`);
+    const wantedRows = this.#oracle.rejections.filter(({ arrival }) => arrival.sensor === sensor).map(rejectionText);
+    assert.deepEqual(rows, wantedRows, `what was rejected of "${sensor}"`);
+  }
+}

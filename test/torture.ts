@@ -1,42 +1,47 @@
 /**
- * `npm run torture -- [--minutes 5] [--seed N] [--kafka]`: simulations against the oracle and kill -9 of real processes, with seeds that follow from N,
- * until the time is over. Each round is a process; one that fails is printed with the command that runs it again. Exit code 1 when any did.
+ * `npm run torture -- [--data DIR] [--kafka [HOST:PORT]] [--rounds N | --minutes M] [--seed N] [--picture FILE]`: real processes on your disk, killed
+ * and hindered in every way that this machine allows while they take readings in; all answers are compared with the oracle. With `--kafka` every
+ * second round reads from a broker: one of its own that is killed, too, or the named one, in topics of its own that are deleted after the round.
+ * Each round is a process; one that fails is printed with the command that runs it again, and its directory is left. Exit code 1 when any did.
  * `npm run torture -- scale`: 100,000 devices, and a year of three sensors (test/scale).
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { join, relative } from "node:path";
+import { mkdirSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Broker, startBroker } from "./kafka/broker.ts";
 import { Seeded } from "./oracle/seeded.ts";
-import type { CrashSettings } from "./torture/crash.ts";
-import type { SimulationOptions } from "./torture/simulate.ts";
+import { type CrashSettings, KILL_BROKER } from "./torture/crash.ts";
+import type { CrashReport } from "./torture/crash-run.ts";
+import { FAULTS, missingFaults, Shim } from "./torture/faults.ts";
+import { type Picture, percentile, writePicture } from "./torture/picture.ts";
 
 /** A round that takes longer hangs, which is a failure. */
 const ROUND_MS_MAX = 600_000;
 /** Of what a failed round printed. */
 const OUTPUT_MAX = 4000;
 const SEED_MAX = 2 ** 31 - 1;
+const PICTURE = join(import.meta.dirname, "..", "build", "torture.svg");
+/** Kills come in every way twice as often as what ends by itself. */
+const TURNS = [...FAULTS, "commit", "ingest"] as const;
 
 interface Round {
-  readonly script: string;
-  readonly options: SimulationOptions | CrashSettings;
+  readonly settings: CrashSettings;
+  readonly fromMs: number;
+  readonly ms: number;
+  /** Null: it failed. */
+  readonly report: CrashReport | null;
 }
 
-/** Two simulations, then a crash run, and so on. */
-function roundOf(number: number, random: Seeded, withKafka: boolean): Round {
+function roundOf(number: number, random: Seeded, withKafka: boolean, data: string | undefined): CrashSettings {
   const seed = random.int(1, SEED_MAX);
-  if (number % 3 !== 2) {
-    const log = random.pick(["kafka", "kafka-append", "embedded"] as const);
-    return {
-      script: "simulate.ts",
-      options: { seed, readings: Math.ceil(random.scale(100, 12_000)), log, windows: 40 },
-    };
-  }
-  const log = withKafka && random.chance(0.5) ? "kafka" : "embedded";
+  const log = withKafka && number % 2 === 1 ? "kafka" : "embedded";
   const bulk = random.chance(0.3) ? Math.ceil(random.scale(1000, 300_000)) : 0;
   const readings = Math.ceil(random.scale(500, 12_000));
-  return { script: "crash.ts", options: { log, seed, readings, kills: random.int(2, 10), bulk, windows: 60 } };
+  const kills = random.int(6, 14);
+  const faults = random.shuffle(TURNS);
+  return { log, seed, readings, kills, bulk, windows: 60, faults, ...(data === undefined ? {} : { data }) };
 }
 
 interface Ended {
@@ -44,48 +49,160 @@ interface Ended {
   readonly output: string;
 }
 
-function run(path: string, args: readonly string[], environment: NodeJS.ProcessEnv): Promise<Ended> {
+/** Runs a round in a process of its own. @param broker what it may have killed; null: none */
+function run(path: string, text: string, environment: NodeJS.ProcessEnv, broker: Broker | null): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+    const child = spawn(process.execPath, [path, text], {
+      stdio: broker === null ? ["ignore", "pipe", "pipe"] : ["ignore", "pipe", "pipe", "ipc"],
       env: environment,
       timeout: ROUND_MS_MAX,
       killSignal: "SIGKILL",
     });
     let output = "";
     const keep = (chunk: Buffer): void => {
-      output = (output + chunk.toString("utf8")).slice(-OUTPUT_MAX);
+      output = (output + chunk.toString("utf8")).slice(-OUTPUT_MAX * 10);
     };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
+    child.on("message", async (message) => {
+      if (message !== KILL_BROKER) return;
+      await broker?.kill();
+      await broker?.restart();
+      if (child.connected) child.send("it is back");
+    });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, output: output.trim() }));
   });
 }
 
+interface Settings {
+  readonly data: string | undefined;
+  readonly minutes: number;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly picture: string;
+  /** An own one, the address of another, or none. */
+  readonly kafka: Broker | string | null;
+}
+
 /** @returns how many rounds failed */
-async function torture(minutes: number, seed: number, broker: Broker | null): Promise<number> {
+async function torture({ data, minutes, rounds: roundsMax, seed, picture, kafka }: Settings): Promise<number> {
   const random = new Seeded(seed);
-  const environment = { ...process.env, ...(broker === null ? {} : { TIDEMARK_TEST_KAFKA: broker.bootstrap }) };
-  const endMs = performance.now() + minutes * 60_000;
-  let [rounds, failures] = [0, 0];
-  console.log(`torture with seed ${seed} for ${minutes} min${broker === null ? "" : `, Kafka at ${broker.bootstrap}`}`);
-  while (performance.now() < endMs) {
-    const { script, options } = roundOf(rounds++, random, broker !== null);
-    const path = join(import.meta.dirname, "torture", script);
-    const text = JSON.stringify(options);
-    const start = performance.now();
-    const { code, output } = await run(path, [text], environment);
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    if (code === 0) console.log(`ok   ${script} ${text} ${seconds} s ${output}`);
+  const own = kafka !== null && typeof kafka !== "string" ? kafka : null;
+  const bootstrap = own?.bootstrap ?? kafka;
+  const environment = { ...process.env, ...(typeof bootstrap === "string" ? { TIDEMARK_TEST_KAFKA: bootstrap } : {}) };
+  const path = join(import.meta.dirname, "torture", "crash.ts");
+  const began = performance.now();
+  const rounds: Round[] = [];
+  const until = Number.isFinite(roundsMax) ? `${roundsMax} rounds` : `${minutes} min`;
+  console.log(`torture with seed ${seed}, ${until}${bootstrap === null ? "" : `, Kafka at ${bootstrap}`}`);
+  const shim = new Shim();
+  for (const log of bootstrap === null ? (["embedded"] as const) : (["embedded", "kafka"] as const))
+    for (const [fault, why] of missingFaults(log, shim, own !== null)) console.log(`${log}: without ${fault}: ${why}`);
+  shim.end();
+  while (rounds.length < roundsMax && performance.now() - began < minutes * 60_000) {
+    const settings = roundOf(rounds.length, random, bootstrap !== null, data);
+    const text = JSON.stringify(settings);
+    const fromMs = performance.now() - began;
+    const { code, output } = await run(path, text, environment, settings.log === "kafka" ? own : null);
+    const ms = performance.now() - began - fromMs;
+    const report = code === 0 ? (JSON.parse(output.slice(output.lastIndexOf("\n") + 1)) as CrashReport) : null;
+    rounds.push({ settings, fromMs, ms, report });
+    const what = `round ${rounds.length}, ${settings.log}, seed ${settings.seed}, ${(ms / 1000).toFixed(1)} s`;
+    if (report !== null)
+      console.log(`ok   ${what}: ${killsOf(report)} kills, ${report.records} readings, ${countOf(report)}`);
     else {
-      failures++;
-      console.log(`FAIL ${script} ${text} ${seconds} s, exit code ${code}\n${output}`);
+      console.log(`FAIL ${what}, exit code ${code}\n${output.slice(-OUTPUT_MAX)}`);
       console.log(`     again: node ${relative(process.cwd(), path)} '${text}'`);
     }
   }
-  console.log(`${rounds - failures} passed, ${failures} failed`);
-  return failures;
+  mkdirSync(dirname(picture), { recursive: true });
+  const drawn = pictureOf(rounds, seed, (performance.now() - began) / 60_000);
+  writePicture(picture, drawn);
+  for (const row of drawn.table)
+    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(16) : cell.padStart(10))).join(""));
+  for (const fact of drawn.facts) console.log(fact);
+  console.log(`picture: ${relative(process.cwd(), picture)}`);
+  return rounds.filter(({ report }) => report === null).length;
+}
+
+function killsOf({ killedInIngest, killedInCommit, killedBeforeListening, killedInReplay }: CrashReport): number {
+  return killedInIngest + killedInCommit + killedBeforeListening + killedInReplay;
+}
+
+/** How often what else was done, in words. */
+function countOf({ faults }: CrashReport): string {
+  const others = Map.groupBy(faults, ({ fault }) => fault);
+  const told = [...others].filter(([fault]) => fault !== "commit" && fault !== "ingest");
+  return told.map(([fault, each]) => `${fault} ×${each.length}`).join(", ") || "nothing else";
+}
+
+function pictureOf(rounds: readonly Round[], seed: number, minutes: number): Picture {
+  const passed = rounds.flatMap((round) => (round.report === null ? [] : [{ ...round, report: round.report }]));
+  const sum = (value: (report: CrashReport) => number): number =>
+    passed.reduce((total, { report }) => total + value(report), 0);
+  const happened = passed.flatMap(({ report, fromMs }) =>
+    report.faults.map((each) => ({ ...each, minutes: (fromMs + each.atMs) / 60_000 })),
+  );
+  const starts = passed.flatMap(({ report, fromMs }) =>
+    report.startsKilledMs.map((ms) => ({ name: "killed starting", minutes: (fromMs + ms) / 60_000 })),
+  );
+  const byFault = [...Map.groupBy(happened, ({ fault }) => fault)].map(([fault, each]) => ({
+    fault,
+    each,
+    recovered: each.flatMap(({ recoveredMs }) => (recoveredMs === null ? [] : [recoveredMs])),
+  }));
+  const figure = (values: readonly number[], p: number): string => String(percentile(values, p) ?? "–");
+  const failed = rounds.length - passed.length;
+  const kills = (log: CrashSettings["log"]): number =>
+    passed.reduce((total, { settings, report }) => total + (settings.log === log ? killsOf(report) : 0), 0);
+  const answers = `${sum(({ comparisons }) => comparisons)} answers compared with the oracle`;
+  return {
+    title:
+      failed === 0 ? "tidemark under torture: every answer right" : `tidemark under torture: ${failed} rounds FAILED`,
+    facts: [
+      `${passed.length} rounds passed, ${failed} failed, seed ${seed}`,
+      `kill -9: ${kills("embedded")} on the embedded log, ${kills("kafka")} on Kafka; ${sum(({ records }) => records)} records in the logs, ${sum(({ sentTwice }) => sentTwice)} of them sent twice`,
+      failed === 0 ? `${answers}: 0 wrong; 0 readings lost, 0 doubled` : `${answers} in the rounds that passed`,
+    ],
+    minutes,
+    panels: [
+      {
+        title: "Until ready again",
+        unit: "ms",
+        isLogarithmic: true,
+        lines: [
+          {
+            name: "recovery",
+            isScattered: true,
+            points: happened.flatMap(({ minutes, recoveredMs }) =>
+              recoveredMs === null ? [] : [{ minutes, value: Math.max(1, recoveredMs) }],
+            ),
+          },
+        ],
+      },
+      {
+        title: "A round takes",
+        unit: "s",
+        lines: [
+          {
+            name: "round",
+            isScattered: true,
+            points: rounds.map(({ fromMs, ms }) => ({ minutes: (fromMs + ms) / 60_000, value: ms / 1000 })),
+          },
+        ],
+      },
+    ],
+    marks: [...happened.map(({ fault, minutes }) => ({ name: fault, minutes })), ...starts],
+    table: [
+      ["ready again, ms", "times", "p50", "p90", "p99", "most"],
+      ...byFault.map(({ fault, each, recovered }) => [
+        fault,
+        String(each.length),
+        ...[50, 90, 99, 100].map((p) => figure(recovered, p)),
+      ]),
+    ],
+  };
 }
 
 async function scale(): Promise<void> {
@@ -101,20 +218,32 @@ async function scale(): Promise<void> {
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: "string", default: "5" },
+    data: { type: "string" },
+    minutes: { type: "string" },
+    rounds: { type: "string" },
     seed: { type: "string", default: String(randomInt(SEED_MAX)) },
     kafka: { type: "boolean", default: false },
+    picture: { type: "string", default: PICTURE },
   },
 });
 if (positionals[0] === "scale") await scale();
 else {
-  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-  if (!(minutes > 0) || !Number.isSafeInteger(seed) || positionals.length > 0) {
-    console.error("Cannot torture: expected [--minutes M] [--seed N] [--kafka], or scale");
+  const rounds = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(values.rounds);
+  const minutes = Number(values.minutes ?? (values.rounds === undefined ? 5 : Number.POSITIVE_INFINITY));
+  const seed = Number(values.seed);
+  const [address, ...more] = positionals;
+  const isAddress = address === undefined || (values.kafka && /^[^/]+:\d+$/.test(address));
+  if (!(minutes > 0) || !(rounds > 0) || !Number.isSafeInteger(seed) || more.length > 0 || !isAddress) {
+    console.error(
+      "Cannot torture: expected [--data DIR] [--kafka [HOST:PORT]] [--rounds N | --minutes M] [--seed N] [--picture FILE], or scale",
+    );
     process.exit(2);
   }
-  const broker = values.kafka ? await startBroker() : null;
-  const failures = await torture(minutes, seed, broker);
+  const data = values.data === undefined ? undefined : resolve(values.data);
+  if (data !== undefined) mkdirSync(data, { recursive: true });
+  const broker = values.kafka && address === undefined ? await startBroker() : null;
+  const kafka = broker ?? address ?? null;
+  const failures = await torture({ data, minutes, rounds, seed, picture: resolve(values.picture), kafka });
   await broker?.stop();
   process.exit(failures > 0 ? 1 : 0);
 }

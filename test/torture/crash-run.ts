@@ -8,6 +8,7 @@ import type { History } from "../oracle/generator.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 import { Seeded } from "../oracle/seeded.ts";
 import { ask, compareAnswers, compareTotals, oracleOf, RecordCounts } from "./comparison.ts";
+import type { Fault, Shim } from "./faults.ts";
 import { HttpClient, type Status } from "./http-client.ts";
 import type { ReadingsRequest } from "./requests.ts";
 import { type ProcessOptions, TidemarkProcess } from "./tidemark-process.ts";
@@ -21,6 +22,14 @@ const COMMITS_MS_MAX = 200;
 /** Waiting between tries that a server refused for now, ms. */
 const RETRY_MS = 20;
 const DRAIN_MS_MAX = 60_000;
+/** Each kind in turn, so that a short run has all of them. */
+const KINDS: readonly Fault[] = ["commit", "ingest", "commit", "stop"];
+/** How long a fault lasts that ends by itself, ms. */
+const FAULT_MS = { low: 50, high: 2000 };
+/** Between two looks whether it is ready again, ms. */
+const LOOK_MS = 10;
+/** The clock is set forward by this and back: further than any reading of a history is ahead by (`clock-offset.ts` judges those anew). */
+const CLOCK_S = 3 * 3600;
 
 export interface CrashOptions {
   readonly history: History;
@@ -28,8 +37,14 @@ export interface CrashOptions {
   /** What `POST /readings` gets, on a connection each. */
   readonly lanes: readonly (readonly ReadingsRequest[])[];
   readonly process: ProcessOptions;
-  /** How often it is killed while it runs; about as often again in the middle of a start. */
+  /** How often something is done to it while it runs; when that was a kill, as often as not it is killed again in the middle of the next start. */
   readonly kills: number;
+  /** What is done, in turns; default: kills in commits, kills while it takes in, stops. */
+  readonly faults?: readonly Fault[];
+  /** For faults of the disk and the clock: what `process.environment` preloads. */
+  readonly shim?: Shim;
+  /** For `broker`: kills it and starts it again. */
+  readonly killBroker?: () => Promise<void>;
   readonly windows: number;
   /** Sends more by another way; calls `onSent` with the number of records as they are acknowledged, and waits for it. */
   readonly produce?: (onSent: (records: number) => Promise<void>) => Promise<void>;
@@ -47,11 +62,23 @@ export interface CrashReport {
   readonly killedBeforeListening: number;
   readonly killedInReplay: number;
   readonly stopped: number;
+  /** Each fault as it came, since the run began; `recoveredMs`: from its end until the server was ready, null when the next came before. */
+  readonly faults: readonly FaultReport[];
+  /** When a start was killed, since the run began. */
+  readonly startsKilledMs: readonly number[];
   /** Records that were sent again and stand twice in the log. */
   readonly sentTwice: number;
   readonly records: number;
   readonly comparisons: number;
 }
+
+interface Happened {
+  readonly fault: Fault;
+  readonly atMs: number;
+  recoveredMs: number | null;
+}
+
+export type FaultReport = Readonly<Happened>;
 
 export async function crashRun(options: CrashOptions): Promise<CrashReport> {
   const run = new CrashRun(options);
@@ -75,6 +102,9 @@ class CrashRun {
     stopped: 0,
   };
   readonly #total: number;
+  readonly #faults: Happened[] = [];
+  readonly #startsKilled: number[] = [];
+  readonly #beganMs = performance.now();
   #startMs = 0;
   #sent = 0;
   #process: TidemarkProcess | null = null;
@@ -140,6 +170,8 @@ class CrashRun {
     await requireNoDifference(this.#options.process, `${note}, stopped`);
     return {
       ...this.#report,
+      faults: this.#faults,
+      startsKilledMs: this.#startsKilled,
       sentTwice: arrivals.length - this.#total,
       records: arrivals.length,
       comparisons,
@@ -213,6 +245,7 @@ class CrashRun {
   /** Kills at moments spread over all that is sent. */
   async #crash(): Promise<void> {
     const random = this.#random;
+    const kinds = this.#options.faults ?? KINDS;
     const moments = Array.from({ length: this.#options.kills }, () => random.int(1, this.#total - 1)).sort(
       (a, b) => a - b,
     );
@@ -220,31 +253,77 @@ class CrashRun {
       await this.#untilSent(moment);
       if (this.#failed) return;
       const client = await this.#client;
-      // Each kind in turn, so that a short run has all of them.
-      if (i % 4 === 3) {
+      await this.#do(kinds[i % kinds.length], client);
+    }
+  }
+
+  async #do(fault: Fault, client: HttpClient): Promise<void> {
+    const random = this.#random;
+    const report: Happened = { fault, atMs: this.#passedMs, recoveredMs: null };
+    this.#faults.push(report); // from here on nobody looks whether the one before is over
+    if (fault === "commit" || fault === "ingest" || fault === "stop") {
+      if (fault === "stop") {
         this.#client = this.#nextClient();
         await this.#process?.stop();
         this.#report.stopped++;
-      } else if (i % 2 === 0) {
-        // One commit after the other, so that one is under way when it is killed.
-        let isKilled = false;
-        const committing = async (): Promise<void> => {
-          while (!isKilled) await client.commit();
-        };
-        const ended = committing().catch(() => {});
-        await delay(random.scale(0.5, COMMITS_MS_MAX));
-        isKilled = true;
-        await this.#kill();
-        await ended;
-        this.#report.killedInCommit++;
-      } else {
+      } else if (fault === "commit") await this.#killInCommit(client);
+      else {
         await delay(random.scale(0.5, 30));
         await this.#kill();
         this.#report.killedInIngest++;
       }
       if (random.chance(0.6)) await this.#killStarting();
+      const endedMs = performance.now();
       await this.#start();
+      this.#watchRecovery(report, endedMs);
+      return;
     }
+    const ms = random.scale(FAULT_MS.low, FAULT_MS.high);
+    const { shim, killBroker } = this.#options;
+    if (fault === "pause") await this.#process?.pause(ms);
+    else if (fault === "broker") await killBroker?.();
+    else {
+      const line = { "full-disk": "write .db", "failing-sync": "sync log.db", clock: `clock ${CLOCK_S}` }[fault];
+      shim?.set(line);
+      await delay(ms);
+      shim?.set();
+    }
+    this.#watchRecovery(report, performance.now());
+  }
+
+  get #passedMs(): number {
+    return Math.round(performance.now() - this.#beganMs);
+  }
+
+  /** Fills in when it was ready again, unless it ends before. */
+  #watchRecovery(report: Happened, endedMs: number): void {
+    const process = this.#process;
+    const client = new HttpClient(process?.port ?? 0, 1);
+    this.#given.push(client);
+    const look = async (): Promise<void> => {
+      while (process?.isRunning && this.#faults.at(-1) === report) {
+        if ((await client.get("/readyz")).status === 200) {
+          report.recoveredMs = Math.round(performance.now() - endedMs);
+          return;
+        }
+        await delay(LOOK_MS);
+      }
+    };
+    look().catch(() => {}); // it was killed meanwhile
+  }
+
+  async #killInCommit(client: HttpClient): Promise<void> {
+    // One commit after the other, so that one is under way when it is killed.
+    let isKilled = false;
+    const committing = async (): Promise<void> => {
+      while (!isKilled) await client.commit();
+    };
+    const ended = committing().catch(() => {});
+    await delay(this.#random.scale(0.5, COMMITS_MS_MAX));
+    isKilled = true;
+    await this.#kill();
+    await ended;
+    this.#report.killedInCommit++;
   }
 
   /** Starts it and kills it before it has read the log again. */
@@ -259,6 +338,7 @@ class CrashRun {
       },
       () => {},
     );
+    this.#startsKilled.push(this.#passedMs);
     await delay(ms);
     if (isListening) this.#report.killedInReplay++;
     else this.#report.killedBeforeListening++;

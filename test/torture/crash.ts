@@ -9,12 +9,16 @@ import { join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
 import { sharedBroker } from "../kafka/broker.ts";
 import { createHistory, type History } from "../oracle/generator.ts";
-import { type CrashReport, crashRun } from "./crash-run.ts";
-import { createTopics, endOffsets, produce } from "./kafka-sending.ts";
+import { type CrashOptions, type CrashReport, crashRun } from "./crash-run.ts";
+import { type Fault, missingFaults, Shim } from "./faults.ts";
+import { createTopics, deleteTopics, endOffsets, produce } from "./kafka-sending.ts";
 import { embeddedContents, kafkaContents } from "./log-contents.ts";
 import { bulkLane, lanesOf } from "./requests.ts";
 
 const PARTITIONS = 3;
+
+/** The message to the parent process that kills the broker and starts it again; any answer says that it is back. */
+export const KILL_BROKER = "kill the broker";
 
 export interface CrashSettings {
   readonly log: "embedded" | "kafka";
@@ -26,6 +30,10 @@ export interface CrashSettings {
   readonly windows: number;
   /** The directory that holds src/: a broken copy instead of this one. */
   readonly sources?: string;
+  /** What is done beside kill -9 and SIGTERM, in turns, as far as it can be had here. */
+  readonly faults?: readonly Fault[];
+  /** Where the directory of the run is made, and left when the run fails; default: a temporary one, never left. */
+  readonly data?: string;
 }
 
 /** @throws AssertionError at the first difference from the oracle */
@@ -48,13 +56,34 @@ function historyOf({ log, seed, readings }: CrashSettings, sensors: readonly str
   });
 }
 
-async function inDirectory<T>(work: (data: string) => Promise<T>): Promise<T> {
-  const data = mkdtempSync(join(tmpdir(), "tidemark-crash-"));
+async function inDirectory<T>(within: string | undefined, work: (data: string) => Promise<T>): Promise<T> {
+  const data = mkdtempSync(join(within ?? tmpdir(), "tidemark-crash-"));
+  const remove = (): void => rmSync(data, { recursive: true, force: true });
   try {
-    return await work(data);
-  } finally {
-    rmSync(data, { recursive: true, force: true });
+    const done = await work(data);
+    remove();
+    return done;
+  } catch (error) {
+    if (within === undefined) remove();
+    else console.error(`left for those who look into it: ${data}`);
+    throw error;
   }
+}
+
+/** The faults asked for that can be had, with what they need. */
+function faultsOf({ log, faults }: CrashSettings): Pick<CrashOptions, "faults" | "shim" | "killBroker"> {
+  if (faults === undefined) return {};
+  const shim = new Shim();
+  const missing = missingFaults(log, shim, process.send !== undefined);
+  return { faults: faults.filter((fault) => !missing.has(fault)), shim, killBroker };
+}
+
+/** Asks the process that started this one, whose broker it is. */
+function killBroker(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("message", () => resolve());
+    process.send?.(KILL_BROKER);
+  });
 }
 
 function crashEmbedded(settings: CrashSettings): Promise<CrashReport> {
@@ -62,12 +91,15 @@ function crashEmbedded(settings: CrashSettings): Promise<CrashReport> {
   const history = historyOf(settings, ["temperature", "humidity", "pressure"]);
   const { zone, nowMs } = history.options;
   const sensors = [...history.options.sensors, "bulk"];
-  return inDirectory((data) =>
+  const faults = faultsOf(settings);
+  const environment = faults.shim?.environment ?? {};
+  return inDirectory(settings.data, (data) =>
     crashRun({
+      ...faults,
       history,
       seed,
       lanes: [...lanesOf(history, seed).lanes, bulkLane("bulk", bulk, nowMs)],
-      process: { data, sensors, zone, ...(sources === undefined ? {} : { sources }) },
+      process: { data, sensors, zone, environment, ...(sources === undefined ? {} : { sources }) },
       kills,
       windows,
       contents: () => embeddedContents(data, sensors, systemClock.now()),
@@ -90,8 +122,10 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
     const [ours, ...foreign] = sensors;
     await createTopics(bootstrap, foreign, PARTITIONS);
     const produced = history.arrivals.filter(({ sensor }) => sensor !== ours);
-    return await inDirectory((data) =>
+    const faults = faultsOf(settings);
+    const report = await inDirectory(settings.data, (data) =>
       crashRun({
+        ...faults,
         history,
         seed,
         lanes: lanesOf(history, seed, [ours]).lanes,
@@ -99,6 +133,7 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
         produce: (onSent) => produce(bootstrap, produced, seed, onSent),
         process: {
           ...{ data, sensors, zone, log: `kafka://${bootstrap}`, flags: ["--create-topics"] },
+          environment: faults.shim?.environment ?? {},
           ...(sources === undefined ? {} : { sources }),
         },
         kills,
@@ -111,6 +146,8 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
         },
       }),
     );
+    await deleteTopics(bootstrap, sensors);
+    return report;
   } finally {
     await broker.stop();
   }

@@ -7,6 +7,8 @@ const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 /** Brokers take requests of 1 MiB by default; the records over it that a history has shrink to nothing when they are compressed. */
 const REQUEST_BYTES_MAX = 400_000;
 const BATCH_RECORDS_MAX = 500;
+/** A broker that was killed is back within this, in all tries together. */
+const PATIENCE = { retries: 240, retryDelay: 250 };
 
 export async function createTopics(bootstrap: string, topics: readonly string[], partitions: number): Promise<void> {
   const admin = new Admin({ clientId: "tests", bootstrapBrokers: [bootstrap] });
@@ -72,7 +74,10 @@ export async function produce(
       codec: (batch[0].value?.length ?? 0) > REQUEST_BYTES_MAX ? "gzip" : random.pick(CODECS),
     })),
   );
-  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({ clientId: "tests", bootstrapBrokers: [bootstrap] });
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
+    ...{ clientId: "tests", bootstrapBrokers: [bootstrap] },
+    ...PATIENCE,
+  });
   try {
     const send = async (plan: (typeof plans)[number]): Promise<void> => {
       for (const { batch, codec } of plan) {

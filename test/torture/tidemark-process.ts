@@ -1,6 +1,7 @@
 /** A real tidemark in a process of its own, to be stopped cleanly or killed at any moment. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** Of a busy machine of two cores; what takes longer hangs. */
 const START_MS_MAX = 60_000;
@@ -25,6 +26,8 @@ export interface ProcessOptions {
   readonly uid?: number;
   /** The directory that holds src/: a broken copy instead of this one. */
   readonly sources?: string;
+  /** Variables beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Ended {
@@ -53,6 +56,7 @@ export class TidemarkProcess {
       without,
       uid,
       sources = SOURCES,
+      environment,
     } = options;
     const given = Object.entries({
       "--data": data,
@@ -67,6 +71,7 @@ export class TidemarkProcess {
     const child = spawn(process.execPath, [script, ...args, ...flags], {
       stdio: ["ignore", "pipe", "pipe"],
       ...(uid === undefined ? {} : { uid }),
+      ...(environment === undefined ? {} : { env: { ...process.env, ...environment } }),
     });
     this.#child = child;
     const end = (): void => void child.kill("SIGKILL");
@@ -125,6 +130,13 @@ export class TidemarkProcess {
 
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Stands still (SIGSTOP) for so long. */
+  async pause(ms: number): Promise<void> {
+    this.#child.kill("SIGSTOP");
+    await delay(ms);
+    this.#child.kill("SIGCONT");
   }
 
   /** kill -9. */

@@ -10,6 +10,8 @@ import { ByteReader, ByteWriter } from "../core/bytes.ts";
 const RUN = 0;
 const PLAIN = 1;
 const CHANGE = 2;
+/** Behind a plain token: key and tag as doubles. */
+const PLAIN_BYTES = 16;
 
 /** Steps, and changes of steps, are packed below this; others are written as pairs as they are, which stay exact up to 2^53. */
 const PACKED_MAX = 2 ** 40;
@@ -232,12 +234,28 @@ export class PairBlock {
     return packed.finish();
   }
 
+  /** How many pairs its tokens make, without making them: a damaged run may claim any number. */
+  #pairs(): number {
+    const from = new ByteReader(this.#bytes);
+    let pairs = 0;
+    while (from.position < this.#length) {
+      const token = from.varint();
+      pairs += token === RUN ? from.varint() : 1;
+      if (token === PLAIN) from.position += PLAIN_BYTES;
+      else if (token >= CHANGE && (token - CHANGE) % 2 !== 0) from.varint();
+    }
+    return pairs;
+  }
+
+  /** @throws RangeError for what `encode` cannot have written */
   static decode(bytes: Uint8Array): PairBlock {
     const block = new PairBlock();
     const from = new ByteReader(bytes);
     block.count = from.varint();
     block.#bytes = bytes.slice(from.position);
     block.#length = block.#bytes.length;
+    const pairs = block.#pairs();
+    if (pairs !== block.count) throw new RangeError(`a block of ${block.count} pairs holds ${pairs}`);
     block.#unpack();
     block.#pack(0, block.count);
     return block;

@@ -224,6 +224,7 @@ export class SeenBlock {
     return out.finish();
   }
 
+  /** @throws RangeError for what `encode` cannot have written */
   static decode(bytes: Uint8Array): SeenBlock {
     const from = new ByteReader(bytes);
     const block = new SeenBlock();
@@ -237,6 +238,7 @@ export class SeenBlock {
     while (!from.done) {
       const first = previous + from.varint();
       previous = first + from.varint();
+      if (previous >= BLOCK_SEQUENCES) throw new RangeError(`an interval up to ${previous} of ${BLOCK_SEQUENCES}`);
       block.#insert(block.#length, first, previous);
     }
     block.#chooseState();

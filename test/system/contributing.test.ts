@@ -6,7 +6,12 @@ import { describe, test } from "node:test";
 import { launch, ROOT } from "./cli.ts";
 
 /** What stands in blocks of no language takes too long here; package.test.ts makes the package. */
-const NOT_RUN: readonly RegExp[] = [/^npm test$/, /^npm run torture/, /^npm run build$/, /^npm pack /];
+const NOT_RUN: readonly RegExp[] = [
+  /^npm test$/,
+  /^npm run (torture|soak|fuzz|planted)/,
+  /^npm run build$/,
+  /^npm pack /,
+];
 
 const text = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8");
 const commands = [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, language, block]) =>

@@ -175,7 +175,6 @@ function readPartition(reader: Reader, version: number, topic: string): FetchedP
   const aborted = readAborted(reader, isCompact);
   if (version >= WITH_REPLICA_CHOICE) reader.skip(4);
   const length = readCount(reader, isCompact);
-  if (length > reader.remaining) throw new RangeError(`${length} bytes of records where ${reader.remaining} are left`);
   const records = length > 0 ? joined(reader.buffer.buffers, reader.position, length) : null;
   if (length > 0) reader.skip(length);
   const divergedAt = isCompact ? readDivergence(reader) : -1;

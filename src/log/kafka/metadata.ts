@@ -104,9 +104,11 @@ function parseMetadata(_correlationId: number, _apiKey: number, version: number,
 function readLeaders(reader: Reader, version: number): number[] {
   const isCompact = version >= COMPACT;
   const leaders: number[] = [];
-  for (let left = readCount(reader, isCompact); left > 0; left--) {
+  const count = readCount(reader, isCompact);
+  for (let left = count; left > 0; left--) {
     reader.skip(2);
     const partition = reader.readInt32();
+    if (partition < 0 || partition >= count) throw new RangeError(`partition ${partition} of ${count}`);
     while (leaders.length <= partition) leaders.push(NOWHERE);
     leaders[partition] = reader.readInt32();
     if (version >= WITH_EPOCHS) reader.skip(4);
@@ -118,7 +120,9 @@ function readLeaders(reader: Reader, version: number): number[] {
   return leaders;
 }
 
-/** How many there are of what follows; -1: there is nothing, not even an empty list. */
+/** How many there are of what follows, a byte each at least; -1: there is nothing, not even an empty list. @throws RangeError for more than is left */
 export function readCount(reader: Reader, isCompact: boolean): number {
-  return isCompact ? reader.readUnsignedVarInt() - 1 : reader.readInt32();
+  const count = isCompact ? reader.readUnsignedVarInt() - 1 : reader.readInt32();
+  if (count > reader.remaining) throw new RangeError(`${count} where ${reader.remaining} bytes are left`);
+  return count;
 }

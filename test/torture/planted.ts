@@ -1,0 +1,122 @@
+/**
+ * `npm run planted -- [PATTERN] [--control]`: plants each bug whose name matches in a copy of the sources, runs what must catch it, and prints what did and
+ * how long it took. `--control` runs the same tests in a copy without a bug. Exit code 1 when one was not caught.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { copyWith, type PlantedBug } from "./broken-copy.ts";
+import { ELSEWHERE } from "./planted-elsewhere.ts";
+import { IN_SIMULATION } from "./planted-in-simulation.ts";
+import type { SimulationOptions } from "./simulate.ts";
+
+const SIMULATED: SimulationOptions = { seed: 1, readings: 3000, log: "kafka", windows: 30 };
+
+/** A file of tests takes some seconds; what takes longer hangs, which is no way to be caught. */
+const FILE_MS_MAX = 120_000;
+
+/** Characters of what a copy prints. */
+const OUTPUT_KEPT = 200_000;
+
+export interface Planted extends PlantedBug {
+  /** The promise of docs/GUARANTEES.md that it breaks. */
+  readonly promise: string;
+  /** The file of tests that must catch it; undefined: the simulation. */
+  readonly by?: string;
+  /** A pattern of its tests' names, where the others are slow. */
+  readonly only?: string;
+  /** Of the simulation. */
+  readonly log?: SimulationOptions["log"];
+}
+
+export const PLANTED: readonly Planted[] = [...IN_SIMULATION, ...ELSEWHERE];
+
+export interface Caught {
+  /** The first test that failed, or what the comparison said; null: nothing did. */
+  readonly by: string | null;
+  readonly seconds: number;
+  readonly output: string;
+}
+
+/** Plants the bug (null: none) in a copy and runs what must catch it. */
+export async function caught(
+  bug: Planted | null,
+  { by, only, log = SIMULATED.log }: Pick<Planted, "by" | "only" | "log">,
+): Promise<Caught> {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-planted-"));
+  try {
+    copyWith(directory, bug);
+    const startMs = performance.now();
+    const simulation = [join("test", "torture", "simulate.ts"), JSON.stringify({ ...SIMULATED, log })];
+    const output = await run(directory, by === undefined ? simulation : ["--test-reporter=tap", "--test-force-exit", ...(only === undefined ? [] : [`--test-name-pattern=${only}`]), by]);
+    const seconds = (performance.now() - startMs) / 1000;
+    return { by: by === undefined ? comparisonIn(output) : failedTestIn(output, by), seconds, output };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function run(directory: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: directory,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: FILE_MS_MAX,
+      killSignal: "SIGKILL",
+    });
+    let output = "";
+    const keep = (chunk: Buffer): void => {
+      if (output.length < OUTPUT_KEPT) output += chunk.toString("utf8");
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("error", reject);
+    child.on("close", () => resolve(output.trim()));
+  });
+}
+
+/** It must end by the comparison, not by a bug's own crash. */
+function comparisonIn(output: string): string | null {
+  return output.startsWith("AssertionError") ? output.slice(0, output.indexOf("\n")) : null;
+}
+
+/** The first test that failed, the innermost; null when none did, or the file as a whole could not run. */
+function failedTestIn(output: string, file: string): string | null {
+  const failed = /^ *not ok \d+ - (.*)$/m.exec(output)?.[1] ?? null;
+  return failed === null || failed.includes(file) ? null : failed;
+}
+
+/** All of them, as many at a time as there are cores. */
+async function runAll(bugs: readonly Planted[], isControl: boolean): Promise<number> {
+  const waiting = [...bugs];
+  let missed = 0;
+  const lane = async (): Promise<void> => {
+    for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+      const { by, seconds, output } = await caught(isControl ? null : bug, bug);
+      const isRight = (by === null) === isControl;
+      if (!isRight) missed++;
+      const where = bug.by ?? "the simulation";
+      const found = by ?? (isControl ? "nothing, as it must" : `NOT CAUGHT\n${output.slice(-1500)}`);
+      console.log(
+        `${isRight ? "ok  " : "FAIL"} ${seconds.toFixed(1).padStart(5)} s  ${bug.name}\n             ${where}: ${found}`,
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, lane));
+  console.log(
+    `${bugs.length - missed} of ${bugs.length} ${isControl ? "copies without a bug pass" : "planted bugs caught"}`,
+  );
+  return missed;
+}
+
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { control: { type: "boolean", default: false } },
+  });
+  const chosen = PLANTED.filter(({ name }) => new RegExp(positionals[0] ?? "").test(name));
+  const once = values.control ? [...new Map(chosen.map((bug) => [`${bug.by} ${bug.log}`, bug])).values()] : chosen;
+  process.exit((await runAll(once, values.control)) > 0 || once.length === 0 ? 1 : 0);
+}

@@ -18,27 +18,11 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/log/kafka-order.test.ts",
   },
   {
-    name: "records of an aborted transaction are counted",
-    promise: "same-bits",
-    file: "src/log/kafka/fetched.ts",
-    changes: [
-      ["if (header.isTransactional && this.#transactions.isAborted(header.producerId))", "if (false as boolean)"],
-    ],
-    by: "test/log/kafka-fetch.test.ts",
-  },
-  {
     name: "gzip and zstd decompress without a bound",
     promise: "bounded",
     file: "src/log/compression.ts",
     changes: [["return { chunkSize, maxOutputLength: DECOMPRESSED_BYTES_MAX };", "return { chunkSize };"]],
     by: "test/log/record-batch.test.ts",
-  },
-  {
-    name: "a snappy block reserves what it claims",
-    promise: "bounded",
-    file: "src/log/compression.ts",
-    changes: [["if (length > possible) throw", "if (false as boolean) throw"]],
-    by: "test/log/inflate-memory.test.ts",
   },
   {
     name: "an append is acknowledged before it is synced",
@@ -50,7 +34,7 @@ export const ELSEWHERE: readonly Planted[] = [
         'this.#transaction("OFF" as "FULL", () => {\n      for (const [i, row] of rows.entries()) {\n        const',
       ],
     ],
-    by: "test/log/embedded-writer.test.ts",
+    by: "test/system/failing-disk.test.ts",
   },
   {
     name: "retention deletes what no commit has",
@@ -63,6 +47,7 @@ export const ELSEWHERE: readonly Planted[] = [
       ],
     ],
     by: "test/log/embedded-retention.test.ts",
+    only: "delete nothing that is wanted",
   },
   {
     name: "the log is told of a commit that is not synced",
@@ -71,21 +56,8 @@ export const ELSEWHERE: readonly Planted[] = [
     changes: [
       ["if (followed.length === 0 || !(await checkpointer.sync())) return;", "if (followed.length === 0) return;"],
     ],
-    by: "test/pipeline/commits.test.ts",
-  },
-  {
-    name: "a log that failed to sync is never tried again",
-    promise: "ready",
-    file: "src/log/embedded/recovery.ts",
-    changes: [["if (this.#timer === null) this.#wait(TRY_FIRST_MS);", ""]],
-    by: "test/system/failing-disk.test.ts",
-  },
-  {
-    name: "what was not acknowledged stays in a log that is opened again",
-    promise: "acknowledged",
-    file: "src/log/embedded/writer-thread.ts",
-    changes: [["if (this.#broken !== null) this.#writer.cutTo(ends);", "void ends;"]],
-    by: "test/system/failing-disk.test.ts",
+    by: "test/pipeline/pipeline.test.ts",
+    only: "only once they are on disk",
   },
   {
     name: "a commit waits for the wall clock",
@@ -123,58 +95,11 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/pipeline/keep.test.ts",
   },
   {
-    name: "completeUntil passes what is not read",
-    promise: "complete-until",
-    file: "src/pipeline/unread.ts",
-    changes: [
-      [
-        "if (!this.#isAtEnd(partition) && partition.newest < limit) limit",
-        "if (partition.newest < Number.NEGATIVE_INFINITY) limit",
-      ],
-    ],
-    by: "test/system/catching-up.test.ts",
-  },
-  {
-    name: "a silent device's clock holds the mark for ever",
-    promise: "clocks",
-    file: "src/identity/watermark.ts",
-    changes: [["Math.abs(nowMs - heardAt) > ACTIVE_DEVICE_MS || ", ""]],
-    by: "test/pipeline/state.test.ts",
-  },
-  {
-    name: "a released reading stays in the list",
-    promise: "counted-once",
-    file: "src/pipeline/uncounted.ts",
-    changes: [["letters.remove(id);", ""]],
-    by: "test/pipeline/state.test.ts",
-  },
-  {
     name: "rows that a full list drops are not counted",
     promise: "nothing-silent",
-    file: "src/pipeline/ingest.ts",
+    file: "src/pipeline/set-aside.ts",
     changes: [["sensor.totals.quarantineDropped++;", ""]],
     by: "test/pipeline/state.test.ts",
-  },
-  {
-    name: "one partition that cannot be read ends everything",
-    promise: "never-ends",
-    file: "src/pipeline/standstills.ts",
-    changes: [['  "log-corrupt",\n  "log-too-old",\n  "log-refused",', '  "log-too-old",\n  "log-refused",']],
-    by: "test/pipeline/pipeline.test.ts",
-  },
-  {
-    name: "skipped records are no gap",
-    promise: "nothing-silent",
-    file: "src/pipeline/standstills.ts",
-    changes: [["source.own.totals.gapRecords += passed;", ""]],
-    by: "test/system/kafka-standstill.test.ts",
-  },
-  {
-    name: "a topic that appears is not read",
-    promise: "nothing-silent",
-    file: "src/pipeline/following.ts",
-    changes: [["if (positions.length > 0) reader.add(positions);", ""]],
-    by: "test/pipeline/pipeline.test.ts",
   },
   {
     name: "a body is parsed however deep it is",
@@ -188,18 +113,6 @@ export const ELSEWHERE: readonly Planted[] = [
     promise: "bounded",
     file: "src/server/connections.ts",
     changes: [["ofAddress >= CONNECTIONS_PER_ADDRESS_MAX", "ofAddress >= CONNECTIONS_MAX"]],
-    by: "test/server/connections.test.ts",
-  },
-  {
-    name: "a client that was told to go keeps its place",
-    promise: "bounded",
-    file: "src/server/connections.ts",
-    changes: [
-      [
-        "const cut = setTimeout(() => socket.destroy(), REFUSED_CONNECTION_MS_MAX);",
-        "const cut = setTimeout(() => {}, REFUSED_CONNECTION_MS_MAX);",
-      ],
-    ],
     by: "test/server/connections.test.ts",
   },
   {
@@ -220,7 +133,7 @@ export const ELSEWHERE: readonly Planted[] = [
     name: "another site's page acts with a browser's session",
     promise: "access",
     file: "src/server/guard.ts",
-    changes: [["return originFault(request, publicUrls, true);", "return null;"]],
+    changes: [["return originFault(request, this.#publicUrls, true) ?? roleFault", "return roleFault"]],
     by: "test/server/session.test.ts",
   },
   {
@@ -281,6 +194,7 @@ export const ELSEWHERE: readonly Planted[] = [
       ],
     ],
     by: "test/core/zone.test.ts",
+    only: "at every change",
   },
   {
     name: "a window without an end leaves the running second out",
@@ -323,13 +237,6 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/store/data-lock.test.ts",
   },
   {
-    name: "a copy is not looked at before it is called a backup",
-    promise: "backup",
-    file: "src/store/backup.ts",
-    changes: [["      checkDatabase(path);\n", ""]],
-    by: "test/system/cli-backup.test.ts",
-  },
-  {
     name: "a client sends other readings under one sequence",
     promise: "counted-once",
     file: "src/client/outbox.ts",
@@ -344,18 +251,11 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/commands/import.test.ts",
   },
   {
-    name: "the bucket at the end of a piece is exported twice",
-    promise: "moving",
-    file: "src/commands/export.ts",
-    changes: [["const buckets = edges.length - (to < span.to ? 2 : 1);", "const buckets = edges.length - 1;"]],
-    by: "test/system/cli-import.test.ts",
-  },
-  {
     name: "an event that is cut between CR and LF is two",
     promise: "live",
     file: "src/client/event-parser.ts",
     changes: [["|\\r(?!$)/", "|\\r/"]],
-    by: "test/client/connect.test.ts",
+    by: "test/ui/sse.test.ts",
   },
   {
     name: "ten digits are taken for milliseconds",
@@ -363,5 +263,76 @@ export const ELSEWHERE: readonly Planted[] = [
     file: "src/core/time.ts",
     changes: [['return isSeconds(number) ? null : "seconds";', "return null;"]],
     by: "test/core/time.test.ts",
+  },
+  {
+    name: "lz4 decompresses without a bound",
+    promise: "bounded",
+    file: "src/log/compression.ts",
+    changes: [["requireBound(lz4Bound(packed));", "lz4Bound(packed);"]],
+    by: "test/log/inflate-memory.test.ts",
+    only: "lz4",
+  },
+  {
+    name: "a broker's answer may name any partition",
+    promise: "never-ends",
+    file: "src/log/kafka/metadata.ts",
+    changes: [["if (partition < 0 || partition >= count) throw", "if (false as boolean) throw"]],
+    by: "test/system/fuzz.test.ts",
+    only: "metadata",
+  },
+  {
+    name: "a damaged run of pairs is believed",
+    promise: "never-ends",
+    file: "src/identity/pair-block.ts",
+    changes: [["if (pairs !== block.count) throw", "if (false as boolean) throw"]],
+    by: "test/system/fuzz.test.ts",
+    only: "seen",
+  },
+  {
+    name: "a completeUntil passes what is not read",
+    promise: "complete-until",
+    file: "src/pipeline/unread.ts",
+    changes: [
+      [
+        "if (!this.#isAtEnd(partition) && partition.newest < limit)",
+        "if (partition.newest < Number.NEGATIVE_INFINITY)",
+      ],
+    ],
+    by: "test/pipeline/pipeline.test.ts",
+  },
+  {
+    name: "ready while no readings are taken in",
+    promise: "ready",
+    file: "src/server/routes/health.ts",
+    changes: [["if (trouble !== null) return sendProblem", "if (trouble === undefined) return sendProblem"]],
+    by: "test/server/server.test.ts",
+  },
+  {
+    name: "ready while the log is still read",
+    promise: "ready",
+    file: "src/server/routes/health.ts",
+    changes: [["if (backlog > 0) return", "if (backlog < 0) return"]],
+    by: "test/server/server.test.ts",
+  },
+  {
+    name: "a released reading stays in the list",
+    promise: "counted-once",
+    file: "src/pipeline/uncounted.ts",
+    changes: [["letters.remove(id);", ""]],
+    by: "test/pipeline/pipeline.test.ts",
+  },
+  {
+    name: "a silent device's clock holds the mark for ever",
+    promise: "complete-until",
+    file: "src/identity/watermark.ts",
+    changes: [["Math.abs(nowMs - heardAt) > ACTIVE_DEVICE_MS || ", ""]],
+    by: "test/pipeline/pipeline.test.ts",
+  },
+  {
+    name: "a token is good for everything",
+    promise: "access",
+    file: "src/server/guard.ts",
+    changes: [["if (role === null || tokens.some(({ roles }) => roles.includes(role))) return null;", "return null;"]],
+    by: "test/server/roles.test.ts",
   },
 ];

@@ -4,7 +4,7 @@ import type { Planted } from "./planted.ts";
 /** Caught by `kill -9` of a real process, too. */
 export const EARLY_OFFSETS: Planted = {
   name: "offsets are committed one commit before their pages",
-    promise: "exactly-once",
+  promise: "exactly-once",
   file: "src/pipeline/state.ts",
   changes: [
     [

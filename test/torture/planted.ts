@@ -50,7 +50,17 @@ export async function caught(
     copyWith(directory, bug);
     const startMs = performance.now();
     const simulation = [join("test", "torture", "simulate.ts"), JSON.stringify({ ...SIMULATED, log })];
-    const output = await run(directory, by === undefined ? simulation : ["--test-reporter=tap", "--test-force-exit", ...(only === undefined ? [] : [`--test-name-pattern=${only}`]), by]);
+    const output = await run(
+      directory,
+      by === undefined
+        ? simulation
+        : [
+            "--test-reporter=tap",
+            "--test-force-exit",
+            ...(only === undefined ? [] : [`--test-name-pattern=${only}`]),
+            by,
+          ],
+    );
     const seconds = (performance.now() - startMs) / 1000;
     return { by: by === undefined ? comparisonIn(output) : failedTestIn(output, by), seconds, output };
   } finally {

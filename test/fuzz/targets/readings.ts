@@ -4,11 +4,13 @@ import { numberOf, parseTimeFormat, Times } from "../../../src/commands/import/c
 import { CsvParser, delimiterOf } from "../../../src/commands/import/csv.ts";
 import { parseTime } from "../../../src/core/asked-time.ts";
 import { edgesOf, parseStep } from "../../../src/core/calendar.ts";
+import { DEFAULT_NAMING } from "../../../src/core/line-naming.ts";
 import { Names } from "../../../src/core/names.ts";
 import { Readings } from "../../../src/core/readings.ts";
 import { ABSENT, Records } from "../../../src/core/records.ts";
 import { findZone, openZone } from "../../../src/core/zone.ts";
 import { recordsOfBody } from "../../../src/doors/body.ts";
+import { recordsOfLines } from "../../../src/doors/influx.ts";
 import { createLookInto } from "../../../src/doors/look-into.ts";
 import { createDecoder } from "../../../src/formats/decode.ts";
 import { OWN_SERIES_ONLY } from "../../../src/formats/format.ts";
@@ -81,6 +83,24 @@ const body: Target = {
   },
 };
 
+const influx: Target = {
+  name: "influx",
+  seeds: () => [
+    bytes(
+      'weather,location=us\\ midwest,room=a temperature=82,humidity=71i,note="wind \\"south\\"",ok=t 1465839830100400200\n',
+    ),
+    bytes("# comment\ncpu,host=a usage=0.5\ncpu,host=b usage=1e3 1700000000000000000\n"),
+  ],
+  words: words('\\ , = " # i u t f \\, \\= \n \r\n NaN 1e999 9223372036854775807i -1u'),
+  mayThrow: isOperating,
+  run(input) {
+    for (const precision of ["ns", "s"]) {
+      const records = recordsOfLines(input, precision, DEFAULT_NAMING);
+      if (records.length > 0) lookInto(records, 10);
+    }
+  },
+};
+
 const csv: Target = {
   name: "csv",
   seeds: () => [
@@ -127,4 +147,4 @@ const time: Target = {
   },
 };
 
-export const READINGS_TARGETS: readonly Target[] = [decode, body, csv, time];
+export const READINGS_TARGETS: readonly Target[] = [decode, body, influx, csv, time];

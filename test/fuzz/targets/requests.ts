@@ -51,7 +51,7 @@ const http: Target = {
       log: { append: async () => {} },
       clock: new ManualClock(Date.UTC(2020, 0, 13)),
       zone: ZONE,
-      token: null,
+      tokens: null,
       onBug: (error) => bugs.push(error),
     });
     await server.app.listen({ port: 0, host: "127.0.0.1" });

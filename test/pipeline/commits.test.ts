@@ -181,3 +181,11 @@ test("a log that cannot be told what is safe is trouble, and is told again: of n
     assert.equal(pipeline.trouble, null);
     assert.deepEqual(log.committedPositions.at(-1), [{ topic: "temperature", partition: 0, offset: 5 }]);
   }));
+
+test("a commit that is not synced is none for the log: what it holds of it may not be deleted", () =>
+  withPipeline({}, async ({ send, checkpointer, pipeline, log }) => {
+    await send(...readings(0, 3));
+    await checkpointer.close(); // nothing is synced any more
+    await pipeline.close();
+    assert.deepEqual(log.committedPositions, []);
+  }));

@@ -27,6 +27,7 @@ export interface Running {
   readonly clock: ManualClock;
   readonly state: State;
   readonly db: Database;
+  readonly checkpointer: Checkpointer;
   /** What whoever runs it was told. */
   readonly notices: readonly string[];
   /** What a test sends next, as it comes from the log. */
@@ -89,6 +90,9 @@ export async function withPipeline(options: Options, body: (running: Running) =>
     },
     get db() {
       return parts.db;
+    },
+    get checkpointer() {
+      return parts.checkpointer;
     },
     clock,
     notices,

@@ -35,6 +35,7 @@ export const ELSEWHERE: readonly Planted[] = [
       ],
     ],
     by: "test/system/failing-disk.test.ts",
+    only: "a sync of the log that fails",
   },
   {
     name: "retention deletes what no commit has",
@@ -56,8 +57,8 @@ export const ELSEWHERE: readonly Planted[] = [
     changes: [
       ["if (followed.length === 0 || !(await checkpointer.sync())) return;", "if (followed.length === 0) return;"],
     ],
-    by: "test/pipeline/pipeline.test.ts",
-    only: "only once they are on disk",
+    by: "test/pipeline/commits.test.ts",
+    only: "is none for the log",
   },
   {
     name: "a commit waits for the wall clock",

@@ -73,8 +73,20 @@ function run(directory: string, args: readonly string[]): Promise<string> {
     const child = spawn(process.execPath, args, {
       cwd: directory,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: FILE_MS_MAX,
-      killSignal: "SIGKILL",
+      detached: true,
+    });
+    // What it started and left behind goes with it.
+    const end = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It is gone, with all of its group.
+      }
+    };
+    const timer = setTimeout(end, FILE_MS_MAX);
+    child.on("exit", () => {
+      clearTimeout(timer);
+      end();
     });
     let output = "";
     const keep = (chunk: Buffer): void => {

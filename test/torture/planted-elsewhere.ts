@@ -110,18 +110,12 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/server/lists.test.ts",
   },
   {
-    name: "one address may have every connection",
-    promise: "bounded",
-    file: "src/server/connections.ts",
-    changes: [["ofAddress >= CONNECTIONS_PER_ADDRESS_MAX", "ofAddress >= CONNECTIONS_MAX"]],
-    by: "test/server/connections.test.ts",
-  },
-  {
     name: "memory of bodies is not given back",
     promise: "bounded",
     file: "src/server/body-budget.ts",
     changes: [["this.#free += bytes;", "void bytes;"]],
     by: "test/server/body-reader.test.ts",
+    only: "chunks come together",
   },
   {
     name: "a session never ends",
@@ -290,7 +284,7 @@ export const ELSEWHERE: readonly Planted[] = [
     only: "seen",
   },
   {
-    name: "a completeUntil passes what is not read",
+    name: "completeUntil passes what is not read",
     promise: "complete-until",
     file: "src/pipeline/unread.ts",
     changes: [
@@ -299,7 +293,7 @@ export const ELSEWHERE: readonly Planted[] = [
         "if (partition.newest < Number.NEGATIVE_INFINITY)",
       ],
     ],
-    by: "test/pipeline/pipeline.test.ts",
+    by: "test/pipeline/unread.test.ts",
   },
   {
     name: "ready while no readings are taken in",

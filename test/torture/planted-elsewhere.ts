@@ -128,14 +128,19 @@ export const ELSEWHERE: readonly Planted[] = [
     name: "another site's page acts with a browser's session",
     promise: "access",
     file: "src/server/guard.ts",
-    changes: [["return originFault(request, this.#publicUrls, true) ?? roleFault", "return roleFault"]],
+    changes: [["const fault = originFault(request, this.#publicUrls, true) ?? roleFault", "const fault = roleFault"]],
     by: "test/server/session.test.ts",
   },
   {
     name: "a name that another site points here is served",
     promise: "access",
     file: "src/server/guard.ts",
-    changes: [['if (!isLoopbackAddress(request.socket.localAddress ?? "")) return null;', "return null;"]],
+    changes: [
+      [
+        'if (!isLoopbackAddress(request.socket.localAddress ?? "")) return rate.count(request, []);',
+        "return rate.count(request, []);",
+      ],
+    ],
     by: "test/server/server.test.ts",
   },
   {

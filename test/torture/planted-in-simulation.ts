@@ -157,4 +157,36 @@ export const IN_SIMULATION: readonly Planted[] = [
       ['this.#insert.add(key.codePointAt(0) ?? 0, Buffer.from(key.slice(-HASH_BYTES), "latin1"));', "void key;"],
     ],
   },
+  // Each replica is right by itself, as far as the oracle looks: only beside another one it is seen.
+  {
+    name: "late is behind what a replica has, not the partition",
+    promise: "same-bits",
+    program: "replicas",
+    file: "src/pipeline/ingest.ts",
+    changes: [["partition.fronts.of(sensor.id)", "sensor.totals.lastTime"]],
+  },
+  {
+    name: "whether a rejected record is one reading depends on the others of its batch",
+    promise: "same-bits",
+    program: "replicas",
+    file: "src/pipeline/by-series.ts",
+    changes: [["isCut ? 1 : this.#isSingle[from]", "isCut ? 1 : 0"]],
+  },
+  {
+    name: "duplicates do not move a partition's front",
+    promise: "same-bits",
+    program: "replicas",
+    file: "src/pipeline/ingest.ts",
+    changes: [
+      ["const front = this.#clocks.judge(", "let front = this.#clocks.judge("],
+      [
+        "    partition.fronts.advance(sensor.id, front);\n    if (front > partition.newest) partition.newest = front;\n",
+        "",
+      ],
+      [
+        "    this.#countAll(readings, sensor, this.#lateRows",
+        "    front = Math.max(...readings.time.subarray(0, this.#counted));\n    partition.fronts.advance(sensor.id, front);\n    this.#countAll(readings, sensor, this.#lateRows",
+      ],
+    ],
+  },
 ];

@@ -14,6 +14,8 @@ import type { SimulationOptions } from "./simulate.ts";
 
 const SIMULATED: SimulationOptions = { seed: 1, readings: 3000, log: "kafka", windows: 30 };
 
+const REPLICAS = { seed: 60, readings: 400, log: "kafka", histories: 3 };
+
 /** A file of tests takes some seconds; what takes longer hangs, which is no way to be caught. */
 const FILE_MS_MAX = 120_000;
 
@@ -27,6 +29,8 @@ export interface Planted extends PlantedBug {
   readonly by?: string;
   /** A pattern of its tests' names, where the others are slow. */
   readonly only?: string;
+  /** Two histories of one log beside each other (replicas.ts), in place of one simulation. */
+  readonly program?: "replicas";
   /** Of the simulation. */
   readonly log?: SimulationOptions["log"];
 }
@@ -43,13 +47,14 @@ export interface Caught {
 /** Plants the bug (null: none) in a copy and runs what must catch it. */
 export async function caught(
   bug: Planted | null,
-  { by, only, log = SIMULATED.log }: Pick<Planted, "by" | "only" | "log">,
+  { by, only, program, log = SIMULATED.log }: Pick<Planted, "by" | "only" | "log" | "program">,
 ): Promise<Caught> {
   const directory = mkdtempSync(join(tmpdir(), "tidemark-planted-"));
   try {
     copyWith(directory, bug);
     const startMs = performance.now();
-    const simulation = [join("test", "torture", "simulate.ts"), JSON.stringify({ ...SIMULATED, log })];
+    const options = program === undefined ? { ...SIMULATED, log } : REPLICAS;
+    const simulation = [join("test", "torture", `${program ?? "simulate"}.ts`), JSON.stringify(options)];
     const output = await run(
       directory,
       by === undefined
@@ -101,7 +106,7 @@ function run(directory: string, args: readonly string[]): Promise<string> {
 
 /** It must end by the comparison, not by a bug's own crash. */
 function comparisonIn(output: string): string | null {
-  return output.startsWith("AssertionError") ? output.slice(0, output.indexOf("\n")) : null;
+  return /^(?:seed.*\n)*(AssertionError.*)$/m.exec(output)?.[1] ?? null;
 }
 
 /** The first test that failed, the innermost; null when none did, or the file as a whole could not run. */

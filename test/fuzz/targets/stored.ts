@@ -49,7 +49,7 @@ function secondsPage(seed: number): Uint8Array {
   for (let second = 0; second < SECONDS_PER_PAGE; second++) {
     if (random.chance(0.7)) page.put(second, random.int(0, 999), random.int(0, 100) / 4, random.chance(0.1) ? 1 : 0);
   }
-  return encodeSeconds(page).slice();
+  return encodeSeconds(SECONDS_KEY, page).slice();
 }
 
 const SECONDS_KEY = pageKey(1, 0, 0);

@@ -36,7 +36,7 @@ export interface FuzzResult {
 const corpusPath = (target: string): string => join(import.meta.dirname, "corpus", `${target}.txt`);
 
 /** What failed once. */
-export function corpusOf(target: string): Uint8Array[] {
+function corpusOf(target: string): Uint8Array[] {
   if (!existsSync(corpusPath(target))) return [];
   const lines = readFileSync(corpusPath(target), "utf8").split("\n");
   return lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => Buffer.from(line, "base64"));

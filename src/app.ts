@@ -153,7 +153,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   failed.catch(() => {});
   try {
     const zone = openZone(config.timezone);
-    const doors = new Doors(config.doors, { engine: core.engine, log: core.log, clock, zone });
+    const doors = new Doors(config.doors, { engine: core.engine, log: core.log, clock, zone, onBug: bug });
     const server = await createServer({
       engine: core.engine,
       log: core.log,
@@ -174,6 +174,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       hosts: config.hosts.length === 0 ? undefined : config.hosts,
       port: config.port,
     });
+    doors.open();
     let end: () => void = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -208,7 +209,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     const close = once(async () => {
       unwatch();
       clearInterval(expiry);
-      await server.close();
+      await Promise.all([doors.close(), server.close()]);
       await core.close();
       end();
     });

@@ -22,7 +22,7 @@ export interface Given {
 export const CONFIG_FILE = "tidemark.config.json";
 
 /** Keys of the file that hold more than texts: maps and the broker of the doors (src/doors/mapping/, src/doors/mqtt/), which read them. */
-const PARTS = ["map"] as const;
+const PARTS = ["map", "mqtt"] as const;
 
 /** The configuration file. */
 export interface ConfigFile {

@@ -8,11 +8,11 @@ import type { SensorsOf } from "./mapped-door.ts";
 import { readMaps } from "./mapping/map-spec.ts";
 import { Maps } from "./mapping/maps.ts";
 import { Unrouted } from "./mapping/unrouted.ts";
+import { MqttDoor } from "./mqtt/mqtt-door.ts";
+import { type MqttGiven, readMqttSettings } from "./mqtt/mqtt-settings.ts";
 
 /** What the configuration says of them. */
-export interface DoorSettings {
-  /** Its path, for errors. */
-  readonly file: string;
+export interface DoorSettings extends MqttGiven {
   readonly map: unknown;
 }
 
@@ -23,20 +23,34 @@ interface DoorNeeds {
   readonly clock: Clock;
   /** Of times that name none. */
   readonly zone: Zone;
+  readonly onBug: (error: unknown) => void;
 }
 
 /** The doors of one process. */
 export class Doors {
   readonly http: HttpDoor;
   readonly unrouted = new Unrouted();
+  readonly #mqtt: MqttDoor | null;
 
   /** @throws TidemarkError "config-invalid" */
-  constructor({ file, map }: DoorSettings, { zone, ...needs }: DoorNeeds) {
-    const maps = new Maps(map === undefined ? [] : readMaps(map, file), zone);
-    this.http = new HttpDoor({ ...needs, maps, unrouted: this.unrouted }, zone);
+  constructor(given: DoorSettings, { zone, onBug, ...needs }: DoorNeeds) {
+    const maps = new Maps(given.map === undefined ? [] : readMaps(given.map, given.file), zone);
+    const options = { ...needs, maps, unrouted: this.unrouted };
+    this.http = new HttpDoor(options, zone);
+    this.#mqtt = given.mqtt === undefined ? null : new MqttDoor(readMqttSettings(given), options, onBug);
   }
 
   get views(): readonly DoorView[] {
-    return [this.http];
+    return this.#mqtt === null ? [this.http] : [this.http, this.#mqtt];
+  }
+
+  /** Connects to the broker. */
+  open(): void {
+    this.#mqtt?.open();
+  }
+
+  /** Takes in nothing more from a broker. */
+  async close(): Promise<void> {
+    await this.#mqtt?.close();
   }
 }

@@ -85,7 +85,6 @@ export class MappedDoor implements DoorView {
   readonly name: string;
   readonly counts: DoorCounts = noCounts();
   readonly maps: Maps;
-  trouble: string | null = null;
   readonly #options: DoorOptions;
   readonly #problems = new DoorProblems();
   readonly #repeats = new Repeats();
@@ -94,6 +93,11 @@ export class MappedDoor implements DoorView {
     this.name = name;
     this.maps = options.maps;
     this.#options = options;
+  }
+
+  /** Nothing keeps it from taking anything in. */
+  get trouble(): string | null {
+    return null;
   }
 
   problems() {

@@ -54,7 +54,10 @@ export async function openFixture(
   const clock = new ManualClock(NOON);
   const bugs: unknown[] = [];
   const zone = openZone("Europe/Berlin");
-  const doors = new Doors({ file: "tidemark.config.json", map }, { engine, log, clock, zone });
+  const doors = new Doors(
+    { file: "tidemark.config.json", map, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
+    { engine, log, clock, zone, onBug: (error) => bugs.push(error) },
+  );
   const server = await createServer({
     engine,
     log,

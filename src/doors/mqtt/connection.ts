@@ -1,0 +1,236 @@
+/** A connection to a broker that is made again whenever it is lost: what it delivers, and what keeps it from it. */
+import { randomInt } from "node:crypto";
+import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectTls, rootCertificates } from "node:tls";
+import type { Clock } from "../../core/clock.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { MqttSettings } from "./mqtt-settings.ts";
+import {
+  CONNACK,
+  connectPacket,
+  DISCONNECT,
+  DISCONNECT_PACKET,
+  type Level,
+  type Packet,
+  PacketReader,
+  PINGREQ_PACKET,
+  PINGRESP,
+  PUBLISH,
+  type Publish,
+  pubackPackets,
+  readConnack,
+  readPublish,
+  readSuback,
+  SUBACK,
+  subscribePacket,
+  V5,
+  V311,
+} from "./packets.ts";
+
+/** A broker that was not heard of for one and a half of this is gone, s. */
+const KEEP_ALIVE_SECONDS = 30;
+
+/** Time for a connection to be made and greeted, ms. */
+const CONNECT_MS_MAX = 10_000;
+
+/** Between two tries, ms: twice as long after each, at random between half of it and all. */
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 30_000;
+
+/** A connection that lasted so long was a good one: the next try is a first one, ms. */
+const GOOD_MS = 10_000;
+
+/** How long a broker of version 5 keeps messages for us while we are gone, s: a week. */
+const SESSION_SECONDS = 604_800;
+
+/** Reasons of both versions (3.2.2.3; 5.0, 2.4). */
+const REASONS: Readonly<Record<number, string>> = {
+  1: "it does not speak this version of MQTT",
+  2: "it does not take this client id",
+  3: "it is not available",
+  4: "user or password are wrong",
+  5: "it does not let us in",
+  132: "it does not speak this version of MQTT",
+  133: "it does not take this client id",
+  134: "user or password are wrong",
+  135: "it does not let us in",
+  136: "it is not available",
+  137: "it is busy",
+  139: "it shuts down",
+  142: "another client took over, as it has the same client id",
+  149: "a packet was too large",
+  151: "a quota is exceeded",
+};
+
+/** What is subscribed to, and as whom. */
+export interface Subscribing {
+  readonly settings: MqttSettings;
+  readonly clientId: string;
+  readonly filters: readonly string[];
+  readonly qos: 0 | 1;
+  /** Whether the broker forgets us when we are gone. */
+  readonly isClean: boolean;
+  readonly wantsRetained: boolean;
+  readonly clock: Clock;
+  /** Called with each message, in order. @param connection which one brought it */
+  readonly onMessage: (message: Publish, connection: number) => void;
+  /** Called when a connection is over: what it brought and was not acknowledged comes again. */
+  readonly onLost: () => void;
+}
+
+/**
+ *     connecting ─CONNACK─▶ greeted ─SUBACK─▶ subscribed ─lost─▶ waiting ─▶ connecting …      close(): from any state to closed
+ */
+export class Connection {
+  readonly #subscribing: Subscribing;
+  #level: Level;
+  #socket: Socket | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #pinging: NodeJS.Timeout | undefined;
+  #connection = 0;
+  #failures = 0;
+  #subscribedAt = 0;
+  #heardAt = 0;
+  #isPaused = false;
+  #isClosed = false;
+  /** Why nothing comes; null: it is subscribed. */
+  trouble: string | null = "not connected yet";
+
+  constructor(subscribing: Subscribing) {
+    this.#subscribing = subscribing;
+    this.#level = subscribing.settings.level ?? V5;
+    this.#connect();
+  }
+
+  #connect(): void {
+    const { settings, clock, clientId, isClean } = this.#subscribing;
+    const { host, port, isTls, ca, user, password, receiveMaximum } = settings;
+    const trust = ca === null ? {} : { ca: [...rootCertificates, ca] };
+    const socket = isTls ? connectTls({ host, port, servername: host, ...trust }) : connectPlain({ host, port });
+    const reader = new PacketReader();
+    this.#socket = socket;
+    this.#connection++;
+    this.#subscribedAt = 0;
+    this.#timer = setTimeout(() => socket.destroy(new Error("no answer within 10 s")), CONNECT_MS_MAX);
+    let reason = "it closed the connection";
+    socket.once(isTls ? "secureConnect" : "connect", () => {
+      socket.setNoDelay(true);
+      socket.write(
+        connectPacket({
+          level: this.#level,
+          clientId,
+          user,
+          password,
+          keepAliveSeconds: KEEP_ALIVE_SECONDS,
+          isClean,
+          sessionSeconds: isClean ? 0 : SESSION_SECONDS,
+          receiveMaximum,
+        }),
+      );
+    });
+    socket.on("data", (chunk) => {
+      this.#heardAt = clock.steady();
+      try {
+        reader.push(chunk);
+        for (let packet = reader.next(); packet !== null; packet = reader.next()) {
+          const refusal = this.#take(packet, socket);
+          if (refusal === null) continue;
+          reason = refusal;
+          socket.destroy();
+          return;
+        }
+      } catch (error) {
+        reason = `what it sends is no MQTT: ${messageOf(error)}`;
+        socket.destroy();
+      }
+    });
+    socket.on("error", (error) => {
+      reason = messageOf(error) || ("code" in error ? String(error.code) : "the connection failed");
+    });
+    socket.on("close", () => this.#lost(reason));
+  }
+
+  /** @returns why the connection must end; null: it goes on */
+  #take(packet: Packet, socket: Socket): string | null {
+    const { filters, qos, wantsRetained, settings, onMessage, clock } = this.#subscribing;
+    switch (packet.type) {
+      case PUBLISH:
+        onMessage(readPublish(packet, this.#level), this.#connection);
+        return null;
+      case CONNACK: {
+        const { code } = readConnack(packet);
+        const isOld = (code === 1 || code === 132) && this.#level === V5 && settings.level === null;
+        if (isOld) this.#level = V311;
+        if (code !== 0) return REASONS[code] ?? `it refuses (code ${code})`;
+        socket.write(subscribePacket(this.#level, filters, qos, wantsRetained));
+        return null;
+      }
+      case SUBACK: {
+        const refused = readSuback(packet, this.#level).findIndex((code) => code >= 128);
+        if (refused >= 0) return `it does not let us subscribe to ${filters[refused]}`;
+        clearTimeout(this.#timer);
+        this.#subscribedAt = clock.steady();
+        this.trouble = null;
+        this.#pinging = setInterval(() => this.#ping(socket), (KEEP_ALIVE_SECONDS * 1000) / 2);
+        return null;
+      }
+      case DISCONNECT: {
+        const code = packet.body[0] ?? 0;
+        return REASONS[code] ?? `it ends the connection (code ${code})`;
+      }
+      case PINGRESP:
+        return null;
+      default:
+        return `it sends packets that it should not (type ${packet.type})`;
+    }
+  }
+
+  #ping(socket: Socket): void {
+    const silentMs = this.#subscribing.clock.steady() - this.#heardAt;
+    if (silentMs > KEEP_ALIVE_SECONDS * 1500 && !this.#isPaused) socket.destroy(new Error("it is silent"));
+    else socket.write(PINGREQ_PACKET);
+  }
+
+  #lost(reason: string): void {
+    const { settings, clock, onLost } = this.#subscribing;
+    clearTimeout(this.#timer);
+    clearInterval(this.#pinging);
+    this.#socket = null;
+    this.#isPaused = false;
+    if (this.#isClosed) return;
+    const wasGood = this.#subscribedAt > 0 && clock.steady() - this.#subscribedAt >= GOOD_MS;
+    this.#failures = wasGood ? 0 : this.#failures + 1;
+    this.trouble = `no connection to ${settings.shown}: ${reason}`;
+    onLost();
+    const wait = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures, 20));
+    this.#timer = setTimeout(() => this.#connect(), randomInt(Math.ceil(wait / 2), wait + 1));
+  }
+
+  /** Messages of a connection that is over are not acknowledged: the broker sends them again. */
+  acknowledge(packetIds: readonly number[], connection: number): void {
+    if (packetIds.length > 0 && connection === this.#connection) this.#socket?.write(pubackPackets(packetIds));
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#heardAt = this.#subscribing.clock.steady();
+    this.#socket?.resume();
+  }
+
+  /** Says goodbye; the session stays. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#pinging);
+    const socket = this.#socket;
+    if (socket === null) return;
+    socket.end(DISCONNECT_PACKET);
+    setTimeout(() => socket.destroy(), 1000).unref();
+  }
+}

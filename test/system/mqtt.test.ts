@@ -56,6 +56,12 @@ class Server {
     return await (await fetch(`${this.#url}/${path}`)).json();
   }
 
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  async compute(question: object): Promise<any> {
+    const body = JSON.stringify(question);
+    return await (await fetch(`${this.#url}/compute/metrics`, { method: "POST", body })).json();
+  }
+
   /** Totals of a sensor once it has so many counted readings. */
   async counted(sensor: string, count: number): Promise<Record<string, number>> {
     return await eventually(async () => {
@@ -105,7 +111,9 @@ describe("MQTT", { skip: skipWithoutMosquitto() }, () => {
         );
       });
       const { counts, problems } = await server.door();
-      assert.deepEqual([counts.retained, counts.refused, problems[0].code], [1, 1, "time-unreadable"]);
+      // Of version 5 it is not even sent.
+      const kept = version === "5" ? 0 : 1;
+      assert.deepEqual([counts.retained, counts.refused, problems[0].code], [kept, 1, "time-unreadable"]);
       assert.equal(counts.unrouted, 1);
       await server.end("SIGTERM");
     });
@@ -139,7 +147,10 @@ describe("MQTT", { skip: skipWithoutMosquitto() }, () => {
     await server.end("SIGTERM");
   });
 
-  for (const version of ["5", "3.1.1"]) {
+  for (const [version, shares] of [
+    ["5", [0.2, 0.6]],
+    ["3.1.1", [0.4]],
+  ] as const) {
     test(`${version}: killed under load, again and again: nothing acknowledged is lost, nothing counts twice`, {
       timeout: 240_000,
     }, async () => {
@@ -147,13 +158,13 @@ describe("MQTT", { skip: skipWithoutMosquitto() }, () => {
       const server = new Server({ mqtt: { url: broker.url, version }, map: [{ like: "zigbee2mqtt" }] });
       await server.start();
       await server.subscribed();
-      const messages = 12_000;
+      const messages = 8000;
       let isPublished = false;
       const publishing = broker.publish("zigbee2mqtt/a", climates(0, messages)).then(() => {
         isPublished = true;
       });
       let kills = 0;
-      for (const share of [0.1, 0.3, 0.6]) {
+      for (const share of shares) {
         await server.counted("temperature", messages * share);
         await server.end("SIGKILL");
         kills++;
@@ -166,9 +177,9 @@ describe("MQTT", { skip: skipWithoutMosquitto() }, () => {
       await server.subscribed();
       const { counted, conflicts, rejected, quarantined } = await server.counted("temperature", messages);
       assert.deepEqual([counted, conflicts, rejected, quarantined], [messages, 0, 0, 0], JSON.stringify(totals));
-      assert.deepEqual([kills, isPublished], [3, true]);
-      const answer = await server.get("series?sensors=temperature&metrics=count,sum&every=1y&timezone=UTC");
-      assert.ok(JSON.stringify(answer).includes(`[${messages}]`), JSON.stringify(answer).slice(0, 300));
+      assert.deepEqual([kills, isPublished], [shares.length, true]);
+      const { result } = await server.compute({ temperature: ["count", "sum"] });
+      assert.deepEqual(result.temperature, { count: messages, sum: (messages / 40) * 780 });
       await server.end("SIGTERM");
     });
   }

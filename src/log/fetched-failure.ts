@@ -10,12 +10,22 @@ export class FetchedFailure implements Fetched {
   readonly gap = null;
   readonly resumeAt = null;
   readonly #error: TidemarkError;
+  readonly #isDropped: () => boolean;
 
-  constructor({ topic, partition, logEnd }: Pick<Fetched, "topic" | "partition" | "logEnd">, error: TidemarkError) {
+  constructor(
+    { topic, partition, logEnd }: Pick<Fetched, "topic" | "partition" | "logEnd">,
+    error: TidemarkError,
+    isDropped: () => boolean,
+  ) {
     this.topic = topic;
     this.partition = partition;
     this.logEnd = logEnd;
     this.#error = error;
+    this.#isDropped = isDropped;
+  }
+
+  get isDropped(): boolean {
+    return this.#isDropped();
   }
 
   next(): boolean {

@@ -57,6 +57,8 @@ export interface Fetched {
    * more until `LogReader.add` gives it an offset; the others go on.
    */
   next(into: Records): boolean;
+  /** Its partition was given another offset since (`LogReader.add`), and brings all from there on: this must not be taken in any more. */
+  readonly isDropped: boolean;
   /** Once `next` threw: the offset behind what cannot be read, as its own header has it; null when that is not known. */
   readonly resumeAt: number | null;
 }

@@ -30,6 +30,8 @@ export class Intake {
 
   /** Takes in what was read, up to a batch that cannot be read. */
   async take(fetched: Fetched): Promise<void> {
+    // It waited for a commit meanwhile: what it brings comes again, or is of a former life of the topic.
+    if (fetched.isDropped) return;
     const { state, ingest, standstills, commit, notify, fail } = this.#options;
     const source = this.#source(fetched.topic);
     const partition = partitionOf(source, fetched.partition);

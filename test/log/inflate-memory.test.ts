@@ -65,6 +65,7 @@ for (const [codec, attributes, pack] of [
       aborted: null,
       records,
       onDamaged: () => {},
+      isDropped: () => false,
     });
     assert.throws(
       () => fetched.next(new Records()),

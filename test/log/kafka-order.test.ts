@@ -24,7 +24,16 @@ function bytesOf(batches: readonly Batch[], claimed: (batch: Batch) => number): 
 
 /** The values that are handed out before the end or an error. */
 function read(records: Uint8Array, from: number): { values: number[]; error: unknown } {
-  const place = { topic: "t", partition: 0, logEnd: 1000, gap: null, from, aborted: null, onDamaged: () => {} };
+  const place = {
+    topic: "t",
+    partition: 0,
+    logEnd: 1000,
+    gap: null,
+    from,
+    aborted: null,
+    onDamaged: () => {},
+    isDropped: () => false,
+  };
   const fetched = new FetchedBatches({ ...place, records });
   const values: number[] = [];
   const into = new Records();

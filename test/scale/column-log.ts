@@ -118,6 +118,7 @@ function fetchedOf(source: ColumnSource, from: number, to: number, logEnd: numbe
     logEnd,
     gap: null,
     resumeAt: null,
+    isDropped: false,
     next(into: Records): boolean {
       if (at >= to) return false;
       const rows = Math.min(BATCH_ROWS, to - at);

@@ -20,6 +20,8 @@ interface Track {
   /** Cuts that happened before it read last: it notices others. */
   cuts: number;
   isHalted: boolean;
+  /** Replaced by another track. */
+  isDropped: boolean;
 }
 
 export interface BrokerLogOptions {
@@ -113,10 +115,22 @@ export class BrokerLog implements Log {
         if (topicId === undefined) throw new Error(`BUG: "${topic}" is read but was not opened`);
         const at = found?.id === topicId ? found.partitions[partition] : undefined;
         const cuts = at?.cuts.length ?? 0;
-        const track: Track = { topic, topicId, partition, offset, end: at?.end ?? offset, cuts, isHalted: false };
+        const track: Track = {
+          topic,
+          topicId,
+          partition,
+          offset,
+          end: at?.end ?? offset,
+          cuts,
+          isHalted: false,
+          isDropped: false,
+        };
         const before = tracks.findIndex((each) => each.topic === topic && each.partition === partition);
         if (before < 0) tracks.push(track);
-        else tracks[before] = track;
+        else {
+          tracks[before].isDropped = true;
+          tracks[before] = track;
+        }
       }
       wake();
     };
@@ -175,7 +189,7 @@ export class BrokerLog implements Log {
         code,
         `Cannot read on "${topic}" partition ${partition}: the topic is another one`,
       );
-      return new FetchedFailure({ topic, partition, logEnd: track.end }, error);
+      return new FetchedFailure({ topic, partition, logEnd: track.end }, error, () => track.isDropped);
     }
     if (at.isStalled) return null;
     track.end = at.end;
@@ -264,6 +278,10 @@ class BrokerFetched implements Fetched {
     [this.topic, this.partition, this.logEnd, this.gap] = [track.topic, track.partition, track.end, content.gap];
     this.#track = track;
     this.#content = content;
+  }
+
+  get isDropped(): boolean {
+    return this.#track.isDropped;
   }
 
   next(into: Records): boolean {

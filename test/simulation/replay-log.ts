@@ -89,7 +89,7 @@ export class ReplayLog implements Log {
           const failure = this.#failures.shift();
           if (failure !== undefined) {
             const error = new TidemarkError("topic-recreated", "Cannot read on: the topic was recreated");
-            return new FetchedFailure({ ...failure, logEnd: 0 }, error);
+            return new FetchedFailure({ ...failure, logEnd: 0 }, error, () => false);
           }
           const at = this.#queue.findIndex(({ rows }) => !this.#halted.has(`${rows[0].sensor}/${rows[0].partition}`));
           const [next] = at < 0 ? [] : this.#queue.splice(at, 1);
@@ -173,6 +173,7 @@ function fetchedOf(
     logEnd,
     gap,
     resumeAt: null,
+    isDropped: false,
     next(into: Records): boolean {
       if (at >= rows.length) return false;
       if (batches++ === corruptBatch) {

@@ -105,6 +105,9 @@ export class WatchedLog implements Log {
         }
         return fetched.gap;
       },
+      get isDropped() {
+        return fetched.isDropped;
+      },
       get resumeAt() {
         return fetched.resumeAt;
       },

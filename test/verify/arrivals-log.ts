@@ -74,6 +74,7 @@ function fetchedOf({ topic, partition, offset }: Position, rows: readonly Arriva
     logEnd,
     gap: null,
     resumeAt: null,
+    isDropped: false,
     next(into: Records): boolean {
       if (isUsed) return false;
       isUsed = true;

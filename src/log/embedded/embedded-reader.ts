@@ -130,11 +130,21 @@ export class EmbeddedReader implements LogReader {
       track.gap = null;
       track.offset = rows.at(-1)?.next ?? from;
       const logEnd = Math.max(tail.end, track.offset);
-      return new EmbeddedFetched({ topic, partition, logEnd, gap, rows, from, where, onDamaged: () => halt(track) });
+      return new EmbeddedFetched({
+        topic,
+        partition,
+        logEnd,
+        gap,
+        rows,
+        from,
+        where,
+        track,
+        onDamaged: () => halt(track),
+      });
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       halt(track);
-      return new FetchedFailure({ topic, partition, logEnd: tail.end }, error);
+      return new FetchedFailure({ topic, partition, logEnd: tail.end }, error, () => track.isDropped);
     }
   }
 
@@ -207,6 +217,7 @@ interface EmbeddedContent {
   /** The offset asked for: rows before it are left out. */
   readonly from: number;
   readonly where: string;
+  readonly track: Track;
   /** A batch cannot be read, which `next` then throws. */
   readonly onDamaged: () => void;
 }
@@ -226,6 +237,10 @@ class EmbeddedFetched implements Fetched {
     this.partition = content.partition;
     this.logEnd = content.logEnd;
     this.gap = content.gap;
+  }
+
+  get isDropped(): boolean {
+    return this.#content.track.isDropped;
   }
 
   next(into: Records): boolean {

@@ -68,6 +68,8 @@ export interface FetchedContent {
 interface OpenContent extends FetchedContent {
   /** Called when a batch cannot be read, which `next` then throws: nothing behind it may be handed out. */
   readonly onDamaged: () => void;
+  /** Whether the partition was given another offset since. */
+  readonly isDropped: () => boolean;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -84,6 +86,7 @@ export class FetchedBatches implements Fetched {
   readonly #rest = new BatchRest();
   readonly #transactions: Transactions;
   readonly #onDamaged: () => void;
+  readonly #isDropped: () => boolean;
   #bytes: Uint8Array;
   #position = 0;
   /** Where the batch begins that is being read. */
@@ -95,7 +98,7 @@ export class FetchedBatches implements Fetched {
   #failure: unknown = null;
   resumeAt: number | null = null;
 
-  constructor({ topic, partition, logEnd, gap, from, records, aborted, onDamaged }: OpenContent) {
+  constructor({ topic, partition, logEnd, gap, from, records, aborted, onDamaged, isDropped }: OpenContent) {
     this.topic = topic;
     this.partition = partition;
     this.logEnd = logEnd;
@@ -106,6 +109,11 @@ export class FetchedBatches implements Fetched {
     this.#onlyGap = records === null;
     this.#transactions = new Transactions(aborted);
     this.#onDamaged = onDamaged;
+    this.#isDropped = isDropped;
+  }
+
+  get isDropped(): boolean {
+    return this.#isDropped();
   }
 
   next(into: Records): boolean {

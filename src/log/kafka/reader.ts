@@ -101,7 +101,11 @@ export class KafkaReader implements LogReader {
   /** Makes a track stand still: the reason comes behind what was handed out already. */
   #halt(track: Track, error: TidemarkError): void {
     this.#leave(track);
-    this.#ready.push({ track, fetched: new FetchedFailure(track.place, error), onTaken: () => {} });
+    this.#ready.push({
+      track,
+      fetched: new FetchedFailure(track.place, error, () => track.isDropped),
+      onTaken: () => {},
+    });
     this.#wakeReader();
   }
 
@@ -303,7 +307,11 @@ export class KafkaReader implements LogReader {
     for (const [track, content] of brought) {
       if (track.isDropped) continue;
       const onDamaged = (): void => this.#discard(track);
-      this.#ready.push({ track, fetched: new FetchedBatches({ ...content, onDamaged }), onTaken: resolve });
+      this.#ready.push({
+        track,
+        fetched: new FetchedBatches({ ...content, onDamaged, isDropped: () => track.isDropped }),
+        onTaken: resolve,
+      });
       count++;
     }
     if (count === 0 || this.#stop.signal.aborted) return;

@@ -47,7 +47,16 @@ const batches: Target = {
   run(input) {
     const records = mended(input);
     endOf(records);
-    const place = { topic: "t", partition: 0, logEnd: 1000, gap: null, from: 0, aborted: null, onDamaged: () => {} };
+    const place = {
+      topic: "t",
+      partition: 0,
+      logEnd: 1000,
+      gap: null,
+      from: 0,
+      aborted: null,
+      onDamaged: () => {},
+      isDropped: () => false,
+    };
     const fetched = new FetchedBatches({ ...place, records: new Uint8Array(records) });
     const into = new Records();
     for (let before = 0; fetched.next(into); ) {

@@ -101,8 +101,12 @@ test("a history of version 2 opens, answers the same to the bit, knows every rea
       }
       for (const [path, { items }] of Object.entries(answers.lists)) {
         const now = JSON.parse(await ask(app.port, path)).items;
-        // What is shown may have become more; the sentence about a rejection is the program's, its code is the history's.
-        const wanted = path === "/rejections" ? items.map(({ reason, ...item }) => item) : items;
+        // What is shown may have become more, and a mark known at once; the sentence about a rejection is the program's, its code is the history's.
+        const wanted = items.map(({ reason, completeUntil, ...item }) => ({
+          ...item,
+          ...(path !== "/rejections" && reason !== undefined && { reason }),
+          ...(completeUntil !== null && { completeUntil }),
+        }));
         const known = now.map((item: Record<string, unknown>, i: number) =>
           Object.fromEntries(Object.keys(wanted[i] ?? {}).map((key) => [key, item[key]])),
         );

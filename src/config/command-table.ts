@@ -274,7 +274,7 @@ export const COMMANDS = [
       "Exit code: 0 no difference, 1 some, 2 it could not be done.",
     ],
     examples: ["tidemark verify", "tidemark verify --data ./plants --json"],
-    options: ["verify:repair", "verify:yes", "json", "data", "log", "timezone", "clock-ahead"],
+    options: ["verify:repair", "verify:yes", "json", "data", ...KAFKA, "timezone", "clock-ahead"],
   },
   {
     name: "doctor",

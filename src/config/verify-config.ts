@@ -1,5 +1,6 @@
 /** Configuration of `tidemark verify`. Under src/config/config.ts. */
 import { dataDirectory, timezone } from "./client-config.ts";
+import { withKafkaAccess } from "./kafka-settings.ts";
 import type { Settings } from "./settings.ts";
 import { type LogTarget, parseDuration, parseLogTarget } from "./values.ts";
 
@@ -20,7 +21,7 @@ export interface VerifyConfig {
 export function verifyConfig(settings: Settings, cwd: string): VerifyConfig {
   return {
     data: dataDirectory(settings, cwd),
-    log: settings.read("log", parseLogTarget),
+    log: settings.read("log", withKafkaAccess(settings, cwd, parseLogTarget)),
     timezone: timezone(settings),
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
     repair: settings.flag("verify:repair"),

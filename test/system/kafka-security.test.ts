@@ -91,7 +91,10 @@ describe("a Kafka with TLS and passwords", {
       }
       const doctor = await done(["doctor", ...flags], access());
       assert.match(doctor.stdout, /kafka .*answers, with \d+ topics/);
-      assert.doesNotMatch(server.text() + doctor.stdout + doctor.stderr, /pass%word|pass%25word/);
+      const verified = await done(["verify", "--data", data.path, "--log", log], access());
+      assert.match(verified.stdout, /no difference/, verified.stderr);
+      const told = server.text() + doctor.stdout + doctor.stderr + verified.stdout + verified.stderr;
+      assert.doesNotMatch(told, /pass%word|pass%25word/);
       server.kill("SIGTERM");
       assert.equal((await server.ended).code, 0);
       await data.remove();

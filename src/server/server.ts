@@ -154,7 +154,10 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     refuseUnknownParameters(guarded);
     guarded.removeAllContentTypeParsers(); // the body of an unknown path is of no interest
     guarded.setNotFoundHandler((request, reply) =>
-      sendProblem(reply, problem("not-found", `Cannot ${request.method} ${request.url}: there is no such path`)),
+      sendProblem(
+        reply,
+        problem("not-found", `Cannot ${request.method} ${request.url.split("?", 1)[0]}: there is no such path`),
+      ),
     );
     registerErrorDocs(guarded);
     registerAbout(guarded, { ...options, guard });

@@ -99,6 +99,18 @@ test("a fleet that was not told of the new token does not keep out those that we
   assert.equal(told.size, 8);
 });
 
+test("clients of InfluxDB's version 1 are refused with 503, as they drop their lines on a 429", async (t) => {
+  const fixture = await openFixture({ requestsPerSecond: 1 });
+  t.after(() => fixture.app.close());
+  const write = (url: string) =>
+    fixture.app.inject({ method: "POST", url, payload: "\n", headers: { host: "localhost" } });
+  assert.equal((await write("/write")).statusCode, 204);
+  const refused = await write("/write");
+  assert.deepEqual([refused.statusCode, refused.json().code, refused.headers["retry-after"]], [503, "too-busy", "1"]);
+  assert.match(refused.json().detail, /--rate-limit/);
+  assert.equal((await write("/api/v2/write")).statusCode, 429);
+});
+
 test("--rate-limit bounds an address and a token, probes excepted", async (t) => {
   const fixture = await open(t, { requestsPerSecond: 5 });
   const asked = asking(fixture);

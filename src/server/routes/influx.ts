@@ -1,5 +1,5 @@
 /** Where clients of InfluxDB write, and what they ask before: `/write`, `/api/v2/write`, `/query`, `/ping`, `/health`. docs/INFLUX.md */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { DEFAULT_NAMING, type LineNaming } from "../../core/line-naming.ts";
 import type { ReadingsLog } from "../../doors/body.ts";
@@ -151,6 +151,9 @@ export interface InfluxOptions {
   readonly naming?: LineNaming;
 }
 
+/** Answered with 429. */
+const LATER: readonly TidemarkError["code"][] = ["log-full", "too-many-requests"];
+
 type Asked = FastifyRequest<{ Querystring: { precision?: string }; Body: Buffer }>;
 type Queried = FastifyRequest<{ Querystring: { q?: string }; Body?: Buffer }>;
 
@@ -158,20 +161,16 @@ type Queried = FastifyRequest<{ Querystring: { q?: string }; Body?: Buffer }>;
 export function registerInflux(scope: FastifyInstance, options: InfluxOptions): void {
   const { engine, log, budget, naming = DEFAULT_NAMING } = options;
   takeBodies(scope, INFLUX_BODY_BYTES_MAX, budget);
-  const write = async ({ query, body }: Asked): Promise<void> => {
+  const write = async ({ query, body }: Asked, reply: FastifyReply): Promise<FastifyReply> => {
     const records = recordsOfLines(body, query.precision ?? "ns", naming);
-    if (records.length === 0) return;
-    await admit(engine);
-    await log.append(INFLUX_TOPIC, records);
+    if (records.length > 0) {
+      await admit(engine);
+      await log.append(INFLUX_TOPIC, records);
+    }
+    return reply.code(204).header(VERSION_HEADER, VERSION).send();
   };
-  scope.post(WRITE_1_PATH, { schema: WRITE_1 }, async (request: Asked, reply) => {
-    await write(request).catch(retriedLater);
-    return reply.code(204).header(VERSION_HEADER, VERSION).send();
-  });
-  scope.post(WRITE_2_PATH, { schema: WRITE_2 }, async (request: Asked, reply) => {
-    await write(request);
-    return reply.code(204).header(VERSION_HEADER, VERSION).send();
-  });
+  scope.post(WRITE_1_PATH, { schema: WRITE_1, errorHandler: retriedLater }, write);
+  scope.post(WRITE_2_PATH, { schema: WRITE_2 }, write);
   scope.get(QUERY_PATH, { schema: QUERY_GET }, async ({ query }: Queried) => answerOf(query.q));
   scope.post(QUERY_PATH, { schema: QUERY_POST }, async ({ query, body }: Queried) =>
     answerOf(query.q ?? new URLSearchParams(body?.toString("utf8")).get("q") ?? undefined),
@@ -210,10 +209,10 @@ async function admit(engine: InfluxOptions["engine"]): Promise<void> {
   await engine.admit(INFLUX_TOPIC);
 }
 
-/** Clients of version 1 drop their lines for a 429 as for every 4xx, and try again after a 503. */
+/** Clients of version 1 drop their lines for a 429 as for every 4xx, and try again after a 503. The server's own handler answers. */
 function retriedLater(error: unknown): never {
-  if (error instanceof TidemarkError && error.code === "log-full") throw new TidemarkError("too-busy", error.message);
-  throw error;
+  const isLater = error instanceof TidemarkError && LATER.some((code) => code === error.code);
+  throw isLater ? new TidemarkError("too-busy", error.message) : error;
 }
 
 function answerOf(q: string | undefined): { readonly results: readonly object[] } {

@@ -22,6 +22,9 @@ const FILE_MS_MAX = 120_000;
 /** Characters of what a copy prints. */
 const OUTPUT_KEPT = 200_000;
 
+/** Of the first test that failed, the innermost. */
+const FAILED = /^ *not ok \d+ - (.*)\n/m;
+
 export interface Planted extends PlantedBug {
   /** The promise of docs/GUARANTEES.md that it breaks. */
   readonly promise: string;
@@ -59,12 +62,7 @@ export async function caught(
       directory,
       by === undefined
         ? simulation
-        : [
-            "--test-reporter=tap",
-            "--test-force-exit",
-            ...(only === undefined ? [] : [`--test-name-pattern=${only}`]),
-            by,
-          ],
+        : ["--test-reporter=tap", ...(only === undefined ? [] : [`--test-name-pattern=${only}`]), by],
     );
     const seconds = (performance.now() - startMs) / 1000;
     return { by: by === undefined ? comparisonIn(output) : failedTestIn(output, by), seconds, output };
@@ -96,6 +94,7 @@ function run(directory: string, args: readonly string[]): Promise<string> {
     let output = "";
     const keep = (chunk: Buffer): void => {
       if (output.length < OUTPUT_KEPT) output += chunk.toString("utf8");
+      if (FAILED.test(output)) end(); // what a test leaves open when it fails may keep its process for long
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
@@ -111,7 +110,7 @@ function comparisonIn(output: string): string | null {
 
 /** The first test that failed, the innermost; null when none did, or the file as a whole could not run. */
 function failedTestIn(output: string, file: string): string | null {
-  const failed = /^ *not ok \d+ - (.*)$/m.exec(output)?.[1] ?? null;
+  const failed = FAILED.exec(`${output}\n`)?.[1] ?? null;
   return failed === null || failed.includes(file) ? null : failed;
 }
 

@@ -158,13 +158,6 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/server/live-resume.test.ts",
   },
   {
-    name: "a slow client is not told what it missed",
-    promise: "live",
-    file: "src/server/live-feed.ts",
-    changes: [["else if (client.frame < this.#frame - 1) this.#catchUp(client, now);", ""]],
-    by: "test/server/live.test.ts",
-  },
-  {
     name: "the last bucket of a series lacks its last second",
     promise: "windows",
     file: "src/server/series-answer.ts",

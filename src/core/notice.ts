@@ -14,6 +14,8 @@ export const NOTICE_LEVELS = {
   /** A damaged history is made anew from the log; it is whole again. */
   "history-anew": "error",
   "history-whole": "info",
+  /** Pages were found damaged while it runs. */
+  damaged: "error",
   /** No readings are taken in; they are again. */
   "trouble-began": "error",
   "trouble-ended": "info",

@@ -1,5 +1,7 @@
 /** What the server (and anything else in the process) may ask of the running system. Implemented by the pipeline. */
+
 import type { TidemarkError } from "../core/errors.ts";
+import type { Scrub } from "../core/scrub.ts";
 import type { Window } from "../core/window.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
@@ -160,6 +162,9 @@ export interface EngineCounters {
   readonly freeBytes: number;
   /** What the log holds; null when it does not say (Kafka). */
   readonly logBytes: number | null;
+  /** Pages that were compared with their sums; null: of a log elsewhere. */
+  readonly historyScrub: Scrub;
+  readonly logScrub: Scrub | null;
 }
 
 /** The running system, as its doors see it. Nothing in it waits for the log. */
@@ -197,6 +202,8 @@ export interface Engine {
   readonly notices: readonly string[];
   /** Records that the log held when the process started and that no answer holds yet: after a crash they were in answers before. 0: none. */
   readonly backlog: number;
+  /** Pages that were found damaged while it runs: what is made of them may be wrong; null: none were. */
+  readonly damage: TidemarkError | null;
   /** Null when all is well, else why readings are not taken in (the log cannot be reached …). */
   readonly trouble: string | null;
 }

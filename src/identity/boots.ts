@@ -31,6 +31,7 @@ export interface OlderBoot {
 
 /** The boots of all devices: rows on disk, and the cache in front of them. */
 export class Boots {
+  readonly #db: Database;
   readonly #names: Names;
   readonly #findNamed: StatementSync;
   readonly #nameOf: StatementSync;
@@ -52,6 +53,7 @@ export class Boots {
   #newDevicesFrom: number;
 
   constructor(db: Database, names: Names) {
+    this.#db = db;
     this.#names = names;
     db.declare(TABLES);
     this.#findNamed = db.prepare("SELECT id FROM boot WHERE device=? AND name=?");
@@ -74,7 +76,7 @@ export class Boots {
     const cached = this.#named.get(key);
     if (cached !== undefined) return cached;
     if (device >= this.#newDevicesFrom) return 0;
-    const id = Number(this.#findNamed.get(device, this.#names.bytes(nameSlot))?.id ?? 0);
+    const id = Number(this.#db.lookUp(this.#findNamed, device, this.#names.bytes(nameSlot))?.id ?? 0);
     if (id !== 0) this.#named.set(key, id);
     return id;
   }
@@ -96,7 +98,7 @@ export class Boots {
     for (let at = 0; at < this.#newNamed.length && id >= this.#newFrom; at += 3) {
       if (this.#newNamed[at] === id) return this.#names.bytes(this.#newNamed[at + 2]);
     }
-    const name = this.#nameOf.get(id)?.name;
+    const name = this.#db.lookUp(this.#nameOf, id)?.name;
     return name instanceof Uint8Array ? name : null;
   }
 
@@ -104,7 +106,7 @@ export class Boots {
   older(device: number): readonly OlderBoot[] {
     let boots = this.#older.get(device);
     if (boots === undefined) {
-      boots = this.#olderOf.all(device).map(({ id, first_time, last_time }) => {
+      boots = this.#db.lookUpAll(this.#olderOf, device).map(({ id, first_time, last_time }) => {
         return { id: Number(id), firstTime: Number(first_time), lastTime: Number(last_time) };
       });
       if (this.#older.size >= OLDER_CACHED_MAX) this.#older.clear();

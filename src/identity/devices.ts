@@ -133,7 +133,7 @@ export class Devices extends DeviceColumns {
       this.touch(slot);
     } else {
       this.cells[slot * DEVICE_CELLS + ID] = Number(row.id);
-      if (row.state instanceof Uint8Array) this.#decode(slot, row.state);
+      if (row.state !== null) this.#db.decoded("device", row.state, (state) => this.#decode(slot, state));
     }
     slots.push(slot);
     this.#loadedCount++;

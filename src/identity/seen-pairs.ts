@@ -111,7 +111,7 @@ export class SeenPairs {
     this.#leaves.makeRoom();
     const row = this.#db.lookUp(this.#select, scope, key);
     const next = this.#db.lookUp(this.#selectNext, scope, key);
-    const block = row?.bytes instanceof Uint8Array ? PairBlock.decode(row.bytes) : new PairBlock();
+    const block = row === undefined ? new PairBlock() : this.#db.decoded("seen_pair", row.bytes, PairBlock.decode);
     const start = row === undefined ? KEY_MIN : Number(row.start);
     const end = next === undefined ? Number.POSITIVE_INFINITY : Number(next.start);
     return this.#keep(new Leaf(scope, start, end, block));

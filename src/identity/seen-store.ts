@@ -73,7 +73,7 @@ export class SeenStore {
       cached = new CachedBlock(
         boot,
         number,
-        row?.bytes instanceof Uint8Array ? SeenBlock.decode(row.bytes) : new SeenBlock(),
+        row === undefined ? new SeenBlock() : this.#db.decoded("seen", row.bytes, SeenBlock.decode),
       );
       this.#blocks.keep(key, cached);
     }

@@ -1,5 +1,7 @@
 /** The contract of a log: the durable, replayable truth that everything after it can be rebuilt from. Every backend passes test/suites/log-suite.ts. */
+
 import type { Records } from "../core/records.ts";
+import type { Scrub } from "../core/scrub.ts";
 
 /** A topic as the log knows it. A recreated topic has the same name and another id, so its offsets are no replay. */
 export interface Topic {
@@ -144,6 +146,9 @@ export interface Log {
   readonly trouble: string | null;
   /** What it found not as it was written, and what of it is lost: a sentence each. */
   readonly notices?: readonly string[];
+  /** Where it has a file here whose pages are compared: which, and what came of it. */
+  readonly path?: string;
+  readonly scrub?: Scrub;
   /** Stops taking in, makes everything appended durable, frees all handles. Idempotent. */
   close(): Promise<void>;
 }

@@ -136,7 +136,10 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
   /** Up to `limit` rows with a number over `after`, ascending. */
   list(sensor: number | undefined, after: number, limit: number): T[] {
     const most = limit + this.#removed.size;
-    const rows = sensor === undefined ? this.#list.all(after, most) : this.#listOf.all(sensor, after, most);
+    const rows =
+      sensor === undefined
+        ? this.db.lookUpAll(this.#list, after, most)
+        : this.db.lookUpAll(this.#listOf, sensor, after, most);
     const items = rows.map((row) => this.fromRow(row)).filter((row) => !this.#removed.has(row.id));
     items.length = Math.min(items.length, limit);
     // During a commit pending rows are in the table already.
@@ -152,7 +155,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
     if (this.#removed.has(id)) return undefined;
     const pending = this.#pending.get(id);
     if (pending !== undefined) return pending;
-    const row = this.#get.get(id);
+    const row = this.db.lookUp(this.#get, id);
     return row === undefined ? undefined : this.fromRow(row);
   }
 
@@ -163,7 +166,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
 
   /** Drops the oldest rows beyond `rows`, pending ones last; yields the sensor of each. */
   protected *dropOldest(rows: number): Generator<number> {
-    let found = this.size > rows ? this.#oldest.all(0, DROPPED_AT_ONCE) : [];
+    let found = this.size > rows ? this.db.lookUpAll(this.#oldest, 0, DROPPED_AT_ONCE) : [];
     while (found.length > 0) {
       for (const { id, sensor } of found) {
         if (this.size <= rows) return;
@@ -171,7 +174,7 @@ abstract class DeadLetters<T extends Letter> implements CommitPart {
         this.remove(Number(id));
         yield Number(sensor);
       }
-      found = this.#oldest.all(Number(found[found.length - 1].id), DROPPED_AT_ONCE);
+      found = this.db.lookUpAll(this.#oldest, Number(found[found.length - 1].id), DROPPED_AT_ONCE);
     }
     for (const [id, row] of this.#pending) {
       if (this.size <= rows) return;

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { OnNotice } from "../core/notice.ts";
+import { damageText } from "../core/scrub.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Change } from "../engine/change.ts";
@@ -81,6 +82,7 @@ export class Pipeline implements Engine {
   #closing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
   #trouble: string | null = null;
+  #damageTold: string | null = null;
   /** Set for good once memory cannot be trusted. */
   #failure: { readonly error: unknown } | null = null;
   #reportFailure: (error: unknown) => void = () => {};
@@ -209,6 +211,7 @@ export class Pipeline implements Engine {
 
   /** Commits when it is due, and tells the log of a commit that it could not be told of. */
   #tick(): void {
+    this.#tellDamage();
     this.#state.horizon.watch();
     this.#releases.watch().catch((error: unknown) => this.#fail(error));
     if (this.#commits.isDue() && this.#queue.size <= 1) {
@@ -220,6 +223,13 @@ export class Pipeline implements Engine {
     }
     this.#standstills.tick();
     this.#tell();
+  }
+
+  #tellDamage(): void {
+    const { damage } = this;
+    if (damage === null || damage.code === this.#damageTold) return;
+    this.#damageTold = damage.code;
+    this.#options.onNotice?.(`${damage.code}: ${damage.message}`, "damaged");
   }
 
   /** Only in the serial queue. */
@@ -271,12 +281,23 @@ export class Pipeline implements Engine {
   }
 
   get notices(): readonly string[] {
-    return [...this.#state.notices, ...this.#following.notices, ...this.#standstills.notices()];
+    const found = this.damage === null ? [] : [this.damage.message];
+    return [...found, ...this.#state.notices, ...this.#following.notices, ...this.#standstills.notices()];
   }
 
   get counters(): Engine["counters"] {
     const { commits, bytesWritten, db } = this.#state;
-    return { commits, bytesWritten, ...db.space(), logBytes: this.#options.log.size() };
+    const { log, checkpointer } = this.#options;
+    const scrubs = { historyScrub: checkpointer.scrub, logScrub: log.scrub ?? null };
+    return { commits, bytesWritten, ...db.space(), logBytes: log.size(), ...scrubs };
+  }
+
+  get damage(): TidemarkError | null {
+    const { log, checkpointer } = this.#options;
+    const ofHistory = checkpointer.scrub.damaged;
+    if (ofHistory.length > 0) return new TidemarkError("history-corrupt", damageText(this.#state.db.file, ofHistory));
+    const ofLog = log.scrub?.damaged ?? [];
+    return ofLog.length > 0 ? new TidemarkError("log-corrupt", damageText(log.path ?? "the log", ofLog)) : null;
   }
 
   get backlog(): number {
@@ -293,7 +314,15 @@ export class Pipeline implements Engine {
     const start = Math.max(window.start, keptSince, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
     if (!(start < end)) return emptyAnswer(needs);
-    return this.#state.history.query(sensor.id, { start, end }, needs);
+    const { history } = this.#state;
+    // A batch or a merge that was broken off left half of it in memory.
+    if (this.#failure !== null) throw this.#failure.error;
+    try {
+      return history.query(sensor.id, { start, end }, needs);
+    } catch (error) {
+      if (history.isTorn) this.#fail(error);
+      throw error;
+    }
   }
 
   span(name: string) {

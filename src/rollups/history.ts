@@ -27,6 +27,9 @@ export class History implements CommitPart {
   /** Series that changed since the last commit. */
   readonly #changes = new Map<number, SeriesChanges>();
 
+  /** A question's merging failed halfway, as of a page that cannot be read: what is in memory must neither be answered from nor committed. */
+  isTorn = false;
+
   constructor(db: Database, cacheBytesMax?: number) {
     this.#db = db;
     this.#pages = new PageTable(db, cacheBytesMax);
@@ -98,8 +101,10 @@ export class History implements CommitPart {
     try {
       const changes = this.#changes.get(series);
       if (changes?.reaches(window, needs.quantiles)) {
+        this.isTorn = true;
         if (changes === this.#backlogOf) changes.foldBacklog();
         changes.rollUp(window, needs.quantiles);
+        this.isTorn = false;
       }
       return queryWindow(this.#pages, series, window, needs);
     } finally {

@@ -5,7 +5,7 @@ import type { Database } from "../store/database.ts";
 import { HotPages } from "./hot-pages.ts";
 import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, seriesOf } from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
-import { check } from "./page-frame.ts";
+import { check, corrupt } from "./page-frame.ts";
 
 const TABLES = "CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes BLOB NOT NULL)";
 
@@ -70,7 +70,8 @@ export class PageTable {
     if (cached !== undefined) return cached;
     if (number > this.#newestOf(series, level)) return undefined;
     const row: unknown = this.#db.lookUp(this.#select, key);
-    if (!Array.isArray(row) || !(row[0] instanceof Uint8Array)) return undefined;
+    if (!Array.isArray(row)) return undefined;
+    if (!(row[0] instanceof Uint8Array)) throw corrupt(key, "its row has no bytes");
     if (cost !== null) cost.pagesFromDisk++;
     check(key, row[0]);
     const page = new CachedPage(key, row[0]);
@@ -82,7 +83,7 @@ export class PageTable {
   numbers(series: number, first: number, last: number): number[] {
     const low = pageKey(series, 0, Math.max(first, FIRST_PAGE));
     const high = pageKey(series, 0, Math.min(last, LAST_PAGE));
-    const keys = new Set(this.#selectKeys.all(low, high).map(({ key }) => Number(key)));
+    const keys = new Set(this.#db.lookUpAll(this.#selectKeys, low, high).map(({ key }) => Number(key)));
     if (low === high) return keys.size === 1 || this.cache.get(low) !== undefined ? [first] : [];
     for (const { key } of this.cache.pages()) if (key >= low && key <= high) keys.add(key);
     return [...keys].sort((a, b) => a - b).map(pageOf);
@@ -93,7 +94,7 @@ export class PageTable {
     const place = pageKey(series, level, FIRST_PAGE);
     const known = this.#newest.get(place);
     if (known !== undefined) return known;
-    const key = this.#selectLast.get(place, pageKey(series, level, LAST_PAGE))?.key;
+    const key = this.#db.lookUp(this.#selectLast, place, pageKey(series, level, LAST_PAGE))?.key;
     const newest = typeof key === "number" ? pageOf(key) : Number.NEGATIVE_INFINITY;
     this.#newest.set(place, newest);
     return newest;

@@ -6,16 +6,23 @@ import { type FileHandle, open } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import type { MessagePort } from "node:worker_threads";
 import { messageOf } from "../core/errors.ts";
+import type { Scrub } from "../core/scrub.ts";
 import { PageSums } from "./page-sums.ts";
 
 /** Pages in the write-ahead log after which they are moved into the database: SQLite's own default, 8 MB here. */
 const CHECKPOINT_PAGES = 1000;
 
+/** Compared with each sync: half a millisecond where the system has the pages, a gigabyte in a thousand commits. */
+const SCRUB_BYTES = 1_048_576;
+
 /** The answer: whether everything committed before the request is on disk now, and what else went wrong. */
 export interface CheckpointReply {
   readonly synced: boolean;
   readonly error: string | null;
+  readonly scrub: Scrub;
 }
+
+type Synced = Omit<CheckpointReply, "scrub">;
 
 /** The history, and a descriptor of it that is closed after all connections. */
 export interface CheckpointSettings {
@@ -31,7 +38,7 @@ export function serve(port: MessagePort, settings: CheckpointSettings): void {
       history.close();
       port.close();
     } else {
-      port.postMessage(await history.sync());
+      port.postMessage(await history.syncAndScrub());
     }
   });
 }
@@ -54,7 +61,22 @@ class SyncedHistory {
     this.#db.exec("PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;");
   }
 
-  async sync(): Promise<CheckpointReply> {
+  async syncAndScrub(): Promise<CheckpointReply> {
+    const { synced, error } = await this.#sync();
+    if (!synced || error !== null) return { synced, error, scrub: this.#sums.scrubbed };
+    try {
+      this.#sums.scrub(SCRUB_BYTES);
+      return { synced, error, scrub: this.#sums.scrubbed };
+    } catch (thrown) {
+      return {
+        synced,
+        error: `Cannot compare the pages of the history: ${messageOf(thrown)}`,
+        scrub: this.#sums.scrubbed,
+      };
+    }
+  }
+
+  async #sync(): Promise<Synced> {
     try {
       this.#sums.collect();
     } catch (error) {
@@ -74,7 +96,7 @@ class SyncedHistory {
   }
 
   /** Syncs the write-ahead log and moves it into the database. */
-  async #move(): Promise<CheckpointReply> {
+  async #move(): Promise<Synced> {
     this.#reader.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
     try {
       this.#sums.collect();

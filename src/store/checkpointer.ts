@@ -1,6 +1,7 @@
 /** Asks the disk thread to sync the history; knows when a commit is on disk. */
 import { once } from "node:events";
 import type { MessagePort } from "node:worker_threads";
+import type { Scrub } from "../core/scrub.ts";
 import type { CheckpointReply, CheckpointSettings } from "./checkpoint-thread.ts";
 import { DiskThread } from "./disk-thread.ts";
 
@@ -13,6 +14,8 @@ export class Checkpointer {
   #closed = false;
   /** The last checkpoint's error; null when it went well. */
   error: string | null = null;
+  /** Of the history, so far. */
+  scrub: Scrub = { compared: 0, passes: 0, damaged: [] };
 
   /** @param thread where it works; one of its own by default @param pagesFile a descriptor of the file that is closed after all connections; null: its pages are not scrubbed */
   constructor(file: string, thread: DiskThread = new DiskThread(), pagesFile: number | null = null) {
@@ -49,6 +52,7 @@ export class Checkpointer {
     const [reply]: CheckpointReply[] = await Promise.race([answered, this.#threadEnded]);
     this.#port.unref();
     this.error = reply.error;
+    this.scrub = reply.scrub;
     return reply.synced;
   }
 

@@ -22,6 +22,10 @@ const HISTORY_FILE = "history.db";
 /** Waits this long for another connection, ms: they hold the file for milliseconds. */
 const BUSY_MS = 5000;
 
+/** SQLite's codes (extended ones too) of a page that is not what it must be: SQLITE_CORRUPT, SQLITE_NOTADB; and of one that the disk does not give back. */
+const DAMAGED = new Set([11, 26]);
+const UNREADABLE = new Set([266, 522, 8458]);
+
 /** The setting with the version of which the history still has parts: some of what it stores was judged by the rules of then. */
 export const OLDEST_PART = "oldest-part";
 
@@ -138,20 +142,54 @@ export class Database {
     this.#lookUps = 0;
   }
 
-  /** The row for these keys; as `setReturnArrays` says. */
+  /** The row for these keys; as `setReturnArrays` says. @throws TidemarkError "history-corrupt" */
   lookUp(statement: StatementSync, ...keys: SQLInputValue[]): Record<string, SQLOutputValue> | undefined {
-    if (this.#lookUps >= 0 && ++this.#lookUps === 2 && !this.#inTransaction) {
-      this.#beginReading.run();
-      this.#isReading = true;
+    try {
+      if (this.#lookUps >= 0 && ++this.#lookUps === 2 && !this.#inTransaction) {
+        this.#beginReading.run();
+        this.#isReading = true;
+      }
+      return statement.get(...keys);
+    } catch (error) {
+      throw this.#readError(statement.sourceSQL, error);
     }
-    return statement.get(...keys);
+  }
+
+  /** All rows for these keys. @throws TidemarkError "history-corrupt" */
+  lookUpAll(statement: StatementSync, ...keys: SQLInputValue[]): Record<string, SQLOutputValue>[] {
+    try {
+      return statement.all(...keys);
+    } catch (error) {
+      throw this.#readError(statement.sourceSQL, error);
+    }
+  }
+
+  /** Decodes a column. @param what it is @throws TidemarkError "history-corrupt" for what was never encoded */
+  decoded<T>(what: string, bytes: unknown, decode: (bytes: Uint8Array) => T): T {
+    try {
+      if (!(bytes instanceof Uint8Array)) throw new RangeError("it has no bytes");
+      return decode(bytes);
+    } catch (error) {
+      throw this.#readError(what, error);
+    }
+  }
+
+  #readError(what: string, error: unknown): unknown {
+    if (!(error instanceof RangeError) && !isDamage(error)) return error;
+    return new TidemarkError("history-corrupt", `Cannot read "${what}" in ${this.file}: ${messageOf(error)}`, error);
   }
 
   endReading(): void {
     this.#lookUps = -1;
     if (!this.#isReading) return;
     this.#isReading = false;
-    this.#endReading.run();
+    try {
+      this.#endReading.run();
+    } catch (error) {
+      // After a look-up that failed SQLite says so once more, and may leave it open.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw this.#readError("COMMIT", error);
+    }
   }
 
   /** @throws TidemarkError "disk-full" */
@@ -176,11 +214,14 @@ export class Database {
     }
   }
 
-  /** Runs a write and names what went wrong with the disk. */
+  /** Runs a write and names what went wrong with the disk. @throws TidemarkError "disk-full" | "history-corrupt" */
   guarded(write: () => void): void {
     try {
       write();
     } catch (error) {
+      if (isDamage(error)) {
+        throw new TidemarkError("history-corrupt", `Cannot write to ${this.file}: ${messageOf(error)}`, error);
+      }
       if (/full|ENOSPC|disk I\/O/.test(messageOf(error))) {
         throw new TidemarkError("disk-full", `Cannot write to the history "${this.file}": ${messageOf(error)}`, error);
       }
@@ -226,6 +267,12 @@ export class Database {
     this.#db.close();
     if (this.pagesFile !== null) closeSync(this.pagesFile);
   }
+}
+
+/** Whether it is SQLite's word for a damaged page. */
+function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return false;
+  return DAMAGED.has(error.errcode & 0xff) || UNREADABLE.has(error.errcode);
 }
 
 /** The last connection to close moves the write-ahead log into the database: the sums come before that. */

@@ -5,13 +5,11 @@
 import { rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "../core/errors.ts";
+import { pagesText } from "../core/scrub.ts";
 import { checkPages, makeSums, type PageCheck, putBack, sumsPath } from "./page-check.ts";
 import { PageSums } from "./page-sums.ts";
 import { setAside } from "./set-aside.ts";
 import { SumsFile } from "./sums-file.ts";
-
-/** Pages named in a sentence; the rest is counted. */
-const NAMED_MAX = 10;
 
 /** A database to be opened. */
 export interface GuardedDatabase {
@@ -133,12 +131,6 @@ function damageOf(path: string, { damaged, pages }: PageCheck): string {
     return `${path} is missing or empty, though ${sumsPath(path)} has the sums of its ${pages} pages`;
   const verb = damaged.length === 1 ? "is" : "are";
   return `${pagesText(damaged)} of ${pages} of ${path} ${verb} not what was written`;
-}
-
-function pagesText(pages: readonly number[]): string {
-  const named = pages.slice(0, NAMED_MAX).join(", ");
-  const left = pages.length > NAMED_MAX ? ` and ${pages.length - NAMED_MAX} more` : "";
-  return `${pages.length === 1 ? "page" : "pages"} ${named}${left}`;
 }
 
 function sizeOf(path: string): number {

@@ -126,7 +126,7 @@ export function putBack(path: string, { found, pages, walLost }: PageCheck, page
 export function makeSums(path: string, pageBytes: number): void {
   const wal = new WalFile(`${path}-wal`, pageBytes);
   const pages = Math.floor((statSync(path, { throwIfNoEntry: false })?.size ?? 0) / pageBytes);
-  const head: SumsHead = { pageBytes, pageCount: pages, first: 0, second: 0, frames: 0, moving: true, suspect: 0 };
+  const head: SumsHead = { pageBytes, pageCount: pages, first: 0, second: 0, frames: 0, moving: true };
   const sums = SumsFile.create(sumsPath(path), head);
   try {
     for (const [page, bytes] of pagesOfFile(path, pageBytes, pages)) if (bytes !== null) sums.set(page, sumOf(bytes));

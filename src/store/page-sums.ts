@@ -3,17 +3,13 @@
  * the database. So whatever moves it, a foreign program too, the sums are there. Runs in the thread that moves it.
  */
 import { readSync, rmSync } from "node:fs";
+import type { Scrub } from "../core/scrub.ts";
 import { sumsPath } from "./page-check.ts";
 import { SumsFile, type SumsHead, sumOf, UNKNOWN } from "./sums-file.ts";
 import { isSameWal, WalFile } from "./wal-file.ts";
 
-/** What a database's scrubbing has come to. */
-export interface ScrubCounts {
-  /** Pages compared since the start. */
-  readonly scrubbed: number;
-  /** Whole passes since the start. */
-  readonly passes: number;
-}
+/** Damaged pages that are kept by number: enough to tell one from many. */
+const DAMAGED_MAX = 1000;
 
 /** States: open → closed. `collect`, then once that is on disk `keep`; `startMoving` before and `moved` after what moves the log. */
 export class PageSums {
@@ -29,8 +25,9 @@ export class PageSums {
   /** A descriptor of the database that is closed after all connections; null: it is not scrubbed. */
   readonly #file: number | null;
   #next = 1;
-  #scrubbed = 0;
+  #compared = 0;
   #passes = 0;
+  readonly #damaged = new Set<number>();
 
   /** @param path of a database that was opened through guarded-open.ts @param file see above */
   constructor(path: string, file: number | null) {
@@ -82,38 +79,41 @@ export class PageSums {
     return this.#wal.frames - this.#moved;
   }
 
-  /** Compares some pages more with what the file has. @returns a page that is damaged; null: none of them is */
-  scrub(pages: number): number | null {
-    if (this.#file === null) return null;
-    const { pageBytes, pageCount } = this.#sums.head;
-    const bytes = new Uint8Array(pages * pageBytes);
+  /** Compares some pages more with what the file has. */
+  scrub(bytesAtOnce: number): void {
+    if (this.#file === null) return;
+    this.collect();
+    const { pageBytes, pageCount } = this.#head;
+    const bytes = new Uint8Array(bytesAtOnce);
     const read = readSync(this.#file, bytes, 0, bytes.length, (this.#next - 1) * pageBytes);
-    for (let at = 0; at < bytes.length; at += pageBytes, this.#next++) {
-      if (this.#next > pageCount) {
-        this.#next = 1;
-        this.#passes++;
-        return null;
+    for (let at = 0; at < bytes.length && this.#next <= pageCount; at += pageBytes, this.#next++) {
+      const page = bytes.subarray(at, Math.max(at, Math.min(read, at + pageBytes)));
+      if (!this.#isAsWritten(this.#next, page) && !this.#isAsWritten(this.#next, this.#readAgain(this.#next))) {
+        if (this.#damaged.size < DAMAGED_MAX) this.#damaged.add(this.#next);
       }
-      if (this.#unmoved.has(this.#next)) continue;
-      const sum = this.#sums.get(this.#next);
-      if (sum === UNKNOWN) continue;
-      this.#scrubbed++;
-      if (at + pageBytes > read || sumOf(bytes.subarray(at, at + pageBytes)) !== sum)
-        return this.#suspect(this.#next++);
     }
-    return null;
+    if (this.#next <= pageCount) return;
+    this.#next = 1;
+    this.#passes++;
   }
 
-  /** Notes for the next start that a page is damaged. */
-  #suspect(page: number): number {
-    this.#head = { ...this.#head, suspect: page };
-    this.#sums.write({ ...this.#sums.head, suspect: page });
-    this.#sums.sync();
-    return page;
+  /** Also true of a page that cannot be compared: the write-ahead log has a newer one, or its sum is not known. */
+  #isAsWritten(page: number, bytes: Uint8Array): boolean {
+    const sum = this.#unmoved.has(page) ? UNKNOWN : this.#sums.get(page);
+    if (sum === UNKNOWN) return true;
+    this.#compared++;
+    return sumOf(bytes) === sum;
   }
 
-  get counts(): ScrubCounts {
-    return { scrubbed: this.#scrubbed, passes: this.#passes };
+  /** Another program may have moved the write-ahead log into the database since `collect`. */
+  #readAgain(page: number): Uint8Array {
+    this.collect();
+    const bytes = new Uint8Array(this.#head.pageBytes);
+    return bytes.subarray(0, readSync(this.#file as number, bytes, 0, bytes.length, (page - 1) * bytes.length));
+  }
+
+  get scrubbed(): Scrub {
+    return { compared: this.#compared, passes: this.#passes, damaged: [...this.#damaged] };
   }
 
   close(): void {

@@ -35,8 +35,6 @@ export interface SumsHead {
   readonly frames: number;
   /** Pages may have been moved from that write-ahead log into the database. */
   readonly moving: boolean;
-  /** A page that was found damaged while the database was open; 0: none was. */
-  readonly suspect: number;
 }
 
 /** An open file of sums. */
@@ -169,8 +167,8 @@ function headBytes(head: SumsHead, sequence: number): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, MAGIC);
   view.setFloat64(8, sequence);
-  const { pageBytes, pageCount, first, second, frames, moving, suspect } = head;
-  for (const [i, value] of [pageBytes, pageCount, first, second, frames, Number(moving), suspect].entries()) {
+  const { pageBytes, pageCount, first, second, frames, moving } = head;
+  for (const [i, value] of [pageBytes, pageCount, first, second, frames, Number(moving)].entries()) {
     view.setUint32(16 + 4 * i, value);
   }
   view.setUint32(HEAD_BYTES - 4, crc32(bytes.subarray(0, HEAD_BYTES - 4)));
@@ -183,9 +181,9 @@ function readHead(file: number, place: number): { readonly head: SumsHead; reado
   const view = new DataView(bytes.buffer);
   if (view.getUint32(HEAD_BYTES - 4) !== crc32(bytes.subarray(0, HEAD_BYTES - 4))) return null;
   if (view.getBigUint64(0) !== MAGIC) return null;
-  const [pageBytes, pageCount, first, second, frames, moving, suspect] = Array.from({ length: 7 }, (_, i) =>
+  const [pageBytes, pageCount, first, second, frames, moving] = Array.from({ length: 6 }, (_, i) =>
     view.getUint32(16 + 4 * i),
   );
-  const head = { pageBytes, pageCount, first, second, frames, moving: moving === 1, suspect };
+  const head = { pageBytes, pageCount, first, second, frames, moving: moving === 1 };
   return { head, sequence: view.getFloat64(8) };
 }

@@ -137,6 +137,21 @@ test("a page that cannot be read ends the pipeline, and nothing of the broken ba
     await assert.rejects(pipeline.releaseQuarantine([]), { code: "history-corrupt" });
   }));
 
+test("a question whose merging meets a page that cannot be read ends it: half of it is neither answered nor committed", () =>
+  withPipeline({}, async (running) => {
+    await running.send(...readings(0, 3));
+    await running.reopen();
+    const { pipeline } = running;
+    await running.send(...readings(3, 1));
+    running.db.prepare("UPDATE page SET bytes=x'ff'").run();
+    const ask = () => pipeline.query("temperature", EVER, ALL_NEEDS);
+    assert.throws(ask, { code: "history-corrupt" });
+    await assert.rejects(pipeline.failed, { code: "history-corrupt" });
+    assert.throws(ask, { code: "history-corrupt" });
+    await pipeline.close();
+    assert.equal(storedPosition(running), 3);
+  }));
+
 test("a listener that throws ends the pipeline; what was committed is safe", () =>
   withPipeline({}, async (running) => {
     running.pipeline.onChange(() => {

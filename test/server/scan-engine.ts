@@ -48,6 +48,7 @@ const NO_TOTALS: SensorTotals = {
 export class ScanEngine implements Engine {
   readonly sensors = new Directory<Sensor>();
   trouble: string | null = null;
+  damage: TidemarkError | null = null;
   backlog = 0;
   /** Whether sensors may appear. */
   isOpen = false;
@@ -58,6 +59,8 @@ export class ScanEngine implements Engine {
     historyBytes: 8192,
     freeBytes: 1e9,
     logBytes: 61,
+    historyScrub: { compared: 9, passes: 1, damaged: [] },
+    logScrub: { compared: 4, passes: 0, damaged: [] },
   };
   standstills: readonly Standstill[] = [];
   unreadKeys: SensorStatus["unreadKeys"] = [];

@@ -4,6 +4,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { FastifyInstance } from "fastify";
+import { TidemarkError } from "../../src/core/errors.ts";
 import { COMPUTE_BODY_BYTES_MAX, HEADERS_BYTES_MAX } from "../../src/server/limits.ts";
 import { type Fixture, type FixtureOptions, openFixture } from "./fixture.ts";
 
@@ -186,6 +187,11 @@ test("probes", async (context) => {
   const { code, detail, retryable } = problemOf(response);
   assert.deepEqual([code, retryable], ["not-ready", true]);
   assert.equal(detail, "Cannot take in readings: the log cannot be reached");
+  engine.trouble = null;
+  engine.damage = new TidemarkError("history-corrupt", "page 7 of history.db is not what was written");
+  const damaged = await app.inject("/readyz");
+  assert.deepEqual([damaged.statusCode, problemOf(damaged).code], [500, "history-corrupt"]);
+  assert.match(String(problemOf(damaged).detail), /^page 7 of history\.db/);
 });
 
 test("after a start the probe and complete=true say what is left of the log", async (context) => {

@@ -1,4 +1,5 @@
 /** The embedded log: one SQLite file, one partition a topic. Appends are encoded here and made durable by the writer thread; reads happen here. */
+
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Clock } from "../../core/clock.ts";
 import { assert, messageOf, TidemarkError } from "../../core/errors.ts";
 import { RECORD_BYTES_MAX } from "../../core/limits.ts";
+import type { Scrub } from "../../core/scrub.ts";
 import { DiskThread } from "../../store/disk-thread.ts";
 import type { Log, LogReader, NewRecord, Opened, Position, Topic, Wanted } from "../log.ts";
 import { isInternal } from "../watching.ts";
@@ -67,7 +69,8 @@ interface Call {
 class EmbeddedLog implements Log, ReaderSource {
   readonly kind = "embedded";
   notices: readonly string[] = [];
-  readonly #path: string;
+  scrub: Scrub = { compared: 0, passes: 0, damaged: [] };
+  readonly path: string;
   readonly #retentionBytes: number;
   readonly #clock: Clock;
   readonly #writer: MessagePort;
@@ -93,7 +96,7 @@ class EmbeddedLog implements Log, ReaderSource {
   #closing: Promise<void> | null = null;
 
   constructor(path: string, retentionBytes: number, clock: Clock, thread: DiskThread) {
-    this.#path = path;
+    this.path = path;
     this.#retentionBytes = retentionBytes;
     this.#clock = clock;
     const settings: WriterSettings = { path, retentionBytes };
@@ -110,7 +113,7 @@ class EmbeddedLog implements Log, ReaderSource {
   async start(): Promise<void> {
     try {
       await this.#ask({ kind: "topics", topics: [] });
-      this.#connection = new ReadConnection(this.#path);
+      this.#connection = new ReadConnection(this.path);
     } catch (error) {
       await this.close();
       throw error;
@@ -244,23 +247,21 @@ class EmbeddedLog implements Log, ReaderSource {
   }
 
   #onReply(reply: Reply): void {
+    if ("usage" in reply) this.#usage = reply.usage;
     switch (reply.kind) {
       case "usage":
-        this.#usage = reply.usage;
+        this.scrub = reply.scrub ?? this.scrub;
         return;
       case "appended":
-        this.#usage = reply.usage;
         this.#onAppended();
         break;
       case "recovered":
-        this.#usage = reply.usage;
         this.#broken = null;
         this.#full = null;
         this.#call?.resolve();
         this.#call = null;
         break;
       case "topics":
-        this.#usage = reply.usage;
         this.#addTopics(reply.topics);
         this.notices = reply.notices;
         this.#call?.resolve();
@@ -360,8 +361,7 @@ class EmbeddedLog implements Log, ReaderSource {
       const topic = partition === 0 ? this.#topics.get(name) : undefined;
       return topic === undefined ? [] : [{ topic: topic.number, offset }];
     });
-    const request: Request = { kind: "committed", offsets };
-    this.#writer.postMessage(request);
+    this.#writer.postMessage({ kind: "committed", offsets } satisfies Request);
   }
 
   size(): number {

@@ -1,6 +1,7 @@
 /** The one writer of the embedded log: durable appends, checkpoints, retention and packing. Synchronous; runs in its own thread (writer-thread.ts). */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert, TidemarkError } from "../../core/errors.ts";
+import type { Scrub } from "../../core/scrub.ts";
 import { compressBatch } from "../batch-writer.ts";
 import { BATCH_HEADER_BYTES } from "../record-batch.ts";
 import { LogEnds } from "./log-ends.ts";
@@ -190,6 +191,11 @@ export class LogWriter {
     this.#wal.synced();
     this.#ends.put(this.#changed);
     this.#changed.clear();
+  }
+
+  /** Compares some pages more with their sums. */
+  scrub(): Scrub {
+    return this.#wal.scrub();
   }
 
   /** Makes a write of this size durable, and takes it out again. @throws as `append` */

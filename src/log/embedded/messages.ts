@@ -1,5 +1,7 @@
 /** Messages between the main thread and the writer thread. One append is under way at a time; answers come in the order of the requests. */
+
 import type { ErrorCode } from "../../core/errors.ts";
+import type { Scrub } from "../../core/scrub.ts";
 
 /** A topic as the writer found or made it. */
 export interface StoredTopic {
@@ -53,7 +55,7 @@ export type Reply =
       readonly notices: readonly string[];
     }
   | { readonly kind: "appended"; readonly usage: Usage }
-  | { readonly kind: "usage"; readonly usage: Usage }
+  | { readonly kind: "usage"; readonly usage: Usage; readonly scrub?: Scrub }
   | { readonly kind: "recovered"; readonly usage: Usage }
   /** The last request (or, for "broken", work between requests) failed. After "broken" nothing is acknowledged before "recovered". */
   | { readonly kind: "refused" | "broken"; readonly code: ErrorCode; readonly message: string };

@@ -1,6 +1,7 @@
 /** The log's write-ahead log: how much of it waits, when it is moved into the file, and the sums of pages that come before that. */
 import type { DatabaseSync } from "node:sqlite";
 import { TidemarkError } from "../../core/errors.ts";
+import type { Scrub } from "../../core/scrub.ts";
 import { keepBeforeClose, type PageSums } from "../../store/page-sums.ts";
 import { integer, writeError } from "./log-file.ts";
 
@@ -8,6 +9,9 @@ import { integer, writeError } from "./log-file.ts";
 const CHECKPOINT_PAGES = 1000;
 /** Pages (64 MB) past which the write-ahead log is emptied even if that has to wait for a reader. */
 const CHECKPOINT_PAGES_MAX = 16_384;
+
+/** Compared after each commit of the history: half a millisecond where the system has the pages. */
+const SCRUB_BYTES = 1_048_576;
 
 /** Of the one connection that writes. */
 export class WalKeeper {
@@ -59,13 +63,14 @@ export class WalKeeper {
     this.#sums.startMoving();
   }
 
-  /** Compares some pages with their sums. @returns one that is damaged; null: none is */
-  scrub(pages: number): number | null {
-    return this.#sums.scrub(pages);
-  }
-
-  get scrubCounts() {
-    return this.#sums.counts;
+  /** Compares some pages more with their sums. */
+  scrub(): Scrub {
+    try {
+      this.#sums.scrub(SCRUB_BYTES);
+    } catch (error) {
+      throw writeError(this.#path, error);
+    }
+    return this.#sums.scrubbed;
   }
 
   /** Moves all, and closes the connection. */

@@ -108,7 +108,7 @@ class ServedWriter {
         break;
       case "committed":
         for (const { topic, offset } of request.offsets) writer.committed(topic, offset);
-        this.#reply({ kind: "usage", usage: writer.usage() });
+        this.#reply({ kind: "usage", usage: writer.usage(), scrub: writer.scrub() });
         break;
     }
   }

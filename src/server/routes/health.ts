@@ -24,7 +24,7 @@ const LIVEZ = describe({
 const READYZ = describe({
   group: "Operation",
   open: true,
-  summary: "Whether readings are taken in, and answers hold all that the log held at the start",
+  summary: "Whether readings are taken in, no damage was found, and answers hold all that the log held at the start",
   answer: objectOf(
     {
       status: { const: "ready" },
@@ -32,7 +32,7 @@ const READYZ = describe({
     },
     ["notices"],
   ),
-  errors: ["not-ready", "catching-up"],
+  errors: ["not-ready", "history-corrupt", "log-corrupt", "catching-up"],
 });
 
 /** Where the probes look. */
@@ -52,14 +52,15 @@ export function registerHealth(scope: FastifyInstance, { engine, connections, do
   );
   scope.get(READYZ_PATH, { schema: READYZ }, (request, reply) => {
     reply.header("cache-control", "no-store");
-    const { trouble, backlog } = engine;
+    const { trouble, damage, backlog } = engine;
     // One door that is in trouble keeps nothing from coming in by the others.
     const shut = doors().flatMap(({ name, trouble }) => (trouble === null ? [] : `${name}: ${trouble}`));
     const notices = [...engine.notices, ...shut];
     // They name paths and addresses.
     const isOpen = guard.refusal(request.raw, "admin") === null;
-    const detail = isOpen ? trouble : "the reason is for clients with a token of the role admin";
+    const detail = isOpen ? (trouble ?? "") : "the reason is for clients with a token of the role admin";
     if (trouble !== null) return sendProblem(reply, problem("not-ready", `Cannot take in readings: ${detail}`));
+    if (damage !== null) return sendProblem(reply, problem(damage.code, isOpen ? damage.message : detail));
     if (backlog > 0) return sendProblem(reply, problem("catching-up", catchingUpText(backlog)));
     if (!isOpen && notices.length > 0) {
       return reply.send({

@@ -1,5 +1,7 @@
 /** `GET /metrics`: how tidemark itself does, for Prometheus and its like. Sensors are labels, of which there are 10,000 at most; devices are none. */
+
 import type { FastifyInstance } from "fastify";
+import type { Scrub } from "../../core/scrub.ts";
 import type { DoorCounts, DoorView } from "../../doors/door-counts.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
 import { programVersion } from "../../runtime/version.ts";
@@ -84,7 +86,7 @@ function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Fa
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const { clients, ...counts } = live();
-  const { commits, bytesWritten, historyBytes, freeBytes, logBytes } = engine.counters;
+  const { commits, bytesWritten, historyBytes, freeBytes, logBytes, historyScrub, logScrub } = engine.counters;
   const { wrongTokens, blocked, limited, forgotten } = rate();
   const expiresMs = tls()?.expiresMs ?? null;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
@@ -97,7 +99,12 @@ function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Fa
       help: "The version that runs.",
       samples: [{ value: 1, labels: { version: programVersion() } }],
     },
-    one("ready", "gauge", "Whether readings are taken in.", Number(engine.trouble === null)),
+    one(
+      "ready",
+      "gauge",
+      "Whether readings are taken in, and no damage was found.",
+      Number(engine.trouble === null && engine.damage === null),
+    ),
     one("notices", "gauge", "Things that are worse than they should be.", engine.notices.length),
     one("sensors", "gauge", "Sensors, followed or not.", engine.sensors.list().length),
     one("sensors_refused", "counter", "Names of sensors refused as there were too many.", engine.sensors.refused),
@@ -139,9 +146,22 @@ function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Fa
     one("disk_free_bytes", "gauge", "What is free where the history is.", freeBytes),
     one("commits", "counter", "Commits of the history.", commits),
     one("commit_bytes", "counter", "Bytes handed to the history's file.", bytesWritten),
+    ...ofScrub("history", historyScrub),
+    ...(logScrub === null ? [] : ofScrub("log", logScrub)),
     one("process_resident_memory_bytes", "gauge", "Memory of the process.", rss),
     one("process_cpu_seconds", "counter", "CPU time of the process.", (user + system) / 1e6),
     one("process_uptime_seconds", "gauge", "Since the process began.", process.uptime()),
+  ];
+}
+
+function ofScrub(file: string, { compared, passes, damaged }: Scrub): Family[] {
+  const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
+    return { name: `tidemark_${file}_${name}`, kind, help, samples: [{ value }] };
+  };
+  return [
+    one("pages_compared", "counter", "Pages of its file compared with their sums while it runs.", compared),
+    one("scrub_passes", "counter", "How often all of them were.", passes),
+    one("pages_damaged", "gauge", "Pages of its file that are not what was written; 1,000 at most.", damaged.length),
   ];
 }
 

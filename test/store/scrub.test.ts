@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type CoreSettings, openCore } from "../../src/app.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import type { TidemarkError } from "../../src/core/errors.ts";
 import type { NoticeKind } from "../../src/core/notice.ts";
 import { Random } from "../../src/core/random.ts";
 import { Checkpointer } from "../../src/store/checkpointer.ts";
@@ -95,8 +96,8 @@ for (const [name, code] of [
     await made.log.append("temperature", records);
     await made.close();
     const { engine, close } = await open();
-    assert.deepEqual(engine.notices, []);
-    const found = () => engine.damage;
+    assert.equal(engine.notices.length, 0);
+    const found = (): TidemarkError | null => engine.damage;
     const path = join(directory, name);
     // The last page: nothing that is committed below rewrites it.
     const { size } = statSync(path);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { INFLUX_TOPIC } from "../doors/influx.ts";
 import type { CausedRange, Change } from "../engine/change.ts";
 import type { Sensor } from "../engine/directory.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -93,13 +94,18 @@ export class LiveFeed {
   }
 
   #show({ name, followed }: Sensor): void {
-    if (!followed || this.#shown.has(name)) return;
+    if (!followed || this.#shown.has(name) || this.#isOnlyTopic(name)) return;
     if (this.#shown.size >= LIVE_SENSORS_MAX) {
       this.#left.add(name);
       return;
     }
     this.#shown.add(name);
     this.#makeDue(name);
+  }
+
+  /** Line protocol names the sensors of its readings: of the topic's own name there is nothing to see but lines that cannot be read. */
+  #isOnlyTopic(name: string): boolean {
+    return name === INFLUX_TOPIC && this.#engine.status(name).totals.received === 0;
   }
 
   get counts(): LiveCounts {
@@ -160,6 +166,8 @@ export class LiveFeed {
   #changed(changes: readonly Change[]): void {
     for (const { sensor, ranges } of changes) {
       this.#changes.add(sensor, ranges);
+      const topic = sensor === INFLUX_TOPIC ? this.#engine.sensors.find(sensor) : undefined;
+      if (topic !== undefined) this.#show(topic);
       this.#makeDue(sensor);
     }
   }

@@ -7,8 +7,8 @@ import { bytesOf, readWeights } from "./weight.ts";
 
 const chromium = findChromium();
 
-/** What this page and "Not counted" add, compressed. */
-const BYTES_MAX = 12_000;
+/** What this page and "Not counted" add, compressed: a fifth of it is the list of what no map is for. */
+const BYTES_MAX = 13_000;
 
 suite("health", { skip: "missing" in chromium ? chromium.missing : false }, () => {
   let browser: TestBrowser;

@@ -124,6 +124,21 @@ test("a sensor that is added joins the stream at once, and the lists with it", a
   stream.close();
 });
 
+test("the topic of line protocol is no sensor to look at, before a line cannot be read", async (context) => {
+  const { engine, port } = await open(context);
+  engine.appear("influx");
+  const stream = await EventStream.open(port);
+  const snapshot = await stream.next();
+  assert.equal(snapshot.data.sensorsTotal, 3);
+  assert.ok(snapshot.rows.every(({ sensor }) => sensor !== "influx"));
+  engine.totals.set("influx", { rejected: 1 });
+  engine.add("influx");
+  const { data, rows } = await nextWith(stream, ({ sensor }) => sensor === "influx");
+  assert.equal(data.sensorsTotal, 4);
+  assert.equal(rows[0].rejected, 1);
+  stream.close();
+});
+
 test("a page of a configured other site may listen", async (context) => {
   const { port } = await open(context, { corsOrigins: ["https://grafana.example"] });
   const stream = await EventStream.open(port, { origin: "https://grafana.example" });

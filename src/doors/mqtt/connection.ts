@@ -1,6 +1,6 @@
 /** A connection to a broker that is made again whenever it is lost: what it delivers, and what keeps it from it. */
 import { randomInt } from "node:crypto";
-import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -106,7 +106,8 @@ export class Connection {
     const { settings, clock, clientId, isClean } = this.#subscribing;
     const { host, port, isTls, ca, user, password, receiveMaximum } = settings;
     const trust = ca === null ? {} : { ca: [...rootCertificates, ca] };
-    const socket = isTls ? connectTls({ host, port, servername: host, ...trust }) : connectPlain({ host, port });
+    const named = isIP(host) === 0 ? { servername: host } : {}; // an address is none (RFC 6066, 3)
+    const socket = isTls ? connectTls({ host, port, ...named, ...trust }) : connectPlain({ host, port });
     const reader = new PacketReader();
     this.#socket = socket;
     this.#connection++;

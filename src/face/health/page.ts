@@ -100,12 +100,7 @@ class Health implements Mounted {
     const sensors = await api.json<{ items: readonly SensorHealth[] }>(`sensors?limit=${SENSORS_MAX}`, { signal });
     const table = troubleTable(sensors.items, time);
     this.#trouble.replaceChildren(
-      table ??
-        element(
-          "p",
-          { class: "nothing" },
-          "Nothing. Every partition is read, and what the senders send is understood.",
-        ),
+      table ?? element("p", { class: "nothing" }, "Nothing. Every partition is read; see also Not counted."),
     );
   }
 

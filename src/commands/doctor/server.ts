@@ -83,6 +83,9 @@ async function checkReady({ client }: DoctorConfig): Promise<Finding[]> {
   const fields = fieldsOf(body);
   if (status !== 200) {
     const why = String(fields.get("detail") ?? "it does not say why");
+    if (/-corrupt$/.test(String(fields.get("code")))) {
+      return [failure("readings", why, "look at the disk, and restart the server: it puts right what can be")];
+    }
     return [
       failure("readings", `not taken in: ${why}`, "mend that; sensors keep what they have, and questions are answered"),
     ];

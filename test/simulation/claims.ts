@@ -1,7 +1,7 @@
 /** `completeUntil` against what the log holds unread. */
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
-import { Oracle } from "../oracle/oracle.ts";
 import type { Broker, BrokerTopic } from "./broker.ts";
+import { timesOf } from "./event-times.ts";
 import type { Witness } from "./witness.ts";
 
 /**
@@ -33,7 +33,7 @@ function olderRecord(
     let newest = witness.newestOf(id, partition);
     for (const { offset, key, value, time, state } of at.records) {
       if (offset < next || state === "gone") continue;
-      const times = timesOf({ key, value, time }, zone);
+      const times = timesOf({ key, value, time }, zone, Number.POSITIVE_INFINITY);
       for (const each of times) {
         if (each >= newest && each < until) return `offset ${offset} of partition ${partition}, unread, is of ${each}`;
         newest = Math.max(newest, each);
@@ -41,19 +41,4 @@ function olderRecord(
     }
   }
   return null;
-}
-
-interface Content {
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly time: number;
-}
-
-/** Event times of a record's readings that would be counted, whatever the clock. */
-function timesOf({ key, value, time }: Content, zone: string): number[] {
-  if (time < 0) return [];
-  const oracle = new Oracle({ zone, aheadMs: Number.POSITIVE_INFINITY });
-  const head = { sensor: "s", topicId: "t", partition: 0, offset: 0, appendTime: false };
-  oracle.receive({ ...head, recordTime: time, key, value, nowMs: time });
-  return oracle.readings("s").map((reading) => reading.time);
 }

@@ -150,6 +150,12 @@ export class Disk {
     this.#set(COUNT, Buffer.alloc(JOURNAL - COUNT));
   }
 
+  /** Whether a fault waits or lasts. */
+  get isArmed(): boolean {
+    readSync(this.#control, this.#block, 0, CONTROL_BYTES, 0);
+    return this.#block.readUInt32LE(WHAT) !== 0;
+  }
+
   /** Operations that have failed since `fail`. */
   get failed(): number {
     return this.#number(FAILED);

@@ -284,7 +284,7 @@ class HistoryRun {
     if (process === null || this.#appends === null) return;
     if (process.pipeline.sensors.find(sensor)?.followed !== true) {
       const admitted = await time.until(process.pipeline.admit(sensor).then(() => true)).catch((error: unknown) => {
-        if (this.#disk.failed === 0) throw error;
+        if (this.#disk.failed === 0 && !this.#diskFailed) throw error;
         return false;
       });
       this.#count("new-sensor");
@@ -295,7 +295,8 @@ class HistoryRun {
 
   async #settleLists(step: Step): Promise<void> {
     const process = this.#process;
-    if (process === null || process.pipeline.trouble !== null || this.#doom !== null || this.#diskFailed) return;
+    // What waits for a full disk does not end before it is healed.
+    if (process === null || process.pipeline.trouble !== null || this.#disk.isArmed || this.#diskFailed) return;
     this.#count(step.do);
     const { pipeline } = process;
     const share = "share" in step ? step.share : 0;
@@ -339,15 +340,21 @@ class HistoryRun {
 
   async #skip(): Promise<void> {
     const process = this.#process;
-    if (process === null || this.#diskFailed || this.#doom !== null || process.pipeline.trouble !== null) return;
+    if (process === null || this.#diskFailed || this.#disk.isArmed || process.pipeline.trouble !== null) return;
     for (const { name } of process.pipeline.sensors.list()) {
       for (const { topic, partition, reason, resumeAt } of process.pipeline.status(name).standstills) {
         const found = this.#broker?.topics.get(topic);
         if (reason !== "unreadable" || resumeAt === null || found === undefined) continue;
         this.#witness.skipTo = { key: keyOf(topic, partition, found.id), sensor: topic, to: resumeAt };
-        await time.until(process.pipeline.skip(topic, partition, resumeAt));
+        const skipped = await time
+          .until(process.pipeline.skip(topic, partition, resumeAt).then(() => true))
+          .catch((error: unknown) => {
+            // The log was cut back below it meanwhile.
+            if (!SimulatedProcess.isNamed(error)) throw error;
+            return false;
+          });
         this.#witness.skipTo = null;
-        this.#count("skip");
+        if (skipped) this.#count("skip");
       }
     }
   }

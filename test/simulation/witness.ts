@@ -11,6 +11,7 @@ import type { Pipeline } from "../../src/pipeline/pipeline.ts";
 import type { State } from "../../src/pipeline/state.ts";
 import type { Checkpointer } from "../../src/store/checkpointer.ts";
 import { type Arrival, Oracle, type Quarantined as OracleHeld } from "../oracle/oracle.ts";
+import { timesOf } from "./event-times.ts";
 import {
   COUNTS,
   countsText,
@@ -29,6 +30,8 @@ import { WatchedLog } from "./watched-log.ts";
 export type Ending = "closed" | "killed" | "power-lost";
 
 const LIST_MAX = 1_000_000;
+/** Further ahead a reading's time is none. */
+const AHEAD_MS = 300_000;
 
 export class Witness {
   readonly #zone: string;
@@ -74,7 +77,7 @@ export class Witness {
     return this.#positions.get(keyOf(topic, partition, topicId)) ?? 0;
   }
 
-  /** The newest event time that a partition has brought and that was counted or could be, ms. */
+  /** The newest event time that a partition has brought, of duplicates, too, ms. */
   newestOf(topicId: string, partition: number): number {
     return this.#newest.get(`${topicId} ${partition}`) ?? Number.NEGATIVE_INFINITY;
   }
@@ -95,10 +98,11 @@ export class Witness {
         const { arrival } = event;
         const key = keyOf(arrival.sensor, arrival.partition, arrival.topicId);
         // Offsets that were cut off are used again: to the oracle that is another log.
-        const before = this.#oracle.readings(arrival.sensor).length;
         this.#oracle.receive({ ...arrival, topicId: `${arrival.topicId}#${this.#lives.get(key) ?? 0}` });
         const place = `${arrival.topicId} ${arrival.partition}`;
-        for (const { time } of this.#oracle.readings(arrival.sensor).slice(before)) {
+        const { key: bytes, value, recordTime, appendTime, nowMs } = arrival;
+        const latest = (appendTime ? recordTime : nowMs) + AHEAD_MS;
+        for (const time of timesOf({ key: bytes, value, time: recordTime }, this.#zone, latest)) {
           this.#newest.set(place, Math.max(time, this.#newest.get(place) ?? Number.NEGATIVE_INFINITY));
         }
         return;
@@ -299,7 +303,8 @@ export class Witness {
   #wantedTotals(): string {
     const { quarantine, rejections } = this.#oracle;
     return textOf(
-      this.#oracle.sensors.map((sensor) => {
+      // A sensor may have lost records and nothing else.
+      [...new Set([...this.#oracle.sensors, ...this.#lost.keys()])].map((sensor) => {
         const held = quarantine.filter(({ arrival }) => arrival.sensor === sensor).length;
         const listed = rejections.filter(({ arrival }) => arrival.sensor === sensor).length;
         return `${this.#wantedCounts(sensor)} ${held} ${listed}`;

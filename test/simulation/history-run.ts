@@ -68,7 +68,7 @@ class HistoryRun {
     disk.heal();
     disk.startJournal();
     this.#clock = new HostClock(plan.startMs);
-    this.#witness = new Witness(plan.zone);
+    this.#witness = new Witness(plan.zone, plan.log !== "embedded");
     this.#broker = plan.log === "embedded" ? null : new Broker();
     this.#appends = plan.log === "embedded" ? new EmbeddedAppends() : null;
   }

@@ -35,6 +35,7 @@ const AHEAD_MS = 300_000;
 
 export class Witness {
   readonly #zone: string;
+  readonly #mayLose: boolean;
   #oracle: Oracle;
   readonly #events: Event[] = [];
   readonly #marks: Mark[] = [{ events: 0, positions: new Map(), totals: "", isDone: true }];
@@ -63,8 +64,10 @@ export class Witness {
   cuts = 0;
   rolledBack = 0;
 
-  constructor(zone: string) {
+  /** @param mayLose whether the log is of others, and may lose what it held */
+  constructor(zone: string, mayLose: boolean) {
     this.#zone = zone;
+    this.#mayLose = mayLose;
     this.#oracle = new Oracle({ zone });
   }
 
@@ -224,6 +227,10 @@ export class Witness {
   /** A gap is taken in. */
   gap(topicId: string, { topic, partition }: Fetched, { from, to, cutFrom }: Gap): void {
     const cut = cutFrom === undefined ? null : cutFrom - to;
+    assert.ok(
+      this.#mayLose,
+      `the log of "${topic}" lost what it had acknowledged: ${from} to ${to}, cut from ${cutFrom}`,
+    );
     if (to > from) this.gaps++;
     if (cut !== null) this.cuts++;
     this.#add({ kind: "moved", sensor: topic, key: keyOf(topic, partition, topicId), to, gap: to - from, cut });

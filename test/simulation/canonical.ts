@@ -21,6 +21,9 @@ import { Database } from "../../src/store/database.ts";
 /** Of identity.ts: scopes of a device's pairs. */
 const SCOPES_A_DEVICE = 2 ** 20;
 
+/** At the end of a page. */
+const CHECKSUM_BYTES = 4;
+
 const hex = (bytes: unknown): string => Buffer.from(bytes as Uint8Array).toString("hex");
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
@@ -66,7 +69,8 @@ function* pageLines(db: Database, state: State, shortened: (text: string) => str
   for (const { key, bytes } of db.prepare("SELECT key, bytes FROM page").all()) {
     const page = Number(key);
     const place = `${nameOf(state, seriesOf(page))} level ${levelOf(page)} page ${pageOf(page)}`;
-    yield `page ${place}: ${shortened(hex(bytes))}`;
+    // Without its checksum, which covers the key, and so the sensor's number.
+    yield `page ${place}: ${shortened(hex((bytes as Uint8Array).subarray(0, -CHECKSUM_BYTES)))}`;
   }
 }
 

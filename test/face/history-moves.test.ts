@@ -122,7 +122,7 @@ describe("History moves", { skip: "missing" in found ? found.missing : false }, 
     await hover(page, 0.5);
     await page.locator(".state[data-mode=paused]").getByText("while you look").waitFor();
     const caption = (await page.locator("#shown").textContent()) ?? "";
-    await tidemark.send("temperature", readingOf(now - 180 * SECOND, 7));
+    await tidemark.send("temperature", readingOf(now - 80 * SECOND, 7));
     await page.locator("table").getByText("7", { exact: true }).first().waitFor({ state: "attached", timeout: 15_000 });
     assert.equal(await page.locator("#shown").textContent(), caption);
     await page.mouse.move(0, 0);

@@ -1,4 +1,5 @@
 /** What every door counts and says of itself: under /doors and /metrics. */
+import { shownPayload } from "./shown-payload.ts";
 
 /** Since the start of the process. */
 export interface DoorCounts {
@@ -68,7 +69,7 @@ export class DoorProblems {
       count,
       reason,
       topic,
-      payload: payload.toString("utf8").slice(0, PAYLOAD_SHOWN),
+      payload: shownPayload(payload.toString("utf8"), PAYLOAD_SHOWN),
       lastMs: nowMs,
     });
     if (this.#problems.size <= PROBLEMS_MAX) return;

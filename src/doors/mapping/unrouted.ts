@@ -1,5 +1,6 @@
 /** Messages that no map is for, by the shape of their topic: how many, the last one, and a map that would fit. */
 import { formatMs } from "../../core/time.ts";
+import { shownPayload } from "../shown-payload.ts";
 import { payloadOf } from "./payload.ts";
 import { type Suggested, suggestMap } from "./suggest.ts";
 
@@ -78,7 +79,7 @@ export class Unrouted {
         last: {
           topic,
           time: formatMs(lastMs),
-          payload: text.slice(0, SHOWN_MAX),
+          payload: shownPayload(text, SHOWN_MAX),
           cut: isCut || text.length > SHOWN_MAX,
         },
         map: map !== null && door === HTTP_DOOR ? { name: topic, ...map } : map,

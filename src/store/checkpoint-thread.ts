@@ -97,21 +97,21 @@ class SyncedHistory {
 
   /** Syncs the write-ahead log and moves it into the database. */
   async #move(): Promise<Synced> {
-    this.#reader.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    let synced = false;
     try {
+      this.#reader.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
       this.#sums.collect();
       const failed = await this.#syncLog();
-      if (failed !== null) return { synced: false, error: failed };
-      try {
-        this.#sums.startMoving();
-        const moved = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
-        this.#sums.moved(Number(moved?.["checkpointed"]));
-        return { synced: true, error: null };
-      } catch (error) {
-        return { synced: true, error: messageOf(error) };
-      }
+      if (failed !== null) return { synced, error: failed };
+      synced = true;
+      this.#sums.startMoving();
+      const moved = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      this.#sums.moved(Number(moved?.["checkpointed"]));
+      return { synced, error: null };
+    } catch (error) {
+      return { synced, error: messageOf(error) };
     } finally {
-      this.#reader.exec("COMMIT");
+      if (this.#reader.isTransaction) this.#reader.exec("COMMIT");
     }
   }
 

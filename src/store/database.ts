@@ -230,7 +230,7 @@ export class Database {
   }
 
   setting(name: string): string | number | null {
-    const row = this.#db.prepare("SELECT value FROM setting WHERE name=?").get(name);
+    const row = this.lookUp(this.#db.prepare("SELECT value FROM setting WHERE name=?"), name);
     const value = row?.value;
     return typeof value === "string" || typeof value === "number" ? value : null;
   }

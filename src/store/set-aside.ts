@@ -3,12 +3,18 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { endsPath } from "./ends-file.ts";
 import { sumsPath } from "./page-check.ts";
 
-/** @returns where it is now, the first free of `PATH.damaged-1`, `PATH.damaged-2` …; null when it was not there */
+/** @returns where it is now; null when it was not there */
 export function setAside(path: string): string | null {
   if (!existsSync(path)) return null;
+  const aside = placeAside(path);
+  renameSync(path, aside);
+  return aside;
+}
+
+/** The first that is free of `PATH.damaged-1`, `PATH.damaged-2` … */
+export function placeAside(path: string): string {
   let number = 1;
   while (existsSync(`${path}.damaged-${number}`)) number++;
-  renameSync(path, `${path}.damaged-${number}`);
   return `${path}.damaged-${number}`;
 }
 

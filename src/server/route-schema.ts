@@ -123,6 +123,17 @@ export const PROBLEM: Schema = {
 /** Of problems that HTTP itself has a status for. */
 const REQUEST: ErrorCode = "request-invalid";
 
+/** What an append to the log may end with, its sensor's or topic's refusal included. */
+export const OF_APPENDING = [
+  "topic-missing",
+  "record-too-large",
+  "log-unreachable",
+  "log-refused",
+  "log-sync-failed",
+  "log-closed",
+  "disk-full",
+] as const satisfies readonly ErrorCode[];
+
 /** Errors of any request, and of access. */
 const OF_ALL: readonly ErrorCode[] = [REQUEST, "too-busy", "internal"];
 const OF_ACCESS: readonly ErrorCode[] = ["not-authorized", "role-missing", "origin-refused", "too-many-requests"];

@@ -8,7 +8,7 @@ import { fieldsOf, type Payload, payloadOf, withEventHeaders } from "../../doors
 import type { BodyBudget } from "../body-budget.ts";
 import { takeBodies } from "../body-reader.ts";
 import { PROBLEMS_SHOWN_MAX, READINGS_BODY_BYTES_MAX } from "../limits.ts";
-import { describe, NATURAL, objectOf, type RouteFacts, TEXT } from "../route-schema.ts";
+import { describe, NATURAL, OF_APPENDING, objectOf, type RouteFacts, TEXT } from "../route-schema.ts";
 
 const IN_PATH = "/in/:name";
 const IN_DEVICE_PATH = "/in/:name/:device";
@@ -47,18 +47,7 @@ const FACTS = {
     },
     ["passed", "repeats", "unchanged", "rejected", "problems"],
   ),
-  errors: [
-    "not-found",
-    "too-many-sensors",
-    "topic-missing",
-    "record-too-large",
-    "log-full",
-    "log-unreachable",
-    "log-refused",
-    "log-sync-failed",
-    "log-closed",
-    "disk-full",
-  ],
+  errors: ["not-found", "too-many-sensors", "log-full", ...OF_APPENDING],
 } as const satisfies Partial<RouteFacts>;
 
 const POSTED = {

@@ -11,7 +11,7 @@ import { takeBodies } from "../body-reader.ts";
 import { influxToken } from "../influx-token.ts";
 import { INFLUX_BODY_BYTES_MAX } from "../limits.ts";
 import { RequestError } from "../problem.ts";
-import { describe, objectOf, queryOf, type Schema, TEXT } from "../route-schema.ts";
+import { describe, OF_APPENDING, objectOf, queryOf, type Schema, TEXT } from "../route-schema.ts";
 
 const WRITE_1_PATH = "/write";
 const WRITE_2_PATH = "/api/v2/write";
@@ -43,15 +43,7 @@ const facts = {
 texts and booleans are passed over. The answer comes when the lines are durable, also for none.`,
   bytes: { "text/plain": LINES },
   empty: true,
-  errors: [
-    "topic-missing",
-    "record-too-large",
-    "log-unreachable",
-    "log-refused",
-    "log-sync-failed",
-    "log-closed",
-    "disk-full",
-  ],
+  errors: OF_APPENDING,
 } as const;
 
 const WRITE_1 = describe({

@@ -10,7 +10,7 @@ import { takeBodies } from "../body-reader.ts";
 import { PROBLEMS_SHOWN_MAX, READINGS_BODY_BYTES_MAX, READINGS_PER_BODY_MAX } from "../limits.ts";
 import { RequestError } from "../problem.ts";
 import { NUMBERS, READINGS } from "../reading-schema.ts";
-import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
+import { describe, NATURAL, OF_APPENDING, objectOf, TEXT } from "../route-schema.ts";
 
 const READINGS_PATH = "/readings/:sensor";
 
@@ -68,18 +68,7 @@ const SCHEMA = describe({
     },
     ["rejected", "problems"],
   ),
-  errors: [
-    "not-found",
-    "too-many-sensors",
-    "topic-missing",
-    "record-too-large",
-    "log-full",
-    "log-unreachable",
-    "log-refused",
-    "log-sync-failed",
-    "log-closed",
-    "disk-full",
-  ],
+  errors: ["not-found", "too-many-sensors", "log-full", ...OF_APPENDING],
   examples: {
     number: { summary: "A number", parameters: { sensor: "pressure" }, body: 1013.2, answer: { appended: 1 } },
     reading: {

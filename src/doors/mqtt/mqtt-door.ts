@@ -108,7 +108,8 @@ export class MqttDoor extends MappedDoor {
         const taken = this.#waiting.slice(0, BATCH_MESSAGES);
         this.#waiting = this.#waiting.slice(BATCH_MESSAGES);
         for (const { message } of taken) this.#waitingBytes -= message.body.length;
-        if (this.#waitingBytes <= WAITING_BYTES_MAX / 2) this.#connection?.resume();
+        const isLow = this.#waiting.length <= WAITING_MAX / 2 && this.#waitingBytes <= WAITING_BYTES_MAX / 2;
+        if (isLow) this.#connection?.resume();
         const batch = new Batch();
         for (const { message } of taken) this.#takeMessage(message, batch);
         await this.#appendUntilDurable(batch);

@@ -56,8 +56,8 @@ async function simulate({ histories, endMs, first, sources }: Limits, jobs: numb
   const start = performance.now();
   let [begun, done, failed, readings, saidAt] = [0, 0, 0, 0, start];
   let isInterrupted = false;
-  console.log(`simulating, seeds from ${first} on`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (isInterrupted = true));
+  console.log(`simulating, seeds from ${first} on`);
   const rate = (): number => Math.round(done / ((performance.now() - start) / 60_000));
   const work = async (worker: Worker): Promise<void> => {
     while (begun < histories && performance.now() < endMs && !isInterrupted) {

@@ -198,6 +198,9 @@ export class Mapper {
   #readValue(rule: ReadingRule, found: Found, item: Part, reading: Reading): void {
     const { spec } = this;
     const { root } = reading;
+    // What is read in parts is not read whole: a list of phases is no number that is none.
+    const cut = found.path.lastIndexOf("/");
+    if (cut > 0) reading.taken.add(found.path.slice(0, cut));
     // Where anything is read that is there, much of it is no number, and need not be.
     const isAny = rule.at.names.length > 0 || rule.sensor.names.length > 0 || spec.list !== null;
     const isText = rule.isText || reading.isText;

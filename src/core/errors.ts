@@ -26,6 +26,7 @@ export const ERRORS = {
   "record-too-large": { retryable: false, status: 413 },
   "request-invalid": { retryable: false, status: 400 },
   "request-too-large": { retryable: false, status: 413 },
+  "no-device-series": { retryable: false, status: 404 },
   "not-found": { retryable: false, status: 404 },
   "method-not-allowed": { retryable: false, status: 405 },
   "not-authorized": { retryable: false, status: 401 },

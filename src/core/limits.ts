@@ -29,6 +29,15 @@ export const BINS_HELD_MAX = 3072;
  */
 export const SENSORS_MAX = 10_000;
 
+/**
+ * Devices of a sensor that have a series of their own (default of `deviceSeries`): each costs what a sensor costs, on disk and in each
+ * commit. Further ones are counted, and in the sensor's series; `GET /devices` says which.
+ */
+export const DEVICE_SERIES_MAX = 1000;
+
+/** The same of all sensors together: a commit that all of them have readings in takes ten seconds. A page's key has room for a million. */
+export const DEVICE_SERIES_ALL = 100_000;
+
 /** A device this far ahead has a wrong clock (default of `clockAheadMs`): five minutes is NTP's own panic-free range many times over. Quarantined. */
 export const CLOCK_AHEAD_MS = 300_000;
 

@@ -63,7 +63,19 @@ export class Names {
     return this.internFrom(namespace, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start, end);
   }
 
-  /** The same out of a view. */
+  /** The slot of a name; -1: it is not interned. O(length). */
+  find(namespace: number, bytes: Uint8Array): number {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const hash = hashOf(namespace, view, 0, bytes.length);
+    const mask = this.#slotAt.length - 1;
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const slot = this.#slotAt[place];
+      if (slot === EMPTY) return -1;
+      if (slot >= 0 && this.#isAt(slot, namespace, view, 0, bytes.length, hash)) return slot;
+    }
+  }
+
+  /** As `intern`, out of a view. */
   internFrom(namespace: number, view: DataView, start: number, end: number): number {
     return this.#find(namespace, view, start, end - start, hashOf(namespace, view, start, end));
   }

@@ -57,6 +57,8 @@ export interface SensorStatus extends SensorSpan {
   /** When the newest reading was taken in, ms; null when none was since the start of the process. */
   readonly lastArrival: number | null;
   readonly devices: number;
+  /** Devices that have a series of their own: first come, up to the setting `device-series`. */
+  readonly deviceSeries: number;
   /** Devices that are simulators by their name. */
   readonly simulatedDevices: number;
   /** Devices with 100 duplicates in a row and nothing new. */
@@ -98,6 +100,32 @@ export interface Standstill {
   readonly detail: string;
   /** The offset behind what is unreadable; null when it is not known. */
   readonly resumeAt: number | null;
+}
+
+/** A device of a sensor; its numbers are of readings, as in SensorTotals. */
+export interface DeviceStatus {
+  /** Its name; "" for readings that name no device. */
+  readonly device: string;
+  readonly readings: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly late: number;
+  /** Held back now, or discarded. */
+  readonly heldBack: number;
+  /** False: earlier versions took some of its readings in, which these numbers leave out. */
+  readonly isWhole: boolean;
+  /** Event times of its first and newest counted reading, ms; null when there is none, or it is not known. */
+  readonly firstTime: number | null;
+  readonly lastTime: number | null;
+  readonly lastValue: number | null;
+  /** When it was last heard from, duplicates too, ms; as of the last commit when it was not since the start. */
+  readonly lastHeard: number | null;
+  /** 100 duplicates in a row and nothing new. */
+  readonly isStuck: boolean;
+  /** It has a series of its own: questions about it can be answered. */
+  readonly hasSeries: boolean;
+  /** Its series lacks what was taken in before, ms; null: it has all. */
+  readonly since: number | null;
 }
 
 /** A reading held back because of its clock. */
@@ -170,10 +198,17 @@ export interface EngineCounters {
 /** The running system, as its doors see it. Nothing in it waits for the log. */
 export interface Engine {
   readonly sensors: SensorDirectory;
-  /** Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached. */
-  query(sensor: string, window: Window, needs: Needs): Answer;
-  /** O(1): what a question with an open bound asks for. */
-  span(sensor: string): SensorSpan;
+  /**
+   * Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached.
+   * @param device of that device of the sensor alone @throws TidemarkError "no-device-series"
+   */
+  query(sensor: string, window: Window, needs: Needs, device?: string): Answer;
+  /** O(1): what a question with an open bound asks for. @throws TidemarkError "no-device-series" */
+  span(sensor: string, device?: string): SensorSpan;
+  /** Devices of a sensor by the bytes of their names, those behind `after`. O(limit + devices since the last commit). */
+  devices(query: { sensor: string; after?: string; limit: number }): readonly DeviceStatus[];
+  /** What is known of a device; null: nothing was heard of it. O(1). */
+  device(sensor: string, device: string): DeviceStatus | null;
   /** O(partitions that feed it). */
   status(sensor: string): SensorStatus;
   /** Adds a listener, called after readings were taken in, with each sensor that changed and where. @returns removes it */

@@ -1,16 +1,27 @@
 /** A device's state as bytes, whole for its row or the changed part for a delta: docs/formats/identity.md. */
 import type { ByteReader, ByteWriter } from "../core/bytes.ts";
 import {
+  CONFLICTS,
   DEVICE_CELLS,
+  DEVICE_COUNTS,
   type DeviceColumns,
   DUPLICATE_RUN,
+  DUPLICATES,
   EDGE_BASE,
   EDGE_BOOT,
   EDGE_NAME,
   EDGE_NONE,
   EDGE_UNRESOLVED,
   EDGE_WORDS,
+  FIRST_TIME,
+  HEARD_AT,
+  HELD_BACK,
+  LAST_HEARD,
+  LAST_TIME,
+  LAST_VALUE,
+  LATE_READINGS,
   NEWEST,
+  READINGS,
 } from "./device-columns.ts";
 
 /** Bits 0 and 1 of the flags say whose the edge is. */
@@ -25,6 +36,12 @@ const HAS_BITS = 4;
 const HAS_IMPLICIT = 8;
 /** It has implicit boots from before version 3: what is known of the latest. */
 const HAS_OLDER = 16;
+/** It has counts: written since version 6. */
+const HAS_COUNTS = 32;
+
+/** Counts that are integers, and those that are doubles, in the order of writing. */
+const INTEGERS = [READINGS, DUPLICATES, CONFLICTS, LATE_READINGS, HELD_BACK] as const;
+const DOUBLES = [FIRST_TIME, LAST_TIME, LAST_VALUE, LAST_HEARD] as const;
 
 /** State and the edge's words from `firstWord` on. */
 export function writeState(devices: DeviceColumns, to: ByteWriter, slot: number, firstWord: number): void {
@@ -32,7 +49,7 @@ export function writeState(devices: DeviceColumns, to: ByteWriter, slot: number,
   const edge = name === EDGE_NONE ? IS_NONE : IS_NAMED;
   const hasImplicit = devices.implicitBoot[slot] !== 0;
   const hasOlder = devices.olderBoot[slot] !== 0;
-  to.u8(edge | (hasImplicit ? HAS_IMPLICIT : 0) | (hasOlder ? HAS_OLDER : 0));
+  to.u8(edge | (hasImplicit ? HAS_IMPLICIT : 0) | (hasOlder ? HAS_OLDER : 0) | HAS_COUNTS);
   to.varint(devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN]);
   to.f64(devices.cells[slot * DEVICE_CELLS + NEWEST]);
   if (hasImplicit) {
@@ -44,6 +61,11 @@ export function writeState(devices: DeviceColumns, to: ByteWriter, slot: number,
     to.f64(devices.olderFirst[slot]);
     to.f64(devices.olderLast[slot]);
   }
+  const counts = slot * DEVICE_COUNTS;
+  const heard = devices.cells[slot * DEVICE_CELLS + HEARD_AT];
+  if (heard > devices.counts[counts + LAST_HEARD]) devices.counts[counts + LAST_HEARD] = heard;
+  for (const cell of INTEGERS) to.varint(devices.counts[counts + cell]);
+  for (const cell of DOUBLES) to.f64(devices.counts[counts + cell]);
   if (edge === IS_NONE) return;
   to.varint(devices.cells[slot * DEVICE_CELLS + EDGE_BOOT]);
   to.varint(devices.cells[slot * DEVICE_CELLS + EDGE_BASE] / 32);
@@ -78,6 +100,12 @@ export function readState(
   if ((flags & HAS_IMPLICIT) !== 0) {
     devices.implicitBoot[slot] = from.varint();
     devices.lastUntimed[slot] = from.varint();
+  }
+  const counts = slot * DEVICE_COUNTS;
+  if ((flags & HAS_COUNTS) === 0) devices.counts[counts + FIRST_TIME] = Number.NEGATIVE_INFINITY;
+  else {
+    for (const cell of INTEGERS) devices.counts[counts + cell] = from.varint();
+    for (const cell of DOUBLES) devices.counts[counts + cell] = from.f64();
   }
   if ((flags & EDGE_BITS) === IS_NONE) return;
   const boot = from.varint();

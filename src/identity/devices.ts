@@ -73,7 +73,7 @@ export class Devices extends DeviceColumns {
   /** Slots of each sensor's resident devices. */
   readonly slotsOf = new Map<number, number[]>();
   /** Devices ever heard of, and simulators and flagged ones among them, by sensor. */
-  readonly counts = new Map<number, number>();
+  readonly known = new Map<number, number>();
   readonly simulated = new Map<number, number>();
   readonly stuck = new Map<number, number>();
 
@@ -94,7 +94,7 @@ export class Devices extends DeviceColumns {
       "SELECT sensor, count(*) AS n, total(substr(name, 1, ?) = ?) AS simulated FROM device GROUP BY sensor",
     );
     for (const row of counted.all(SIMULATOR_PREFIX.length, Buffer.from(SIMULATOR_PREFIX))) {
-      this.counts.set(Number(row.sensor), Number(row.n));
+      this.known.set(Number(row.sensor), Number(row.n));
       this.simulated.set(Number(row.sensor), Number(row.simulated));
     }
   }
@@ -118,7 +118,7 @@ export class Devices extends DeviceColumns {
       slots = [];
       this.slotsOf.set(sensor, slots);
     }
-    const count = this.counts.get(sensor) ?? 0;
+    const count = this.known.get(sensor) ?? 0;
     this.clear(slot);
     // While all of a sensor's devices are resident, one that is not is new.
     const row = count > slots.length ? this.#db.lookUp(this.#find, sensor, this.names.bytes(slot)) : undefined;
@@ -126,7 +126,7 @@ export class Devices extends DeviceColumns {
       this.cells[slot * DEVICE_CELLS + ID] = this.#nextId++;
       this.#isNew[slot] = 1;
       this.#newCount++;
-      this.counts.set(sensor, count + 1);
+      this.known.set(sensor, count + 1);
       if (isSimulatorName(this.names.bytes(slot))) {
         this.simulated.set(sensor, (this.simulated.get(sensor) ?? 0) + 1);
       }

@@ -8,6 +8,18 @@ import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Boots } from "./boots.ts";
 import { Deltas } from "./deltas.ts";
+import {
+  CONFLICTS,
+  DEVICE_COUNTS,
+  DUPLICATES,
+  FIRST_TIME,
+  HELD_BACK,
+  LAST_TIME,
+  LAST_VALUE,
+  LATE_READINGS,
+  READINGS,
+} from "./device-columns.ts";
+import { DeviceDirectory, type KnownDevice } from "./device-directory.ts";
 import { Devices } from "./devices.ts";
 import { ExplicitIds } from "./explicit-ids.ts";
 import { Identity } from "./identity.ts";
@@ -16,12 +28,40 @@ import { SeenStore } from "./seen-store.ts";
 import { ValueMemory } from "./value-memory.ts";
 import { completeUntil } from "./watermark.ts";
 
-export { DEVICE_CELLS, HEARD_AT, NEWEST } from "./device-columns.ts";
+export {
+  CONFLICTS,
+  DEVICE_CELLS,
+  DEVICE_COUNTS,
+  DUPLICATES,
+  FIRST_TIME,
+  HEARD_AT,
+  HELD_BACK,
+  ID,
+  LAST_TIME,
+  NEWEST,
+  READINGS,
+  SERIES,
+  SERIES_FRESH,
+  SERIES_NONE,
+} from "./device-columns.ts";
+export type { KnownDevice } from "./device-directory.ts";
 export { CONFLICT, NEW } from "./identity.ts";
 
 /** About the bytes that a boot and an explicit id take in memory until they are committed. */
 const BOOT_BYTES = 150;
 const ID_BYTES = 120;
+
+/** What a sensor's totals say of its only device. */
+interface AdoptedCounts {
+  readonly counted: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly late: number;
+  readonly quarantined: number;
+  readonly firstTime: number;
+  readonly lastTime: number;
+  readonly lastValue: number;
+}
 
 /** How much stays in memory. */
 interface IdentityBounds {
@@ -44,6 +84,7 @@ export class Identities implements CommitPart {
   readonly #ids: ExplicitIds;
   readonly #identity: Identity;
   readonly #deltas: Deltas;
+  readonly #directory: DeviceDirectory;
   /** Devices that the commit writes whole, so that they can be evicted after it. */
   #idle: readonly number[] = [];
 
@@ -64,6 +105,7 @@ export class Identities implements CommitPart {
     this.#identity = new Identity(devices, this.#boots, stores, bootNames);
     // Last: it restores the devices as of the last commit.
     this.#deltas = new Deltas(db, devices);
+    this.#directory = new DeviceDirectory(db, devices);
   }
 
   /**
@@ -86,12 +128,47 @@ export class Identities implements CommitPart {
 
   /** Devices ever heard of by a sensor. */
   devicesOf(sensor: number): number {
-    return this.devices.counts.get(sensor) ?? 0;
+    return this.devices.known.get(sensor) ?? 0;
   }
 
   /** Those of them that are simulated. */
   simulatedDevicesOf(sensor: number): number {
     return this.devices.simulated.get(sensor) ?? 0;
+  }
+
+  /** The only device of a sensor, in a history from before devices were counted, has the sensor's counts. @param id of its row */
+  adoptCounts(id: number, totals: AdoptedCounts): void {
+    const { devices } = this;
+    const slot = devices.loadById(id);
+    const at = slot * DEVICE_COUNTS;
+    if (devices.counts[at + FIRST_TIME] !== Number.NEGATIVE_INFINITY) return;
+    devices.counts[at + READINGS] = totals.counted;
+    devices.counts[at + DUPLICATES] = totals.duplicates;
+    devices.counts[at + CONFLICTS] = totals.conflicts;
+    devices.counts[at + LATE_READINGS] = totals.late;
+    devices.counts[at + HELD_BACK] = totals.quarantined;
+    devices.counts[at + FIRST_TIME] = totals.firstTime;
+    devices.counts[at + LAST_TIME] = totals.lastTime;
+    devices.counts[at + LAST_VALUE] = totals.lastValue;
+    devices.touch(slot);
+  }
+
+  /** The slot of a sensor's device by its name as it is shown, made resident. */
+  slotOf(sensor: number, name: string): number {
+    const bytes = this.#directory.bytesOf(sensor, name);
+    const slot = this.deviceNames.intern(sensor, bytes, 0, bytes.length);
+    if (!this.devices.isLoaded(slot)) this.devices.load(slot);
+    return slot;
+  }
+
+  /** What is known of a device; null: there is no such one. */
+  device(sensor: number, name: string): KnownDevice | null {
+    return this.#directory.find(sensor, name);
+  }
+
+  /** Up to `limit` devices of a sensor by name (its bytes), those behind `after`. O(limit + devices that are new). */
+  listDevices(sensor: number, after: string | null, limit: number): KnownDevice[] {
+    return this.#directory.list(sensor, after, limit);
   }
 
   /** Devices of a sensor that send nothing new. */

@@ -1,5 +1,11 @@
 /** Bounds of the pipeline: when the history commits, and what stays in memory. Tests make them small, so that every one is reached. */
-import { COMMIT_INTERVAL_MS, COMMIT_READINGS, SENSORS_MAX } from "../core/limits.ts";
+import {
+  COMMIT_INTERVAL_MS,
+  COMMIT_READINGS,
+  DEVICE_SERIES_ALL,
+  DEVICE_SERIES_MAX,
+  SENSORS_MAX,
+} from "../core/limits.ts";
 
 /** What is bounded, by name. */
 export interface Bounds {
@@ -16,6 +22,10 @@ export interface Bounds {
   readonly retryMs: number;
   /** Sensors, followed or not. Past it new ones are refused (`too-many-sensors`, `sensors.refused`). */
   readonly sensors: number;
+  /** Devices of a sensor that have a series of their own; 0: none. Past it the sensor's goes on (`deviceSeries` of its status). */
+  readonly deviceSeries: number;
+  /** The same of all sensors together. */
+  readonly deviceSeriesAll: number;
   /** Devices kept in memory. Past it, those idle longest become rows at the next commit. */
   readonly residentDevices: number;
   /** Boot names interned at once. Past it they are forgotten at the next commit and interned anew. */
@@ -42,6 +52,8 @@ export const BOUNDS: Bounds = {
   waitingRows: 100_000,
   retryMs: 10_000,
   sensors: SENSORS_MAX,
+  deviceSeries: DEVICE_SERIES_MAX,
+  deviceSeriesAll: DEVICE_SERIES_ALL,
   /** About 0.6 KB each. */
   residentDevices: 262_144,
   /** Of 20 bytes: 2 MB. */

@@ -5,6 +5,7 @@ import { formatSecond } from "../core/time.ts";
 import type { History } from "../rollups/history.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
+import type { DeviceSeries } from "./device-series.ts";
 import { KnownTime } from "./known-time.ts";
 import type { Sensors, Series } from "./sensors.ts";
 
@@ -41,15 +42,17 @@ export class Horizon implements CommitPart {
   readonly #db: Database;
   readonly #history: History;
   readonly #sensors: Sensors;
+  readonly #deviceSeries: DeviceSeries;
   readonly #moved = new Set<Series>();
   #options: HorizonOptions | null = null;
   #known: KnownTime | null = null;
   #movedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(db: Database, history: History, sensors: Sensors) {
+  constructor(db: Database, history: History, sensors: Sensors, deviceSeries: DeviceSeries) {
     this.#db = db;
     this.#history = history;
     this.#sensors = sensors;
+    this.#deviceSeries = deviceSeries;
   }
 
   /** Begins to keep, once the followed sensors are open: takes horizons back that lie too late. @throws TidemarkError "history-corrupt" */
@@ -145,6 +148,19 @@ export class Horizon implements CommitPart {
     else this.#options.onNotice(`old history of ${lines.length} sensors is deleted: ${readings} readings`, "expired");
   }
 
+  /** The next commit deletes pages. */
+  get hasMoved(): boolean {
+    return this.#moved.size > 0;
+  }
+
+  /** Series of the sensors that moved, and the second from which on each is kept. */
+  *#movedSeries(): Generator<readonly [series: number, second: number]> {
+    for (const { id, totals } of this.#moved) {
+      yield [id, totals.keptSince];
+      for (const series of this.#deviceSeries.ofSensor(id)) yield [series, totals.keptSince];
+    }
+  }
+
   #readingsBefore({ id, totals }: Series, second: number): number {
     const start = Math.max(totals.keptSince, Math.floor(totals.firstTime / 1000));
     if (start >= second) return 0;
@@ -153,7 +169,7 @@ export class Horizon implements CommitPart {
 
   /** Deletes what has to go, inside a transaction that has its pages written before. */
   *write(): Generator<number> {
-    for (const { id, totals } of this.#moved) yield* this.#history.expire(id, totals.keptSince);
+    for (const [series, second] of this.#movedSeries()) yield* this.#history.expire(series, second);
     const known = this.#known?.now();
     if (known !== undefined) this.#db.guarded(() => this.#db.setSetting(KNOWN_TIME, Math.floor(known)));
     yield 0;
@@ -161,7 +177,7 @@ export class Horizon implements CommitPart {
 
   /** The transaction of `write` has ended well. */
   committed(): void {
-    for (const { id, totals } of this.#moved) this.#history.forget(id, totals.keptSince);
+    if (this.#moved.size > 0) this.#history.forget(new Map(this.#movedSeries()));
     this.#moved.clear();
   }
 }

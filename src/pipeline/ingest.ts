@@ -7,7 +7,21 @@ import { ACCEPTED } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Cause } from "../engine/change.ts";
 import { createDecoder, type Decoder, type Formats } from "../formats/decode.ts";
-import { CONFLICT, DEVICE_CELLS, HEARD_AT, type Identities, NEW, NEWEST } from "../identity/identities.ts";
+import {
+  CONFLICT,
+  CONFLICTS,
+  DEVICE_CELLS,
+  DEVICE_COUNTS,
+  DUPLICATES,
+  FIRST_TIME,
+  HEARD_AT,
+  HELD_BACK,
+  type Identities,
+  LAST_TIME,
+  NEW,
+  NEWEST,
+  READINGS,
+} from "../identity/identities.ts";
 import type { Fetched } from "../log/log.ts";
 import { ReadingRun } from "../rollups/reading-run.ts";
 import { BySeries } from "./by-series.ts";
@@ -174,29 +188,33 @@ export class Ingest {
       const verdict = this.#identities.classify(readings, i, sensor.id);
       if (verdict !== NEW) {
         totals.duplicates++;
-        if (verdict === CONFLICT) totals.conflicts++;
+        devices.counts[slot * DEVICE_COUNTS + DUPLICATES]++;
+        if (verdict === CONFLICT) {
+          totals.conflicts++;
+          devices.counts[slot * DEVICE_COUNTS + CONFLICTS]++;
+        }
         if (kind === IDENTITY_EXPLICIT)
           this.hints.takeDuplicate(sensor, readings.idText[i] ?? "", t, readings.value[i]);
         return;
       }
       totals.implicitBoots += this.#identities.startedBoots;
-      devices.touch(slot);
     }
+    devices.touch(slot);
     const verdict = verdicts[i];
     if (verdict === IMPOSSIBLE) {
+      devices.counts[slot * DEVICE_COUNTS + HELD_BACK]++;
       this.#setAside.quarantine(records, readings, i, sensor, nowMs);
       return;
     }
     if (kind === IDENTITY_SEQUENCE) totals.sequence++;
     else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
     else totals.offset++;
-    if (t > devices.cells[slot * DEVICE_CELLS + NEWEST]) {
-      devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
-      devices.touch(slot);
-    }
+    if (t > devices.cells[slot * DEVICE_CELLS + NEWEST]) devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
+    devices.count(slot, t, readings.value[i], verdict === LATE);
     const row = this.#counted++;
     readings.time[row] = t;
     readings.value[row] = readings.value[i];
+    readings.device[row] = slot;
     verdicts[row] = verdict;
     if (verdict === LATE) this.#lateRows++;
   }
@@ -207,30 +225,38 @@ export class Ingest {
    */
   #skipOrderly(readings: Readings, i: number, count: number, sensor: Series): number {
     const { devices } = this.#identities;
-    const { time, device, identity, rejection, uniform } = readings;
+    const { time, value, device, identity, rejection, uniform } = readings;
     const { verdicts, orderly } = this.#clocks;
     const slot = device[i];
+    const counts = slot * DEVICE_COUNTS;
     let newest = devices.cells[slot * DEVICE_CELLS + NEWEST];
     let end = i + 1;
     if (end < orderly) {
       if (uniform) end = orderly;
       else while (end < orderly && device[end] === slot && identity[end] === IDENTITY_OFFSET) end++;
       if (time[end - 1] > newest) newest = time[end - 1];
+      const latest = time[end - 1];
+      for (let row = end - 1; row > i && time[row] === latest; row--) devices.newest(slot, latest, value[row]);
     }
     for (; end < count && verdicts[end] === ON_TIME; end++) {
       if (!uniform && (device[end] !== slot || identity[end] !== IDENTITY_OFFSET || rejection[end] !== ACCEPTED)) break;
-      if (time[end] > newest) newest = time[end];
+      const t = time[end];
+      if (t > newest) newest = t;
+      if (t >= devices.counts[counts + LAST_TIME]) devices.newest(slot, t, value[end]);
+      else if (t < devices.counts[counts + FIRST_TIME]) devices.counts[counts + FIRST_TIME] = t;
     }
     const rows = end - i - 1;
     if (rows === 0) return i;
     const to = this.#counted;
     if (to !== i + 1) {
       time.copyWithin(to, i + 1, end);
-      readings.value.copyWithin(to, i + 1, end);
+      value.copyWithin(to, i + 1, end);
+      device.fill(slot, to, to + rows);
       verdicts.fill(ON_TIME, to, to + rows);
     }
     this.#counted += rows;
     sensor.totals.offset += rows;
+    devices.counts[counts + READINGS] += rows;
     devices.cells[slot * DEVICE_CELLS + NEWEST] = newest;
     devices.touch(slot);
     return end - 1;
@@ -243,6 +269,8 @@ export class Ingest {
     const { totals } = sensor;
     const run = this.#run.set(readings.time, readings.value, this.#clocks.verdicts, n);
     const { earliest, latest, latestValue } = run;
+    const since = totals.keptSince * 1000;
+    this.#state.deviceSeries.take(sensor, readings, run.late, n, since, this.#options.clock.now());
     totals.counted += n;
     totals.late += this.#lateRows;
     if (earliest < totals.firstTime) totals.firstTime = earliest;
@@ -250,14 +278,21 @@ export class Ingest {
       totals.lastTime = latest;
       totals.lastValue = latestValue;
     }
-    totals.expired += run.dropBefore(totals.keptSince * 1000);
+    totals.expired += run.dropBefore(since);
     if (run.count === 0) return;
     sensor.news.addRun(run, cause);
     this.#state.history.foldRun(sensor.id, run);
   }
 
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
-  release(sensor: Series, time: number, value: number): void {
+  release(sensor: Series, name: string, time: number, value: number): void {
+    const { devices } = this.#identities;
+    const slot = this.#identities.slotOf(sensor.id, name);
+    devices.counts[slot * DEVICE_COUNTS + HELD_BACK]--;
+    devices.count(slot, time, value, false);
+    devices.touch(slot);
+    this.#readings.device[0] = slot;
+    this.#readings.uniform = false;
     sensor.totals.quarantined--;
     sensor.totals.released++;
     sensor.changed = true;

@@ -15,10 +15,12 @@ import type { SensorDirectory } from "../engine/directory.ts";
 import type {
   Chosen,
   ChosenRejections,
+  DeviceStatus,
   Engine,
   ListPart,
   Quarantined,
   RejectedRecord,
+  SensorSpan,
   SensorStatus,
 } from "../engine/engine.ts";
 import type { Log } from "../log/log.ts";
@@ -26,6 +28,7 @@ import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
+import { DeviceQuestions } from "./device-questions.ts";
 import { Following, type FollowRule } from "./following.ts";
 import { Ingest } from "./ingest.ts";
 import { Intake } from "./intake.ts";
@@ -69,6 +72,7 @@ export class Pipeline implements Engine {
   readonly #ingest: Ingest;
   readonly #intake: Intake;
   readonly #uncounted: Uncounted;
+  readonly #devices: DeviceQuestions;
   readonly #commits: Commits;
   readonly #following: Following;
   readonly #unread = new Unread();
@@ -96,6 +100,7 @@ export class Pipeline implements Engine {
     this.sensors = state.sensors;
     this.#ingest = new Ingest(state, { ...options, foreignAppendTimes: log.kind === "kafka" });
     this.#uncounted = new Uncounted(state, this.#ingest);
+    this.#devices = new DeviceQuestions(state);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal });
     this.#following = new Following(log, options.follow, state, this.#queue);
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
@@ -308,31 +313,42 @@ export class Pipeline implements Engine {
     return this.#trouble ?? this.#commits.trouble ?? this.#options.log.trouble;
   }
 
-  query(name: string, window: Window, needs: Needs): Answer {
+  query(name: string, window: Window, needs: Needs, device?: string): Answer {
     const sensor = this.#sensor(name);
     const { firstTime, lastTime, keptSince } = sensor.totals;
+    const series = device === undefined ? sensor.id : this.#devices.seriesOf(sensor, device);
     const start = Math.max(window.start, keptSince, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
     if (!(start < end)) return emptyAnswer(needs);
-    const { history } = this.#state;
+    const { history, deviceSeries } = this.#state;
     // A batch or a merge that was broken off left half of it in memory.
     if (this.#failure !== null) throw this.#failure.error;
     try {
-      return history.query(sensor.id, { start, end }, needs);
+      if (device !== undefined) deviceSeries.settle(series);
+      return history.query(series, { start, end }, needs);
     } catch (error) {
       if (history.isTorn) this.#fail(error);
       throw error;
     }
   }
 
-  span(name: string) {
-    return this.#sensor(name).totals.span;
+  span(name: string, device?: string): SensorSpan {
+    const sensor = this.#sensor(name);
+    return device === undefined ? sensor.totals.span : this.#devices.span(sensor, device);
+  }
+
+  devices({ sensor, ...query }: { sensor: string; after?: string; limit: number }): DeviceStatus[] {
+    return this.#devices.list(this.#sensor(sensor), query);
+  }
+
+  device(sensor: string, device: string): DeviceStatus | null {
+    return this.#devices.find(this.#sensor(sensor), device);
   }
 
   status(name: string): SensorStatus {
     const sensor = this.#sensor(name);
     const { totals } = sensor;
-    const { identities, sources } = this.#state;
+    const { identities, sources, deviceSeries } = this.#state;
     const feeding = sources.feeding(sensor);
     const heard = identities.completeUntil(sensor.id, this.#options.clock.now());
     const mark = Math.min(heard, this.#unread.limit(feeding));
@@ -344,6 +360,7 @@ export class Pipeline implements Engine {
       ...totals.span,
       lastArrival: sensor.lastArrival,
       devices: identities.devicesOf(sensor.id),
+      deviceSeries: deviceSeries.countOf(sensor),
       simulatedDevices: identities.simulatedDevicesOf(sensor.id),
       stuckDevices: identities.stuckDevicesOf(sensor.id),
       identities: totals.identities(),

@@ -11,6 +11,7 @@ import type { Database } from "../store/database.ts";
 import { BOUNDS, type Bounds } from "./bounds.ts";
 import { ClockOffset } from "./clock-offset.ts";
 import { Quarantine, Rejections } from "./dead-letters.ts";
+import { DeviceSeries } from "./device-series.ts";
 import { Horizon } from "./horizon.ts";
 import { Sensors } from "./sensors.ts";
 import { type Source, Sources } from "./sources.ts";
@@ -24,6 +25,7 @@ export class State {
   readonly bounds: Bounds;
   readonly history: History;
   readonly identities: Identities;
+  readonly deviceSeries: DeviceSeries;
   readonly quarantine: Quarantine;
   readonly rejections: Rejections;
   readonly sensors: Sensors;
@@ -42,15 +44,17 @@ export class State {
     this.bounds = bounds;
     this.history = new History(db);
     this.identities = new Identities(db, bounds);
+    this.deviceSeries = new DeviceSeries(db, this.history, this.identities, bounds);
     this.sensors = new Sensors(db, bounds.sensors);
     this.sources = new Sources(db);
     this.quarantine = new Quarantine(db, bounds.quarantineRows);
     this.rejections = new Rejections(db, bounds.rejectionRows, (sensor) => this.#dropped(sensor));
-    this.horizon = new Horizon(db, this.history, this.sensors);
+    this.horizon = new Horizon(db, this.history, this.sensors, this.deviceSeries);
     this.clockOffset = new ClockOffset(db);
-    const { history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset } = this;
-    // In the order of writing. It matters twice: dropped rejections are counted in their sensor's totals, and pages are written before old ones are deleted.
-    this.#parts = [history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset];
+    const { deviceSeries, history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset } = this;
+    // In the order of writing. It matters three times: forks are copied, and what waits of devices is folded, before pages are written;
+    // dropped rejections are counted in their sensor's totals; and pages are written before old ones are deleted.
+    this.#parts = [deviceSeries, history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset];
   }
 
   /** What was not as it had been written when it was opened: a sentence each. */
@@ -81,7 +85,7 @@ export class State {
     }
     return (
       this.waitingReadings >= commitReadings ||
-      bytes >= waitingBytes + waitingBytesSeries * this.history.changedSeries ||
+      bytes >= waitingBytes + waitingBytesSeries * Math.min(this.history.changedSeries, this.sensors.size) ||
       rows >= waitingRows ||
       this.identities.isCrowded
     );
@@ -99,12 +103,14 @@ export class State {
   async commit(): Promise<void> {
     let bytes = 0;
     this.horizon.move();
+    this.deviceSeries.prepare(this.horizon.hasMoved);
     this.db.begin();
     try {
       bytes = await inSlices(this.#write());
       this.db.commit();
     } catch (error) {
       this.db.rollback();
+      for (const part of this.#parts) part.rolledBack?.();
       throw error;
     }
     for (const part of this.#parts) part.committed();
@@ -120,6 +126,7 @@ export class State {
 
   /** Folds deferred readings once they are many. Lets others run in between; nothing may be taken in meanwhile. */
   async catchUp(): Promise<void> {
+    if (this.deviceSeries.isBehind) await inSlices(this.deviceSeries.catchUp());
     if (this.history.isBehind) await inSlices(this.history.catchUp());
   }
 }

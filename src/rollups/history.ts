@@ -24,6 +24,8 @@ export class History implements CommitPart {
   /** Deferred readings of one series. */
   readonly #backlog = new Backlog();
   #backlogOf: SeriesChanges | null = null;
+  /** Of one that is written through; empty in between. */
+  readonly #throughBacklog = new Backlog();
   /** Series that changed since the last commit. */
   readonly #changes = new Map<number, SeriesChanges>();
 
@@ -90,6 +92,52 @@ export class History implements CommitPart {
     return changes;
   }
 
+  /** Whether a series changed since the last commit. */
+  hasChanged(series: number): boolean {
+    return this.#changes.has(series);
+  }
+
+  /**
+   * A series that has no readings begins with all that another one holds now. Cheap: O(pages that changed since the last commit); the
+   * next commit copies the others.
+   */
+  fork(origin: number, series: number): void {
+    this.#pages.fork(origin, series);
+    const changes = this.#changes.get(origin);
+    if (changes === undefined) return;
+    if (changes === this.#backlogOf) changes.foldBacklog();
+    changes.copyTo(this.#changesOf(series));
+  }
+
+  /** Copies the pages of forks, inside a transaction and before `write`. Yields bytes. */
+  copyForks(): Generator<number> {
+    return this.#pages.copyForks();
+  }
+
+  /**
+   * Folds a run of a series that did not change since the last commit, and writes its pages at once, inside a transaction: nothing of it
+   * stays in memory, however many series there are. @returns bytes written @throws TidemarkError "disk-full"
+   */
+  writeThrough(series: number, run: ReadingRun): number {
+    const changes = new SeriesChanges(series, this.#pages, this.#throughBacklog);
+    let bytes = 0;
+    try {
+      changes.foldRun(run);
+      changes.foldBacklog();
+      for (const step of changes.write()) bytes += step;
+    } finally {
+      changes.drop();
+      this.#pages.forgetNewest(series);
+    }
+    return bytes;
+  }
+
+  /** The transaction was rolled back. @param written series that were written through */
+  forgetWritten(written: ReadonlySet<number>): void {
+    this.#pages.endFork(false);
+    if (written.size > 0) this.#pages.forget(written);
+  }
+
   /** Folds deferred readings, unless a query did; yields so that the caller can let others run in between. */
   *catchUp(): Generator<number> {
     while (this.#backlogOf?.foldBacklogSlice()) yield 0;
@@ -129,6 +177,8 @@ export class History implements CommitPart {
     this.#changes.clear();
     this.#backlogOf = null;
     this.#backlog.release();
+    this.#throughBacklog.release();
+    this.#pages.endFork(true);
     this.#pages.trim();
   }
 
@@ -146,10 +196,11 @@ export class History implements CommitPart {
     }
   }
 
-  /** Evicts cached pages of a series that `expire` deleted. */
-  forget(series: number, second: number): void {
+  /** Evicts cached pages that `expire` deleted. @param horizons the second by series */
+  forget(horizons: ReadonlyMap<number, number>): void {
     for (const page of this.#pages.cache.pages()) {
-      if (seriesOf(page.key) !== series) continue;
+      const second = horizons.get(seriesOf(page.key));
+      if (second === undefined) continue;
       const pageSeconds = STEP_SECONDS[page.level] * BUCKETS_PER_PAGE[page.level];
       if ((pageOf(page.key) + 1) * pageSeconds <= second && !page.dirty) this.#pages.cache.drop(page);
     }

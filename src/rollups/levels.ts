@@ -26,6 +26,8 @@ const PAGE_BITS = 2 ** 30;
 /** Page numbers start here: the year 1 is far before the epoch. */
 const PAGE_ZERO = 2 ** 27;
 const LEVEL_BITS = 8;
+/** Numbers of series: sensors have the low ones, their devices the high ones, from the highest down. */
+export const SERIES_NUMBERS = 2 ** 20;
 /** Lowest and highest number of a page. */
 export const FIRST_PAGE = -PAGE_ZERO;
 export const LAST_PAGE = PAGE_BITS - PAGE_ZERO - 1;
@@ -33,6 +35,11 @@ export const LAST_PAGE = PAGE_BITS - PAGE_ZERO - 1;
 /** One 53-bit key for (series < 2^20, level, page): a row of the history. */
 export function pageKey(series: number, level: number, page: number): number {
   return (series * LEVEL_BITS + level) * PAGE_BITS + page + PAGE_ZERO;
+}
+
+/** The key of the same page of another series. */
+export function keyOfSeries(key: number, series: number): number {
+  return series * LEVEL_BITS * PAGE_BITS + (key % (LEVEL_BITS * PAGE_BITS));
 }
 
 /** The series of a page's key. */

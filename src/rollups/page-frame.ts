@@ -33,6 +33,14 @@ export function checksumOf(key: number, content: Uint8Array): number {
   return content[0] === READINGS.keyless || content[0] === BUCKETS.keyless ? crc32(content) : checksum(key, content);
 }
 
+/** A copy of the bytes of a page, to be stored under another key. */
+export function rekeyed(key: number, bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  const length = copy.length - CRC_BYTES;
+  new DataView(copy.buffer).setUint32(length, checksumOf(key, copy.subarray(0, length)), true);
+  return copy;
+}
+
 /** Checks the checksum of a page that comes from outside. @throws TidemarkError "history-corrupt" */
 export function check(key: number, bytes: Uint8Array): void {
   const length = bytes.length - CRC_BYTES;

@@ -4,8 +4,9 @@ import type { Backlog } from "./backlog.ts";
 import type { BucketPage } from "./bucket-page.ts";
 import { encodeBuckets } from "./buckets-codec.ts";
 import { SecondOrder } from "./by-second.ts";
-import { SECONDS_PER_PAGE } from "./levels.ts";
+import { keyOfSeries, SECONDS_PER_PAGE } from "./levels.ts";
 import type { CachedPage } from "./page-cache.ts";
+import { rekeyed } from "./page-frame.ts";
 import type { PageTable } from "./page-table.ts";
 import type { ReadingRun } from "./reading-run.ts";
 import { RollUp } from "./roll-up.ts";
@@ -204,6 +205,24 @@ export class SeriesChanges {
     if (run.count > 0) this.foldRun(run);
   }
 
+  /** Merges all that was folded, and adds copies of all changed pages to the changes of a fork, which has none yet. O(changed pages). */
+  copyTo(fork: SeriesChanges): void {
+    this.foldBacklog();
+    for (const _ of this.#merge()) {
+      // nothing may be folded in between
+    }
+    for (const page of this.#dirty) {
+      const key = keyOfSeries(page.key, fork.#series);
+      const bytes = page.isEmpty
+        ? null
+        : page.isOpen
+          ? encode(page, key).slice()
+          : rekeyed(key, page.encoded as Uint8Array);
+      const copy = fork.#pages.adopt(fork.#series, page.key, bytes);
+      if (fork.#pages.markDirty(copy)) fork.#dirty.push(copy);
+    }
+  }
+
   /** As `RollUp.reaches`. */
   reaches(window: Window, withValues: boolean): boolean {
     return this.#rollUp.reaches(window, withValues);
@@ -225,6 +244,12 @@ export class SeriesChanges {
    * `committed`; an empty one is deleted. Yields the bytes of each page, so that the caller can let others run in between.
    */
   *write(): Generator<number> {
+    yield* this.#merge();
+    for (const page of this.#dirty) yield this.#store(page);
+  }
+
+  /** Merges all that was folded upwards. */
+  *#merge(): Generator<number> {
     this.#settleFold();
     this.#left.clear();
     for (const page of this.#stale) {
@@ -234,7 +259,14 @@ export class SeriesChanges {
     }
     this.#rollUp.numbers();
     yield* this.#rollUp.values();
-    for (const page of this.#dirty) yield this.#store(page);
+  }
+
+  /** Forgets its pages, after `write` or instead of it: they are as they are in the file. */
+  drop(): void {
+    for (const page of this.#dirty) {
+      this.#pages.markClean(page);
+      this.#pages.cache.drop(page);
+    }
   }
 
   /** Writes a page, or deletes it. @returns its bytes */
@@ -265,8 +297,6 @@ export class SeriesChanges {
 }
 
 /** @returns bytes that are valid until another page is encoded */
-function encode(page: CachedPage): Uint8Array {
-  return page.seconds !== null
-    ? encodeSeconds(page.key, page.seconds)
-    : encodeBuckets(page.key, page.buckets as BucketPage);
+function encode(page: CachedPage, key: number = page.key): Uint8Array {
+  return page.seconds !== null ? encodeSeconds(key, page.seconds) : encodeBuckets(key, page.buckets as BucketPage);
 }

@@ -58,6 +58,7 @@ export const STATUS = {
   lastValue: { type: ["number", "null"] },
   lastArrival: TIME_OR_NULL,
   devices: NATURAL,
+  deviceSeries: { ...NATURAL, description: "devices that have a series of their own" },
   simulatedDevices: NATURAL,
   stuckDevices: NATURAL,
   identities: IDENTITIES,

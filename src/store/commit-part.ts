@@ -12,4 +12,6 @@ export interface CommitPart {
   write(): Iterable<number>;
   /** The transaction of `write` was committed. */
   committed(): void;
+  /** It was rolled back; for parts that rely on what they wrote before that. */
+  rolledBack?(): void;
 }

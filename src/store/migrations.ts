@@ -27,6 +27,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 5,
     run: () => {},
   },
+  {
+    /** Devices are counted, and have series: pages of numbers from the top down. */
+    version: 6,
+    run: () => {},
+  },
 ];
 
 /** The oldest version that can be opened. */

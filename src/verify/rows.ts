@@ -16,8 +16,18 @@ const RULES = [
   ],
   [
     "page",
-    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 NOT IN (SELECT id FROM sensor)",
+    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 NOT IN (SELECT id FROM sensor) AND key / 8589934592 <= 500000",
     "a sensor of its number",
+  ],
+  [
+    "device_series",
+    "SELECT s.device AS id FROM device_series s LEFT JOIN device d ON d.id = s.device WHERE d.id IS NULL OR d.sensor <> s.sensor OR length(d.name) = 0 OR (s.series <> s.sensor AND (s.series < 500000 OR s.series >= 1048576))",
+    "a device of that sensor, and a number of its own or the sensor's",
+  ],
+  [
+    "page",
+    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 > 500000 AND key / 8589934592 NOT IN (SELECT series FROM device_series)",
+    "a device's series of its number",
   ],
   ["page", "SELECT key AS id FROM page WHERE (key / 1073741824) % 8 > 5", "a level from 0 to 5"],
   ["device", "SELECT id FROM device WHERE sensor NOT IN (SELECT id FROM sensor)", "a sensor that there is"],

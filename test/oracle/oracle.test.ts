@@ -307,7 +307,7 @@ describe("clocks", () => {
     });
     const { arrival: _, ...held } = oracle.quarantine[0];
     const facts = { value: 9, time: NOW + 300_001, judgedAgainst: NOW, kind: "sequence", reason: "ahead" };
-    assert.deepEqual(held, { device: "d", boot: "b", sequence: 2, ...facts });
+    assert.deepEqual(held, { device: "d", name: "d", boot: "b", sequence: 2, ...facts });
   });
 
   test("late is more than a minute behind what its partition brought before, whatever others brought", () => {

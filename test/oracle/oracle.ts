@@ -11,6 +11,7 @@
  */
 import { type Decoded, decodeRecord, deviceOf, type Outcome, refused } from "./decode.ts";
 import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
+import { KnownDevices } from "./known-devices.ts";
 import {
   type CopiesCame,
   type CountedReading,
@@ -77,6 +78,8 @@ export interface Quarantined {
   readonly arrival: Arrival;
   readonly kind: IdentityKind;
   readonly device: string;
+  /** The same as bytes, latin1. */
+  readonly name: string;
   readonly boot: string | null;
   /** Only where it is the identity. */
   readonly sequence: number | null;
@@ -88,6 +91,7 @@ export interface Quarantined {
 
 interface Sensor {
   readonly devices: Map<string, DeviceIdentities>;
+  readonly known: KnownDevices;
   /** Explicit ids, each with the value it first came with. */
   readonly ids: Map<string, number>;
   readonly readings: CountedReading[];
@@ -178,17 +182,22 @@ export class Oracle {
 
     const place = this.#place(sensor, device, payload);
     if (place.startsBoot) this.#add(sensor, { implicitBoots: 1 });
+    const known = sensor.known.of(device);
     if (place.first !== undefined) {
+      known.duplicates++;
+      if (place.first !== value) known.conflicts++;
       this.#add(sensor, { duplicates: 1, conflicts: place.first === value ? 0 : 1 });
       return "duplicate";
     }
     place.hold();
     if (reason !== null) {
       this.#add(sensor, { quarantined: 1 });
+      known.heldBack++;
       this.quarantine.push({
         arrival,
         kind,
         device: utf8(device),
+        name: device,
         boot: boot === null ? null : utf8(boot),
         sequence: kind === "sequence" ? sequence : null,
         value,
@@ -198,7 +207,7 @@ export class Oracle {
       });
       return reason;
     }
-    this.#count(sensor, { time, value, came: { isLate, copies } }, kind);
+    this.#count(sensor, { time, value, device, came: { isLate, copies } }, kind);
     return "counted";
   }
 
@@ -209,7 +218,8 @@ export class Oracle {
       this.quarantine.splice(this.quarantine.indexOf(held), 1);
       const sensor = this.#sensor(held.arrival.sensor);
       this.#add(sensor, { quarantined: -1 });
-      this.#count(sensor, { time: held.time, value: held.value }, held.kind);
+      sensor.known.of(held.name).heldBack--;
+      this.#count(sensor, { time: held.time, value: held.value, device: held.name }, held.kind);
     }
     return released.length;
   }
@@ -241,6 +251,11 @@ export class Oracle {
     return this.#sensors.get(sensor)?.totals ?? NOTHING;
   }
 
+  /** What is known of a sensor's devices. */
+  devices(sensor: string): KnownDevices {
+    return this.#sensor(sensor).known;
+  }
+
   /** Event times of the first and newest counted reading of these sensors, ms; null when there is none. */
   span(sensors: readonly string[]): { first: number; newest: number } | null {
     let first = Infinity;
@@ -252,15 +267,15 @@ export class Oracle {
     return first === Infinity ? null : { first, newest };
   }
 
-  /** The readings of the seconds [startSec, endSec). O(readings of the sensor). */
-  sample(sensor: string, startSec: number, endSec: number): Sample {
+  /** The readings of the seconds [startSec, endSec), of one device where it is named. O(readings of the sensor). */
+  sample(sensor: string, startSec: number, endSec: number, device?: string): Sample {
     const state = this.#sensors.get(sensor);
     if (state === undefined) return new Sample([]);
-    const key = `${startSec} ${endSec}`;
+    const key = JSON.stringify([startSec, endSec, device]);
     if (state.sample?.key !== key) {
       const inside = (reading: CountedReading): boolean => {
         const second = Math.floor(reading.time / 1000);
-        return second >= startSec && second < endSec;
+        return second >= startSec && second < endSec && (device === undefined || reading.device === device);
       };
       state.sample = { key, sample: new Sample(state.readings.filter(inside)) };
     }
@@ -289,9 +304,10 @@ export class Oracle {
     metric: string,
     got: number | null,
     interval: Interval | null = null,
+    device?: string,
   ): string | null {
     const share = shareOf(metric);
-    const sample = this.sample(sensor, startSec, endSec);
+    const sample = this.sample(sensor, startSec, endSec, device);
     const wanted = metricOf(sample, metric, endSec - startSec);
     const fault =
       share !== null
@@ -301,7 +317,7 @@ export class Oracle {
           : `wanted ${wanted}, got ${Object.is(got, -0) ? "-0" : got}`;
     return fault === null
       ? null
-      : `${metric} of "${sensor}" in [${startSec}, ${endSec}), ${sample.count} readings: ${fault}`;
+      : `${metric} of "${sensor}"${device === undefined ? "" : `, device "${utf8(device)}",`} in [${startSec}, ${endSec}), ${sample.count} readings: ${fault}`;
   }
 
   #place(sensor: Sensor, device: string, payload: Decoded): Place {
@@ -317,7 +333,15 @@ export class Oracle {
   #sensor(name: string): Sensor {
     let sensor = this.#sensors.get(name);
     if (sensor === undefined) {
-      sensor = { devices: new Map(), ids: new Map(), readings: [], copies: new Map(), totals: NOTHING, sample: null };
+      sensor = {
+        devices: new Map(),
+        known: new KnownDevices(),
+        ids: new Map(),
+        readings: [],
+        copies: new Map(),
+        totals: NOTHING,
+        sample: null,
+      };
       this.#sensors.set(name, sensor);
     }
     return sensor;
@@ -331,6 +355,7 @@ export class Oracle {
 
   #count(sensor: Sensor, reading: CountedReading, kind: IdentityKind): void {
     sensor.readings.push(reading);
+    sensor.known.count(reading.device ?? "", reading.came?.isLate === true);
     sensor.sample = null;
     this.#add(sensor, { counted: 1, late: reading.came?.isLate ? 1 : 0 });
     const { identities } = sensor.totals;

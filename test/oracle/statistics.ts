@@ -16,6 +16,8 @@ export interface CountedReading {
   /** Event time, ms. */
   readonly time: number;
   readonly value: number;
+  /** The bytes of its device's name as latin1; "": none. Absent of readings made by hand. */
+  readonly device?: string;
   /** Absent of readings made by hand. */
   readonly came?: Came;
 }

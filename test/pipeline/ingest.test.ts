@@ -86,8 +86,10 @@ function takeIn(runs: readonly Sent[][], appendTime: boolean, cut: (left: number
       }
     }
     db.begin();
-    for (const _ of state.history.write()) {
-      // one page
+    for (const part of [state.deviceSeries, state.history]) {
+      for (const _ of part.write()) {
+        // one page
+      }
     }
     db.commit();
     const pages = db.prepare("SELECT key, hex(bytes) AS bytes FROM page ORDER BY key").all();

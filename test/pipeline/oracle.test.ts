@@ -18,6 +18,7 @@ const TIGHT = {
   residentDevices: 3,
   bootNames: 2,
   seenBytes: 2000,
+  deviceSeries: 2,
 };
 
 for (const [index, log] of (["kafka", "embedded"] as const).entries()) {

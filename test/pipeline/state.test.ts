@@ -80,6 +80,7 @@ const TABLES = [
   ["INSERT", "quarantine"],
   ["INSERT", "rejection"],
   ["INSERT", "device"],
+  ["INSERT", "device_series"],
   ["INSERT", "delta"],
   ["UPDATE", "sensor"],
   ["INSERT", "position"],
@@ -276,7 +277,7 @@ test("names that only refused records used are let go at a commit, the others st
       await fed.state.commit();
       assert.equal(deviceNames.size, Math.min(round + 1, 3));
     }
-    assert.equal(fed.state.identities.devices.counts.get(1), 5);
+    assert.equal(fed.state.identities.devices.known.get(1), 5);
     fed.db.close();
   }));
 

@@ -263,7 +263,7 @@ for (const seed of [1, 2, 3, 4]) {
       if (random.chance(0.3)) written(true);
       written(false);
       history.committed();
-      history.forget(1, midnight);
+      history.forget(new Map([[1, midnight]]));
       readings = readings.filter(({ time }) => time >= midnight * 1000);
       if (random.chance(0.2)) kept.reopen();
       const straight = keep(context);

@@ -5,6 +5,7 @@ import type { Change } from "../../src/engine/change.ts";
 import { Directory, namesShown, type Sensor } from "../../src/engine/directory.ts";
 import type {
   Chosen,
+  DeviceStatus,
   Engine,
   EngineCounters,
   ListPart,
@@ -24,6 +25,7 @@ interface Reading {
   readonly time: number;
   readonly value: number;
   readonly late: boolean;
+  readonly device: string;
 }
 
 const EVER: Window = { start: -1e11, end: 1e11 };
@@ -94,8 +96,13 @@ export class ScanEngine implements Engine {
     this.sensors.add({ name, followed: true });
   }
 
-  add(sensor: string, ...readings: readonly (readonly [time: number, value: number, late?: boolean])[]): void {
-    for (const [time, value, late] of readings) this.#of(sensor).push({ time, value, late: late === true });
+  add(
+    sensor: string,
+    ...readings: readonly (readonly [time: number, value: number, late?: boolean, device?: string])[]
+  ): void {
+    for (const [time, value, late, device] of readings) {
+      this.#of(sensor).push({ time, value, late: late === true, device: device ?? "" });
+    }
     const seconds = readings.map(([time]) => Math.floor(time / 1000));
     const range = (some: readonly number[]) => ({ start: Math.min(...some), end: Math.max(...some) + 1 });
     const late = seconds.filter((_, i) => readings[i][2] === true);
@@ -129,12 +136,14 @@ export class ScanEngine implements Engine {
     return this.#listeners.size;
   }
 
-  query(sensor: string, window: Window, needs: Needs): Answer {
+  query(sensor: string, window: Window, needs: Needs, of?: string): Answer {
+    this.#require(sensor, of);
     this.queries.push(window);
     if (this.failure !== null) throw this.failure;
     const aggregate = new Aggregate(needs);
     const seconds = new Set<number>();
-    for (const { time, value, late } of this.#of(sensor)) {
+    for (const { time, value, late, device } of this.#of(sensor)) {
+      if (of !== undefined && device !== of) continue;
       const second = Math.floor(time / 1000);
       if (second < window.start || second >= window.end) continue;
       seconds.add(second);
@@ -152,8 +161,47 @@ export class ScanEngine implements Engine {
     return { aggregate, cost: { pages: 1, buckets: seconds.size, pagesFromDisk: 0 } };
   }
 
-  span(sensor: string): SensorSpan {
-    return this.status(sensor);
+  span(sensor: string, device?: string): SensorSpan {
+    this.#require(sensor, device);
+    const known = device === undefined ? null : this.device(sensor, device);
+    return known === null ? this.status(sensor) : { ...known, keptSince: null };
+  }
+
+  /** Devices from this one on, by name, have no series. */
+  firstWithoutSeries = "\uFFFF";
+
+  #require(sensor: string, device: string | undefined): void {
+    if (device === undefined || this.device(sensor, device)?.hasSeries === true) return;
+    throw new TidemarkError("no-device-series", `Cannot answer for device "${device}" of "${sensor}": it has none`);
+  }
+
+  device(sensor: string, device: string): DeviceStatus | null {
+    return this.devices({ sensor, limit: Infinity }).find((known) => known.device === device) ?? null;
+  }
+
+  devices({ sensor, after, limit }: { sensor: string; after?: string; limit: number }): readonly DeviceStatus[] {
+    const groups = [...Map.groupBy(this.#of(sensor), ({ device }) => device)];
+    const known = groups.map(([device, readings]): DeviceStatus => {
+      const lastTime = Math.max(...readings.map(({ time }) => time));
+      return {
+        device,
+        readings: readings.length,
+        duplicates: 0,
+        conflicts: 0,
+        late: readings.filter(({ late }) => late).length,
+        heldBack: 0,
+        isWhole: true,
+        firstTime: Math.min(...readings.map(({ time }) => time)),
+        lastTime,
+        lastValue: Math.max(...readings.filter(({ time }) => time === lastTime).map(({ value }) => value)),
+        lastHeard: lastTime,
+        isStuck: false,
+        hasSeries: device !== "" && device < this.firstWithoutSeries,
+        since: null,
+      };
+    });
+    const sorted = known.sort((a, b) => Buffer.compare(Buffer.from(a.device), Buffer.from(b.device)));
+    return sorted.filter(({ device }) => after === undefined || device > after).slice(0, limit);
   }
 
   status(sensor: string): SensorStatus {
@@ -173,7 +221,8 @@ export class ScanEngine implements Engine {
       keptSince: null,
       lastValue: newest.length === 0 ? null : Math.max(...newest),
       lastArrival: null,
-      devices: readings.length === 0 ? 0 : 1,
+      devices: new Set(readings.map(({ device }) => device)).size,
+      deviceSeries: 0,
       simulatedDevices: 0,
       stuckDevices: 0,
       identities: { explicit: 0, sequence: readings.length, offset: 0 },

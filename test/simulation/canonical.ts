@@ -5,12 +5,19 @@
 import { createHash } from "node:crypto";
 import {
   DEVICE_CELLS,
+  DEVICE_COUNTS,
+  DUPLICATES,
   EDGE_BASE,
   EDGE_BOOT,
   EDGE_NAME,
   EDGE_NONE,
   EDGE_WORDS,
+  FIRST_TIME,
+  HELD_BACK,
+  LAST_TIME,
+  LAST_VALUE,
   NEWEST,
+  READINGS,
 } from "../../src/identity/device-columns.ts";
 import { PairBlock } from "../../src/identity/pair-block.ts";
 import { BLOCK_SEQUENCES, BLOCK_WORDS, SeenBlock } from "../../src/identity/seen-block.ts";
@@ -65,10 +72,21 @@ export function differenceOf(
 
 const nameOf = (state: State, sensor: unknown): string => state.sensors.of(Number(sensor)).name;
 
+/** What each series is of: a sensor, or a device of one. */
+function seriesNames(db: Database, state: State): Map<number, string> {
+  const names = new Map(state.sensors.list().map(({ id, name }) => [id, name]));
+  const rows = db.prepare("SELECT series, s.sensor, name FROM device_series s JOIN device d ON d.id = s.device").all();
+  for (const { series, sensor, name } of rows) {
+    if (series !== sensor) names.set(Number(series), `${nameOf(state, sensor)} of ${hex(name)}`);
+  }
+  return names;
+}
+
 function* pageLines(db: Database, state: State, shortened: (text: string) => string): Generator<string> {
+  const names = seriesNames(db, state);
   for (const { key, bytes } of db.prepare("SELECT key, bytes FROM page").all()) {
     const page = Number(key);
-    const place = `${nameOf(state, seriesOf(page))} level ${levelOf(page)} page ${pageOf(page)}`;
+    const place = `${names.get(seriesOf(page))} level ${levelOf(page)} page ${pageOf(page)}`;
     // Without its checksum, which covers the key, and so the sensor's number.
     yield `page ${place}: ${shortened(hex((bytes as Uint8Array).subarray(0, -CHECKSUM_BYTES)))}`;
   }
@@ -113,6 +131,11 @@ function* identityLines(db: Database, state: State, shortened: (text: string) =>
     const slot = devices.loadById(Number(id));
     const cell = slot * DEVICE_CELLS;
     const [implicit, last] = [devices.implicitBoot[slot], devices.lastUntimed[slot]];
+    const counts = slot * DEVICE_COUNTS;
+    const told = [READINGS, DUPLICATES, HELD_BACK, FIRST_TIME, LAST_TIME, LAST_VALUE];
+    const since = db.prepare("SELECT since FROM device_series WHERE device=?").get(Number(id))?.since;
+    const numbers = told.map((cell) => devices.counts[counts + cell]).join(" ");
+    yield `counts ${device}: ${numbers}, series since ${since === undefined ? "never" : (since ?? "ever")}`;
     yield `device ${device}: newest ${devices.cells[cell + NEWEST]}, implicit boot ${implicit}, last sequence ${last}`;
     if (devices.cells[cell + EDGE_NAME] === EDGE_NONE) continue;
     for (let word = 0; word < EDGE_WORDS; word++) {

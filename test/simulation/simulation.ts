@@ -34,6 +34,10 @@ export interface Outcome {
   readonly bytesWritten: number;
 }
 
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, "latin1").toString("utf8");
+}
+
 /** One run; make a new one for each history. */
 export class Simulation {
   readonly #history: History;
@@ -209,10 +213,16 @@ export class Simulation {
         await this.#log.deliver(queue.splice(0, Math.ceil(random.scale(1, 300))));
         queues = queues.filter(({ length }) => length > 0);
       }
-      for (const sensor of options.sensors) this.#compareTotals(sensor);
+      for (const sensor of options.sensors) {
+        this.#compareTotals(sensor);
+        this.#compareDevices(sensor);
+      }
       for (const { start, end } of this.#history.randomWindows(windows)) {
         this.#outcome.windows++;
-        for (const sensor of options.sensors) this.#compareWindow(sensor, start, end);
+        for (const sensor of options.sensors) {
+          this.#compareWindow(sensor, start, end);
+          for (const name of this.#withSeries(sensor)) this.#compareWindow(sensor, start, end, name);
+        }
       }
       return this.#outcome;
     } finally {
@@ -224,11 +234,55 @@ export class Simulation {
   #compare(windows: number): void {
     for (const sensor of this.#history.options.sensors) {
       this.#compareTotals(sensor);
+      this.#compareDevices(sensor);
       this.#compareDeadLetters(sensor);
     }
     for (const { start, end } of this.#history.randomWindows(windows, this.#outcome.windows + 1)) {
       this.#outcome.windows++;
-      for (const sensor of this.#history.options.sensors) this.#compareWindow(sensor, start, end);
+      for (const sensor of this.#history.options.sensors) {
+        this.#compareWindow(sensor, start, end);
+        for (const name of this.#withSeries(sensor)) this.#compareWindow(sensor, start, end, name);
+      }
+    }
+  }
+
+  /** Names, as bytes, of devices that have a series: as many as the bound allows. */
+  #withSeries(sensor: string): readonly string[] {
+    return this.#oracle.devices(sensor).withSeries(this.#options.bounds?.deviceSeries ?? BOUNDS.deviceSeries);
+  }
+
+  #compareDevices(sensor: string): void {
+    const withSeries = new Set(this.#withSeries(sensor));
+    const expected = this.#oracle.devices(sensor).all.map(({ conflicts: _, late, name, ...counts }) => {
+      const [device, hasSeries] = [utf8(name), withSeries.has(name)];
+      return { device, ...counts, late: this.#inAnyOrder ? null : late, hasSeries, since: null, isWhole: true };
+    });
+    const listed = this.#pipeline.devices({ sensor, limit: 1000 });
+    const got = listed.map(({ device, readings, duplicates, late, heldBack, hasSeries, since, isWhole }) => {
+      return {
+        device,
+        readings,
+        duplicates,
+        late: this.#inAnyOrder ? null : late,
+        heldBack,
+        hasSeries,
+        since,
+        isWhole,
+      };
+    });
+    const byName = (a: { device: string }, b: { device: string }) => (a.device < b.device ? -1 : 1);
+    assert.deepEqual(got.toSorted(byName), expected.toSorted(byName), this.#note(sensor));
+    const counted = Map.groupBy(this.#oracle.readings(sensor), ({ device }) => utf8(device ?? ""));
+    for (const { device, firstTime, lastTime, lastValue } of listed) {
+      const readings = counted.get(device) ?? [];
+      const latest = readings.length === 0 ? null : Math.max(...readings.map(({ time }) => time));
+      const values = readings.filter(({ time }) => time === latest).map(({ value }) => value);
+      const span = [
+        readings.length === 0 ? null : Math.min(...readings.map(({ time }) => time)),
+        latest,
+        readings.length === 0 ? null : Math.max(...values),
+      ];
+      assert.deepEqual([firstTime, lastTime, lastValue], span, `${this.#note(sensor)}, device ${device}`);
     }
   }
 
@@ -265,18 +319,20 @@ export class Simulation {
     return `seed ${this.#history.options.seed}, ${this.#history.options.log}, sensor ${sensor}`;
   }
 
-  #compareWindow(sensor: string, start: number, end: number): void {
-    const { aggregate } = this.#pipeline.query(sensor, { start, end }, { sums: true, quantiles: true });
-    for (const name of [...METRICS.map((metric) => metric.name), ...PERCENTILES]) {
-      const metric = findMetric(name);
+  /** @param name of a device, as bytes; absent: all of the sensor */
+  #compareWindow(sensor: string, start: number, end: number, name?: string): void {
+    const device = name === undefined ? undefined : utf8(name);
+    const { aggregate } = this.#pipeline.query(sensor, { start, end }, { sums: true, quantiles: true }, device);
+    for (const asked of [...METRICS.map((metric) => metric.name), ...PERCENTILES]) {
+      const metric = findMetric(asked);
       assert.ok(metric !== undefined);
       const got = metric.read(aggregate, end - start);
       const interval = metric.share === undefined ? null : aggregate.interval(metric.share);
-      const fault = this.#oracle.fault(sensor, start, end, name, got, interval);
-      assert.equal(fault, null, `${this.#note(sensor)}, ${name} of [${start}, ${end}): ${fault}`);
+      const fault = this.#oracle.fault(sensor, start, end, asked, got, interval, name);
+      assert.equal(fault, null, `${this.#note(sensor)}, ${asked} of [${start}, ${end}): ${fault}`);
       this.#outcome.comparisons++;
     }
-    const { given, fewest, most } = this.#oracle.sample(sensor, start, end).late;
+    const { given, fewest, most } = this.#oracle.sample(sensor, start, end, name).late;
     const isRight = this.#inAnyOrder ? fewest <= aggregate.late && aggregate.late <= most : aggregate.late === given;
     assert.ok(isRight, `${this.#note(sensor)}, late of [${start}, ${end}): ${aggregate.late}, not ${given}`);
   }

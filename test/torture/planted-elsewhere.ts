@@ -92,7 +92,7 @@ export const ELSEWHERE: readonly Planted[] = [
     name: "expired pages stay in the file",
     promise: "kept",
     file: "src/pipeline/horizon.ts",
-    changes: [["for (const { id, totals } of this.#moved) yield* this.#history.expire(id, totals.keptSince);", ""]],
+    changes: [["for (const [series, second] of this.#movedSeries()) yield* this.#history.expire(series, second);", ""]],
     by: "test/pipeline/keep.test.ts",
   },
   {

@@ -1,5 +1,6 @@
 /** A device's state as bytes, whole for its row or the changed part for a delta: docs/formats/identity.md. */
-import type { ByteReader, ByteWriter } from "../core/bytes.ts";
+import { crc32 } from "node:zlib";
+import { ByteReader, type ByteWriter } from "../core/bytes.ts";
 import {
   CONFLICTS,
   DEVICE_CELLS,
@@ -38,6 +39,15 @@ const HAS_IMPLICIT = 8;
 const HAS_OLDER = 16;
 /** It has counts: written since version 6. */
 const HAS_COUNTS = 32;
+
+/** Why a device's row is not one that was written; null: nothing is wrong. Rows from before version 6 have no checksum at their end. */
+export function stateFault(state: Uint8Array): string | null {
+  const from = new ByteReader(state);
+  from.varint();
+  if ((from.u8() & HAS_COUNTS) === 0) return null;
+  const length = state.length - 4;
+  return new ByteReader(state, length).u32() === crc32(state.subarray(0, length)) ? null : "checksum does not match";
+}
 
 /** Counts that are integers, and those that are doubles, in the order of writing. */
 const INTEGERS = [READINGS, DUPLICATES, CONFLICTS, LATE_READINGS, HELD_BACK] as const;

@@ -1,5 +1,6 @@
 /** Devices: which are resident, their state, and how much of it is stored. docs/formats/identity.md */
 import type { StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
 import type { Names } from "../core/names.ts";
 import type { Readings } from "../core/readings.ts";
@@ -327,6 +328,7 @@ export class Devices extends DeviceColumns {
     out.reset();
     out.varint(asOf);
     writeState(this, out, slot, 0);
+    out.u32(crc32(out.view()));
     this.#isWritten[slot] = 1;
     this.#rowsWritten.push(slot);
     const id = this.cells[slot * DEVICE_CELLS + ID];

@@ -26,6 +26,8 @@ export interface Bounds {
   readonly deviceSeries: number;
   /** The same of all sensors together. */
   readonly deviceSeriesAll: number;
+  /** For a history that is compared with another one: `DeviceSeriesBounds`. */
+  readonly deviceSeriesNumbers?: ReadonlyMap<string, number>;
   /** Devices kept in memory. Past it, those idle longest become rows at the next commit. */
   readonly residentDevices: number;
   /** Boot names interned at once. Past it they are forgotten at the next commit and interned anew. */

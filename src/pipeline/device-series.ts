@@ -56,6 +56,13 @@ export interface DeviceSeriesBounds {
   readonly deviceSeries: number;
   /** Of all sensors together. */
   readonly deviceSeriesAll: number;
+  /** Of a history that is compared with another one: the numbers that devices have there (`numberKey`); no others get any. */
+  readonly deviceSeriesNumbers?: ReadonlyMap<string, number>;
+}
+
+/** A device in `deviceSeriesNumbers`. */
+export function numberKey(sensor: number, name: Uint8Array): string {
+  return `${sensor} ${Buffer.from(name).toString("hex")}`;
 }
 
 /**
@@ -197,7 +204,9 @@ export class DeviceSeries implements CommitPart {
     const { cells, counts } = this.#identities.devices;
     const of = this.#begin(sensor);
     const slot = device[0];
-    if (of.sole !== null) {
+    if (this.#bounds.deviceSeriesNumbers !== undefined) {
+      // Each has its own from the first reading on.
+    } else if (of.sole !== null) {
       if (cells[slot * DEVICE_CELLS + ID] === of.sole.device && isOne(readings, count)) return;
       this.#part(of, of.sole);
     } else if (sensor.totals.counted === 0 && of.own.length === 0 && isOne(readings, count)) {
@@ -227,6 +236,10 @@ export class DeviceSeries implements CommitPart {
     const whose = this.#whose(slot);
     const known = this.#ofDevice.get(whose.device);
     if (known !== undefined) return known.series;
+    const { deviceSeriesNumbers: numbers } = this.#bounds;
+    if (numbers !== undefined) {
+      return numbers.get(numberKey(whose.sensor, this.#identities.deviceNames.bytes(slot))) ?? SERIES_NONE;
+    }
     if (!this.#hasRoom(of) || !this.#isNamed(slot)) return SERIES_NONE;
     const isFresh = this.#identities.devices.counts[slot * DEVICE_COUNTS + SERIES] === SERIES_FRESH;
     const own = { ...whose, series: --this.#lowest, since: isFresh ? null : nowMs };

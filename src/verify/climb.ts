@@ -5,7 +5,7 @@ import type { Database } from "../store/database.ts";
 import type { Tell } from "./differences.ts";
 import { Ladder, type LadderFault } from "./ladder.ts";
 import { openSeconds } from "./pages.ts";
-import { hasOlderParts } from "./stored.ts";
+import { hasOlderParts, ofDevice, type StoredSensor } from "./stored.ts";
 
 /** Names of the buckets of each level. */
 const LEVEL_NAMES = ["second", "minute", "hour", "day", "32 days", "1,024 days"] as const;
@@ -15,6 +15,7 @@ export class Climb {
   readonly #db: Database;
   readonly #series: number;
   readonly #sensor: string;
+  readonly #of: string;
   readonly #changed: ReadonlyMap<number, Uint8Array | null>;
   readonly #tell: Tell;
   /** Of all pages, as they should be; null: one cannot be read. */
@@ -25,13 +26,14 @@ export class Climb {
   /** @param changed pages of level 0, of any series, that are to be replaced, or (null) deleted */
   constructor(
     db: Database,
-    { id, name }: { readonly id: number; readonly name: string },
+    { id, name, device }: Pick<StoredSensor, "id" | "name" | "device">,
     changed: ReadonlyMap<number, Uint8Array | null>,
     tell: Tell,
   ) {
     this.#db = db;
     this.#series = id;
     this.#sensor = name;
+    this.#of = ofDevice({ ...(device === undefined ? {} : { device }) });
     this.#changed = changed;
     this.#tell = tell;
   }
@@ -85,7 +87,11 @@ export class Climb {
     }
     const number = pageOf(key);
     const expected = "a page that can be read, and that the log does not tell any more";
-    const place = { sensor: this.#sensor, what: `page ${number} of level 0`, second: number * SECONDS_PER_PAGE };
+    const place = {
+      sensor: this.#sensor,
+      what: `page ${number} of level 0${this.#of}`,
+      second: number * SECONDS_PER_PAGE,
+    };
     this.#tell({ proof: "checksum", ...place, stored: seconds, expected });
     ladder.take(number, null);
     return false;
@@ -102,7 +108,7 @@ export class Climb {
   }
 
   #tellFault({ level, number, second, isPage, isDamaged, isRepaired, stored, expected }: LadderFault): void {
-    const page = `page ${number} of level ${level}`;
+    const page = `page ${number} of level ${level}${this.#of}`;
     const what = isPage ? page : `${LEVEL_NAMES[level]} in ${page}`;
     const proof = isDamaged ? "checksum" : "parts";
     this.#tell({ proof, sensor: this.#sensor, what, second, stored, expected }, isRepaired);

@@ -38,6 +38,8 @@ export interface RecomputationOptions {
   readonly directory: string;
   readonly sensors: readonly { readonly id: number; readonly name: string }[];
   readonly reaches: readonly Reach[];
+  /** The series that devices have (`numberKey`). */
+  readonly deviceSeries: ReadonlyMap<string, number>;
   readonly nowMs: number;
   readonly zone: Zone;
   readonly clockAheadMs: number;
@@ -97,7 +99,7 @@ export async function recompute(options: RecomputationOptions): Promise<{ db: Da
     new State(db);
     const insert = db.prepare("INSERT INTO sensor VALUES(?, ?, NULL)");
     for (const { id, name } of sensors) insert.run(id, name);
-    const state = new State(db, BOUNDS);
+    const state = new State(db, { ...BOUNDS, deviceSeriesNumbers: options.deviceSeries });
     state.sensors.openStored();
     const clock: Clock = { now: () => nowMs, steady: () => 0 };
     const ingest = new Ingest(state, { ...options, clock, foreignAppendTimes: log.kind === "kafka" });

@@ -2,6 +2,7 @@
 import { messageOf } from "../core/errors.ts";
 import { REJECTIONS } from "../core/rejections.ts";
 import { sensorNameFault } from "../core/sensor-name.ts";
+import { stateFault } from "../identity/device-state.ts";
 import { PairBlock } from "../identity/pair-block.ts";
 import { SeenBlock } from "../identity/seen-block.ts";
 import type { Database } from "../store/database.ts";
@@ -122,6 +123,7 @@ export function* checkRows(db: Database, tell: Tell): Generator<void> {
     if (!REJECTIONS.some((known) => known.code === code))
       say(`row ${id} of table rejection`, `code ${code}`, "one that there is");
   }
+  yield* checkBlobs(db, "device", "SELECT id, state AS bytes FROM device", stateFault, say);
   yield* checkBlobs(db, "seen", "SELECT boot || ', ' || block AS id, bytes FROM seen", decodesSeen, say);
   yield* checkBlobs(
     db,

@@ -8,6 +8,7 @@ import type { Tell } from "./differences.ts";
 import type { Explanation } from "./explanation.ts";
 import { differingSeconds, openSeconds, type SecondDifference } from "./pages.ts";
 import type { SensorProof } from "./sensor-proof.ts";
+import { ofDevice } from "./stored.ts";
 
 /** Seconds that are looked into one by one; of more only their pages are told: 100 MB. */
 const SECONDS_MAX = 100_000;
@@ -72,6 +73,11 @@ export class SecondsComparison {
         this.#pages.set(key, { proof, stored, expected, damage: page, seconds: [], unexplained: [] });
       return;
     }
+    // What may differ is explained of sensors only.
+    if (proof.sensor.device !== undefined && !isPlain(proof)) {
+      page?.release();
+      return;
+    }
     const seconds = differingSeconds(key, page, expected === null ? null : opened(key, expected), proof.withLate);
     page?.release();
     if (seconds.length === 0) return;
@@ -105,7 +111,7 @@ export class SecondsComparison {
       const isRepaired = repaired !== undefined;
       if (isRepaired && (damage !== null || unexplained.length > 0)) verdicts.set(key, repaired);
       const sensor = proof.sensor.name;
-      const what = `page ${pageOf(key)} of level 0`;
+      const what = `page ${pageOf(key)} of level 0${ofDevice(proof.sensor)}`;
       const start = pageOf(key) * SECONDS_PER_PAGE;
       if (damage !== null) {
         const stored = { proof: "checksum", sensor, what, second: start, stored: damage } as const;
@@ -152,6 +158,12 @@ function repairedPage(
   const bytes = page.count === 0 ? null : encodeSeconds(key, page).slice();
   page.release();
   return bytes;
+}
+
+/** Whether nothing may differ from what the log comes to. */
+function isPlain({ isWhole, isOrdered, isClockKnown, causes, sensor: { totals } }: SensorProof): boolean {
+  const isHeld = totals.released > 0 || (!isClockKnown && totals.quarantined > 0);
+  return isWhole && isOrdered && causes.passedOver === 0 && !isHeld;
 }
 
 /** Whether the page is what the log comes to, and nothing else. */

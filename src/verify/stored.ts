@@ -8,6 +8,38 @@ export interface StoredSensor {
   readonly id: number;
   readonly name: string;
   readonly totals: Totals;
+  /** Of the series of one of its devices: which; absent: of its own. */
+  readonly device?: string;
+}
+
+/** For people, behind what is told of a series. */
+export function ofDevice({ device }: Pick<StoredSensor, "device">): string {
+  return device === undefined ? "" : ` of device ${JSON.stringify(device)}`;
+}
+
+/** The series of a device that is not its sensor's. */
+export interface StoredDeviceSeries {
+  readonly series: number;
+  readonly sensor: number;
+  /** The number of its row. */
+  readonly device: number;
+  readonly name: Uint8Array;
+  /** It holds all readings of the device, and these are counted. */
+  readonly isWhole: boolean;
+}
+
+/** Those of all sensors. */
+export function storedDeviceSeries(db: Database): StoredDeviceSeries[] {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name='device_series'").get() === undefined) return [];
+  const query = `SELECT series, s.sensor, s.device, since, name FROM device_series s JOIN device d ON d.id = s.device
+    WHERE series <> s.sensor ORDER BY series`;
+  return db
+    .prepare(query)
+    .all()
+    .flatMap(({ series, sensor, device, since, name }) => {
+      if (!(name instanceof Uint8Array)) return [];
+      return { series: Number(series), sensor: Number(sensor), device: Number(device), name, isWhole: since === null };
+    });
 }
 
 /** A partition's row. */

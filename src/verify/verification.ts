@@ -3,10 +3,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import type { Records } from "../core/records.ts";
 import type { Zone } from "../core/zone.ts";
+import { Identities } from "../identity/identities.ts";
 import type { ReadableLog } from "../log/log.ts";
+import { BOUNDS } from "../pipeline/bounds.ts";
+import { numberKey } from "../pipeline/device-series.ts";
 import type { State } from "../pipeline/state.ts";
 import { Database } from "../store/database.ts";
 import { Climb } from "./climb.ts";
+import { checkDevices } from "./devices.ts";
 import type { Difference, Tell } from "./differences.ts";
 import { Explanation } from "./explanation.ts";
 import { IdentityComparison, type IdentityRule } from "./identities.ts";
@@ -15,7 +19,14 @@ import { type Reach, reachesOf, recompute, unreadTopics } from "./recomputation.
 import { checkRows } from "./rows.ts";
 import { SecondsComparison } from "./seconds.ts";
 import { identityRuleOf, proofOf, type SensorProof } from "./sensor-proof.ts";
-import { hasOlderParts, type StoredPosition, type StoredSensor, storedPositions, storedSensors } from "./stored.ts";
+import {
+  hasOlderParts,
+  type StoredPosition,
+  type StoredSensor,
+  storedDeviceSeries,
+  storedPositions,
+  storedSensors,
+} from "./stored.ts";
 import { comparePosition, compareTotals, compareWithPages } from "./totals.ts";
 import { compareUncounted } from "./uncounted.ts";
 
@@ -116,13 +127,14 @@ class Verification {
       for (const proof of proofs) compareTotals(proof, state, unread.includes(proof.sensor.name), this.#tell);
       let changed: ReadonlyMap<number, Uint8Array | null> = new Map();
       await this.#attempt("seconds", async () => {
-        changed = await this.#compareSeconds(proofs, reaches);
+        changed = await this.#compareSeconds([...proofs, ...this.#deviceProofs(proofs)], reaches);
         const count = this.#db.prepare("SELECT count(*) AS n FROM page WHERE (key / 1073741824) % 8 = 0");
         this.#allPages = Number(count.get()?.n);
       });
       for (const { sensor } of proofs) {
         await this.#attempt(`pages of "${sensor.name}"`, () => this.#climb(sensor, changed));
       }
+      await this.#attempt("pages of devices", () => this.#checkDevices(proofs, changed));
       await this.#attempt("identities", () => this.#compareIdentities(proofs));
       await this.#attempt("lists", async () => {
         if (state !== null) compareUncounted(this.#db, state, proofs, this.#tell);
@@ -149,12 +161,22 @@ class Verification {
     const { scratch, onProgress } = this.#options;
     const log = this.#log;
     if (log === null || !reaches.some(({ span }) => span !== null)) return;
+    const own = storedDeviceSeries(this.#db);
+    const deviceSeries = new Map(own.map(({ sensor, name, series }) => [numberKey(sensor, name), series]));
     const all = reaches.reduce((sum, { span }) => sum + (span === null ? 0 : span.end - span.start), 0);
     const onRecords = (count: number): void => {
       this.#records += count;
       onProgress({ phase: "log", share: all === 0 ? null : this.#records / all, count: this.#records });
     };
-    this.#recomputed = await recompute({ ...this.#options, log, directory: scratch, sensors, reaches, onRecords });
+    this.#recomputed = await recompute({
+      ...this.#options,
+      log,
+      directory: scratch,
+      sensors,
+      reaches,
+      deviceSeries,
+      onRecords,
+    });
     const known = new Set(sensors.map(({ name }) => name));
     for (const { name, totals } of this.#recomputed.state.sensors.list()) {
       if (known.has(name) || totals.received === 0) continue;
@@ -214,6 +236,26 @@ class Verification {
       comparison.explain(explanation);
     }
     return comparison.finish(this.#tell);
+  }
+
+  /** What is claimed of sensors, of the series of their devices. */
+  #deviceProofs(proofs: readonly SensorProof[]): SensorProof[] {
+    return storedDeviceSeries(this.#db).flatMap(({ series, sensor, name, isWhole }) => {
+      const proof = proofs.find((known) => known.sensor.id === sensor);
+      if (proof === undefined || !isWhole) return [];
+      return { ...proof, sensor: { ...proof.sensor, id: series, device: Buffer.from(name).toString() } };
+    });
+  }
+
+  /** Pages of devices, and the counts of all. */
+  async #checkDevices(proofs: readonly SensorProof[], changed: ReadonlyMap<number, Uint8Array | null>): Promise<void> {
+    const identities = new Identities(this.#db, BOUNDS);
+    const all = storedDeviceSeries(this.#db);
+    for (const { sensor } of proofs) {
+      const own = all.filter((series) => series.sensor === sensor.id);
+      const check = { db: this.#db, identities, sensor, own, changed, repairs: this.#repairs, tell: this.#tell };
+      await this.#inSlices(this.#counted(checkDevices(check)));
+    }
   }
 
   /** All pages of a series, upwards. @param changed pages of seconds that are to be others */

@@ -11,6 +11,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   position: [],
   front: [],
   device: [],
+  device_series: [],
   boot: [],
   seen: [],
   seen_pair: [],

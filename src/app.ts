@@ -1,5 +1,9 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
+import { type EventKind, lineOf } from "./alerts/alert.ts";
+import { readAlertsPart } from "./alerts/alert-config.ts";
+import { AlertStore } from "./alerts/alert-store.ts";
+import { Alerts, type AlertsOptions } from "./alerts/alerts.ts";
 import { kafkaOptions } from "./config/kafka-settings.ts";
 import { isReadByOthers, readSecretFile } from "./config/secret-file.ts";
 import { type Config, reloadedFiles, type TlsPaths } from "./config/server-config.ts";
@@ -7,7 +11,7 @@ import { readTokens } from "./config/token-settings.ts";
 import type { KafkaAddress, LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
-import type { OnNotice } from "./core/notice.ts";
+import type { NoticeKind, OnNotice } from "./core/notice.ts";
 import { formatMs } from "./core/time.ts";
 import { Tokens } from "./core/tokens.ts";
 import { openZone } from "./core/zone.ts";
@@ -36,6 +40,14 @@ const DAY_MS = 86_400_000;
 
 /** A certificate of 90 days is renewed 30 before its end: with half of that left something is wrong. */
 const EXPIRY_DAYS_TOLD = 14;
+
+/** Which notice an event of an alert is. */
+const NOTICE_OF = {
+  raised: "alert-raised",
+  ended: "alert-ended",
+  changed: "alert-changed",
+  "taken-back": "alert-taken-back",
+} as const satisfies Record<EventKind, NoticeKind>;
 
 /** The part of tidemark below the HTTP server: a log followed into a history. */
 export interface Core {
@@ -151,13 +163,21 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     bug = reject;
   });
   failed.catch(() => {});
+  let alerts: Alerts | null = null;
+  const closeCore = async (): Promise<void> => {
+    await alerts?.stop();
+    await core.close();
+    alerts?.close();
+  };
   try {
     const zone = openZone(config.timezone);
+    alerts = openAlerts(config, core.engine, { clock, zone, onBug: bug }, onNotice);
     const doors = new Doors(config.doors, { engine: core.engine, log: core.log, clock, zone, onBug: bug });
     const server = await createServer({
       engine: core.engine,
       log: core.log,
       doors,
+      alerts: { alerts, deliveries: () => [] },
       clock,
       zone,
       tokens,
@@ -175,6 +195,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       port: config.port,
     });
     doors.open();
+    alerts.open();
     let end: () => void = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -210,7 +231,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       unwatch();
       clearInterval(expiry);
       await Promise.all([doors.close(), server.close()]);
-      await core.close();
+      await closeCore();
       end();
     });
     // A bug ends it without a commit: what is in memory cannot be trusted, what was committed can.
@@ -218,7 +239,28 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     closed.catch(() => {});
     return { address: addresses[0].address, port: addresses[0].port, closed, reload, close };
   } catch (error) {
-    await core.close();
+    await closeCore();
+    throw error;
+  }
+}
+
+/** @throws TidemarkError "config-invalid", "data-dir-unusable" */
+function openAlerts(
+  { data, alerts: part }: Config,
+  engine: Engine,
+  needs: Pick<AlertsOptions, "clock" | "zone" | "onBug">,
+  onNotice: OnNotice,
+): Alerts {
+  const { rules: configured } = readAlertsPart(part);
+  const store = AlertStore.open(data);
+  try {
+    const alerts = new Alerts({ ...needs, engine, store, configured, file: part.file, targets: [] });
+    alerts.onEvents((events) => {
+      for (const event of events) onNotice(lineOf(event), NOTICE_OF[event.kind]);
+    });
+    return alerts;
+  } catch (error) {
+    store.close();
     throw error;
   }
 }

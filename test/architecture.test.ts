@@ -133,7 +133,7 @@ const RULES: readonly { name: string; pattern: RegExp; allowed: RegExp; instead:
   {
     name: "node:sqlite",
     pattern: /"node:sqlite"/,
-    allowed: /^(store|identity|rollups|log\/embedded|pipeline)\/|^commands\/run-files/,
+    allowed: /^(store|identity|rollups|log\/embedded|pipeline|alerts)\/|^commands\/run-files/,
     instead: "use Database",
   },
   {

@@ -17,7 +17,7 @@ import { messageOf, TidemarkError } from "../core/errors.ts";
 import { bytesText } from "../core/figures.ts";
 import { formatMs } from "../core/time.ts";
 import { programVersion } from "../runtime/version.ts";
-import { type CopiedFile, copyDatabases, DATABASES, sha256Of, sync } from "../store/backup.ts";
+import { COPIED, type CopiedFile, copyDatabases, sha256Of, sync } from "../store/backup.ts";
 import { makeDirectory, unusable } from "../store/data-directory.ts";
 import { fieldsOf } from "./client.ts";
 import type { Console } from "./console.ts";
@@ -113,7 +113,7 @@ function readRecord(folder: string): ReadonlyMap<string, CopiedFile> {
     const files = new Map<string, CopiedFile>();
     for (const [name, value] of fieldsOf(record.get("files"))) {
       const file = fieldsOf(value);
-      if (!DATABASES.some((known) => known === name)) throw new Error(`${name} is no file of a backup`);
+      if (!COPIED.some((known) => known === name)) throw new Error(`${name} is no file of a backup`);
       files.set(name, { bytes: Number(file.get("bytes")), sha256: String(file.get("sha256")) });
     }
     if (!files.has("history.db")) throw new Error("history.db is not in it");

@@ -66,6 +66,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly influx: LineNaming;
   readonly doors: DoorParts;
+  /** `alerts` of the configuration file, which src/alerts/ reads. */
+  readonly alerts: Settings["alerts"];
 }
 
 /** Which sensors to simulate. */
@@ -115,6 +117,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
       device: settings.optional("influx-device", parseTemplates) ?? DEFAULT_NAMING.device,
     },
     doors: settings.doors,
+    alerts: settings.alerts,
   };
 }
 

@@ -21,8 +21,8 @@ export interface Given {
 /** The configuration file, in the directory that the program is started in. */
 export const CONFIG_FILE = "tidemark.config.json";
 
-/** Keys of the file that hold more than texts: maps and the broker of the doors (src/doors/mapping/, src/doors/mqtt/), which read them. */
-const PARTS = ["map", "mqtt"] as const;
+/** Keys of the file that hold more than texts, and who reads them: src/doors/mapping/, src/doors/mqtt/, src/alerts/. */
+const PARTS = ["map", "mqtt", "alerts"] as const;
 
 /** The configuration file. */
 export interface ConfigFile {
@@ -190,6 +190,11 @@ export class Settings {
       mqttUser: this.#environment[MQTT_USER] || undefined,
       mqttPassword: this.#environment[MQTT_PASSWORD] || undefined,
     };
+  }
+
+  /** What the file says of alerts. */
+  get alerts(): { readonly file: string; readonly alerts: unknown } {
+    return { file: this.#file.path, alerts: this.#file.parts.get("alerts") };
   }
 
   /** No flag: other users can see those. */

@@ -32,6 +32,11 @@ export const NOTICE_LEVELS = {
   /** Files of tokens and certificates, read again; they could not be, and what was before stays. */
   reloaded: "info",
   "reload-failed": "error",
+  /** What alerts found. */
+  "alert-raised": "warn",
+  "alert-ended": "info",
+  "alert-changed": "info",
+  "alert-taken-back": "info",
   /** Worse than it should be, though readings are taken in. */
   notice: "warn",
 } as const satisfies Record<string, "info" | "warn" | "error">;

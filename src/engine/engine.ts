@@ -213,6 +213,8 @@ export interface Engine {
   status(sensor: string): SensorStatus;
   /** Adds a listener, called after readings were taken in, with each sensor that changed and where. @returns removes it */
   onChange(listener: (changes: readonly Change[]) => void): () => void;
+  /** Adds a listener, called before each commit and after `onChange` with all that will be in it. What it throws is thrown by the commit, which is then tried again where that is "disk-full". @returns removes it */
+  beforeCommit(listener: () => void): () => void;
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined>;
   /** Counts the readings after all. @returns how many there were */
   releaseQuarantine(which: Chosen): Promise<number>;

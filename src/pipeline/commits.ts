@@ -15,6 +15,8 @@ export interface CommitsOptions {
   readonly log: Log;
   readonly checkpointer: Checkpointer;
   readonly clock: Clock;
+  /** Called before each try. @throws TidemarkError "disk-full" */
+  readonly before?: () => void;
   /** Ends the wait for a full disk: what was not committed is dropped, and read from the log again. */
   readonly stop: AbortSignal;
 }
@@ -61,6 +63,7 @@ export class Commits {
     let wait = RETRY_FIRST_MS;
     for (;;) {
       try {
+        this.#options.before?.();
         await this.#state.commit();
         this.#commitTrouble = null;
         this.#waitingSinceMs = null;

@@ -82,6 +82,7 @@ export class Pipeline implements Engine {
   readonly #replay: Replay;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #beforeCommits = new Set<() => void>();
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
@@ -101,7 +102,7 @@ export class Pipeline implements Engine {
     this.#ingest = new Ingest(state, { ...options, foreignAppendTimes: log.kind === "kafka" });
     this.#uncounted = new Uncounted(state, this.#ingest);
     this.#devices = new DeviceQuestions(state);
-    this.#commits = new Commits({ ...options, stop: this.#stop.signal });
+    this.#commits = new Commits({ ...options, stop: this.#stop.signal, before: () => this.#beforeCommit() });
     this.#following = new Following(log, options.follow, state, this.#queue);
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
     const lent = {
@@ -245,6 +246,13 @@ export class Pipeline implements Engine {
     this.#tell();
   }
 
+  #beforeCommit(): void {
+    if (this.#beforeCommits.size === 0) return;
+    this.#notifyTaken([]);
+    if (this.#failure !== null) throw this.#failure.error;
+    for (const listener of this.#beforeCommits) listener();
+  }
+
   #tell(): void {
     if (!this.#stop.signal.aborted) this.#commits.tell().catch((error: unknown) => this.#fail(error));
   }
@@ -265,6 +273,11 @@ export class Pipeline implements Engine {
   onChange(listener: (changes: readonly Change[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  beforeCommit(listener: () => void): () => void {
+    this.#beforeCommits.add(listener);
+    return () => this.#beforeCommits.delete(listener);
   }
 
   #sensor(name: string): Series {

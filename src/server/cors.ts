@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { PREFLIGHT_SECONDS } from "./limits.ts";
 
 /** What a page may send and read beyond what any page may. */
-const METHODS = "GET, HEAD, POST";
+const METHODS = "GET, HEAD, POST, PUT, DELETE";
 const HEADERS = "Authorization, Content-Encoding, Content-Type, Tidemark-Device";
 const READABLE = "Retry-After, Tidemark-Window, WWW-Authenticate";
 

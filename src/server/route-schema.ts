@@ -22,6 +22,7 @@ export const GROUPS = {
   Influx: "What clients of InfluxDB write, and ask before; docs/INFLUX.md",
   Sensors: "What there is",
   Uncounted: "Readings that were held back, and records that are no reading: why, and what becomes of them",
+  Alerts: "Rules, and what they found; docs/ALERTS.md",
   Grafana: "What Grafana's built-in Graphite source asks; docs/GRAFANA.md",
   Operation: "How tidemark itself does, and what it says of itself",
 } as const;

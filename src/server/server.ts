@@ -22,6 +22,7 @@ import { problem, sendProblem } from "./problem.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { roleOf, saysWho } from "./route-schema.ts";
 import { registerAbout } from "./routes/about.ts";
+import { type AlertsOptions, registerAlerts } from "./routes/alerts.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { type DoorsOptions, registerDoors } from "./routes/doors.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
@@ -53,6 +54,8 @@ export interface ServerOptions {
   readonly lookInto?: LookInto;
   /** Doors that map what comes; absent: there are none. */
   readonly doors?: DoorsOptions & { readonly http: HttpDoor };
+  /** Rules and what they found; absent: there are none. */
+  readonly alerts?: AlertsOptions;
   readonly clock: Clock;
   /** Of times that name none. */
   readonly zone: Zone;
@@ -93,7 +96,7 @@ export interface HttpServer {
 
 /** Makes the server with all its routes. */
 export async function createServer(options: ServerOptions): Promise<HttpServer> {
-  const { engine, clock, tokens, onBug, doors } = options;
+  const { engine, clock, tokens, onBug, doors, alerts } = options;
   const app = fastify({
     return503OnClosing: false, // a request that made it in is answered; new connections are refused
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, ignoreTrailingSlash: true },
@@ -139,7 +142,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   allowOrigins(app, corsOrigins);
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, { engine, connections: () => ports.counts, guard, doors: () => doors?.views ?? [] });
+    registerHealth(open, { engine, connections: () => ports.counts, guard, doors: () => doors?.views ?? [], alerts });
     registerInfluxProbes(open, engine);
     registerFace(open);
     open.register(async (scope) => registerSession(scope, { guard, sessions, publicUrls, budget }));
@@ -169,11 +172,15 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
       tls: () => tls,
       rate: () => rate.counts,
       doors: () => doors?.views ?? [],
+      alerts,
     };
     registerMetrics(guarded, { engine, connections: () => ports.counts, ...counted });
     if (doors !== undefined) {
       registerDoors(guarded, doors);
       guarded.register(async (scope) => registerIn(scope, doors.http, budget));
+    }
+    if (alerts !== undefined) {
+      guarded.register(async (scope) => registerAlerts(scope, alerts, { ...options, budget }));
     }
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));

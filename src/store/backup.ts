@@ -8,8 +8,11 @@ import { join } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 
-/** The databases of a data directory; lock.db holds nothing. */
+/** The databases of a data directory whose pages have sums; lock.db holds nothing. */
 export const DATABASES = ["history.db", "log.db"] as const;
+
+/** Those that are copied, in this order: each says nothing of readings that the log behind it does not have. */
+export const COPIED = ["history.db", "alerts.db", "log.db"] as const;
 
 /** SQLite's pages that are copied before others may run: some milliseconds. */
 const PAGES_AT_ONCE = 256;
@@ -67,18 +70,19 @@ export async function copyDatabases(
 }
 
 interface Source {
-  readonly name: (typeof DATABASES)[number];
+  readonly name: (typeof COPIED)[number];
   readonly db: DatabaseSync;
 }
 
 /** One snapshot of each database, that of the log not older and nowhere behind a hole. */
 function openSnapshots(from: string): Source[] {
   for (let tries = 1; ; tries++) {
-    const sources = DATABASES.flatMap((name): Source[] => {
+    const sources = COPIED.flatMap((name): Source[] => {
       const path = join(from, name);
       return statSync(path, { throwIfNoEntry: false }) === undefined ? [] : [{ name, db: openSnapshot(path) }];
     });
-    const [history, log] = sources;
+    const [history] = sources;
+    const log = sources.find(({ name }) => name === "log.db");
     if (history?.name !== "history.db") {
       for (const { db } of sources) db.close();
       throw new TidemarkError("data-dir-unusable", `Cannot back up ${from}: there is no history.db in it`);

@@ -69,6 +69,7 @@ describe("where a setting comes from", () => {
         mqttUser: undefined,
         mqttPassword: undefined,
       },
+      alerts: { file: join(empty, CONFIG_FILE), alerts: undefined },
     });
   });
 

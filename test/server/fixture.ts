@@ -1,5 +1,11 @@
 /** A server over a scan engine and a log in memory, with a clock that stands still. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
 import type { FastifyInstance } from "fastify";
+import { AlertStore } from "../../src/alerts/alert-store.ts";
+import { Alerts } from "../../src/alerts/alerts.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { ROLES, Tokens } from "../../src/core/tokens.ts";
 import { openZone } from "../../src/core/zone.ts";
@@ -11,6 +17,11 @@ import { ScanEngine } from "./scan-engine.ts";
 import { watchAnswers } from "./watched-answers.ts";
 
 export const NOON = Date.UTC(2020, 0, 13, 12);
+
+const directories: string[] = [];
+after(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true });
+});
 
 /** Keeps what is appended; `hold` or `failure` decide what becomes of the next appends. */
 export class MemoryLog implements ReadingsLog {
@@ -58,8 +69,13 @@ export async function openFixture(
     { file: "tidemark.config.json", map, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
     { engine, log, clock, zone, onBug: (error) => bugs.push(error) },
   );
+  directories.push(mkdtempSync(join(tmpdir(), "tidemark-fixture-")));
+  const store = AlertStore.open(directories[directories.length - 1]);
+  const ofAlerts = { engine, store, clock, zone, configured: {}, file: "tidemark.config.json", targets: [] };
+  const alerts = new Alerts({ ...ofAlerts, onBug: (error) => bugs.push(error) });
   const server = await createServer({
     engine,
+    alerts: { alerts, deliveries: () => [] },
     log,
     clock,
     zone,

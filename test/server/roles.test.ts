@@ -38,7 +38,7 @@ async function open(t: TestContext, tokens = new Tokens(GIVEN)): Promise<Fixture
 }
 
 /** Requests that work, of each role. */
-const REQUESTS: readonly [Role | null, "GET" | "POST", string, string?][] = [
+const REQUESTS: readonly [Role | null, "GET" | "POST" | "PUT" | "DELETE", string, string?][] = [
   ["read", "GET", "/sensors"],
   ["read", "GET", "/quarantine"],
   ["read", "GET", "/rejections?limit=1"],
@@ -56,6 +56,11 @@ const REQUESTS: readonly [Role | null, "GET" | "POST", string, string?][] = [
   ["admin", "POST", "/rejections/release", '{"ids":[1]}'],
   ["admin", "POST", "/rejections/discard", '{"ids":[1]}'],
   ["admin", "POST", "/sensors/skip", '{"sensor":"temperature","partition":0,"to":13}'],
+  ["read", "GET", "/alerts"],
+  ["read", "GET", "/alerts/rules"],
+  ["read", "POST", "/alerts/try", '{"rule":{"sensor":"temperature","noDataFor":"1m"},"from":"now-1h"}'],
+  ["admin", "PUT", "/alerts/rules/silent", '{"sensor":"temperature","noDataFor":"1m"}'],
+  ["admin", "DELETE", "/alerts/rules/silent"],
   [null, "GET", "/about"],
   [null, "GET", "/openapi.json"],
   [null, "GET", "/docs/ERRORS.md"],

@@ -245,6 +245,10 @@ export class ScanEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
+  beforeCommit(): () => void {
+    return () => {};
+  }
+
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined> {
     return partOf(this.quarantine, query);
   }

@@ -19,7 +19,20 @@ import { ReplayLog } from "./replay-log.ts";
 
 const PERCENTILES = ["p0", "p1", "p25", "p90", "p99", "p99.9", "p100"];
 
+/** What runs beside the pipeline, and goes down with it. */
+export interface Beside {
+  /** Something was taken in. */
+  taken(): Promise<void>;
+  /** Before and after the pipeline is closed. */
+  stop(): Promise<void>;
+  close(): void;
+  /** Nothing more comes for now. */
+  settle(): Promise<void>;
+  compare(oracle: Oracle): void;
+}
+
 export interface SimulationOptions {
+  readonly beside?: (pipeline: Pipeline, clock: ManualClock, directory: string) => Beside;
   /** Of the pipeline; default: its own. */
   readonly bounds?: Partial<Bounds>;
   /** Rows of one batch: a read brings several. */
@@ -51,6 +64,7 @@ export class Simulation {
   #checkpointer: Checkpointer;
   #log: ReplayLog;
   #pipeline: Pipeline;
+  #beside: Beside | undefined;
   readonly #topicIds = new Map<string, string>();
   #inAnyOrder = false;
   #outcome = { windows: 0, comparisons: 0, kills: 0, restarts: 0, bytesWritten: 0 };
@@ -100,6 +114,7 @@ export class Simulation {
     pipeline.failed.catch((error: unknown) => {
       throw error;
     });
+    this.#beside = this.#options.beside?.(pipeline, this.#clock, this.#directory);
     void pipeline.start();
     return { db, state, checkpointer, log, pipeline };
   }
@@ -113,7 +128,9 @@ export class Simulation {
   }
 
   async #close(): Promise<void> {
+    await this.#beside?.stop();
     await this.#pipeline.close();
+    this.#beside?.close();
     this.#outcome.bytesWritten += this.#state.bytesWritten;
     await this.#checkpointer.close();
     this.#db.close();
@@ -169,6 +186,7 @@ export class Simulation {
       this.#log.recreate({ name: batch.sensor, id: batch.topicId, partitions });
     }
     await this.#log.deliver(this.#history.arrivals.slice(batch.start, batch.end));
+    await this.#beside?.taken();
   }
 
   /** Runs all of it, comparing `windows` windows at each stop and at the end. */
@@ -187,8 +205,12 @@ export class Simulation {
         this.#compareTotals(batch.sensor);
       }
       this.#compare(windows);
+      await this.#beside?.settle();
+      this.#beside?.compare(this.#oracle);
       await this.#reopen(false, batches.length);
       this.#compare(windows);
+      await this.#beside?.settle();
+      this.#beside?.compare(this.#oracle);
       return this.#outcome;
     } finally {
       await this.#close();

@@ -59,6 +59,7 @@ const config = (data: string): Config => ({
     corsOrigins: [],
   },
   doors: { file: "", map: undefined, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
+  alerts: { file: "", alerts: undefined },
   ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, logFormat: "text", clockAheadMs: 300_000 },
   influx: { sensor: [], device: [] },
 });

@@ -7,6 +7,7 @@ import { type ConnectionCounts, LIVEZ_PATH } from "../connections.ts";
 import type { Guard } from "../guard.ts";
 import { problem, sendProblem } from "../problem.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
+import type { AlertsOptions } from "./alerts.ts";
 
 const READYZ_PATH = "/readyz";
 
@@ -40,12 +41,16 @@ export interface HealthOptions {
   readonly engine: Engine;
   readonly connections: () => ConnectionCounts;
   readonly doors: () => readonly DoorView[];
+  readonly alerts: AlertsOptions | undefined;
   /** Who is told why it is not ready. */
   readonly guard: Guard;
 }
 
 /** Adds both routes. */
-export function registerHealth(scope: FastifyInstance, { engine, connections, doors, guard }: HealthOptions): void {
+export function registerHealth(
+  scope: FastifyInstance,
+  { engine, connections, doors, alerts, guard }: HealthOptions,
+): void {
   // An answer at all shows that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
@@ -55,7 +60,7 @@ export function registerHealth(scope: FastifyInstance, { engine, connections, do
     const { trouble, damage, backlog } = engine;
     // One door that is in trouble keeps nothing from coming in by the others.
     const shut = doors().flatMap(({ name, trouble }) => (trouble === null ? [] : `${name}: ${trouble}`));
-    const notices = [...engine.notices, ...shut];
+    const notices = [...engine.notices, ...shut, ...alertNotices(alerts)];
     // They name paths and addresses.
     const isOpen = guard.refusal(request.raw, "admin") === null;
     const detail = isOpen ? (trouble ?? "") : "the reason is for clients with a token of the role admin";
@@ -70,4 +75,14 @@ export function registerHealth(scope: FastifyInstance, { engine, connections, do
     }
     return reply.send({ status: "ready", ...(notices.length === 0 ? {} : { notices }) });
   });
+}
+
+function alertNotices(options: AlertsOptions | undefined): string[] {
+  if (options === undefined) return [];
+  const { alerts, deliveries } = options;
+  const own = alerts.trouble === null ? [] : [`alerts are not judged: ${alerts.trouble}`];
+  const of = deliveries().flatMap(({ name, trouble, waiting }) =>
+    trouble === null ? [] : [`alerts to ${name}: ${trouble}; ${waiting} wait`],
+  );
+  return [...own, ...of];
 }

@@ -1,6 +1,7 @@
 /** `GET /metrics`: how tidemark itself does, for Prometheus and its like. Sensors are labels, of which there are 10,000 at most; devices are none. */
 
 import type { FastifyInstance } from "fastify";
+import type { DeliveryView } from "../../alerts/delivery-view.ts";
 import type { Scrub } from "../../core/scrub.ts";
 import type { DoorCounts, DoorView } from "../../doors/door-counts.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
@@ -11,6 +12,7 @@ import type { LiveCounts } from "../live-feed.ts";
 import type { RateCounts } from "../rate-limit.ts";
 import { describe, TEXT } from "../route-schema.ts";
 import type { TlsIdentity } from "../tls-port.ts";
+import type { AlertsOptions } from "./alerts.ts";
 
 const METRICS_PATH = "/metrics";
 
@@ -66,6 +68,7 @@ export interface MetricsOptions {
   readonly rate: () => RateCounts;
   readonly tls: () => TlsIdentity | null;
   readonly doors: () => readonly DoorView[];
+  readonly alerts: AlertsOptions | undefined;
 }
 
 /** Adds the route. */
@@ -77,7 +80,17 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
     if (accept.includes("application/json")) return reply.send(plainSamples(ofProcess(options)));
     return reply
       .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
-      .send(expose([...ofProcess(options), ...ofDoors(options.doors()), ...ofSensors(options.engine)], openMetrics));
+      .send(
+        expose(
+          [
+            ...ofProcess(options),
+            ...ofDoors(options.doors()),
+            ...ofAlerts(options.alerts),
+            ...ofSensors(options.engine),
+          ],
+          openMetrics,
+        ),
+      );
   });
 }
 
@@ -191,6 +204,38 @@ function ofDoors(doors: readonly DoorView[]): Family[] {
       help: "Whether a door takes anything in.",
       samples: samples(({ trouble }) => Number(trouble === null)),
     },
+  ];
+}
+
+function ofAlerts(options: AlertsOptions | undefined): Family[] {
+  if (options === undefined) return [];
+  const { counts } = options.alerts;
+  const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
+    return { name: `tidemark_alert${name}`, kind, help, samples: [{ value }] };
+  };
+  const targets = options.deliveries();
+  const each = (name: string, kind: "counter" | "gauge", help: string, read: (of: DeliveryView) => number): Family => {
+    const samples = targets.map((of) => ({ value: read(of), labels: { target: of.name } }));
+    return { name: `tidemark_alert_${name}`, kind, help, samples };
+  };
+  const events = Object.entries(counts.events).map(([kind, value]) => ({ value, labels: { kind } }));
+  return [
+    one("_rules", "gauge", "Rules.", counts.rules),
+    one("s_on", "gauge", "Alerts that go on.", counts.on),
+    one("s_kept", "gauge", "Alerts that are kept.", counts.kept),
+    one("s_dropped", "counter", "Old alerts that were dropped as there were too many.", counts.alertsDropped),
+    { name: "tidemark_alert_events", kind: "counter", help: "What was told of alerts.", samples: events },
+    one("_instants_judged", "counter", "Instants judged for the first time.", counts.instants),
+    one("_instants_judged_again", "counter", "Instants judged again as the past changed.", counts.instantsAgain),
+    one("_sensors_again", "gauge", "Sensors of which something is to be judged again.", counts.again),
+    one("_behind_seconds", "gauge", "How far the rule furthest behind is behind.", counts.behindSeconds),
+    ...(targets.length === 0
+      ? []
+      : [
+          each("deliveries_waiting", "gauge", "Events that wait for a target.", ({ waiting }) => waiting),
+          each("deliveries", "counter", "Events delivered.", ({ delivered }) => delivered),
+          each("delivery_failures", "counter", "Tries to deliver that failed.", ({ failures }) => failures),
+        ]),
   ];
 }
 

@@ -1,0 +1,132 @@
+/** How far a rule is judged, and what it is judged by. Seconds. */
+import { matcherOf } from "../core/sensor-pattern.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Needs } from "../metrics/aggregate.ts";
+import type { Subject } from "./alert.ts";
+import { backOf, instantFrom, instantUpTo, type Rule, reachOf, windowsOf } from "./rule.ts";
+import type { Seen, Span } from "./walk.ts";
+
+/** What alerts ask of the running system. */
+export type AlertEngine = Pick<
+  Engine,
+  "sensors" | "query" | "span" | "onChange" | "beforeCommit" | "backlog" | "trouble"
+>;
+
+/** Names a subject within a rule; no sensor has a space in its name. */
+export const keyOf = ({ sensor, device }: Subject): string => (device === null ? sensor : `${sensor} ${device}`);
+
+/** A rule at work. */
+export class RuleState {
+  rule: Rule;
+  readonly isConfigured: boolean;
+  /** The first instant that is judged, and the last one that was. */
+  readonly begin: number;
+  judged: number;
+  /** Alerts up to here stay as they are. */
+  settled: number;
+  /** `judged` as the store has it. */
+  keptAt: number;
+  /** What is on, and since when what is not has been too much: by subject, as of `judged`. Nothing of most. */
+  readonly on = new Map<string, Span>();
+  readonly pending = new Map<string, number>();
+  /** Whether both say how it is; else the store and the values do. */
+  isWarm = false;
+  /** Subjects that have alerts in the store. */
+  readonly told: Set<string>;
+  /** It was deleted, or another rule is in its place. */
+  isGone = false;
+  readonly #matches: (sensor: string) => boolean;
+  readonly #sensors: string[] = [];
+  #looked = 0;
+
+  constructor(rule: Rule, row: Pick<RuleState, "isConfigured" | "begin" | "judged" | "settled">, told: Set<string>) {
+    this.rule = rule;
+    this.isConfigured = row.isConfigured;
+    this.begin = row.begin;
+    this.judged = row.judged;
+    this.settled = row.settled;
+    this.keptAt = row.judged;
+    this.told = told;
+    this.#matches = matcherOf(rule.sensors);
+  }
+
+  get hasMoved(): boolean {
+    return this.judged !== this.keptAt;
+  }
+
+  watches(sensor: string): boolean {
+    return this.#matches(sensor);
+  }
+
+  /** Those of the directory that it watches. The directory only grows. */
+  sensorsOf({ sensors }: AlertEngine): readonly string[] {
+    const all = sensors.list();
+    for (; this.#looked < all.length; this.#looked++) {
+      const { name } = all[this.#looked];
+      if (this.#matches(name)) this.#sensors.push(name);
+    }
+    return this.#sensors;
+  }
+}
+
+/** The first instant whose windows the history still holds, and behind what is settled. */
+export function floorOf(
+  state: Pick<RuleState, "rule" | "begin" | "settled">,
+  engine: AlertEngine,
+  of: Subject,
+): number {
+  const { keptSince } = engine.span(of.sensor);
+  const { rule, begin, settled } = state;
+  const kept = keptSince === null ? begin : instantFrom(rule, Math.ceil(keptSince / 1000) + reachOf(rule));
+  return Math.max(begin, settled + rule.every, kept);
+}
+
+const NOTHING: Seen = { value: null, isEmpty: true };
+
+const COUNT: Needs = { sums: false, quantiles: false };
+
+/** What a rule sees of a subject at an instant, and for how long that is nothing. */
+export function eyesOf(rule: Rule, engine: AlertEngine, { sensor }: Subject) {
+  const { metric, window, per, every } = rule;
+  const back = backOf(rule);
+  const windows = windowsOf(rule);
+  const read = (end: number): { readonly value: number | null; readonly count: number } => {
+    const { aggregate } = engine.query(sensor, { start: end - window, end }, metric.needs);
+    return { value: metric.read(aggregate, window), count: aggregate.count };
+  };
+  const see = (instant: number): Seen => {
+    // Before its first reading there is nothing to be silent, nor none of.
+    const { firstTime } = engine.span(sensor);
+    if (firstTime === null || instant <= Math.floor(firstTime / 1000)) return NOTHING;
+    const own = read(instant);
+    if (back === null) return { value: own.value, isEmpty: own.count === 0 };
+    const other = read(instant - back);
+    const isEmpty = own.count + other.count === 0;
+    if (own.value === null || other.value === null) return { value: null, isEmpty };
+    const difference = own.value - other.value;
+    return { value: per === null ? difference : (difference / window) * per, isEmpty };
+  };
+  /** Strides that double: a year without readings costs some twenty look-ups. */
+  const emptyUpTo = (instant: number, end: number): number => {
+    let at = instant;
+    for (let stride = 8 * every; at < end; stride *= 2) {
+      const next = Math.min(end, at + stride);
+      const isEmpty = windows.every((each) => {
+        const range = { start: at + every - each.back - each.length, end: next - each.back };
+        return engine.query(sensor, range, COUNT).aggregate.count === 0;
+      });
+      if (!isEmpty) return at;
+      at = next;
+    }
+    return at;
+  };
+  return { see, emptyUpTo };
+}
+
+/** Instants whose windows touch the seconds [start, end): a range for each window. */
+export function touched(rule: Rule, start: number, end: number): { readonly first: number; readonly last: number }[] {
+  return windowsOf(rule).map(({ back, length }) => ({
+    first: instantFrom(rule, start + back + 1),
+    last: instantUpTo(rule, end - 1 + back + length),
+  }));
+}

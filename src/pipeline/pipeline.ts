@@ -38,6 +38,7 @@ import type { Series } from "./sensors.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { Standstills } from "./standstills.ts";
 import type { State } from "./state.ts";
+import { Telling } from "./telling.ts";
 import { Uncounted } from "./uncounted.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 import { Unread } from "./unread.ts";
@@ -81,8 +82,7 @@ export class Pipeline implements Engine {
   readonly #releases: Releases;
   readonly #replay: Replay;
   readonly #stop = new AbortController();
-  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
-  readonly #beforeCommits = new Set<() => void>();
+  readonly #telling: Telling;
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
@@ -100,9 +100,10 @@ export class Pipeline implements Engine {
     this.#state = state;
     this.sensors = state.sensors;
     this.#ingest = new Ingest(state, { ...options, foreignAppendTimes: log.kind === "kafka" });
+    this.#telling = new Telling(this.#ingest.changed, (error) => this.#fail(error));
     this.#uncounted = new Uncounted(state, this.#ingest);
     this.#devices = new DeviceQuestions(state);
-    this.#commits = new Commits({ ...options, stop: this.#stop.signal, before: () => this.#beforeCommit() });
+    this.#commits = new Commits({ ...options, stop: this.#stop.signal, before: () => this.#telling.tellCommit() });
     this.#following = new Following(log, options.follow, state, this.#queue);
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
     const lent = {
@@ -116,14 +117,14 @@ export class Pipeline implements Engine {
       ...lent,
       ingest: this.#ingest,
       standstills: this.#standstills,
-      notify: (changed) => this.#notifyTaken(changed),
+      notify: (changed) => this.#telling.tell(changed),
     });
     this.#replay = new Replay(state.sources, this.#unread, this.#standstills);
     this.#releases = new Releases({
       ...lent,
       uncounted: this.#uncounted,
       isClosed: () => this.#stop.signal.aborted && this.#failure === null,
-      notify: (changed) => this.#notifyTaken(changed),
+      notify: (changed) => this.#telling.tell(changed),
     });
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
@@ -242,42 +243,20 @@ export class Pipeline implements Engine {
   async #commit(): Promise<void> {
     if (this.#failure !== null) throw this.#failure.error;
     await this.#commits.commit();
-    this.#notifyTaken(this.#state.sensors.list().filter(({ news }) => news.has("expired")));
+    this.#telling.tell(this.#state.sensors.list().filter(({ news }) => news.has("expired")));
     this.#tell();
-  }
-
-  #beforeCommit(): void {
-    if (this.#beforeCommits.size === 0) return;
-    this.#notifyTaken([]);
-    if (this.#failure !== null) throw this.#failure.error;
-    for (const listener of this.#beforeCommits) listener();
   }
 
   #tell(): void {
     if (!this.#stop.signal.aborted) this.#commits.tell().catch((error: unknown) => this.#fail(error));
   }
 
-  /** Calls the listeners with these sensors and all that received readings since the last call. */
-  #notifyTaken(sensors: Iterable<Series>): void {
-    const taken = this.#ingest.changed;
-    for (const sensor of sensors) taken.add(sensor);
-    const changes = Array.from(taken, ({ name, news }) => ({ sensor: name, ranges: news.take() }));
-    taken.clear();
-    try {
-      for (const listener of this.#listeners) listener(changes);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
   onChange(listener: (changes: readonly Change[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#telling.onChange(listener);
   }
 
   beforeCommit(listener: () => void): () => void {
-    this.#beforeCommits.add(listener);
-    return () => this.#beforeCommits.delete(listener);
+    return this.#telling.beforeCommit(listener);
   }
 
   #sensor(name: string): Series {

@@ -49,7 +49,8 @@ export const SERIES_FRESH = -2;
 export const EDGE_UNRESOLVED = -2;
 export const EDGE_NONE = -3;
 
-const FIRST_CAPACITY = 1024;
+/** Enough for the sensors of a house; it doubles. */
+const FIRST_CAPACITY = 64;
 
 /** A device's edge, newest time and latest implicit boot; numbers only. */
 export class DeviceColumns {

@@ -74,6 +74,7 @@ export class Following {
     this.#reader = reader;
     this.#isKnown = true;
     const stopWatching = this.#log.watch(this.#wanted, (appeared) => {
+      for (const topic of appeared) sources.appeared(topic);
       this.#queue.run(async () => this.#add(reader, appeared)).catch(onFailure);
     });
     const stop = async (): Promise<void> => {

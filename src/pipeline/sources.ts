@@ -62,6 +62,8 @@ export interface Source {
   readonly others: Set<Series>;
   /** By their numbers. */
   partitions: readonly PartitionState[];
+  /** Its topic was made anew, as was heard, and is not opened yet: what waits in it may be of any time. */
+  isOutdated: boolean;
 }
 
 /** Every source that was opened, and every position that is known. */
@@ -171,12 +173,19 @@ export class Sources implements CommitPart {
   open(topic: Topic, own: Series): Source {
     let source = this.#byTopic.get(topic.name);
     if (source === undefined) {
-      source = { topic: topic.name, own, others: new Set(), partitions: [] };
+      source = { topic: topic.name, own, others: new Set(), partitions: [], isOutdated: false };
       this.#byTopic.set(topic.name, source);
       this.#feeding.set(own.id, [...this.feeding(own), source]);
     }
     source.partitions = topic.partitions.map((partition) => this.#openPartition(topic, partition, own));
+    source.isOutdated = false;
     return source;
+  }
+
+  /** A topic was heard of, which is opened once what runs has ended. */
+  appeared({ name, id }: Topic): void {
+    const source = this.#byTopic.get(name);
+    if (source?.partitions.some(({ topicId }) => topicId !== id) === true) source.isOutdated = true;
   }
 
   /** Its topic is gone: it is no longer read or waited for; its positions stay known. */

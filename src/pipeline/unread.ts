@@ -31,10 +31,11 @@ export class Unread {
     return lag;
   }
 
-  /** What holds a sensor's mark back: the smallest front of partitions that are not read to their end. Infinity when all are. */
+  /** What holds a sensor's mark back: the smallest front of partitions that are not read to their end, and every topic that was made anew. Infinity when all are. */
   limit(sources: readonly Source[]): number {
     let limit = Number.POSITIVE_INFINITY;
-    for (const { partitions } of sources) {
+    for (const { partitions, isOutdated } of sources) {
+      if (isOutdated) return Number.NEGATIVE_INFINITY;
       for (const partition of partitions) {
         if (!this.#isAtEnd(partition) && partition.newest < limit) limit = partition.newest;
       }

@@ -85,7 +85,7 @@ function* pagesOfFile(
 ): Generator<[page: number, bytes: Uint8Array | null]> {
   const file = statSync(path, { throwIfNoEntry: false }) === undefined ? null : openSync(path, "r");
   try {
-    const chunk = new Uint8Array(Math.max(READ_BYTES, pageBytes));
+    const chunk = new Uint8Array(Math.min(pages * pageBytes, Math.max(READ_BYTES, pageBytes)));
     for (let page = 1; page <= pages; ) {
       const read = file === null ? 0 : readSync(file, chunk, 0, chunk.length, (page - 1) * pageBytes);
       const whole = Math.floor(read / pageBytes);

@@ -84,7 +84,7 @@ export class PageSums {
     if (this.#file === null) return;
     this.collect();
     const { pageBytes, pageCount } = this.#head;
-    const bytes = new Uint8Array(bytesAtOnce);
+    const bytes = new Uint8Array(Math.min(bytesAtOnce, Math.max(0, pageCount - this.#next + 1) * pageBytes));
     const read = readSync(this.#file, bytes, 0, bytes.length, (this.#next - 1) * pageBytes);
     for (let at = 0; at < bytes.length && this.#next <= pageCount; at += pageBytes, this.#next++) {
       const page = bytes.subarray(at, Math.max(at, Math.min(read, at + pageBytes)));

@@ -31,9 +31,9 @@ function olderRecord(
     // Of a leader that is silent nobody knows where its log ends.
     if (at.isStalled || next >= at.end) continue;
     let newest = witness.newestOf(id, partition);
-    for (const { offset, key, value, time, state } of at.records) {
+    for (const { offset, value, time, state } of at.records) {
       if (offset < next || state === "gone") continue;
-      const times = timesOf({ key, value, time }, zone, Number.POSITIVE_INFINITY);
+      const times = timesOf({ value, time }, zone, Number.POSITIVE_INFINITY);
       for (const each of times) {
         if (each >= newest && each < until) return `offset ${offset} of partition ${partition}, unread, is of ${each}`;
         newest = Math.max(newest, each);

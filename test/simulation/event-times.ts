@@ -1,20 +1,25 @@
 /** When a record's readings were measured, as the oracle decodes them. */
-import { Oracle } from "../oracle/oracle.ts";
+import { decodeRecord, refused } from "../oracle/decode.ts";
 
 interface Content {
-  readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly time: number;
 }
 
-/** Event times of a record's readings, seen before or not, but for those past what the clock allows. */
-export function timesOf({ key, value, time }: Content, zone: string, latest: number): number[] {
-  if (time < 0) return [];
-  const oracle = new Oracle({ zone, aheadMs: Number.POSITIVE_INFINITY });
-  const head = { sensor: "s", topicId: "t", partition: 0, offset: 0, appendTime: false };
-  oracle.receive({ ...head, recordTime: time, key, value, nowMs: time });
-  return oracle
-    .readings("s")
-    .map((reading) => reading.time)
-    .filter((each) => each <= latest);
+/** Before it no clock is right. */
+const YEAR_2000 = 946_684_800_000;
+
+/** Of records that were looked at: each is several times. */
+const known = new WeakMap<Uint8Array, readonly number[]>();
+
+/** Event times of a record's readings, seen before or not, but for those that no clock allows. The time of reading is nobody's. */
+export function timesOf({ value, time }: Content, zone: string, latest: number): readonly number[] {
+  if (value === null) return [];
+  let times = known.get(value);
+  if (times === undefined) {
+    const decoded = decodeRecord(value, zone).flatMap((outcome) => (refused(outcome) ? [] : (outcome.time ?? time)));
+    times = decoded.filter((each) => each >= YEAR_2000);
+    known.set(value, times);
+  }
+  return times.filter((each) => each <= latest);
 }

@@ -2,7 +2,7 @@
  * Time that passes only when a simulation says so: replaces the timers, `setImmediate`, `performance.now` and the pool's file syncs of this whole process,
  * so that src/ runs as it is and one seed is one order of events. Import it before src/.
  */
-import { closeSync, fdatasyncSync, openSync } from "node:fs";
+import fs, { closeSync, fdatasyncSync, openSync } from "node:fs";
 import filePromises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import timerPromises from "node:timers/promises";
@@ -183,6 +183,13 @@ Object.assign(filePromises, {
       await waiting((done) => time.add(done, time.random() * SYNC_MAX_MS, null), undefined, undefined);
     };
     return { datasync, close: async () => closeSync(file) };
+  },
+});
+// That of the last words, which nobody waits for.
+Object.assign(fs, {
+  fdatasync: (file: number, done: () => void) => {
+    fdatasyncSync(file);
+    time.soon(done);
   },
 });
 syncBuiltinESMExports();

@@ -103,9 +103,9 @@ export class Witness {
         // Offsets that were cut off are used again: to the oracle that is another log.
         this.#oracle.receive({ ...arrival, topicId: `${arrival.topicId}#${this.#lives.get(key) ?? 0}` });
         const place = `${arrival.topicId} ${arrival.partition}`;
-        const { key: bytes, value, recordTime, appendTime, nowMs } = arrival;
+        const { value, recordTime, appendTime, nowMs } = arrival;
         const latest = (appendTime ? recordTime : nowMs) + AHEAD_MS;
-        for (const time of timesOf({ key: bytes, value, time: recordTime }, this.#zone, latest)) {
+        for (const time of timesOf({ value, time: recordTime }, this.#zone, latest)) {
           this.#newest.set(place, Math.max(time, this.#newest.get(place) ?? Number.NEGATIVE_INFINITY));
         }
         return;

@@ -6,7 +6,7 @@ export interface PageEntry {
   /** In the address: `#/NAME`. */
   readonly name: string;
   readonly title: string;
-  /** Style sheets that it needs, as paths below `page/`: `face/history/page.css`, `uplot.css`. Those of the first page are in index.html. */
+  /** Style sheets that it needs, as paths below `page/`: `face/history/page.css`. Those of the first page are in index.html. */
   readonly styles?: readonly string[];
   readonly load: () => Promise<{ readonly page: Page }>;
 }
@@ -17,7 +17,7 @@ export const PAGES: readonly PageEntry[] = [
   {
     name: "history",
     title: "History",
-    styles: ["uplot.css", "face/history/page.css"],
+    styles: ["face/history/page.css"],
     load: () => import("./history/page.ts"),
   },
   {

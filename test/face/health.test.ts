@@ -3,12 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { NOON, openFixture } from "../server/fixture.ts";
 import { axeFaults, findChromium, startTidemark, TestBrowser } from "./browser.ts";
-import { bytesOf, readWeights } from "./weight.ts";
 
 const chromium = findChromium();
-
-/** What this page and "Not counted" add, compressed: a fifth of it is the list of what no map is for. */
-const BYTES_MAX = 13_000;
 
 suite("health", { skip: "missing" in chromium ? chromium.missing : false }, () => {
   let browser: TestBrowser;
@@ -96,11 +92,5 @@ suite("health", { skip: "missing" in chromium ? chromium.missing : false }, () =
     await page.getByText("Every partition is read").waitFor();
     await server.close();
     await verdict.getByText("No answer from").waitFor();
-  });
-
-  test("this page and “Not counted” weigh little", async (t) => {
-    const own = (await readWeights()).filter(({ path }) => /face\/(uncounted|health|rows|table|confirm)/.test(path));
-    t.diagnostic(`${bytesOf(own)} bytes in ${own.length} files`);
-    assert.ok(own.length > 5 && bytesOf(own) <= BYTES_MAX, `${bytesOf(own)} bytes`);
   });
 });

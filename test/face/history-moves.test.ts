@@ -152,7 +152,7 @@ describe("History moves", { skip: "missing" in found ? found.missing : false }, 
       hasTouch: true,
       viewport: { width: 360, height: 800 },
     });
-    const box = await page.locator(".u-over").boundingBox();
+    const box = await page.locator(".over").boundingBox();
     assert.ok(box !== null);
     const devtools = await page.context().newCDPSession(page);
     const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...shares: number[]) =>

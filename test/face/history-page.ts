@@ -47,7 +47,7 @@ export async function openHistory(
   options: BrowserContextOptions = {},
 ): Promise<Shown> {
   const shown = await browser.open(t, tidemark.url + address, options);
-  await shown.page.locator(".u-over").first().waitFor();
+  await shown.page.locator(".over").first().waitFor();
   return shown;
 }
 
@@ -58,7 +58,7 @@ export function colouredColumns(page: Page, panel: number): Promise<boolean[]> {
     .nth(panel)
     .evaluate((canvas: HTMLCanvasElement) => {
       const context = canvas.getContext("2d");
-      const over = canvas.parentElement?.querySelector<HTMLElement>(".u-over");
+      const over = canvas.parentElement?.querySelector<HTMLElement>(".over");
       if (context == null || over == null) throw new Error("no plot");
       const width = over.offsetWidth;
       const { data } = context.getImageData(over.offsetLeft, over.offsetTop, width, over.offsetHeight);
@@ -90,7 +90,7 @@ export function lengthOf(page: Page): number {
 
 /** Puts the pointer on the first panel. @param share of its width */
 export async function moveTo(page: Page, share: number): Promise<void> {
-  const box = await page.locator(".u-over").first().boundingBox();
+  const box = await page.locator(".over").first().boundingBox();
   if (box === null) throw new Error("no plot");
   await page.mouse.move(box.x + share * box.width, box.y + box.height / 2);
 }

@@ -116,7 +116,7 @@ describe("History", { skip: "missing" in found ? found.missing : false }, () => 
       .getByText(/2020-13-45/)
       .waitFor();
     assert.equal(await page.getByRole("textbox", { name: "From" }).getAttribute("aria-invalid"), "true");
-    assert.equal(await page.locator(".u-over").count(), 1);
+    assert.equal(await page.locator(".over").count(), 1);
     await page.getByRole("textbox", { name: "From" }).fill("2020-01-13 12:00");
     await page.getByRole("textbox", { name: "to", exact: true }).fill("2020-01-13 12:29");
     await page.keyboard.press("Enter");
@@ -146,7 +146,7 @@ describe("History", { skip: "missing" in found ? found.missing : false }, () => 
     assert.equal(await add.getAttribute("placeholder"), "8 of 8 sensors");
     await page.getByRole("button", { name: "Show all readings" }).click();
     await page.getByText("Nothing was measured in this window.").waitFor({ state: "hidden" });
-    assert.equal(await page.locator(".u-over").count(), 8);
+    assert.equal(await page.locator(".over").count(), 8);
     assert.deepEqual(faults, []);
   });
 

@@ -19,7 +19,7 @@ interface Picture {
 }
 
 const cards = (page: Page) => page.locator(".card").first().waitFor();
-const chart = (page: Page) => page.locator(".u-over").nth(1).waitFor();
+const chart = (page: Page) => page.locator(".over").nth(1).waitFor();
 
 const PICTURES: readonly Picture[] = [
   { name: "now", address: "/now", width: 960, height: 590, colorScheme: "light", ready: cards },

@@ -25,26 +25,23 @@ suite("the page", () => {
     assert.doesNotMatch(body, /https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
   });
 
-  test("names every module that its first page needs, and each is there, without types", async () => {
+  test("is few files: one for the frame and the first page, one for each other page, each there, without types", async () => {
     const { body } = await get("/");
-    const preloaded = [...body.matchAll(/modulepreload" href="([^"]+)"/g)].map(([, href]) => href);
-    assert.ok(preloaded.includes("page/face/now/card.js") && preloaded.includes("page/core/zone.js"));
-    assert.ok(!preloaded.includes("page/uplot.js"));
-    for (const path of preloaded) {
-      const { statusCode, headers, body: text } = await get(`/${path}`);
+    assert.deepEqual(
+      [...body.matchAll(/(?:src|href)="(page\/[^"]+)"/g)].map(([, path]) => path),
+      ["page/face/style.css", "page/face/now/page.css", "page/app.js"],
+    );
+    const { body: app } = await get("/page/app.js");
+    const later = [...app.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, path]) => path);
+    assert.ok(later.includes("history.js") && later.length >= 3, `${later}`);
+    for (const path of ["app.js", "docs.js", ...later]) {
+      const { statusCode, headers, body: text } = await get(`/page/${path}`);
       assert.equal(statusCode, 200, path);
       assert.equal(headers["content-type"], "text/javascript; charset=utf-8");
-      assert.doesNotMatch(text, /^import .*\.ts"|^import type|^ *\/\*\*/m);
-      for (const [, specifier] of text.matchAll(/^import .*"(\.[^"]+)"/gm)) {
-        const next = new URL(specifier, `http://host/${path}`).pathname.slice(1);
-        assert.ok(preloaded.includes(next), `${path} imports ${next}`);
-      }
+      assert.doesNotMatch(text, /\.ts"|^import type|^ *\/\*\*/m);
+      const imports = [...text.matchAll(/^import\{.*\}from"(.*)";$/gm)].map(([, from]) => from);
+      assert.deepEqual(imports, later.includes(path) ? ["./app.js"] : [], path);
     }
-  });
-
-  test("the chart library is a module, and its style is there", async () => {
-    assert.match((await get("/page/uplot.js")).body, /^export default uPlot;$/m);
-    assert.match((await get("/page/uplot.css")).body, /\.uplot/);
   });
 
   test("comes in the smallest coding that the client takes", async () => {
@@ -66,9 +63,9 @@ suite("the page", () => {
   });
 
   test("is kept by browsers, and asked about", async () => {
-    const { headers } = await get("/page/face/app.js");
+    const { headers } = await get("/page/app.js");
     assert.equal(headers["cache-control"], "no-cache");
-    const again = await get("/page/face/app.js", { "if-none-match": `W/"other", ${headers["etag"]}` });
+    const again = await get("/page/app.js", { "if-none-match": `W/"other", ${headers["etag"]}` });
     assert.equal(again.statusCode, 304);
     assert.equal(again.body, "");
   });

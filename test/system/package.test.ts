@@ -156,9 +156,11 @@ describe("the package", () => {
         const headers = { authorization: `Bearer ${TOKEN}` };
         const page = await fetch(new URL("/", url), { headers });
         assert.equal(page.status, 200);
-        const modules = [...(await page.text()).matchAll(/(?:src|href)="(page\/[^"]+\.js)"/g)].map(([, path]) => path);
-        assert.ok(modules.length > 5, `${modules.length} modules`);
-        for (const path of modules) {
+        const app = await (await fetch(new URL("/page/app.js", url), { headers })).text();
+        const pages = [...app.matchAll(/import\("\.\/(\w+\.js)"\)/g)].map(([, name]) => `page/${name}`);
+        const linked = [...(await page.text()).matchAll(/(?:src|href)="(page\/[^"]+\.js)"/g)].map(([, path]) => path);
+        assert.ok(linked.length > 0 && pages.length > 2, `${linked}, ${pages}`);
+        for (const path of [...linked, ...pages]) {
           const module = await fetch(new URL(path, url), { headers });
           assert.match(module.headers.get("content-type") ?? "", /^text\/javascript/, path);
         }

@@ -1,23 +1,16 @@
-/**
- * The time axis in the server's zone: where ticks are, and what they say. Calendar arithmetic of core, as uPlot's own (`tzDate`) is an hour off
- * after a clock change.
- */
+/** The time axis in the server's zone: where ticks are, and what they say, by the calendar of core. */
 import { edgesOf, type Step, stepFor } from "../../core/calendar.ts";
 import type { Zone } from "../../core/zone.ts";
+import type { Ticks } from "./plot.ts";
 import type { Span } from "./span.ts";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-/** Ticks of an axis. */
-export interface Ticks {
-  /** Moments of UTC, ms, ascending. */
-  readonly at: readonly number[];
-  /** One or two lines each: the second says the date, or the offset from UTC, where it changes. */
-  readonly labels: readonly string[];
-}
-
-/** At most `count` ticks within a span, at moments that a calendar of the zone has names for. */
+/**
+ * At most `count` ticks within a span, at moments that a calendar of the zone has names for: ms of UTC, ascending. A label's second line says the
+ * date, or the offset from UTC, where it changes.
+ */
 export function ticksOf({ start, end }: Span, count: number, zone: Zone): Ticks {
   const window = { start: Math.ceil(start / 1000) - 1, end: Math.floor(end / 1000) + 1 };
   const most = Math.max(1, count);

@@ -34,26 +34,26 @@ const PAGE = { summary: "The page that people look at" };
 const DOCS = { summary: "The page of the API: every operation, and a form that tries it" };
 const FILE = { summary: "The files of the page" };
 
-/** Adds these routes. The files are read at the first request. */
+/** Adds these routes. The files are made at the first request. */
 export function registerFace(scope: FastifyInstance): void {
-  let files: ReadonlyMap<string, FaceFile> | null = null;
-  const find = (path: string): FaceFile => {
+  let files: Promise<ReadonlyMap<string, FaceFile>> | null = null;
+  const find = async (path: string): Promise<FaceFile> => {
     files ??= readFaceFiles();
-    const file = files.get(path);
+    const file = (await files).get(path);
     if (file === undefined) throw new TidemarkError("not-found", `Cannot show /page/${path}: there is no such file`);
     return file;
   };
-  scope.get(PAGE_PATH, { schema: PAGE }, async (request, reply) => send(request, reply, find("index.html")));
+  scope.get(PAGE_PATH, { schema: PAGE }, async (request, reply) => send(request, reply, await find("index.html")));
   scope.get(DOCS_PATH, { schema: DOCS }, async (request, reply) =>
-    request.url.endsWith("/") ? reply.redirect("../docs") : send(request, reply, find("docs.html")),
+    request.url.endsWith("/") ? reply.redirect("../docs") : send(request, reply, await find("docs.html")),
   );
   scope.get(FILES_PATH, { schema: FILE }, async (request: FastifyRequest<{ Params: { "*": string } }>, reply) =>
-    send(request, reply, find(request.params["*"])),
+    send(request, reply, await find(request.params["*"])),
   );
 }
 
 async function send({ headers }: FastifyRequest, reply: FastifyReply, file: FaceFile): Promise<FastifyReply> {
-  const etag = await file.etag();
+  const { etag } = file;
   reply.headers(HEADERS).header("ETag", etag);
   if (headers["if-none-match"]?.includes(etag)) return reply.code(304).send();
   const coding = codingOf(headers["accept-encoding"] ?? "");

@@ -141,8 +141,8 @@ suite("docs", { skip: "missing" in chromium ? chromium.missing : false }, () => 
     const tidemark = await startTidemark(t);
     const get = async (path: string) => Buffer.from(await (await fetch(tidemark.url + path)).arrayBuffer());
     const page = await get("docs");
-    const paths = [...page.toString().matchAll(/href="(page\/[^"]+)"/g)].map(([, path]) => path);
-    assert.ok(paths.includes("page/face/docs/app.js") && paths.includes("page/face/docs/docs.css"), String(paths));
+    const paths = [...page.toString().matchAll(/(?:href|src)="(page\/[^"]+)"/g)].map(([, path]) => path);
+    assert.ok(paths.includes("page/docs.js") && paths.includes("page/face/docs/docs.css"), String(paths));
     let bytes = brotliCompressSync(page).length;
     for (const path of [...paths, "openapi.json"]) bytes += brotliCompressSync(await get(path)).length;
     assert.ok(bytes < BYTES_MAX, `${bytes}`);

@@ -79,7 +79,9 @@ suite("now", { skip: "missing" in chromium ? chromium.missing : false }, () => {
     }
     const received = await page.evaluate(() => {
       const all = performance.getEntries().filter((entry) => entry instanceof PerformanceResourceTiming);
-      return all.flatMap(({ name, encodedBodySize }) => (/:\d+\/(?:page\/.*)?(?:#.*)?$/.test(name) ? encodedBodySize : []));
+      return all.flatMap(({ name, encodedBodySize }) =>
+        /:\d+\/(?:page\/.*)?(?:#.*)?$/.test(name) ? encodedBodySize : [],
+      );
     });
     const weights = await readWeights();
     assert.equal(received.length, weights.length);

@@ -1,9 +1,5 @@
 /** The composition root: wires lock, log, history, pipeline and server into one running tidemark, and takes them down in the right order. */
 
-import { type EventKind, lineOf } from "./alerts/alert.ts";
-import { readAlertsPart } from "./alerts/alert-config.ts";
-import { AlertStore } from "./alerts/alert-store.ts";
-import { Alerts, type AlertsOptions } from "./alerts/alerts.ts";
 import { kafkaOptions } from "./config/kafka-settings.ts";
 import { isReadByOthers, readSecretFile } from "./config/secret-file.ts";
 import { type Config, reloadedFiles, type TlsPaths } from "./config/server-config.ts";
@@ -11,10 +7,11 @@ import { readTokens } from "./config/token-settings.ts";
 import type { KafkaAddress, LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
-import type { NoticeKind, OnNotice } from "./core/notice.ts";
+import type { OnNotice } from "./core/notice.ts";
 import { formatMs } from "./core/time.ts";
 import { Tokens } from "./core/tokens.ts";
 import { openZone } from "./core/zone.ts";
+import { AlertDesk } from "./delivery/alert-desk.ts";
 import { Doors } from "./doors/doors.ts";
 import { createLookInto } from "./doors/look-into.ts";
 import { namesShown, type SensorDirectory } from "./engine/directory.ts";
@@ -40,14 +37,6 @@ const DAY_MS = 86_400_000;
 
 /** A certificate of 90 days is renewed 30 before its end: with half of that left something is wrong. */
 const EXPIRY_DAYS_TOLD = 14;
-
-/** Which notice an event of an alert is. */
-const NOTICE_OF = {
-  raised: "alert-raised",
-  ended: "alert-ended",
-  changed: "alert-changed",
-  "taken-back": "alert-taken-back",
-} as const satisfies Record<EventKind, NoticeKind>;
 
 /** The part of tidemark below the HTTP server: a log followed into a history. */
 export interface Core {
@@ -163,7 +152,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     bug = reject;
   });
   failed.catch(() => {});
-  let alerts: Alerts | null = null;
+  let alerts: AlertDesk | null = null;
   const closeCore = async (): Promise<void> => {
     await alerts?.stop();
     await core.close();
@@ -171,13 +160,13 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   };
   try {
     const zone = openZone(config.timezone);
-    alerts = openAlerts(config, core.engine, { clock, zone, onBug: bug }, onNotice);
+    alerts = AlertDesk.open(config, { engine: core.engine, clock, zone, onBug: bug, onNotice });
     const doors = new Doors(config.doors, { engine: core.engine, log: core.log, clock, zone, onBug: bug });
     const server = await createServer({
       engine: core.engine,
       log: core.log,
       doors,
-      alerts: { alerts, deliveries: () => [] },
+      alerts,
       clock,
       zone,
       tokens,
@@ -240,27 +229,6 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     return { address: addresses[0].address, port: addresses[0].port, closed, reload, close };
   } catch (error) {
     await closeCore();
-    throw error;
-  }
-}
-
-/** @throws TidemarkError "config-invalid", "data-dir-unusable" */
-function openAlerts(
-  { data, alerts: part }: Config,
-  engine: Engine,
-  needs: Pick<AlertsOptions, "clock" | "zone" | "onBug">,
-  onNotice: OnNotice,
-): Alerts {
-  const { rules: configured } = readAlertsPart(part);
-  const store = AlertStore.open(data);
-  try {
-    const alerts = new Alerts({ ...needs, engine, store, configured, file: part.file, targets: [] });
-    alerts.onEvents((events) => {
-      for (const event of events) onNotice(lineOf(event), NOTICE_OF[event.kind]);
-    });
-    return alerts;
-  } catch (error) {
-    store.close();
     throw error;
   }
 }

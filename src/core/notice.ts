@@ -37,6 +37,8 @@ export const NOTICE_LEVELS = {
   "alert-ended": "info",
   "alert-changed": "info",
   "alert-taken-back": "info",
+  "alert-target-failed": "error",
+  "alert-target-works": "info",
   /** Worse than it should be, though readings are taken in. */
   notice: "warn",
 } as const satisfies Record<string, "info" | "warn" | "error">;

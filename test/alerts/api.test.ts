@@ -1,5 +1,6 @@
 /** Rules and alerts over HTTP, on a real server: put, judged, taken back, tried, deleted; and who may. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { startServer } from "./server.ts";
 
@@ -125,4 +126,47 @@ test("a rule is tried on the past, and nothing of it is kept", async (t) => {
   assert.deepEqual((await ask("/alerts")).body.items, []);
   const much = await ask("/alerts/try", "POST", { rule: { ...WARM, every: "1s" }, from: "2025-01-01" });
   assert.match(much.body.detail, /at most 500000 instants/);
+});
+
+test("the rules of docs/ALERTS.md work as they stand, and what it says is told is told so", async (t) => {
+  const text = readFileSync(new URL("../../docs/ALERTS.md", import.meta.url), "utf8");
+  const [file, event] = [...text.matchAll(/```json\n(.*?)```/gs)].map(([, json]) => JSON.parse(json));
+  const { ask, send, clock, until, notices } = await startServer(t, { rules: file.alerts.rules });
+  const names = Object.keys(file.alerts.rules).sort();
+  assert.deepEqual(
+    (await ask("/alerts/rules")).body.items.map(({ name }: { name: string }) => name),
+    names,
+  );
+  await send("garden", [1, 1], [300, 1]);
+  clock.advance(400_000);
+  const [frost] = await until(
+    async () => (await ask("/alerts")).body.items,
+    (items) => items.length === 1,
+  );
+  assert.deepEqual(Object.keys(event.alert), Object.keys(frost));
+  await until(
+    async () => notices,
+    (lines) => lines.some((line) => line.includes("alert frost of garden raised")),
+  );
+});
+
+test("targets that cannot be are refused at the start, and no secret is shown", async (t) => {
+  const secret = "0123456789-not-shown";
+  for (const [target, expected] of [
+    [{ webhook: "https://a.example/x" }, /alerts\/targets\/ops".*secret or secretFile/],
+    [{ webhook: "ftp://a.example", secret }, /an address of http or https/],
+    [{ webhook: "https://a.example", secret: "short" }, /at least 16 bytes/],
+    [{ webhook: "https://a.example", secert: secret }, /the keys webhook, secret.*did you mean secret\?/],
+    [{ mqtt: "http://a" }, /"alerts\/targets\/ops\/mqtt\/url".*mqtt:\/\/host:port/],
+    [{ mqtt: true }, /the configuration has no mqtt/],
+    [{ mqtt: "mqtt://a", topic: "a/#" }, /a topic without/],
+    [{ slack: "x" }, /"webhook":"https/],
+  ] as const) {
+    const starting = startServer(t, { targets: { ops: target } });
+    await assert.rejects(
+      starting,
+      (error: Error) => expected.test(error.message) && !error.message.includes(secret),
+      String(expected),
+    );
+  }
 });

@@ -37,11 +37,13 @@ export async function startServer(t: TestContext, alerts: unknown): Promise<Star
     const config = { ...invocation.config, port: 0, alerts: { file: "tidemark.config.json", alerts } };
     return openApp(config, clock, (text) => notices.push(text));
   };
-  let app = await open();
+  let close = async () => {};
   t.after(async () => {
-    await app.close();
+    await close();
     rmSync(directory, { recursive: true });
   });
+  let app = await open();
+  close = () => app.close();
   const started: Started = {
     directory,
     clock,

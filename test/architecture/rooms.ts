@@ -16,6 +16,7 @@ export const ROOMS: Record<string, readonly string[]> = {
   identity: ["core", "store"],
   engine: ["core", "metrics"],
   alerts: ["core", "engine", "metrics"],
+  delivery: ["alerts", "core", "doors"],
   pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
   verify: ["core", "formats", "identity", "log", "metrics", "pipeline", "rollups", "store"],
   server: ["alerts", "core", "doors", "engine", "metrics", "runtime"],

@@ -32,7 +32,19 @@ export function alertsOf(
   const sorted = readings.toSorted((a, b) => a.time - b.time);
   const instants: number[] = [];
   for (let at = Math.ceil(rule.from / rule.every) * rule.every; at <= last; at += rule.every) instants.push(at);
-  const values = instants.map((at) => valueAt(rule, sorted, at));
+  return alertsOfValues(
+    rule,
+    instants,
+    instants.map((at) => valueAt(rule, sorted, at)),
+  );
+}
+
+/** The same of values at these instants. */
+export function alertsOfValues(
+  rule: Pick<OracleRule, "above" | "below" | "until" | "for">,
+  instants: readonly number[],
+  values: readonly (number | null)[],
+): OracleAlert[] {
   const isBad = (i: number): boolean => {
     const value = values[i];
     return value !== null && (rule.above === undefined ? value < (rule.below ?? 0) : value > rule.above);

@@ -361,6 +361,6 @@ export const ELSEWHERE: readonly Planted[] = [
     promise: "alerts",
     file: "src/alerts/walk.ts",
     changes: [["instant >= changedUpTo + rule.for", "instant >= changedUpTo"]],
-    by: "test/alerts/oracle.test.ts",
+    by: "test/alerts/walk.test.ts",
   },
 ];

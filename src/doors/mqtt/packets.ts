@@ -10,6 +10,7 @@ export type Level = typeof V311 | typeof V5;
 /** Types of packets that a broker sends, section 2.1.2. */
 export const CONNACK = 2;
 export const PUBLISH = 3;
+export const PUBACK = 4;
 export const SUBACK = 9;
 export const PINGRESP = 13;
 export const DISCONNECT = 14;
@@ -169,6 +170,17 @@ export function pubackPackets(packetIds: readonly number[]): Buffer {
     bytes.writeUInt16BE(id, i * 4 + 2);
   }
   return bytes;
+}
+
+/** A PUBLISH of quality of service 1, section 3.3. */
+export function publishPacket(level: Level, topic: string, body: Buffer, packetId: number): Buffer {
+  const id = Buffer.from([packetId >> 8, packetId & 255]);
+  return packet(0x32, [text(topic), id, ...(level === V5 ? [Buffer.from([0])] : []), body]);
+}
+
+/** What a PUBACK says, section 3.4: of 128 on the message was not taken. An id that is none: it is no PUBACK. */
+export function readPuback(body: Buffer): { readonly id: number; readonly code: number } {
+  return { id: body.length < 2 ? -1 : body.readUInt16BE(0), code: body[2] ?? 0 };
 }
 
 /** PINGREQ, section 3.12. */

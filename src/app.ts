@@ -249,7 +249,8 @@ function ruleOf({ log, sensors, topics, createTopics }: CoreSettings): FollowRul
 function tellFollowed(sensors: SensorDirectory, onNotice: OnNotice): void {
   if (sensors.size > 0) onNotice(`sensors: ${namesShown(sensors)}`, "following");
   const told = new Set(sensors.list().flatMap(({ name, followed }) => (followed ? name : [])));
-  sensors.onChange(({ name, followed }) => {
+  sensors.onChange(({ name, followed }, before) => {
+    if (before !== null) told[told.delete(before) ? "add" : "delete"](name);
     if (followed === told.has(name)) return; // one that is added is not followed yet
     if (followed) told.add(name);
     else told.delete(name);

@@ -120,7 +120,7 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
         throw new TidemarkError("request-invalid", `${what}: reading ${record + 1} is none (${code}): ${reason}`);
       }
       if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);
-      await log.append(sensor, records);
+      await log.append(engine.topicOf(sensor), records);
       await Promise.race([settled(sensor), failed]);
       return records.length;
     },

@@ -21,6 +21,7 @@ export const ERRORS = {
   "log-closed": { retryable: true, status: 503 },
   "sensor-taken": { retryable: false, status: 409 },
   "too-many-sensors": { retryable: false, status: 409 },
+  "correction-refused": { retryable: false, status: 409 },
   "topic-missing": { retryable: true, status: 503 },
   "topic-recreated": { retryable: true, status: 503 },
   "record-too-large": { retryable: false, status: 413 },

@@ -10,7 +10,7 @@ export interface Moments {
 
 /** A range of seconds whose answers may be others than before; epoch ms. */
 export interface LiveChange {
-  readonly cause: "reading" | "late" | "released" | "expired";
+  readonly cause: "reading" | "late" | "released" | "expired" | "corrected";
   readonly from: number;
   readonly toExclusive: number;
 }

@@ -15,6 +15,8 @@ export interface SensorsOf {
   readonly sensors: { find(name: string): { readonly followed: boolean } | undefined };
   refusal(sensor: string): TidemarkError | null;
   admit(sensor: string): Promise<void>;
+  /** The topic that a sensor's readings are appended to. */
+  topicOf(sensor: string): string;
 }
 
 /** What a door needs. */
@@ -190,7 +192,7 @@ export class MappedDoor implements DoorView {
   async #appendTo(sensor: string, records: readonly NewRecord[]): Promise<void> {
     const { engine, log } = this.#options;
     if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);
-    await log.append(sensor, records);
+    await log.append(engine.topicOf(sensor), records);
   }
 }
 

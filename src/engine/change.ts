@@ -1,8 +1,8 @@
 /** What listeners are told when a sensor's numbers change: why, and which seconds. */
 import type { Window } from "../core/window.ts";
 
-/** Readings came; some that were late; some that had been held back; old ones are no longer kept. */
-export const CAUSES = ["reading", "late", "released", "expired"] as const;
+/** Readings came; some that were late; some that had been held back; old ones are no longer kept; people deleted some, or brought them back. */
+export const CAUSES = ["reading", "late", "released", "expired", "corrected"] as const;
 
 /** One of CAUSES. */
 export type Cause = (typeof CAUSES)[number];

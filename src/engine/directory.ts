@@ -7,17 +7,20 @@ export interface Sensor {
   readonly followed: boolean;
 }
 
+/** @param before its name until now, when it has another one; null: it has not */
+export type OnSensor = (sensor: Sensor, before: string | null) => void;
+
 /** The directory as all but its owner see it. */
 export interface SensorDirectory {
   readonly size: number;
   /** Names refused since the start because there were too many sensors. */
   readonly refused: number;
-  /** O(1). */
+  /** By its name, or one that it had before it was renamed. O(1). */
   find(name: string): Sensor | undefined;
   /** In the order they were added. */
   list(): readonly Sensor[];
-  /** Adds a listener, called after a sensor was added, and after `followed` of one changed. @returns removes it */
-  onChange(listener: (sensor: Sensor) => void): () => void;
+  /** Adds a listener, called after a sensor was added, and after `followed` or the name of one changed. @returns removes it */
+  onChange(listener: OnSensor): () => void;
 }
 
 /** Names listed in an error's text; the rest is counted. */
@@ -33,11 +36,11 @@ export function namesShown(sensors: SensorDirectory): string {
   return `${names.join(", ")}${left === 0 ? "" : ` and ${left} more`}`;
 }
 
-/** The directory as its owner has it. Sensors are added and never removed. */
+/** The directory as its owner has it. Sensors are added, may be renamed, and are never removed. */
 export class Directory<T extends Sensor> implements SensorDirectory {
   readonly #byName = new Map<string, T>();
   readonly #list: T[] = [];
-  readonly #listeners = new Set<(sensor: T) => void>();
+  readonly #listeners = new Set<OnSensor>();
 
   get size(): number {
     return this.#list.length;
@@ -56,7 +59,7 @@ export class Directory<T extends Sensor> implements SensorDirectory {
     return this.#list;
   }
 
-  onChange(listener: (sensor: T) => void): () => void {
+  onChange(listener: OnSensor): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -69,8 +72,15 @@ export class Directory<T extends Sensor> implements SensorDirectory {
     this.changed(sensor);
   }
 
-  /** Calls the listeners: the sensor is new, or its `followed` has changed. */
-  protected changed(sensor: T): void {
-    for (const listener of this.#listeners) listener(sensor);
+  /** The sensor has another name since: it keeps its place in the list. */
+  protected renamed(sensor: T, before: string): void {
+    this.#byName.delete(before);
+    this.#byName.set(sensor.name, sensor);
+    this.changed(sensor, before);
+  }
+
+  /** Calls the listeners: the sensor is new, or its `followed` or its name has changed. */
+  protected changed(sensor: T, before: string | null = null): void {
+    for (const listener of this.#listeners) listener(sensor, before);
   }
 }

@@ -6,6 +6,7 @@ import type { Window } from "../core/window.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
 import type { Change } from "./change.ts";
+import type { Corrections } from "./correction.ts";
 import type { SensorDirectory } from "./directory.ts";
 
 /** Totals of a sensor since its history began, in readings; a record that is rejected whole is one. received = counted + duplicates + quarantined + rejected, always. */
@@ -30,6 +31,8 @@ export interface SensorTotals {
   readonly implicitBoots: number;
   /** Counted readings older than the history is kept: in no window. */
   readonly expired: number;
+  /** Counted readings that a correction deleted: in no window until it is undone. */
+  readonly deleted: number;
   /** Quarantined readings and rejected records that are counted but no longer listed: their list was full. */
   readonly quarantineDropped: number;
   readonly rejectionsDropped: number;
@@ -37,10 +40,10 @@ export interface SensorTotals {
 
 /** What a sensor's history spans. */
 export interface SensorSpan {
-  /** Event times of the first and newest counted reading, ms; null before the first. */
+  /** Event times of the first and newest counted reading that is not deleted, ms; null: there is none. */
   readonly firstTime: number | null;
   readonly lastTime: number | null;
-  /** The newest counted reading's value; null before the first. */
+  /** That newest reading's value. */
   readonly lastValue: number | null;
   /** Older readings are counted but in no window: the history is kept from here on, ms; null: from the first. */
   readonly keptSince: number | null;
@@ -224,6 +227,8 @@ export interface Engine {
   /** Decodes the bytes again (a later tidemark may read them). @returns how many were taken in this time; the others stay */
   releaseRejections(which: ChosenRejections): Promise<number>;
   discardRejections(which: ChosenRejections): Promise<number>;
+  /** The topic that a sensor's readings are appended to: its first name, as renaming a sensor renames no topic. */
+  topicOf(sensor: string): string;
   /** Why no readings of that sensor are taken; null: they are, though it may have to be admitted first. O(1). */
   refusal(sensor: string): TidemarkError | null;
   /** Follows a sensor that is not refused, and makes its topic where that may be. @throws TidemarkError as `refusal` says, "topic-missing", or of the log */
@@ -234,6 +239,7 @@ export interface Engine {
    * @throws TidemarkError "request-invalid" when it does not stand still, or the offset is not behind it and within the log
    */
   skip(topic: string, partition: number, to: number): Promise<number>;
+  readonly corrections: Corrections;
   readonly counters: EngineCounters;
   /** What is wrong though readings are taken in: missing topics, too many sensors, partitions that stand still. */
   readonly notices: readonly string[];

@@ -125,6 +125,17 @@ export class DeviceColumns {
     this.newest(slot, time, value);
   }
 
+  /** Counts a reading that a deletion holds: neither its first nor its newest. @param late 1 or 0 */
+  countDeleted(slot: number, late: number): void {
+    const { counts } = this;
+    const at = slot * DEVICE_COUNTS;
+    counts[at + READINGS]++;
+    counts[at + LATE_READINGS] += late;
+    if (counts[at + FIRST_TIME] === Number.POSITIVE_INFINITY && counts[at + SERIES] === 0) {
+      counts[at + SERIES] = SERIES_FRESH;
+    }
+  }
+
   /** Notes a reading that may be a slot's newest. */
   newest(slot: number, time: number, value: number): void {
     const { counts } = this;

@@ -153,6 +153,21 @@ export class Identities implements CommitPart {
     devices.touch(slot);
   }
 
+  /** The first and the newest reading of a device are others than before. @param id of its row */
+  setEnds(
+    id: number,
+    { firstTime, lastTime, lastValue }: Pick<AdoptedCounts, "firstTime" | "lastTime" | "lastValue">,
+  ): void {
+    const { devices } = this;
+    const slot = devices.loadById(id);
+    const at = slot * DEVICE_COUNTS;
+    // Of what older versions counted the first is not known.
+    if (devices.counts[at + FIRST_TIME] !== Number.NEGATIVE_INFINITY) devices.counts[at + FIRST_TIME] = firstTime;
+    devices.counts[at + LAST_TIME] = lastTime;
+    devices.counts[at + LAST_VALUE] = lastValue;
+    devices.touch(slot);
+  }
+
   /** The slot of a sensor's device by its name as it is shown, made resident. */
   slotOf(sensor: number, name: string): number {
     const bytes = this.#directory.bytesOf(sensor, name);

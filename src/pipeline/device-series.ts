@@ -222,6 +222,31 @@ export class DeviceSeries implements CommitPart {
     }
   }
 
+  /** A reading of a device counts and is in no series, as a deletion holds it: the device gets its series all the same. Before it is in the totals. */
+  meet(sensor: Series, slot: number, nowMs: number): void {
+    if (this.#bounds.deviceSeries === 0) return;
+    const of = this.#begin(sensor);
+    if (this.#bounds.deviceSeriesNumbers === undefined) {
+      if (of.sole?.device === this.#whose(slot).device) return;
+      if (of.sole !== null) this.#part(of, of.sole);
+      else if (sensor.totals.counted === 0 && of.own.length === 0) {
+        if (this.#isNamed(slot)) this.#make(of, { ...this.#whose(slot), series: sensor.id, since: null });
+        return;
+      }
+    }
+    const { counts } = this.#identities.devices;
+    const at = slot * DEVICE_COUNTS + SERIES;
+    if (counts[at] <= 0 && counts[at] !== SERIES_NONE) counts[at] = this.#look(of, slot, nowMs);
+  }
+
+  /** The devices of a sensor that have a series, with nothing on its way into these. */
+  settled(sensor: Series): readonly DeviceOwn[] {
+    if (this.#bounds.deviceSeries === 0) return [];
+    const { own, sole } = this.#begin(sensor);
+    for (const { series } of own) this.settle(series);
+    return sole === null ? own : [sole, ...own];
+  }
+
   #isNamed(slot: number): boolean {
     return this.#identities.deviceNames.bytes(slot).length > 0;
   }

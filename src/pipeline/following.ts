@@ -59,7 +59,7 @@ export class Following {
 
   /** Reads these topics from where each was read to, and those that appear. Only in the serial queue. @returns the reader, and what ends both */
   start(topics: readonly Topic[], onFailure: (error: unknown) => void): { reader: LogReader; stop(): Promise<void> } {
-    const { sources, sensors } = this.#state;
+    const { sources, sensors, ledger } = this.#state;
     const found = new Set(topics.map(({ name }) => name));
     for (const source of sources.list()) {
       if (found.has(source.topic)) continue;
@@ -69,7 +69,8 @@ export class Following {
     const reader = this.#log.reader(topics.flatMap((topic) => this.#open(topic)));
     // A sensor that never had a topic of its own is fed by records that name it: until one does again, by nothing that is known.
     if (this.#rule.sensors === null && topics.length > 0) {
-      for (const series of sensors.list()) if (!sources.hadTopic(series.name)) sensors.follow(series, true);
+      for (const series of sensors.list())
+        if (!sources.hadTopic(ledger.rootOf(series.name))) sensors.follow(series, true);
     }
     this.#reader = reader;
     this.#isKnown = true;
@@ -128,7 +129,8 @@ export class Following {
   async admit(name: string): Promise<void> {
     const refusal = this.refusal(name);
     if (refusal !== null) throw refusal;
-    const topics = this.#rule.mayCreate ? await this.#log.create([name]) : (await this.#log.open([name])).topics;
+    const topic = this.#state.ledger.rootOf(name);
+    const topics = this.#rule.mayCreate ? await this.#log.create([topic]) : (await this.#log.open([topic])).topics;
     if (topics.length === 0) {
       throw new TidemarkError(
         "topic-missing",

@@ -7,6 +7,7 @@ import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import type { DeviceSeries } from "./device-series.ts";
 import { KnownTime } from "./known-time.ts";
+import type { Removed } from "./removed.ts";
 import type { Sensors, Series } from "./sensors.ts";
 
 /** How often what is older than the history is kept is deleted, ms. */
@@ -43,16 +44,18 @@ export class Horizon implements CommitPart {
   readonly #history: History;
   readonly #sensors: Sensors;
   readonly #deviceSeries: DeviceSeries;
+  readonly #removed: Removed;
   readonly #moved = new Set<Series>();
   #options: HorizonOptions | null = null;
   #known: KnownTime | null = null;
   #movedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(db: Database, history: History, sensors: Sensors, deviceSeries: DeviceSeries) {
+  constructor(db: Database, history: History, sensors: Sensors, deviceSeries: DeviceSeries, removed: Removed) {
     this.#db = db;
     this.#history = history;
     this.#sensors = sensors;
     this.#deviceSeries = deviceSeries;
+    this.#removed = removed;
   }
 
   /** Begins to keep, once the followed sensors are open: takes horizons back that lie too late. @throws TidemarkError "history-corrupt" */
@@ -102,6 +105,7 @@ export class Horizon implements CommitPart {
   #target({ totals }: Series, knownMs: number): number {
     const { keepMs } = this.#options ?? { keepMs: null };
     if (keepMs === null) return Number.NEGATIVE_INFINITY;
+    if (totals.lastTime === Number.NEGATIVE_INFINITY) return totals.keptSince; // nothing, or all is deleted
     return Math.floor((Math.min(totals.lastTime, knownMs) - keepMs) / 1000 / DAY_SECONDS) * DAY_SECONDS;
   }
 
@@ -158,6 +162,7 @@ export class Horizon implements CommitPart {
     for (const { id, totals } of this.#moved) {
       yield [id, totals.keptSince];
       for (const series of this.#deviceSeries.ofSensor(id)) yield [series, totals.keptSince];
+      for (const series of this.#removed.ofSensor(id)) yield [series, totals.keptSince];
     }
   }
 

@@ -16,6 +16,7 @@ import {
   FIRST_TIME,
   HEARD_AT,
   HELD_BACK,
+  ID,
   type Identities,
   LAST_TIME,
   NEW,
@@ -29,6 +30,8 @@ import { Clocks, IMPOSSIBLE, LATE, ON_TIME } from "./clocks.ts";
 import { type RejectionRow, recordOf } from "./dead-letters.ts";
 import { Fronts } from "./fronts.ts";
 import { Hints } from "./hints.ts";
+import { type Taking, takerOf } from "./ledger.ts";
+import { ALL_DEVICES } from "./removed.ts";
 import type { Series } from "./sensors.ts";
 import { type RowsInRecord, SetAside } from "./set-aside.ts";
 import type { PartitionState, Source } from "./sources.ts";
@@ -53,7 +56,7 @@ export interface IngestOptions {
 }
 
 /** The partition that records come from; `newest` and `fronts` are updated. */
-type FromPartition = Pick<PartitionState, "partition" | "newest" | "fronts">;
+type FromPartition = Pick<PartitionState, "topic" | "topicId" | "partition" | "newest" | "fronts">;
 
 /** Takes in batches, one at a time; never waits. */
 export class Ingest {
@@ -68,6 +71,8 @@ export class Ingest {
   /** After judging, the first `#counted` rows of the readings' times and values are the counted ones; of the verdicts, too. */
   #counted = 0;
   #lateRows = 0;
+  /** Deletions that may take what is read, of a log that is read again; null: none does. */
+  #takings: readonly Taking[] | null = null;
   readonly #run = new ReadingRun();
   readonly #bySeries = new BySeries();
   /** Sensors that received readings since it was last emptied. */
@@ -157,6 +162,7 @@ export class Ingest {
     if (front > partition.newest) partition.newest = front;
     this.#counted = 0;
     this.#lateRows = 0;
+    this.#takings = this.#state.ledger.takings(sensor.name, partition, count === 0 ? Infinity : records.offset[0]);
     let warm = devices.names.size < WARMED_DEVICES_MIN ? count : 0;
     for (let i = 0; i < count; ) {
       if (i >= warm) {
@@ -168,7 +174,8 @@ export class Ingest {
       } else {
         if (!devices.isLoaded(device[i])) devices.load(device[i]);
         this.#judge(records, readings, i, sensor, nowMs);
-        if (identity[i] === IDENTITY_OFFSET) i = this.#skipOrderly(readings, i, count, sensor);
+        if (identity[i] === IDENTITY_OFFSET && this.#takings === null)
+          i = this.#skipOrderly(readings, i, count, sensor);
       }
       i++;
     }
@@ -210,6 +217,7 @@ export class Ingest {
     else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
     else totals.offset++;
     if (t > devices.cells[slot * DEVICE_CELLS + NEWEST]) devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
+    if (this.#takings !== null && this.#take(this.#takings, records, readings, i, sensor)) return;
     devices.count(slot, t, readings.value[i], verdict === LATE);
     const row = this.#counted++;
     readings.time[row] = t;
@@ -217,6 +225,27 @@ export class Ingest {
     readings.device[row] = slot;
     verdicts[row] = verdict;
     if (verdict === LATE) this.#lateRows++;
+  }
+
+  /** Has a deletion hold row i, which counts; false: none takes it. */
+  #take(takings: readonly Taking[], records: Records, readings: Readings, i: number, sensor: Series): boolean {
+    const { history, removed, deviceSeries } = this.#state;
+    const { deviceNames, devices } = this.#identities;
+    const slot = readings.device[i];
+    const time = readings.time[i];
+    const deletion = takerOf(takings, deviceNames.text(slot), Math.floor(time / 1000), records.offset[i]);
+    if (deletion === undefined) return false;
+    const late = this.#clocks.verdicts[i] === LATE ? 1 : 0;
+    deviceSeries.meet(sensor, slot, this.#options.clock.now());
+    const device = devices.cells[slot * DEVICE_CELLS + ID];
+    for (const of of [ALL_DEVICES, device]) {
+      history.fold(removed.seriesOf(deletion.number, sensor.id, of), time, readings.value[i], late);
+    }
+    devices.countDeleted(slot, late);
+    sensor.totals.counted++;
+    sensor.totals.deleted++;
+    sensor.totals.late += late;
+    return true;
   }
 
   /**
@@ -316,7 +345,7 @@ export class Ingest {
     this.#decoder(sensor).decode(records, readings);
     const { origins } = readings;
     // What its partition had brought is not known any more: it is not late.
-    const partition = { partition: row.partition, newest: 0, fronts: new Fronts() };
+    const partition = { topic: "", topicId: "", partition: row.partition, newest: 0, fronts: new Fronts() };
     if (origins === null) {
       if ((row.reading > 0 && !row.isAlone) || readings.rejection[0] !== ACCEPTED) return false;
       this.#unreject(sensor);

@@ -66,6 +66,7 @@ export class Intake {
     if (cutFrom === undefined) return;
     // Offsets from `to` on mean other records by now: the history must say so before anything else happens.
     partition.committed = NOT_COMMITTED;
+    this.#options.state.ledger.cut(partition, to);
     await this.#options.commit();
   }
 

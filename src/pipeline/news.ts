@@ -11,6 +11,7 @@ export class News {
     late: new SecondRange(),
     released: new SecondRange(),
     expired: new SecondRange(),
+    corrected: new SecondRange(),
   } satisfies Record<Cause, SecondRange>;
 
   /** Adds the seconds [start, end). */

@@ -28,6 +28,7 @@ import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
+import { Correcting } from "./correcting.ts";
 import { DeviceQuestions } from "./device-questions.ts";
 import { Following, type FollowRule } from "./following.ts";
 import { Ingest } from "./ingest.ts";
@@ -68,6 +69,7 @@ export interface PipelineOptions {
 /** The one pipeline of a process. `start` begins, `close` commits and ends. */
 export class Pipeline implements Engine {
   readonly sensors: SensorDirectory;
+  readonly corrections: Correcting;
   readonly #options: PipelineOptions;
   readonly #state: State;
   readonly #ingest: Ingest;
@@ -111,21 +113,14 @@ export class Pipeline implements Engine {
       queue: this.#queue,
       commit: () => this.#commit(),
       fail: (error: unknown) => this.#fail(error),
+      isClosed: () => this.#stop.signal.aborted && this.#failure === null,
+      notify: (changed: Iterable<Series>) => this.#telling.tell(changed),
     };
     this.#standstills = new Standstills({ ...lent, unread: this.#unread });
-    this.#intake = new Intake({
-      ...lent,
-      ingest: this.#ingest,
-      standstills: this.#standstills,
-      notify: (changed) => this.#telling.tell(changed),
-    });
+    this.#intake = new Intake({ ...lent, ingest: this.#ingest, standstills: this.#standstills });
     this.#replay = new Replay(state.sources, this.#unread, this.#standstills);
-    this.#releases = new Releases({
-      ...lent,
-      uncounted: this.#uncounted,
-      isClosed: () => this.#stop.signal.aborted && this.#failure === null,
-      notify: (changed) => this.#telling.tell(changed),
-    });
+    this.#releases = new Releases({ ...lent, uncounted: this.#uncounted });
+    this.corrections = new Correcting(lent);
     this.failed = new Promise((_, reject) => {
       this.#reportFailure = reject;
     });
@@ -197,6 +192,7 @@ export class Pipeline implements Engine {
     const topics = await unlessAborted(this.#following.find(), this.#stop.signal);
     if (topics === null) return;
     const { reader, stop } = await this.#queue.run(async () => {
+      await this.corrections.catchUp();
       return this.#following.start(topics, (error) => this.#fail(error));
     });
     this.#unread.reader = reader;
@@ -263,6 +259,10 @@ export class Pipeline implements Engine {
     const sensor = this.#state.sensors.find(name);
     if (sensor === undefined) throw new Error(`BUG: sensor "${name}" was never opened`);
     return sensor;
+  }
+
+  topicOf(sensor: string): string {
+    return this.#state.ledger.rootOf(sensor);
   }
 
   refusal(sensor: string): TidemarkError | null {

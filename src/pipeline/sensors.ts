@@ -13,6 +13,8 @@ const TABLES = "CREATE TABLE IF NOT EXISTS sensor(id INTEGER PRIMARY KEY, name T
 /** The history of a sensor: its pages have the same number. Which topics feed it is for `Sources` to say. */
 export interface Series extends Sensor {
   readonly id: number;
+  /** Changed by `Sensors.rename` only. */
+  name: string;
   readonly totals: Totals;
   /** Changed by `Sensors.follow` only. */
   followed: boolean;
@@ -28,6 +30,8 @@ export interface Series extends Sensor {
 interface Stored {
   readonly id: number;
   readonly totals: Totals;
+  /** Its row has another name. */
+  readonly isRenamed: boolean;
 }
 
 /** The directory of sensors as the pipeline owns it. Sensors that have a history stay known for ever, followed or not. */
@@ -47,25 +51,36 @@ export class Sensors extends Directory<Series> implements CommitPart {
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
 
-  constructor(db: Database, max: number) {
+  readonly #nameNow: (name: string) => string;
+
+  /** @param nameNow what a sensor of this name is called by now */
+  constructor(db: Database, max: number, nameNow: (name: string) => string) {
     super();
+    this.#nameNow = nameNow;
     this.#db = db;
     this.max = max;
     db.declare(TABLES);
     this.#insert = db.prepare("INSERT INTO sensor VALUES(?, ?, ?)");
-    this.#update = db.prepare("UPDATE sensor SET totals=? WHERE id=?");
+    this.#update = db.prepare("UPDATE sensor SET name=?, totals=? WHERE id=?");
     for (const { id, name, totals } of db.prepare("SELECT id, name, totals FROM sensor ORDER BY id").all()) {
       this.#stored.set(String(name), {
         id: Number(id),
         totals: totals instanceof Uint8Array ? Totals.decode(totals) : new Totals(),
+        isRenamed: false,
       });
       this.#nextId = Number(id) + 1;
     }
   }
 
+  override find(name: string): Series | undefined {
+    return super.find(name) ?? super.find(this.#nameNow(name));
+  }
+
   /** Whether the sensor is known, or another may be made. */
   hasRoomFor(name: string): boolean {
-    return this.find(name) !== undefined || this.#stored.has(name) || this.size + this.#stored.size < this.max;
+    return (
+      this.find(name) !== undefined || this.#stored.has(this.#nameNow(name)) || this.size + this.#stored.size < this.max
+    );
   }
 
   /** Counts a sensor that is refused for want of room; the names remembered for that are bounded, too. */
@@ -97,16 +112,17 @@ export class Sensors extends Directory<Series> implements CommitPart {
     if (!this.hasRoomFor(name)) {
       throw new TidemarkError("too-many-sensors", `Cannot add sensor "${name}": sensors must be <= ${this.max}`);
     }
-    const stored = this.#stored.get(name);
-    this.#stored.delete(name);
+    const now = this.#nameNow(name);
+    const stored = this.#stored.get(now);
+    this.#stored.delete(now);
     const id = stored?.id ?? this.#nextId++;
     const series: Series = {
       id,
-      name,
+      name: now,
       totals: stored?.totals ?? new Totals(),
       followed: false,
       lastArrival: null,
-      changed: stored === undefined,
+      changed: stored?.isRenamed !== false,
       news: new News(),
     };
     if (stored === undefined) this.#new.add(series);
@@ -118,6 +134,21 @@ export class Sensors extends Directory<Series> implements CommitPart {
   /** Adds those that have a row, in the order in which they were made. */
   openStored(): void {
     for (const name of [...this.#stored.keys()]) this.open(name);
+  }
+
+  /** Gives a sensor another name, which no other has; nothing where there is none. What is still called by the old one is up to `nameNow`. */
+  rename(from: string, to: string): void {
+    const series = super.find(from);
+    if (series !== undefined) {
+      series.name = to;
+      series.changed = true;
+      this.renamed(series, from);
+      return;
+    }
+    const stored = this.#stored.get(from);
+    if (stored === undefined) return;
+    this.#stored.delete(from);
+    this.#stored.set(to, { ...stored, isRenamed: true });
   }
 
   /** The sensor of that number. */
@@ -150,7 +181,7 @@ export class Sensors extends Directory<Series> implements CommitPart {
       const { id, name } = series;
       const totals = series.totals.encode();
       if (this.#new.has(series)) this.#db.guarded(() => this.#insert.run(id, name, totals));
-      else this.#db.guarded(() => this.#update.run(totals, id));
+      else this.#db.guarded(() => this.#update.run(name, totals, id));
       yield totals.length;
     }
   }

@@ -13,6 +13,8 @@ import { ClockOffset } from "./clock-offset.ts";
 import { Quarantine, Rejections } from "./dead-letters.ts";
 import { DeviceSeries } from "./device-series.ts";
 import { Horizon } from "./horizon.ts";
+import { Ledger } from "./ledger.ts";
+import { Removed } from "./removed.ts";
 import { Sensors } from "./sensors.ts";
 import { type Source, Sources } from "./sources.ts";
 
@@ -30,6 +32,8 @@ export class State {
   readonly rejections: Rejections;
   readonly sensors: Sensors;
   readonly sources: Sources;
+  readonly ledger: Ledger;
+  readonly removed: Removed;
   readonly horizon: Horizon;
   readonly clockOffset: ClockOffset;
   readonly #parts: readonly CommitPart[];
@@ -45,16 +49,32 @@ export class State {
     this.history = new History(db);
     this.identities = new Identities(db, bounds);
     this.deviceSeries = new DeviceSeries(db, this.history, this.identities, bounds);
-    this.sensors = new Sensors(db, bounds.sensors);
+    this.removed = new Removed(db);
+    this.ledger = new Ledger(db);
+    this.sensors = new Sensors(db, bounds.sensors, (name) => this.ledger.nameNow(name));
+    this.#rename();
     this.sources = new Sources(db);
     this.quarantine = new Quarantine(db, bounds.quarantineRows);
     this.rejections = new Rejections(db, bounds.rejectionRows, (sensor) => this.#dropped(sensor));
-    this.horizon = new Horizon(db, this.history, this.sensors, this.deviceSeries);
+    this.horizon = new Horizon(db, this.history, this.sensors, this.deviceSeries, this.removed);
     this.clockOffset = new ClockOffset(db);
     const { deviceSeries, history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset } = this;
+    const { ledger, removed } = this;
     // In the order of writing. It matters three times: forks are copied, and what waits of devices is folded, before pages are written;
     // dropped rejections are counted in their sensor's totals; and pages are written before old ones are deleted.
-    this.#parts = [deviceSeries, history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset];
+    const counted = [deviceSeries, history, identities, quarantine, rejections, sensors, sources];
+    this.#parts = [...counted, ledger, removed, horizon, clockOffset];
+  }
+
+  /** Renames that the history lacks: before anything opens a sensor by its name. */
+  #rename(): void {
+    for (const stored of this.ledger.pending) {
+      if (stored.kind !== "rename") continue;
+      const { sensor, to, undone } = stored;
+      if (undone === null) this.sensors.rename(sensor, to);
+      else this.sensors.rename(to, sensor);
+      this.ledger.applied(stored);
+    }
   }
 
   /** What was not as it had been written when it was opened: a sentence each. */
@@ -93,7 +113,7 @@ export class State {
 
   /** Something was taken in, or read past, since the last commit. O(sensors and partitions). */
   get hasChanged(): boolean {
-    return this.sensors.hasChanged || this.sources.hasMoved;
+    return this.sensors.hasChanged || this.sources.hasMoved || this.ledger.waitingRows > 0;
   }
 
   /**
@@ -132,7 +152,7 @@ export class State {
 }
 
 /** Does the work step by step and lets others run in between; at its end, too. @returns the sum of what the steps yield */
-async function inSlices(work: Iterable<number>): Promise<number> {
+export async function inSlices(work: Iterable<number>): Promise<number> {
   let sliceEnd = performance.now() + COMMIT_SLICE_MS;
   let sum = 0;
   for (const step of work) {

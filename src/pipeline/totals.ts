@@ -25,6 +25,7 @@ const FIELDS = [
   "cutRecords",
   "keptSince",
   "released",
+  "deleted",
 ] as const;
 
 const out = new ByteWriter(256);
@@ -59,6 +60,8 @@ export class Totals {
   rejectionsDropped = 0;
   /** Counted readings older than the history is kept. */
   expired = 0;
+  /** Counted readings that corrections hold back from the history. */
+  deleted = 0;
   /** The history is kept from this second on (horizon.ts): a midnight, or -Infinity. */
   keptSince = Number.NEGATIVE_INFINITY;
 
@@ -72,17 +75,17 @@ export class Totals {
   get span(): SensorSpan {
     const { firstTime, lastTime, lastValue } = this;
     const keptSince = Number.isFinite(this.keptSince) ? this.keptSince * 1000 : null;
-    if (this.counted === 0) return { firstTime: null, lastTime: null, lastValue: null, keptSince };
+    if (!Number.isFinite(lastTime)) return { firstTime: null, lastTime: null, lastValue: null, keptSince };
     return { firstTime, lastTime, lastValue, keptSince };
   }
 
   /** A copy of the counts. */
   snapshot(): SensorTotals {
     const { received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots } = this;
-    const { cutRecords, expired, quarantineDropped, rejectionsDropped, released } = this;
+    const { cutRecords, expired, quarantineDropped, rejectionsDropped, released, deleted } = this;
     return {
       ...{ received, counted, duplicates, conflicts, quarantined, rejected, late, gapRecords, implicitBoots },
-      ...{ cutRecords, expired, quarantineDropped, rejectionsDropped, released },
+      ...{ cutRecords, expired, quarantineDropped, rejectionsDropped, released, deleted },
     };
   }
 

@@ -1,7 +1,7 @@
 /** Buckets as rows of numbers that grow by need: those of the levels 1 and up (bucket-page.ts), and the heavy seconds of level 0. */
 
 import { ByteReader } from "../core/bytes.ts";
-import type { Aggregate } from "../metrics/aggregate.ts";
+import { Aggregate } from "../metrics/aggregate.ts";
 import { Distribution } from "../metrics/distribution.ts";
 import { add, type Dyadic, fromDouble, ZERO } from "../metrics/dyadic.ts";
 import { addPart, SQUARE_PARTS, SUM_PARTS, squareError } from "../metrics/exact-sum.ts";
@@ -127,6 +127,16 @@ export class BucketRows {
     if (rest === undefined) return;
     const { sum, squares } = this.rests?.get(row) ?? NO_REST;
     this.setRest(row, add(sum, rest.sum), add(squares, rest.squares));
+  }
+
+  /** Adds a row of `source`, values too, to one of this: both are of the same second, with readings in any order. */
+  mergeSecond(row: number, source: BucketRows, from: number): void {
+    const both = new Aggregate({ sums: true, quantiles: false });
+    this.mergeInto(both, row, true);
+    source.mergeInto(both, from, true);
+    both.seconds = 1;
+    this.set(row, both);
+    source.mergeValues(this.valuesOf(row), from);
   }
 
   mergeValues(into: Distribution, row: number): void {

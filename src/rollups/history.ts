@@ -6,10 +6,21 @@ import type { Answer } from "../metrics/answer.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Backlog } from "./backlog.ts";
-import { BUCKETS_PER_PAGE, FIRST_PAGE, pageKey, pageOf, STEP_SECONDS, seriesOf, TOP_LEVEL } from "./levels.ts";
+import {
+  BUCKETS_PER_PAGE,
+  FIRST_PAGE,
+  pageKey,
+  pageOf,
+  SECONDS_PER_PAGE,
+  STEP_SECONDS,
+  seriesOf,
+  TOP_LEVEL,
+} from "./levels.ts";
 import { PageTable } from "./page-table.ts";
 import { ReadingRun } from "./reading-run.ts";
-import { SeriesChanges } from "./series-changes.ts";
+import { encodeSeconds } from "./seconds-codec.ts";
+import type { SecondsPage } from "./seconds-page.ts";
+import { copyOfSeconds, SeriesChanges } from "./series-changes.ts";
 import { queryWindow } from "./window-query.ts";
 
 /** One reading. */
@@ -76,6 +87,47 @@ export class History implements CommitPart {
    */
   replaceSeconds(series: number, { start, end }: Window, run: ReadingRun): void {
     this.#changesOf(series).replaceSeconds(start, end, run);
+  }
+
+  /** The numbers of the pages of seconds that hold something of a window. O(pages). */
+  pagesIn(series: number, { start, end }: Window): number[] {
+    return this.#changesOf(series).numbersIn(start, end);
+  }
+
+  /** Takes a window's seconds out of a page that `pagesIn` named, as `replaceSeconds` does. @returns what they held, a page of its own */
+  takeSeconds(series: number, number: number, { start, end }: Window): SecondsPage {
+    return this.#changesOf(series).takeSeconds(number, start, end);
+  }
+
+  /** A page of its own with what a window's seconds of a page hold. */
+  seconds(series: number, number: number, { start, end }: Window): SecondsPage {
+    return this.#changesOf(series).secondsOf(number, start, end);
+  }
+
+  /** The same content in a page of its own. */
+  copyOf(series: number, seconds: SecondsPage): SecondsPage {
+    return copyOfSeconds(pageKey(series, 0, seconds.start / SECONDS_PER_PAGE), seconds);
+  }
+
+  /** Whether two pages of the same seconds hold the same. */
+  areSame(a: SecondsPage, b: SecondsPage): boolean {
+    if (a.count !== b.count || a.start !== b.start) return false;
+    return a.count === 0 || Buffer.compare(encodeSeconds(0, a).slice(), encodeSeconds(0, b)) === 0;
+  }
+
+  /** Adds what a page of seconds holds, which is not used any more: afterwards every stored byte is as if its readings had been folded. */
+  addSeconds(series: number, seconds: SecondsPage): void {
+    if (seconds.count > 0) this.#changesOf(series).addSeconds(seconds);
+  }
+
+  /** Moves what a window's seconds of one series hold to another series. Yields the readings of each page, so that the caller can let others run in between. */
+  *moveSeconds(from: number, to: number, window: Window): Generator<number> {
+    for (const number of this.pagesIn(from, window)) {
+      const taken = this.takeSeconds(from, number, window);
+      const { count } = taken;
+      this.addSeconds(to, taken);
+      yield count;
+    }
   }
 
   /** The changes of a series; the backlog belongs to it from now on. */

@@ -26,8 +26,11 @@ const PAGE_BITS = 2 ** 30;
 /** Page numbers start here: the year 1 is far before the epoch. */
 const PAGE_ZERO = 2 ** 27;
 const LEVEL_BITS = 8;
-/** Numbers of series: sensors have the low ones, their devices the high ones, from the highest down. */
+/** Numbers of series: sensors have the low ones, their devices the high ones, from the highest down … */
 export const SERIES_NUMBERS = 2 ** 20;
+/** … and what deletions hold those between. */
+export const REMOVED_SERIES_START = 250_000;
+export const REMOVED_SERIES_END = 500_000;
 /** Lowest and highest number of a page. */
 export const FIRST_PAGE = -PAGE_ZERO;
 export const LAST_PAGE = PAGE_BITS - PAGE_ZERO - 1;

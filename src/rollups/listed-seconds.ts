@@ -172,6 +172,23 @@ export class ListedSeconds {
     return rows.cells[from * ROW_CELLS + COUNT];
   }
 
+  /** Adds the heavy seconds of another page, which is not used any more. @returns how many readings they hold */
+  mergeHeavy(source: ListedSeconds): number {
+    let count = 0;
+    for (const [index, from] of source.heavyRow) {
+      const state = this.#head[index];
+      if (state === NONE) {
+        count += this.#takeHeavy(index, source);
+        continue;
+      }
+      const rows = source.heavy as BucketRows;
+      const row = state === HEAVY ? (this.heavyRow.get(index) ?? 0) : this.#becomeHeavy(index);
+      this.heavy?.mergeSecond(row, rows, from);
+      count += rows.cells[from * ROW_CELLS + COUNT];
+    }
+    return count;
+  }
+
   /** Whether a second outside of [from, to) holds more than one reading. */
   isNeededWithout(from: number, to: number): boolean {
     const head = this.#head;

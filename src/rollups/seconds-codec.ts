@@ -330,3 +330,8 @@ export class EncodedSeconds {
     return page;
   }
 }
+
+/** The page that these bytes hold. @throws TidemarkError "history-corrupt" */
+export function decodeSeconds(key: number, bytes: Uint8Array): SecondsPage {
+  return new EncodedSeconds().open(key, bytes).decode();
+}

@@ -1,10 +1,13 @@
 /** A page of level 0: 600 seconds of one series, the only place that readings are folded into by hand (levels above are merged). */
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Distribution } from "../metrics/distribution.ts";
-import { minuteOf, SECONDS_PER_PAGE } from "./levels.ts";
+import { MINUTES_PER_PAGE, minuteOf, SECONDS_PER_PAGE } from "./levels.ts";
 import { ListedSeconds } from "./listed-seconds.ts";
-import type { ReadingRun } from "./reading-run.ts";
+import { ReadingRun } from "./reading-run.ts";
 import { SingleSeconds } from "./single-seconds.ts";
+
+/** A bit for each minute of a page. */
+export const ALL_MINUTES = (1 << MINUTES_PER_PAGE) - 1;
 
 /**
  * The seconds of one page, in the form that their readings need.
@@ -90,6 +93,25 @@ export class SecondsPage {
     for (let i = 0; i < SECONDS_PER_PAGE; i++) lists?.eachOf(i, (ms, value, late) => put(i, ms, value, late));
     this.release();
     return page;
+  }
+
+  /** Adds all that another page of the same seconds holds, as if it had been folded here; that page is not used any more. All minutes are stale then. */
+  merge(other: SecondsPage): void {
+    const run = new ReadingRun(other.count);
+    const { time, value, late } = run;
+    let rows = 0;
+    const list = (index: number, ms: number, v: number, wasLate: number): void => {
+      time[rows] = (this.start + index) * 1000 + ms;
+      value[rows] = v;
+      late[rows++] = wasLate;
+    };
+    other.singles?.each(list);
+    const { lists } = other;
+    for (let i = 0; lists !== null && i < SECONDS_PER_PAGE; i++) lists.eachOf(i, (ms, v, l) => list(i, ms, v, l));
+    this.foldRows(run.set(time, value, late, rows), 0, rows);
+    if (lists !== null && lists.heavyRow.size > 0) this.count += this.becomeListed().mergeHeavy(lists);
+    this.staleMinutes = ALL_MINUTES;
+    other.release();
   }
 
   /** Puts one reading into second `index` (0–599), as a decoder does: in the single state into one that holds none. */

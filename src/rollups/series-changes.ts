@@ -10,8 +10,8 @@ import { rekeyed } from "./page-frame.ts";
 import type { PageTable } from "./page-table.ts";
 import type { ReadingRun } from "./reading-run.ts";
 import { RollUp } from "./roll-up.ts";
-import { encodeSeconds } from "./seconds-codec.ts";
-import type { SecondsPage } from "./seconds-page.ts";
+import { decodeSeconds, encodeSeconds } from "./seconds-codec.ts";
+import { ALL_MINUTES, SecondsPage } from "./seconds-page.ts";
 
 /** After this many further readings a page is assumed cold: resends and ordinary lateness come sooner. */
 const COLD_READINGS = 16_384;
@@ -185,24 +185,68 @@ export class SeriesChanges {
         `BUG: readings of ${run.earliest}…${run.latest} ms cannot replace the seconds [${start}, ${end})`,
       );
     }
+    for (const number of this.numbersIn(start, end)) {
+      const page = this.#open(0, number);
+      this.#replace(page, (page.seconds as SecondsPage).without(...within(number, start, end)));
+    }
+    if (run.count > 0) this.foldRun(run);
+  }
+
+  /** The numbers of the pages of seconds that hold something of [start, end); nothing is on its way into them any more. */
+  numbersIn(start: number, end: number): number[] {
     this.foldBacklog();
     this.#settleFold();
     const first = Math.floor(start / SECONDS_PER_PAGE);
-    for (const number of this.#pages.numbers(this.#series, first, Math.floor((end - 1) / SECONDS_PER_PAGE))) {
-      const page = this.#open(0, number);
-      const pageStart = number * SECONDS_PER_PAGE;
-      page.replaceSeconds(
-        (page.seconds as SecondsPage).without(
-          Math.max(0, start - pageStart),
-          Math.min(SECONDS_PER_PAGE, end - pageStart),
-        ),
-      );
-      this.#left.delete(page);
-      this.#stale.add(page);
-      this.#rollUp.changed(pageStart, pageStart + SECONDS_PER_PAGE);
-      this.#pages.remeasure(page);
+    return this.#pages.numbers(this.#series, first, Math.floor((end - 1) / SECONDS_PER_PAGE));
+  }
+
+  /** Takes the seconds [start, end) out of a page that `numbersIn` named, as `replaceSeconds` does. @returns what they held, a page of its own */
+  takeSeconds(number: number, start: number, end: number): SecondsPage {
+    const page = this.#open(0, number);
+    const seconds = page.seconds as SecondsPage;
+    const [from, to] = within(number, start, end);
+    if (from === 0 && to === SECONDS_PER_PAGE) {
+      const left = new SecondsPage(seconds.start);
+      left.staleMinutes = ALL_MINUTES;
+      this.#replace(page, left);
+      return seconds;
     }
-    if (run.count > 0) this.foldRun(run);
+    const taken = withinCopy(copyOfSeconds(page.key, seconds), from, to);
+    this.#replace(page, seconds.without(from, to));
+    return taken;
+  }
+
+  /** A page of its own with what the seconds [start, end) of a page hold. */
+  secondsOf(number: number, start: number, end: number): SecondsPage {
+    this.foldBacklog();
+    this.#settleFold();
+    const [from, to] = within(number, start, end);
+    const page = this.#pages.find(this.#series, 0, number, null);
+    if (page === undefined || from >= to) return new SecondsPage(number * SECONDS_PER_PAGE);
+    const copy =
+      page.seconds === null
+        ? decodeSeconds(page.key, page.encoded as Uint8Array)
+        : copyOfSeconds(page.key, page.seconds);
+    return withinCopy(copy, from, to);
+  }
+
+  /** Adds what a page of seconds holds, which is not used any more: as if it had been folded. */
+  addSeconds(added: SecondsPage): void {
+    this.foldBacklog();
+    this.#settleFold();
+    const page = this.#open(0, added.start / SECONDS_PER_PAGE);
+    const seconds = page.seconds as SecondsPage;
+    seconds.merge(added);
+    this.#replace(page, seconds);
+  }
+
+  /** Makes these the seconds of an open page. */
+  #replace(page: CachedPage, seconds: SecondsPage): void {
+    page.replaceSeconds(seconds);
+    this.#left.delete(page);
+    this.#stale.add(page);
+    this.#rollUp.changed(seconds.start, seconds.start + SECONDS_PER_PAGE);
+    this.#pages.remeasure(page);
   }
 
   /** Merges all that was folded, and adds copies of all changed pages to the changes of a fork, which has none yet. O(changed pages). */
@@ -299,4 +343,22 @@ export class SeriesChanges {
 /** @returns bytes that are valid until another page is encoded */
 function encode(page: CachedPage, key: number = page.key): Uint8Array {
   return page.seconds !== null ? encodeSeconds(key, page.seconds) : encodeBuckets(key, page.buckets as BucketPage);
+}
+
+/** Where the seconds [start, end) begin and end within a page of them. */
+function within(number: number, start: number, end: number): [from: number, to: number] {
+  const pageStart = number * SECONDS_PER_PAGE;
+  return [Math.max(0, start - pageStart), Math.min(SECONDS_PER_PAGE, end - pageStart)];
+}
+
+/** The same content in a page of its own. */
+export function copyOfSeconds(key: number, seconds: SecondsPage): SecondsPage {
+  // An empty page has no bytes.
+  return seconds.count === 0 ? new SecondsPage(seconds.start) : decodeSeconds(key, encodeSeconds(key, seconds).slice());
+}
+
+/** Of a page that is nobody else's the seconds [from, to). */
+function withinCopy(copy: SecondsPage, from: number, to: number): SecondsPage {
+  const before = to < SECONDS_PER_PAGE ? copy.without(to, SECONDS_PER_PAGE) : copy;
+  return from > 0 ? before.without(0, from) : before;
 }

@@ -86,6 +86,9 @@ class Labels {
 
   constructor(sensors: SensorDirectory) {
     this.sensors = sensors;
+    sensors.onChange((_, before) => {
+      if (before !== null) this.#made.clear(); // a name that is taken back names nothing
+    });
   }
 
   /** Undefined: there is no such sensor. */

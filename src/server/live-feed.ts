@@ -88,9 +88,21 @@ export class LiveFeed {
     this.#onFailure = onFailure;
     for (const sensor of engine.sensors.list()) this.#show(sensor);
     this.#stopListening = [
-      engine.sensors.onChange((sensor) => this.#show(sensor)),
+      engine.sensors.onChange((sensor, before) => {
+        if (before !== null) this.#restart(before);
+        this.#show(sensor);
+      }),
       engine.onChange((changes) => this.#changed(changes)),
     ];
+  }
+
+  /** A sensor is called otherwise: who comes back is told all of them anew. */
+  #restart(before: string): void {
+    this.#shown.delete(before);
+    this.#left.delete(before);
+    this.#frameOf.delete(before);
+    for (const { response } of this.#clients) response.end();
+    this.#stop();
   }
 
   #show({ name, followed }: Sensor): void {

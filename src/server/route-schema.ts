@@ -23,6 +23,7 @@ export const GROUPS = {
   Sensors: "What there is",
   Uncounted: "Readings that were held back, and records that are no reading: why, and what becomes of them",
   Alerts: "Rules, and what they found; docs/ALERTS.md",
+  Corrections: "What people take out of the past, or call otherwise: who, when and why, and back again",
   Grafana: "What Grafana's built-in Graphite source asks; docs/GRAFANA.md",
   Operation: "How tidemark itself does, and what it says of itself",
 } as const;

@@ -24,6 +24,7 @@ import { roleOf, saysWho } from "./route-schema.ts";
 import { registerAbout } from "./routes/about.ts";
 import { type AlertsOptions, registerAlerts } from "./routes/alerts.ts";
 import { ComputeRoute } from "./routes/compute.ts";
+import { registerCorrections } from "./routes/corrections.ts";
 import { type DoorsOptions, registerDoors } from "./routes/doors.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerFace } from "./routes/face.ts";
@@ -188,6 +189,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     guarded.register(async (scope) => registerGraphite(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.register(async (scope) => registerSkip(scope, engine, budget));
+    guarded.register(async (scope) => registerCorrections(scope, { ...options, budget }));
     guarded.after(() => refuseOtherMethods(guarded, methods));
   });
 

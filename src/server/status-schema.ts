@@ -18,6 +18,7 @@ export const TOTALS = {
   quarantined: NATURAL,
   rejected: NATURAL,
   released: NATURAL,
+  deleted: NATURAL,
   late: NATURAL,
   gapRecords: NATURAL,
   cutRecords: NATURAL,

@@ -44,6 +44,7 @@ export class Database {
   /** What was said to be in it before it was opened (ends-file.ts). */
   readonly lastWords: ReadonlyMap<string, string>;
   #ends: EndsFile | null = null;
+  readonly #beside: EndsFile[] = [];
   readonly #db: DatabaseSync;
   #inTransaction = false;
   readonly #beginReading: StatementSync;
@@ -246,6 +247,14 @@ export class Database {
     this.#ends = EndsFile.create(endsPath(this.file), values);
   }
 
+  /** A file of names and values beside it, closed with it, that says this in place of what it said; null: nothing is written beside one that is only read. */
+  openBeside(path: string, values: Iterable<readonly [name: string, value: string]>): EndsFile | null {
+    if (this.pagesFile === null) return null;
+    const file = EndsFile.createDurably(path, values);
+    this.#beside.push(file);
+    return file;
+  }
+
   /** Says what is in it, and on disk. */
   keepEnds(values: Iterable<readonly [name: string, value: string]>): void {
     this.#ends?.put(values);
@@ -263,6 +272,7 @@ export class Database {
   close(): void {
     this.rollback();
     this.#ends?.close();
+    for (const file of this.#beside) file.close();
     if (this.pagesFile !== null) keepBeforeClose(this.file, () => keepSums(this.file));
     this.#db.close();
     if (this.pagesFile !== null) closeSync(this.pagesFile);

@@ -6,12 +6,14 @@ import {
   appendFileSync,
   closeSync,
   fdatasync,
+  fdatasyncSync,
   fsyncSync,
   openSync,
   readFileSync,
   renameSync,
   writeFileSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 
 /** It is written anew, with a line a name, once it has grown by this, bytes, and to twice its size. */
@@ -60,6 +62,13 @@ export class EndsFile {
     return new EndsFile(path, new Map(values));
   }
 
+  /** As `create`; on disk when it returns, its name too. */
+  static createDurably(path: string, values: Iterable<readonly [name: string, value: string]>): EndsFile {
+    const file = new EndsFile(path, new Map(values));
+    file.#syncName();
+    return file;
+  }
+
   /** Adds what has changed. Not synced. Names and values are without tabs and line ends. */
   put(values: Iterable<readonly [name: string, value: string]>): void {
     let text = "";
@@ -75,10 +84,38 @@ export class EndsFile {
     } else appendFileSync(this.#file, text);
   }
 
+  /** As `put`, and on disk when it returns: some milliseconds of this thread. @throws Error of the system; then none of it counts as said */
+  putDurably(values: readonly (readonly [name: string, value: string])[]): void {
+    const before = values.map(([name]) => [name, this.#values.get(name)] as const);
+    try {
+      const file = this.#file;
+      this.put(values);
+      fdatasyncSync(this.#file);
+      if (this.#file !== file) this.#syncName();
+    } catch (error) {
+      for (const [name, value] of before) {
+        if (value === undefined) this.#values.delete(name);
+        else this.#values.set(name, value);
+      }
+      this.#bytes = Number.POSITIVE_INFINITY; // what stands at its end may be half a line: the next makes it anew
+      throw error;
+    }
+  }
+
   /** Makes it durable, some time later. */
   sync(): void {
     // What is lost of it makes it say less.
     fdatasync(this.#file, () => {});
+  }
+
+  /** A file that took the place of another is that one after a power failure, unless its directory is synced. */
+  #syncName(): void {
+    const directory = openSync(dirname(this.#path), "r");
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
   }
 
   close(): void {

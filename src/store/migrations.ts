@@ -28,7 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
     run: () => {},
   },
   {
-    /** Devices are counted, and have series: pages of numbers from the top down. */
+    /** Devices are counted, and have series: pages of numbers from the top down. Corrections: an older program would not keep to them. */
     version: 6,
     run: () => {},
   },

@@ -4,6 +4,7 @@ import { NO_TIMESTAMP, type Records } from "../core/records.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadableLog } from "../log/log.ts";
 import { BOUNDS } from "../pipeline/bounds.ts";
+import type { Stored } from "../pipeline/correction.ts";
 import { Ingest } from "../pipeline/ingest.ts";
 import { State } from "../pipeline/state.ts";
 import { Database } from "../store/database.ts";
@@ -37,6 +38,7 @@ export interface RecomputationOptions {
   /** An empty directory. */
   readonly directory: string;
   readonly sensors: readonly { readonly id: number; readonly name: string }[];
+  readonly corrections: readonly Stored[];
   readonly reaches: readonly Reach[];
   /** The series that devices have (`numberKey`). */
   readonly deviceSeries: ReadonlyMap<string, number>;
@@ -100,6 +102,7 @@ export async function recompute(options: RecomputationOptions): Promise<{ db: Da
     const insert = db.prepare("INSERT INTO sensor VALUES(?, ?, NULL)");
     for (const { id, name } of sensors) insert.run(id, name);
     const state = new State(db, { ...BOUNDS, deviceSeriesNumbers: options.deviceSeries });
+    state.ledger.adopt(options.corrections);
     state.sensors.openStored();
     const clock: Clock = { now: () => nowMs, steady: () => 0 };
     const ingest = new Ingest(state, { ...options, clock, foreignAppendTimes: log.kind === "kafka" });

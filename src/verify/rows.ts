@@ -17,8 +17,18 @@ const RULES = [
   ],
   [
     "page",
-    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 NOT IN (SELECT id FROM sensor) AND key / 8589934592 <= 500000",
+    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 NOT IN (SELECT id FROM sensor) AND key / 8589934592 < 250000",
     "a sensor of its number",
+  ],
+  [
+    "removed",
+    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 BETWEEN 250000 AND 499999 AND key / 8589934592 NOT IN (SELECT series FROM removed)",
+    "a correction that holds it",
+  ],
+  [
+    "removed",
+    "SELECT series AS id FROM removed WHERE correction NOT IN (SELECT number FROM correction) OR sensor NOT IN (SELECT id FROM sensor) OR (device <> 0 AND device NOT IN (SELECT id FROM device))",
+    "a correction, a sensor and a device that there are",
   ],
   [
     "device_series",
@@ -27,7 +37,7 @@ const RULES = [
   ],
   [
     "page",
-    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 > 500000 AND key / 8589934592 NOT IN (SELECT series FROM device_series)",
+    "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 >= 500000 AND key / 8589934592 NOT IN (SELECT series FROM device_series)",
     "a device's series of its number",
   ],
   ["page", "SELECT key AS id FROM page WHERE (key / 1073741824) % 8 > 5", "a level from 0 to 5"],

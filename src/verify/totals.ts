@@ -11,7 +11,7 @@ import type { StoredSensor } from "./stored.ts";
 const COUNTS = [
   ...(["received", "counted", "duplicates", "conflicts", "quarantined", "rejected", "late", "gapRecords"] as const),
   ...(["implicitBoots", "explicit", "sequence", "offset", "quarantineDropped", "rejectionsDropped"] as const),
-  ...(["expired", "cutRecords", "released"] as const),
+  ...(["expired", "cutRecords", "released", "deleted"] as const),
 ];
 
 const DAY_SECONDS = 86_400;
@@ -86,14 +86,14 @@ export function compareWithPages({ totals, name }: StoredSensor, total: Aggregat
     const text = `${expected}, by its pages`;
     tell({ proof: "parts", sensor: name, what: `total "${what}"`, second: null, stored: `${stored}`, expected: text });
   };
-  const { counted, expired, firstTime, lastTime, lastValue, late } = totals;
-  if (counted - expired !== total.count) say("counted", counted, total.count + expired);
+  const { counted, expired, deleted, firstTime, lastTime, lastValue, late } = totals;
+  if (counted - expired - deleted !== total.count) say("counted", counted, total.count + expired + deleted);
   if (total.count > 0) {
     if (lastTime !== total.lastTime) say("lastTime", lastTime, total.lastTime);
     if (lastValue !== total.lastValue) say("lastValue", lastValue, total.lastValue);
     if (expired === 0 && firstTime !== total.firstTime) say("firstTime", firstTime, total.firstTime);
   }
-  if (expired === 0 ? late !== total.late : late < total.late) say("late", late, total.late);
+  if (expired + deleted === 0 ? late !== total.late : late < total.late) say("late", late, total.late);
 }
 
 /** How far a partition was read, against what was read of it once more. */

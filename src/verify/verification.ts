@@ -7,6 +7,7 @@ import { Identities } from "../identity/identities.ts";
 import type { ReadableLog } from "../log/log.ts";
 import { BOUNDS } from "../pipeline/bounds.ts";
 import { numberKey } from "../pipeline/device-series.ts";
+import { storedCorrections } from "../pipeline/ledger.ts";
 import type { State } from "../pipeline/state.ts";
 import { Database } from "../store/database.ts";
 import { Climb } from "./climb.ts";
@@ -168,15 +169,9 @@ class Verification {
       this.#records += count;
       onProgress({ phase: "log", share: all === 0 ? null : this.#records / all, count: this.#records });
     };
-    this.#recomputed = await recompute({
-      ...this.#options,
-      log,
-      directory: scratch,
-      sensors,
-      reaches,
-      deviceSeries,
-      onRecords,
-    });
+    const corrections = storedCorrections(this.#db);
+    const ground = { sensors, corrections, reaches, deviceSeries };
+    this.#recomputed = await recompute({ ...this.#options, ...ground, log, directory: scratch, onRecords });
     const known = new Set(sensors.map(({ name }) => name));
     for (const { name, totals } of this.#recomputed.state.sensors.list()) {
       if (known.has(name) || totals.received === 0) continue;

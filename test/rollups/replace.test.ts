@@ -183,6 +183,42 @@ for (const [kind, value] of Object.entries(VALUES)) {
   }
 }
 
+for (const [kind, value] of Object.entries(VALUES)) {
+  for (const seed of [1, 2]) {
+    test(`seconds that are moved to another series, and back, are as if they had been folded there: ${kind}, seed ${seed}`, (context) => {
+      const random = new Random(seed * 11 + kind.length);
+      const kept = keep(context);
+      let content: Reading[][] = [[], [], []];
+      for (let round = 0; round < 16; round++) {
+        const from = random.integer(1, 2);
+        const more = stretch(random, value);
+        kept.history.foldRun(from, runOf(more));
+        content[from].push(...more);
+        if (random.chance(0.3)) kept.commit();
+        for (let times = random.integer(1, 3); times > 0; times--) {
+          const window = range(random, random.pick(more));
+          const source = random.integer(1, 2);
+          let moved = 0;
+          for (const count of kept.history.moveSeconds(source, 3 - source, window)) moved += count;
+          const taken = content[source].filter((reading) => isIn(reading, window.start, window.end));
+          assert.equal(moved, taken.length);
+          content = content.map((readings, series) => {
+            if (series === source) return readings.filter((reading) => !taken.includes(reading));
+            return series === 3 - source ? [...readings, ...taken] : readings;
+          });
+          if (random.chance(0.2)) kept.commit();
+          else if (random.chance(0.3)) compare(kept, 1, content[1], window.start - 4000, window.end + 4000);
+        }
+      }
+      kept.commit();
+      const straight = keep(context);
+      for (const series of [1, 2]) straight.history.foldRun(series, runOf(content[series]));
+      straight.commit();
+      assert.deepEqual(kept.pages(), straight.pages());
+    });
+  }
+}
+
 test("what is replaced by nothing leaves no page behind, stored or not, and a commit that fails can be tried again", (context) => {
   const kept = keep(context);
   const random = new Random(3);

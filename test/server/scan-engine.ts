@@ -2,6 +2,7 @@
 import { TidemarkError } from "../../src/core/errors.ts";
 import type { Window } from "../../src/core/window.ts";
 import type { Change } from "../../src/engine/change.ts";
+import type { Correction, Corrections, DeletionAsked, Preview, Said } from "../../src/engine/correction.ts";
 import { Directory, namesShown, type Sensor } from "../../src/engine/directory.ts";
 import type {
   Chosen,
@@ -38,6 +39,7 @@ const NO_TOTALS: SensorTotals = {
   quarantined: 0,
   rejected: 0,
   released: 0,
+  deleted: 0,
   late: 0,
   gapRecords: 0,
   cutRecords: 0,
@@ -64,6 +66,7 @@ export class ScanEngine implements Engine {
     historyScrub: { compared: 9, passes: 1, damaged: [] },
     logScrub: { compared: 4, passes: 0, damaged: [] },
   };
+  readonly corrections = new ScanCorrections(this);
   standstills: readonly Standstill[] = [];
   unreadKeys: SensorStatus["unreadKeys"] = [];
   repeatedIds: SensorStatus["repeatedIds"] = [];
@@ -249,6 +252,10 @@ export class ScanEngine implements Engine {
     return () => {};
   }
 
+  topicOf(sensor: string): string {
+    return sensor;
+  }
+
   listQuarantine(query: { sensor?: string; after?: number; limit: number }): ListPart<Quarantined> {
     return partOf(this.quarantine, query);
   }
@@ -284,6 +291,50 @@ export class ScanEngine implements Engine {
     const readings = this.#readings.get(sensor);
     if (readings === undefined) throw new Error(`BUG: asked for the unknown sensor ${sensor}`);
     return readings;
+  }
+}
+
+/** Corrections that are remembered, and change nothing. */
+class ScanCorrections implements Corrections {
+  readonly #engine: ScanEngine;
+  #made: Correction[] = [];
+
+  constructor(engine: ScanEngine) {
+    this.#engine = engine;
+  }
+
+  list(): readonly Correction[] {
+    return this.#made;
+  }
+
+  async preview({ sensor, window }: DeletionAsked): Promise<Preview> {
+    const needs = { sums: true, quantiles: false };
+    const taken = this.#engine.query(sensor, window, needs).aggregate;
+    const before = this.#engine.query(sensor, { start: 0, end: 4e9 }, needs).aggregate;
+    const [firstTime, lastTime] = taken.count === 0 ? [null, null] : [taken.firstTime, taken.lastTime];
+    return { readings: taken.count, seconds: taken.seconds, firstTime, lastTime, before, after: before };
+  }
+
+  async delete({ sensor, device, window }: DeletionAsked, said: Said): Promise<Correction> {
+    return this.#add({ kind: "delete", sensor, to: null, device, window, ...said });
+  }
+
+  async rename(sensor: string, to: string, said: Said): Promise<Correction> {
+    return this.#add({ kind: "rename", sensor, to, device: null, window: null, ...said });
+  }
+
+  #add(made: Omit<Correction, "number" | "at" | "undone" | "readings">): Correction {
+    const correction = { ...made, number: this.#made.length + 1, at: 0, undone: null, readings: 0 };
+    this.#made.push(correction);
+    return correction;
+  }
+
+  async undo(number: number, by: string): Promise<Correction> {
+    const found = this.#made.find((made) => made.number === number);
+    if (found === undefined) throw new TidemarkError("not-found", `Cannot undo correction ${number}: there is none`);
+    const undone = { ...found, undone: { at: 1, by } };
+    this.#made = this.#made.map((made) => (made === found ? undone : made));
+    return undone;
   }
 }
 

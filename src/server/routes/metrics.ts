@@ -44,6 +44,7 @@ const COUNTERS: readonly (readonly [of: keyof SensorTotals, name: string, help: 
 /** What goes up and down. */
 const GAUGES: readonly (readonly [name: string, help: string, read: (status: SensorStatus) => number | null])[] = [
   ["readings_quarantined", "Readings held back because of their clock.", ({ totals }) => totals.quarantined],
+  ["readings_deleted", "Counted readings that corrections hold back.", ({ totals }) => totals.deleted],
   ["readings_rejected", "Readings and records that were refused.", ({ totals }) => totals.rejected],
   ["lag_records", "Records in the log that are not taken in.", ({ lag }) => lag],
   ["devices", "Devices ever heard of.", ({ devices }) => devices],

@@ -25,7 +25,7 @@ const PART = /^--[^\r\n]+\r?\ncontent-/i;
 
 /** What the route needs. */
 export interface ReadingsOptions {
-  readonly engine: Pick<Engine, "sensors" | "refusal" | "admit">;
+  readonly engine: Pick<Engine, "sensors" | "refusal" | "admit" | "topicOf">;
   readonly log: ReadingsLog;
   readonly budget: BodyBudget;
   /** Absent: bodies are appended unseen. */
@@ -115,7 +115,7 @@ export function registerReadings(scope: FastifyInstance, { engine, log, budget, 
     }
     // The first reading of a sensor that was not there: only now, as what is no reading makes none.
     if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);
-    await log.append(sensor, records);
+    await log.append(engine.topicOf(sensor), records);
     const appended = found?.readings ?? records.length;
     return found === undefined || found.rejected === 0
       ? { appended }

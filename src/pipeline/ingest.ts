@@ -238,8 +238,8 @@ export class Ingest {
     const late = this.#clocks.verdicts[i] === LATE ? 1 : 0;
     deviceSeries.meet(sensor, slot, this.#options.clock.now());
     const device = devices.cells[slot * DEVICE_CELLS + ID];
-    for (const of of [ALL_DEVICES, device]) {
-      history.fold(removed.seriesOf(deletion.number, sensor.id, of), time, readings.value[i], late);
+    for (const whose of [ALL_DEVICES, device]) {
+      history.fold(removed.seriesOf(deletion.number, sensor.id, whose), time, readings.value[i], late);
     }
     devices.countDeleted(slot, late);
     sensor.totals.counted++;

@@ -1,8 +1,10 @@
 /** Checks what a history says of its devices: counts against the sensor's totals, and the pages of those that have a series of their own. */
 import type { Identities, KnownDevice } from "../identity/identities.ts";
+import type { RemovedSeries } from "../pipeline/removed.ts";
 import type { Database } from "../store/database.ts";
 import { Climb } from "./climb.ts";
 import type { Tell } from "./differences.ts";
+import { checkRemoved, type Held } from "./removed.ts";
 import { ofDevice, type StoredDeviceSeries, type StoredSensor } from "./stored.ts";
 
 /** Devices read at once. */
@@ -23,6 +25,7 @@ interface DevicesCheck {
   readonly identities: Identities;
   readonly sensor: StoredSensor;
   readonly own: readonly StoredDeviceSeries[];
+  readonly removed: readonly RemovedSeries[];
   /** Pages of level 0 that are to be others. */
   readonly changed: ReadonlyMap<number, Uint8Array | null>;
   readonly repairs: Map<number, Uint8Array | null>;
@@ -30,7 +33,9 @@ interface DevicesCheck {
 }
 
 /** All devices of a sensor. Yields after each page of seconds. */
-export function* checkDevices({ db, identities, sensor, own, changed, repairs, tell }: DevicesCheck): Generator<void> {
+export function* checkDevices(check: DevicesCheck): Generator<void> {
+  const { db, identities, sensor, own, changed, repairs, tell } = check;
+  const held = yield* checkRemoved(check, check.removed);
   const seriesOf = new Map(own.map((series) => [series.device, series]));
   const sums = { readings: 0, duplicates: 0, conflicts: 0, late: 0, heldBack: 0 };
   let areWhole = true;
@@ -44,8 +49,9 @@ export function* checkDevices({ db, identities, sensor, own, changed, repairs, t
       const climb = new Climb(db, { ...sensor, id: series.series, device: device.name }, changed, tell);
       yield* climb.run();
       for (const [key, bytes] of climb.repairs) repairs.set(key, bytes);
-      if (climb.total !== null && series.isWhole && device.isWhole && sensor.totals.expired === 0) {
-        compareDevice(sensor, device, climb.total, tell);
+      if (climb.total === null || held === null) continue;
+      if (series.isWhole && device.isWhole && sensor.totals.expired === 0) {
+        compareDevice(sensor, device, climb.total, held.get(device.id), tell);
       }
     }
     if (devices.length < DEVICES_AT_ONCE) break;
@@ -63,13 +69,15 @@ function compareDevice(
   sensor: StoredSensor,
   device: KnownDevice,
   total: NonNullable<Climb["total"]>,
+  held: Held | undefined,
   tell: Tell,
 ): void {
   const of = ofDevice({ device: device.name });
   const isEmpty = total.count === 0;
+  const [count, late] = [total.count + (held?.count ?? 0), total.late + (held?.late ?? 0)];
   const pairs = [
-    ["readings", device.readings, total.count],
-    ["late", device.late, total.late],
+    ["readings", device.readings, count],
+    ["late", device.late, late],
     ["firstTime", device.firstTime, isEmpty ? null : total.firstTime],
     ["lastTime", device.lastTime, isEmpty ? null : total.lastTime],
     ["lastValue", device.lastValue, isEmpty ? null : total.lastValue],

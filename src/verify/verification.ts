@@ -17,6 +17,7 @@ import { Explanation } from "./explanation.ts";
 import { IdentityComparison, type IdentityRule } from "./identities.ts";
 import { readSpans, type Span } from "./log-pass.ts";
 import { type Reach, reachesOf, recompute, unreadTopics } from "./recomputation.ts";
+import { storedRemoved } from "./removed.ts";
 import { checkRows } from "./rows.ts";
 import { SecondsComparison } from "./seconds.ts";
 import { identityRuleOf, proofOf, type SensorProof } from "./sensor-proof.ts";
@@ -246,9 +247,20 @@ class Verification {
   async #checkDevices(proofs: readonly SensorProof[], changed: ReadonlyMap<number, Uint8Array | null>): Promise<void> {
     const identities = new Identities(this.#db, BOUNDS);
     const all = storedDeviceSeries(this.#db);
+    const held = storedRemoved(this.#db);
     for (const { sensor } of proofs) {
       const own = all.filter((series) => series.sensor === sensor.id);
-      const check = { db: this.#db, identities, sensor, own, changed, repairs: this.#repairs, tell: this.#tell };
+      const removed = held.filter((series) => series.sensor === sensor.id);
+      const check = {
+        db: this.#db,
+        identities,
+        sensor,
+        own,
+        removed,
+        changed,
+        repairs: this.#repairs,
+        tell: this.#tell,
+      };
       await this.#inSlices(this.#counted(checkDevices(check)));
     }
   }

@@ -11,7 +11,7 @@ import { type Core, openCore } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
-import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { type Aggregate, ALL_NEEDS } from "../../src/metrics/aggregate.ts";
 import { findMetric } from "../../src/metrics/registry.ts";
 import { verified } from "../verify/made.ts";
 
@@ -28,6 +28,7 @@ interface Sent {
 }
 
 interface Deleted {
+  readonly device: string | null;
   readonly start: number;
   readonly end: number;
   /** Records that had been sent when it was made. */
@@ -55,11 +56,11 @@ class Witness {
     });
   }
 
-  isDeleted({ time, at }: Sent & { readonly at: number }): boolean {
+  isDeleted({ device, time, at }: Sent & { readonly at: number }): boolean {
     const second = Math.floor(time / 1000);
-    return this.deleted.some(
-      ({ start, end, before, isUndone }) => !isUndone && at < before && second >= start && second < end,
-    );
+    return this.deleted.some(({ device: only, start, end, before, isUndone }) => {
+      return !isUndone && at < before && second >= start && second < end && (only === null || only === device);
+    });
   }
 }
 
@@ -106,23 +107,41 @@ function check({ engine }: Core, witness: Witness, random: Random, when: string)
     return { start, end: start + random.pick([1, 60, 600, 3600, 20_000]) };
   });
   for (const { start, end } of [{ start: START - 100, end: START + 40_000 }, ...windows]) {
-    const inside = byTime.filter(({ time }) => time >= start * 1000 && time < end * 1000);
-    const values = inside.map(({ value }) => value).sort((a, b) => a - b);
-    const { aggregate } = engine.query(name, { start, end }, ALL_NEEDS);
+    const all = byTime.filter(({ time }) => time >= start * 1000 && time < end * 1000);
     const where = `${when}: [${start}, ${end})`;
-    assert.equal(aggregate.count, inside.length, where);
-    assert.equal(aggregate.seconds, new Set(inside.map(({ time }) => Math.floor(time / 1000))).size, where);
-    assert.equal(
-      aggregate.sum(),
-      values.reduce((sum, value) => sum + value, 0),
-      where,
-    );
-    if (inside.length === 0) continue;
-    assert.deepEqual([aggregate.min, aggregate.max], [values[0], values.at(-1)], where);
-    assert.deepEqual([aggregate.firstTime, aggregate.lastTime], [inside[0].time, inside.at(-1)?.time], where);
-    const middle = (values[Math.floor((values.length - 1) / 2)] + values[Math.floor(values.length / 2)]) / 2;
-    assert.equal(findMetric("median")?.read(aggregate, 1), middle, where);
+    compare(engine.query(name, { start, end }, ALL_NEEDS).aggregate, all, where);
+    const device = random.pick(["a", "b", "c"]);
+    const own = all.filter((reading) => reading.device === device);
+    const status = engine.device(name, device);
+    if (status === null || status.readings === 0 || !status.hasSeries) assert.equal(own.length, 0, where);
+    else compare(engine.query(name, { start, end }, ALL_NEEDS, device).aggregate, own, `${where} of ${device}`);
   }
+  for (const device of ["a", "b", "c"]) {
+    const status = engine.device(name, device);
+    const own = byTime.filter((reading) => reading.device === device);
+    assert.equal(status?.readings ?? 0, counted.filter((reading) => reading.device === device).length, when);
+    assert.deepEqual(
+      [status?.firstTime ?? null, status?.lastTime ?? null],
+      [own.at(0)?.time ?? null, own.at(-1)?.time ?? null],
+      `${when}: ${device}`,
+    );
+  }
+}
+
+function compare(aggregate: Aggregate, inside: readonly Sent[], where: string): void {
+  const values = inside.map(({ value }) => value).sort((a, b) => a - b);
+  assert.equal(aggregate.count, inside.length, where);
+  assert.equal(aggregate.seconds, new Set(inside.map(({ time }) => Math.floor(time / 1000))).size, where);
+  assert.equal(
+    aggregate.sum(),
+    values.reduce((sum, value) => sum + value, 0),
+    where,
+  );
+  if (inside.length === 0) return;
+  assert.deepEqual([aggregate.min, aggregate.max], [values[0], values.at(-1)], where);
+  assert.deepEqual([aggregate.firstTime, aggregate.lastTime], [inside[0].time, inside.at(-1)?.time], where);
+  const middle = (values[Math.floor((values.length - 1) / 2)] + values[Math.floor(values.length / 2)]) / 2;
+  assert.equal(findMetric("median")?.read(aggregate, 1), middle, where);
 }
 
 for (let seed = 1; seed <= 3; seed++) {
@@ -143,7 +162,7 @@ for (let seed = 1; seed <= 3; seed++) {
         if (what === "send") {
           const batch = Array.from({ length: random.integer(1, 300) }, () => {
             if (witness.sent.length > 0 && random.chance(0.2)) return random.pick(witness.sent);
-            const device = random.pick(["a", "b", "c"]);
+            const device = random.pick(step < 6 ? ["a"] : ["a", "b", "c"]);
             const sequence = (sequences.get(device) ?? 0) + 1;
             sequences.set(device, sequence);
             const second = random.chance(0.4) ? random.integer(0, 3) * 700 : random.integer(0, 7200);
@@ -159,22 +178,19 @@ for (let seed = 1; seed <= 3; seed++) {
           const start = START + random.integer(0, 7200);
           const window = { start, end: start + random.pick([1, 30, 600, 1200, 10_000]) };
           const expected = witness.counted().filter((reading) => !witness.isDeleted(reading));
-          const preview = await core.engine.corrections.preview({
-            sensor: random.pick(witness.names),
-            device: null,
-            window,
-          });
-          const { number, readings } = await core.engine.corrections.delete(
-            { sensor: random.pick(witness.names), device: null, window },
-            SAID,
-          );
-          witness.deleted.push({ ...window, before: witness.sent.length, number, isUndone: false });
+          const device = random.chance(0.4) ? random.pick(["a", "b", "c"]) : null;
+          const asked = { sensor: random.pick(witness.names), device, window };
+          const preview = await core.engine.corrections.preview(asked);
+          const { number, readings } = await core.engine.corrections.delete(asked, SAID);
+          witness.deleted.push({ ...window, device, before: witness.sent.length, number, isUndone: false });
           const left = witness.counted().filter((reading) => !witness.isDeleted(reading));
-          assert.deepEqual(
-            [preview.readings, readings],
-            [expected.length - left.length, expected.length - left.length],
-          );
+          const gone = expected.length - left.length;
+          assert.deepEqual([preview.readings, readings], [gone, gone]);
           assert.deepEqual([preview.before.count, preview.after.count], [expected.length, left.length]);
+          assert.equal(
+            preview.after.sum(),
+            left.reduce((sum, { value }) => sum + value, 0),
+          );
         } else if (what === "undo") {
           const active = witness.deleted.filter(({ isUndone }) => !isUndone);
           const [rename] = witness.renamed;
@@ -185,8 +201,16 @@ for (let seed = 1; seed <= 3; seed++) {
           }
           if (active.length === 0) continue;
           const chosen = random.pick(active);
-          await core.engine.corrections.undo(chosen.number, "bert");
-          chosen.isUndone = true;
+          const isUnderOther = active.some(({ number, device, start, end }) => {
+            const isSame = start < chosen.end && chosen.start < end;
+            return chosen.device === null && number > chosen.number && device !== null && isSame;
+          });
+          const undo = core.engine.corrections.undo(chosen.number, "bert");
+          if (isUnderOther) await assert.rejects(undo, { code: "correction-refused", message: /undo that first/ });
+          else {
+            await undo;
+            chosen.isUndone = true;
+          }
         } else if (what === "rename") {
           const to = `name-${step}`;
           const { number, sensor } = await core.engine.corrections.rename(random.pick(witness.names), to, SAID);

@@ -88,7 +88,10 @@ export class Database {
       );
       return new Database(file, db, { migratedFrom: migrate(db, file), notices, pagesFile });
     } catch (error) {
-      if (db?.isOpen) db.close();
+      if (db?.isOpen) {
+        keepBeforeClose(file, () => keepSums(file));
+        db.close();
+      }
       if (pagesFile !== null) closeSync(pagesFile);
       throw openError(file, error);
     }

@@ -11,11 +11,13 @@ import { systemClock } from "../../src/core/clock.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { openEmbeddedLog } from "../../src/log/embedded/embedded-log.ts";
 import { readRecords, record } from "../suites/log-suite.ts";
+import { Shim } from "../torture/faults.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tidemark-disk-"));
 after(() => rmSync(root, { recursive: true }));
 
 const appender = fileURLToPath(new URL("./embedded-log-appender.ts", import.meta.url));
+const failingSync = fileURLToPath(new URL("./failing-sync.ts", import.meta.url));
 
 /** Ends when the appender does. @returns its lines */
 async function linesOf(command: string, args: readonly string[]): Promise<string[]> {
@@ -44,6 +46,43 @@ test("after a write error nothing more is acknowledged, and what was is there", 
   }
   await log.close();
 });
+
+for (const end of ["close", "recover", "kill"]) {
+  test(`a log whose sync failed, then ${end}: nothing is taken for damaged, all acknowledged is there`, async (t) => {
+    const shim = new Shim();
+    if (shim.missing !== null) return t.skip(shim.missing);
+    const directory = join(root, `sync-${end}`);
+    const acknowledged = new Map<string, string[]>(["a", "b", "c"].map((topic) => [topic, []]));
+    for (let seed = 1; seed <= 3; seed++) {
+      const { stdout, stderr } = spawnSync(process.execPath, [failingSync, directory, `${seed}`, end], {
+        env: { ...process.env, ...shim.environment },
+        encoding: "utf8",
+        maxBuffer: 1e8,
+      });
+      assert.equal(stderr, "");
+      for (const line of stdout.trimEnd().split("\n")) {
+        const [topic, value] = line.split(" ");
+        assert.notEqual(topic, "notice", line);
+        if (topic === "refused") assert.equal(value, "log-sync-failed");
+        else acknowledged.get(topic)?.push(value);
+      }
+    }
+    shim.end();
+    const log = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });
+    await log.create([...acknowledged.keys()]);
+    assert.deepEqual(log.notices, []);
+    for (const [topic, values] of acknowledged) {
+      const reader = log.reader([{ topic, partition: 0, offset: 0 }]);
+      const found = new Set((await readRecords(reader, (await log.bounds(topic, 0)).end)).map(({ value }) => value));
+      assert.deepEqual(
+        values.filter((value) => !found.has(value)),
+        [],
+      );
+      await reader.close();
+    }
+    await log.close();
+  });
+}
 
 test("on a full disk appends are refused, and taken again once there is room", { timeout: 60_000 }, async (t) => {
   const directory = join(root, "full");

@@ -38,6 +38,14 @@ export const ELSEWHERE: readonly Planted[] = [
     only: "a sync of the log that fails",
   },
   {
+    name: "a log whose sync failed is closed with sums of what SQLite has not taken",
+    promise: "acknowledged",
+    file: "src/log/embedded/log-writer.ts",
+    changes: [["this.#wal.close(() => isBroken && this.#settle());", "this.#wal.close(() => isBroken);"]],
+    by: "test/system/embedded-log-disk.test.ts",
+    only: "a log whose sync failed, then close",
+  },
+  {
     name: "retention deletes what no commit has",
     promise: "acknowledged",
     file: "src/log/embedded/log-writer.ts",

@@ -85,7 +85,8 @@ export function setUp(db: DatabaseSync, path: string): void {
   requireFormat(db, path);
 }
 
-function openDatabase(path: string, readOnly: boolean): DatabaseSync {
+/** A connection that has done nothing yet. @throws TidemarkError "data-dir-unusable" */
+export function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   try {
     return new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
   } catch (error) {

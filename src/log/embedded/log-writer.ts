@@ -231,13 +231,25 @@ export class LogWriter {
     this.#wal.abandon();
   }
 
-  close(): void {
+  /** @param isBroken a commit failed, and nothing was committed since */
+  close(isBroken = false): void {
     try {
       this.#ends.close();
     } finally {
-      this.#wal.close();
+      this.#wal.close(() => isBroken && this.#settle());
       this.file.close();
     }
+  }
+
+  /**
+   * Writes over what a failed commit left: its frames may be whole to those who read the write-ahead log as a file, as the sums are made, while SQLite
+   * has not taken them and moves none of them.
+   */
+  #settle(): void {
+    this.#transaction("NORMAL", () => {
+      this.#insert.run(PROOF_TOPIC, 0, 1, 0, new Uint8Array(0));
+      this.#delete.run(PROOF_TOPIC, 0, 1);
+    });
   }
 
   /**

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { TidemarkError } from "../../core/errors.ts";
 import type { Scrub } from "../../core/scrub.ts";
 import { keepBeforeClose, type PageSums } from "../../store/page-sums.ts";
-import { integer, writeError } from "./log-file.ts";
+import { integer, openDatabase, writeError } from "./log-file.ts";
 
 /** Pages written after which they are moved from the write-ahead log into the file: SQLite's own default, 4 MB. */
 const CHECKPOINT_PAGES = 1000;
@@ -73,21 +73,32 @@ export class WalKeeper {
     return this.#sums.scrubbed;
   }
 
-  /** Moves all, and closes the connection. */
-  close(): void {
+  /** Moves all, and closes the connection. @param settle called before the write-ahead log is looked at */
+  close(settle: () => void): void {
     try {
-      keepBeforeClose(this.#path, () => this.#prepare());
+      keepBeforeClose(this.#path, () => {
+        settle();
+        this.#prepare();
+      });
       this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (error) {
       throw writeError(this.#path, error);
     } finally {
-      this.abandon();
+      this.#sums.close();
+      this.#db.close();
     }
   }
 
-  /** Closes the connection to a file whose state is unknown. */
+  /**
+   * Closes the connection to a file whose state is unknown, and moves nothing, as no sums are kept for it: the last connection to close would, unless it
+   * is one that only reads.
+   */
   abandon(): void {
     this.#sums.close();
+    const last = openDatabase(this.#path, true);
+    // It takes part from its first read on.
+    last.prepare("SELECT count(*) FROM sqlite_schema").get();
     this.#db.close();
+    last.close();
   }
 }

@@ -135,7 +135,7 @@ class ServedWriter {
 
   #close(): void {
     try {
-      this.#writer?.close();
+      this.#writer?.close(this.#broken !== null);
     } catch (error) {
       if (this.#broken === null) this.#fail(error);
     }

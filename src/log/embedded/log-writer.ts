@@ -30,6 +30,9 @@ const FREE_PAGES_MIN = 4096;
 /** … this many at once. */
 const VACUUM_PAGES = 1024;
 
+/** Columns of the oldest batch. */
+const HEAD = ["base", "next", "time", "bytes"];
+
 /** Owns the file while the log is open: nothing else writes to it. */
 export class LogWriter {
   readonly path: string;
@@ -282,9 +285,12 @@ export class LogWriter {
     return topic;
   }
 
+  #pages(): number {
+    return integer(this.#pageCount.get()?.["page_count"]);
+  }
+
   #liveBytes(): number {
-    const pages = integer(this.#pageCount.get()?.["page_count"]);
-    return (pages - this.#freePages()) * PAGE_BYTES;
+    return (this.#pages() - this.#freePages()) * PAGE_BYTES;
   }
 
   #freePages(): number {
@@ -294,15 +300,8 @@ export class LogWriter {
   #headOf(topic: TopicState) {
     if (topic.head === undefined) {
       const row = this.#head.get(topic.number);
-      topic.head =
-        row === undefined
-          ? null
-          : {
-              base: integer(row["base"]),
-              next: integer(row["next"]),
-              time: integer(row["time"]),
-              bytes: integer(row["bytes"]),
-            };
+      const [base, next, time, bytes] = HEAD.map((column) => (row === undefined ? 0 : integer(row[column])));
+      topic.head = row === undefined ? null : { base, next, time, bytes };
     }
     return topic.head;
   }
@@ -399,7 +398,7 @@ export class LogWriter {
   /** Returns free pages to the system when there are many. @returns false when there was no need */
   #vacuum(): boolean {
     const free = this.#freePages();
-    if (free <= FREE_PAGES_MIN || free <= integer(this.#pageCount.get()?.["page_count"]) * FREE_SHARE_MAX) return false;
+    if (free <= Math.max(FREE_PAGES_MIN, this.#pages() * FREE_SHARE_MAX)) return false;
     this.#transaction("NORMAL", () => this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
     this.#wal.waitingPages += VACUUM_PAGES;
     return true;

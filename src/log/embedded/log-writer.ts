@@ -4,6 +4,7 @@ import { assert, TidemarkError } from "../../core/errors.ts";
 import type { Scrub } from "../../core/scrub.ts";
 import { compressBatch } from "../batch-writer.ts";
 import { BATCH_HEADER_BYTES } from "../record-batch.ts";
+import { FileSpace, GIVEN_BACK_PAGES } from "./file-space.ts";
 import { LogEnds } from "./log-ends.ts";
 import { integer, openForWriting, PAGE_BYTES, writeError } from "./log-file.ts";
 import { noteLost, storedTopics } from "./lost.ts";
@@ -23,12 +24,6 @@ const PROOF_TOPIC = 0;
 const TRIM_BYTES_MIN = 1_048_576;
 /** Over its bound by this share with nothing to delete, the log refuses appends: slack for records that are read but not committed. */
 const SLACK = 0.25;
-
-/** Free pages are returned to the system when they are over a quarter of the file and 16 MB; fewer are reused. */
-const FREE_SHARE_MAX = 0.25;
-const FREE_PAGES_MIN = 4096;
-/** … this many at once. */
-const VACUUM_PAGES = 1024;
 
 /** Columns of the oldest batch. */
 const HEAD = ["base", "next", "time", "bytes"];
@@ -53,8 +48,7 @@ export class LogWriter {
   readonly #looseSize: StatementSync;
   readonly #setFirst: StatementSync;
   readonly #setPacked: StatementSync;
-  readonly #pageCount: StatementSync;
-  readonly #freeCount: StatementSync;
+  readonly #space: FileSpace;
 
   /**
    * @param retentionBytes what the file may hold
@@ -82,8 +76,7 @@ export class LogWriter {
       );
       this.#setFirst = db.prepare("UPDATE topic SET first = ? WHERE number = ?");
       this.#setPacked = db.prepare("UPDATE topic SET packed = ? WHERE number = ?");
-      this.#pageCount = db.prepare("PRAGMA page_count");
-      this.#freeCount = db.prepare("PRAGMA freelist_count");
+      this.#space = new FileSpace(db);
       if (this.#head.get(PROOF_TOPIC) !== undefined) this.#delete.run(PROOF_TOPIC, 0, 1);
       file.notices.push(...noteLost(db, file.words));
       this.#loadTopics();
@@ -173,7 +166,7 @@ export class LogWriter {
   }
 
   usage(): Usage {
-    const bytes = this.#liveBytes();
+    const bytes = this.#space.liveBytes;
     const over = bytes > this.#retentionBytes * (1 + SLACK);
     return { bytes, stuck: over && this.#oldestDeletable() === null };
   }
@@ -285,18 +278,6 @@ export class LogWriter {
     return topic;
   }
 
-  #pages(): number {
-    return integer(this.#pageCount.get()?.["page_count"]);
-  }
-
-  #liveBytes(): number {
-    return (this.#pages() - this.#freePages()) * PAGE_BYTES;
-  }
-
-  #freePages(): number {
-    return integer(this.#freeCount.get()?.["freelist_count"]);
-  }
-
   #headOf(topic: TopicState) {
     if (topic.head === undefined) {
       const row = this.#head.get(topic.number);
@@ -321,12 +302,12 @@ export class LogWriter {
   }
 
   #trimmable(): boolean {
-    return this.#liveBytes() > this.#retentionBytes && this.#oldestDeletable() !== null;
+    return this.#space.liveBytes > this.#retentionBytes && this.#oldestDeletable() !== null;
   }
 
   /** Deletes whole batches, oldest first, until the file is within its bound, or `bytesWanted` and `TRIM_BYTES_MIN` are reached. */
   #trim(bytesWanted: number): void {
-    const excess = this.#liveBytes() - this.#retentionBytes;
+    const excess = this.#space.liveBytes - this.#retentionBytes;
     const wanted = Math.min(excess, Math.max(bytesWanted, TRIM_BYTES_MIN));
     const touched = new Set<TopicState>();
     try {
@@ -397,10 +378,9 @@ export class LogWriter {
 
   /** Returns free pages to the system when there are many. @returns false when there was no need */
   #vacuum(): boolean {
-    const free = this.#freePages();
-    if (free <= Math.max(FREE_PAGES_MIN, this.#pages() * FREE_SHARE_MAX)) return false;
-    this.#transaction("NORMAL", () => this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
-    this.#wal.waitingPages += VACUUM_PAGES;
+    if (!this.#space.isToBeReturned) return false;
+    this.#transaction("NORMAL", () => this.#space.giveBack());
+    this.#wal.waitingPages += GIVEN_BACK_PAGES;
     return true;
   }
 }

@@ -161,7 +161,10 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   try {
     const zone = openZone(config.timezone);
     alerts = AlertDesk.open(config, { engine: core.engine, clock, zone, onBug: bug, onNotice });
-    const doors = new Doors(config.doors, { engine: core.engine, log: core.log, clock, zone, onBug: bug });
+    const doors = new Doors(
+      { ...config.doors, listens: config.mqttListen !== null },
+      { engine: core.engine, log: core.log, clock, zone, onBug: bug, onNotice },
+    );
     const server = await createServer({
       engine: core.engine,
       log: core.log,
@@ -179,10 +182,15 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       lookInto: createLookInto(zone),
       onBug: bug,
     });
-    const addresses = await server.listen({
-      hosts: config.hosts.length === 0 ? undefined : config.hosts,
-      port: config.port,
-    });
+    const hosts = config.hosts.length === 0 ? undefined : config.hosts;
+    const addresses = await server.listen({ hosts, port: config.port });
+    try {
+      const { listener } = doors;
+      await listener?.open({ hosts, port: config.mqttListen ?? 0, tls, admit: server.admit });
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     doors.open();
     alerts.open();
     let end: () => void = () => {};
@@ -200,6 +208,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       try {
         tls = readTls(config.tls);
         server.renewTls(tls);
+        doors.listener?.renewTls(tls);
         onNotice(`read the certificate again: it expires on ${formatMs(tls.expiresMs)}`, "reloaded");
       } catch (error) {
         onNotice(`the certificate stays as it was: ${messageOf(error)}`, "reload-failed");

@@ -1,4 +1,5 @@
 /** `tidemark map`: what each map of a file makes of one message, and why not. Nothing is sent anywhere. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { MapConfig } from "../config/map-config.ts";
 import { systemClock } from "../core/clock.ts";
@@ -32,7 +33,10 @@ export async function tryMaps(config: MapConfig, { out }: Console, input: AsyncI
     out(presetText(config.preset));
     return 0;
   }
-  const maps = new Maps(readMaps(await mapsOf(config.file), config.file), openZone(config.timezone));
+  const given = await mapsOf(config);
+  if (given === null && !config.json)
+    out("there is no tidemark.config.json here, so there are no maps (--try FILE names another file)");
+  const maps = new Maps(given === null ? [] : readMaps(given, config.file), openZone(config.timezone));
   const body = config.payload === null ? await gathered(input) : await readOr(config.payload);
   const text = Buffer.from(body).toString("utf8");
   const isForm = config.topic === null && FORM.test(text);
@@ -101,8 +105,9 @@ function shownTried(tried: Tried): object {
   return { name, readings: shown, faults, passed };
 }
 
-/** `map` of a configuration file, or a list of maps, or one. */
-async function mapsOf(file: string): Promise<unknown> {
+/** `map` of a configuration file, or a list of maps, or one; null: nobody named the file, and it is not there. */
+async function mapsOf({ file, isFileNamed }: MapConfig): Promise<unknown> {
+  if (!isFileNamed && !existsSync(file)) return null;
   const text = Buffer.from(await readOr(file)).toString("utf8");
   let content: unknown;
   try {
@@ -112,7 +117,7 @@ async function mapsOf(file: string): Promise<unknown> {
   }
   if (Array.isArray(content)) return content;
   if (typeof content === "object" && content !== null && "map" in content) return content.map;
-  return [content];
+  return isFileNamed ? [content] : [];
 }
 
 async function readOr(file: string): Promise<Uint8Array> {

@@ -21,9 +21,13 @@ export async function unrouted({ client, json }: UnroutedConfig, { out }: Consol
     const last = fieldsOf(item.get("last"));
     const payload = printable(String(last.get("payload") ?? "").replaceAll(/\s+/g, " "));
     const door = item.get("door") === "in" ? "/in/" : "";
-    out(`${door}${printable(String(item.get("topic")))}  ${item.get("count")} times, last ${last.get("time")}`);
+    out(`${door}${printable(String(item.get("topic")))}  ${timesText(item.get("count"))}, last ${last.get("time")}`);
     out(`  ${payload.length > SHOWN_MAX ? `${payload.slice(0, SHOWN_MAX)}…` : payload}`);
     const map = item.get("map");
     out(`  ${map === null ? "nothing in it looks like a reading" : `map: ${printable(JSON.stringify(map))}`}`);
   }
+}
+
+function timesText(count: unknown): string {
+  return count === 1 ? "once" : `${count} times`;
 }

@@ -37,6 +37,7 @@ const SERVER = [
   "cors-origin",
   "influx-sensor",
   "influx-device",
+  "mqtt-listen",
 ] as const satisfies readonly OptionId[];
 
 const CLIENT = ["url", "data", "port", "token", "token-file", "ca"] as const satisfies readonly OptionId[];

@@ -8,6 +8,8 @@ import { parseText } from "./values.ts";
 export interface MapConfig {
   /** The file whose maps are tried; absolute. */
   readonly file: string;
+  /** Whether somebody named it. */
+  readonly isFileNamed: boolean;
   /** null: each map is tried as if the message named it. */
   readonly topic: string | null;
   /** A file, absolute; null: the input. */
@@ -22,8 +24,10 @@ export interface MapConfig {
 export function mapConfig(settings: Settings, operands: readonly string[], cwd: string): MapConfig {
   if (operands.length > 1) throw invalid(`Cannot try ${operands.length} messages: expected one file at most`);
   const payload = operands[0] ?? "-";
+  const named = settings.optional("map:try", parseText);
   return {
-    file: resolve(cwd, settings.optional("map:try", parseText) ?? CONFIG_FILE),
+    file: resolve(cwd, named ?? CONFIG_FILE),
+    isFileNamed: named !== null,
     topic: settings.optional("map:topic", parseText),
     payload: payload === "-" ? null : resolve(cwd, payload),
     preset: settings.optional("map:preset", parseText),

@@ -194,6 +194,12 @@ export const OPTIONS = [
     text: "… and their devices, such as {host} (default: all tags)",
   },
   {
+    id: "mqtt-listen",
+    value: "PORT",
+    kept: true,
+    text: "listen for MQTT clients without a broker, usually 1883 (docs/DOORS.md)",
+  },
+  {
     id: "simulate",
     value: "[A,B,C]",
     text: "simulate these sensors, or all of --sensors: random numbers, devices named simulator-…",

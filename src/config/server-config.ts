@@ -65,6 +65,8 @@ export interface Config {
   /** Origins of other sites whose pages may ask and read. */
   readonly corsOrigins: readonly string[];
   readonly influx: LineNaming;
+  /** The port on which MQTT clients are listened for, on the same addresses; 0: any free one; null: none are. */
+  readonly mqttListen: number | null;
   readonly doors: DoorParts;
   /** `alerts` of the configuration file, which src/alerts/ reads. */
   readonly alerts: Settings["alerts"];
@@ -116,6 +118,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
       sensor: settings.optional("influx-sensor", parseTemplates) ?? DEFAULT_NAMING.sensor,
       device: settings.optional("influx-device", parseTemplates) ?? DEFAULT_NAMING.device,
     },
+    mqttListen: settings.optional("mqtt-listen", parseInteger(0, 65_535)),
     doors: settings.doors,
     alerts: settings.alerts,
   };

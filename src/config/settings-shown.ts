@@ -30,6 +30,7 @@ export function shownSettings(config: Config): Record<string, string> {
     "cors-origin": config.corsOrigins.join(","),
     "influx-sensor": config.influx.sensor.join(","),
     "influx-device": config.influx.device.join(","),
+    "mqtt-listen": String(config.mqttListen ?? "none"),
   } satisfies Partial<Record<OptionId, string>>;
 }
 

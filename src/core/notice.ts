@@ -19,6 +19,9 @@ export const NOTICE_LEVELS = {
   /** No readings are taken in; they are again. */
   "trouble-began": "error",
   "trouble-ended": "info",
+  /** A door of its own connections takes messages in; it does not, and tries again. */
+  "door-open": "info",
+  "door-shut": "warn",
   /** A partition stands still alone; it is read on. */
   "standstill-began": "warn",
   "standstill-ended": "info",

@@ -19,11 +19,16 @@ export interface DoorCounts {
   retained: number;
   /** Messages that no map is for. */
   unrouted: number;
+  /** Messages that are larger than any that is read, of those above. */
+  tooLarge: number;
 }
 
 /** Nothing yet. */
 export function noCounts(): DoorCounts {
-  return { messages: 0, readings: 0, passed: 0, refused: 0, repeats: 0, unchanged: 0, retained: 0, unrouted: 0 };
+  return {
+    ...{ messages: 0, readings: 0, passed: 0, refused: 0, repeats: 0, unchanged: 0, retained: 0, unrouted: 0 },
+    tooLarge: 0,
+  };
 }
 
 /** What was refused, by map and cause. */
@@ -38,6 +43,16 @@ export interface DoorProblem {
   lastMs: number;
 }
 
+/** Connections of a door that listens itself. */
+export interface DoorConnections {
+  readonly open: number;
+  readonly most: number;
+  /** Not let in as there were too many. */
+  readonly refused: number;
+  /** Ended from here: no token, no MQTT, silence, … */
+  readonly cut: number;
+}
+
 /** A door as others see it. */
 export interface DoorView {
   readonly name: string;
@@ -46,6 +61,8 @@ export interface DoorView {
   problems(): readonly Readonly<DoorProblem>[];
   /** What keeps it from taking anything in; null: nothing. */
   readonly trouble: string | null;
+  /** null: it has none of its own. */
+  readonly connections: DoorConnections | null;
 }
 
 /** Causes by map: each map has a handful. Past it the one that was met least lately is dropped; the counts go on. */

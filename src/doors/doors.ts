@@ -1,5 +1,6 @@
 /** All doors that map: made of the configuration's `map` and `mqtt`. */
 import type { Clock } from "../core/clock.ts";
+import type { OnNotice } from "../core/notice.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "./body.ts";
 import type { DoorView } from "./door-counts.ts";
@@ -8,12 +9,15 @@ import type { SensorsOf } from "./mapped-door.ts";
 import { readMaps } from "./mapping/map-spec.ts";
 import { Maps } from "./mapping/maps.ts";
 import { Unrouted } from "./mapping/unrouted.ts";
+import { ListenerDoor } from "./mqtt/listener-door.ts";
 import { MqttDoor } from "./mqtt/mqtt-door.ts";
 import { type MqttGiven, readMqttSettings } from "./mqtt/mqtt-settings.ts";
 
 /** What the configuration says of them. */
 export interface DoorSettings extends MqttGiven {
   readonly map: unknown;
+  /** Whether MQTT clients are listened for. */
+  readonly listens: boolean;
 }
 
 /** What they need. */
@@ -24,6 +28,7 @@ interface DoorNeeds {
   /** Of times that name none. */
   readonly zone: Zone;
   readonly onBug: (error: unknown) => void;
+  readonly onNotice?: OnNotice;
 }
 
 /** The doors of one process. */
@@ -31,17 +36,20 @@ export class Doors {
   readonly http: HttpDoor;
   readonly unrouted = new Unrouted();
   readonly #mqtt: MqttDoor | null;
+  /** To be opened apart: it has to know whom to let in. */
+  readonly listener: ListenerDoor | null;
 
   /** @throws TidemarkError "config-invalid" */
-  constructor(given: DoorSettings, { zone, onBug, ...needs }: DoorNeeds) {
+  constructor(given: DoorSettings, { zone, onBug, onNotice = () => {}, ...needs }: DoorNeeds) {
     const maps = new Maps(given.map === undefined ? [] : readMaps(given.map, given.file), zone);
     const options = { ...needs, maps, unrouted: this.unrouted };
     this.http = new HttpDoor(options, zone);
-    this.#mqtt = given.mqtt === undefined ? null : new MqttDoor(readMqttSettings(given), options, onBug);
+    this.#mqtt = given.mqtt === undefined ? null : new MqttDoor(readMqttSettings(given), options, onBug, onNotice);
+    this.listener = given.listens ? new ListenerDoor(options, onBug, onNotice) : null;
   }
 
   get views(): readonly DoorView[] {
-    return this.#mqtt === null ? [this.http] : [this.http, this.#mqtt];
+    return [this.http, this.#mqtt, this.listener].filter((door) => door !== null);
   }
 
   /** Connects to the broker. */
@@ -49,8 +57,8 @@ export class Doors {
     this.#mqtt?.open();
   }
 
-  /** Takes in nothing more from a broker. */
+  /** Takes in nothing more from a broker, or from clients. */
   async close(): Promise<void> {
-    await this.#mqtt?.close();
+    await Promise.all([this.#mqtt?.close(), this.listener?.close()]);
   }
 }

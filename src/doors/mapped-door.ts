@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { NewRecord } from "../log/log.ts";
 import type { ReadingsLog } from "./body.ts";
-import { type DoorCounts, DoorProblems, type DoorView, noCounts } from "./door-counts.ts";
+import { type DoorConnections, type DoorCounts, DoorProblems, type DoorView, noCounts } from "./door-counts.ts";
 import type { MapFault, Mapped, Mapper } from "./mapping/mapper.ts";
 import type { Maps, Routed } from "./mapping/maps.ts";
 import type { Payload } from "./mapping/payload.ts";
@@ -53,6 +53,15 @@ const NOTHING: Taken = { readings: 0, repeats: 0, unchanged: 0, passed: 0, fault
 /** Why a sensor takes no reading, now or later: the reading is refused. Other errors of the log pass, and are waited for. */
 const FINAL: ReadonlySet<string> = new Set(["too-many-sensors", "sensor-taken", "not-found", "record-too-large"]);
 
+/** … of a door whose messages all wait for one that is not taken: what is wrong with one topic of the log must not hold up the others. */
+export const TOPIC_CODES: readonly string[] = ["topic-missing", "topic-recreated", "log-refused"];
+
+/** A topic that could not be written to is tried again after this, ms: a Kafka is asked several times for one that is missing. */
+const TOPIC_RETRY_MS = 10_000;
+
+/** Topics that could not be written to and are remembered; past it the oldest is tried again at once. */
+const SHUT_MAX = 1000;
+
 /** Readings on their way into the log. */
 export class Batch {
   readonly records = new Map<string, NewRecord[]>();
@@ -90,11 +99,16 @@ export class MappedDoor implements DoorView {
   readonly #options: DoorOptions;
   readonly #problems = new DoorProblems();
   readonly #repeats = new Repeats();
+  readonly #final: ReadonlySet<string>;
+  /** By topic, when it is tried again. */
+  readonly #shut = new Map<string, { readonly error: TidemarkError; readonly untilMs: number }>();
 
-  constructor(name: string, options: DoorOptions) {
+  /** @param final codes of errors that refuse a reading, beside those that no waiting helps against */
+  constructor(name: string, options: DoorOptions, final: readonly string[] = []) {
     this.name = name;
     this.maps = options.maps;
     this.#options = options;
+    this.#final = new Set([...FINAL, ...final]);
   }
 
   /** Nothing keeps it from taking anything in. */
@@ -102,8 +116,17 @@ export class MappedDoor implements DoorView {
     return null;
   }
 
+  get connections(): DoorConnections | null {
+    return null;
+  }
+
   problems() {
     return this.#problems.list();
+  }
+
+  /** Something of a door that is no reading's, by its cause. */
+  protected noteProblem(what: string, code: string, reason: string): void {
+    this.#problems.note(what, code, reason, "", new Uint8Array(), this.#options.clock.now());
   }
 
   /** Maps a message, and adds its readings to the batch. */
@@ -144,7 +167,7 @@ export class MappedDoor implements DoorView {
     const faults = [...read.faults];
     const admitted = read.readings.filter((reading) => {
       const refusal = this.#options.engine.refusal(reading.sensor);
-      if (refusal === null || !FINAL.has(refusal.code)) return true;
+      if (refusal === null || !this.#final.has(refusal.code)) return true;
       faults.push({ code: refusal.code, reason: refusal.message, at: "" });
       return false;
     });
@@ -174,7 +197,7 @@ export class MappedDoor implements DoorView {
           batch.records.delete(sensor);
           this.counts.readings += records.length;
         } catch (error) {
-          if (!(error instanceof TidemarkError) || !FINAL.has(error.code)) {
+          if (!(error instanceof TidemarkError) || !this.#final.has(error.code)) {
             failures.push(error);
             return;
           }
@@ -190,9 +213,21 @@ export class MappedDoor implements DoorView {
   }
 
   async #appendTo(sensor: string, records: readonly NewRecord[]): Promise<void> {
-    const { engine, log } = this.#options;
-    if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);
-    await log.append(engine.topicOf(sensor), records);
+    const { engine, log, clock } = this.#options;
+    const shut = this.#shut.get(sensor);
+    if (shut !== undefined && clock.steady() < shut.untilMs) throw shut.error;
+    this.#shut.delete(sensor);
+    try {
+      if (engine.sensors.find(sensor)?.followed !== true) await engine.admit(sensor);
+      await log.append(engine.topicOf(sensor), records);
+    } catch (error) {
+      if (error instanceof TidemarkError && this.#final.has(error.code)) {
+        this.#shut.set(sensor, { error, untilMs: clock.steady() + TOPIC_RETRY_MS });
+        const [oldest] = this.#shut.keys();
+        if (this.#shut.size > SHUT_MAX) this.#shut.delete(oldest);
+      }
+      throw error;
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The connections of all ports: bounds their number, and sends what is still due on one that fails. */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-
+import { networkOf } from "../core/loopback.ts";
 import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_ADDRESS_MAX,
@@ -11,7 +11,6 @@ import {
   SPARE_CONNECTION_MS_MAX,
   SPARE_CONNECTIONS_MAX,
 } from "./limits.ts";
-import { networkOf } from "./loopback.ts";
 import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
 import { UsualResponse } from "./usual-headers.ts";
 

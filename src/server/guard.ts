@@ -1,8 +1,8 @@
 /** Access control: every request except the probes passes here first. */
 import type { IncomingMessage } from "node:http";
 import { TidemarkError } from "../core/errors.ts";
+import { isLoopbackAddress } from "../core/loopback.ts";
 import { ROLES, type Role, type Token, type Tokens } from "../core/tokens.ts";
-import { isLoopbackAddress } from "./loopback.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { Sessions } from "./sessions.ts";
 

@@ -141,9 +141,6 @@ export const SPARE_CONNECTION_MS_MAX = 1000;
 /** What is still being answered when the server closes has this long, ms. Then its connection is cut. */
 export const CLOSE_MS_MAX = 5_000;
 
-/** Ports tried when any will do, but the second address does not have the first one's free. */
-export const FREE_PORT_TRIES = 8;
-
 /** Clients of the live stream. Past it 503: each costs a write a frame. */
 export const LIVE_CLIENTS_MAX = 100;
 

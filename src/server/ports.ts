@@ -3,14 +3,14 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import { type AddressInfo, Socket } from "node:net";
-import { platform } from "node:process";
 import type { Duplex } from "node:stream";
-import { messageOf, TidemarkError } from "../core/errors.ts";
+import { TidemarkError } from "../core/errors.ts";
+import { isLoopbackAddress } from "../core/loopback.ts";
 import { createServer as createHttpServer } from "../core/node-http.ts";
+import { addressesOf, type ListenAddress, listenOnAll } from "../doors/listening.ts";
 import { type ConnectionCounts, Connections } from "./connections.ts";
 import {
   CLOSE_MS_MAX,
-  FREE_PORT_TRIES,
   HEADERS_BYTES_MAX,
   HEADERS_MS_MAX,
   IDLE_CONNECTION_MS_MAX,
@@ -18,7 +18,6 @@ import {
   SILENT_CONNECTION_MS_MAX,
   TIMEOUTS_CHECK_MS,
 } from "./limits.ts";
-import { isLoopbackAddress, LOOPBACKS } from "./loopback.ts";
 import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
 import { strictFault } from "./strict.ts";
 import { createTlsPort, renewTls, type TlsIdentity } from "./tls-port.ts";
@@ -27,19 +26,8 @@ import { UsualResponse } from "./usual-headers.ts";
 /** Answers one request. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Addresses and port to listen on. */
-export interface ListenAddress {
-  /** Addresses or names; undefined: both loopbacks, or the one there is. */
-  readonly hosts?: readonly string[] | undefined;
-  /** 0: any that is free, the same on all addresses. */
-  readonly port: number;
-}
-
 /** How often newly idle connections are closed during shutdown, ms. */
 const CLOSE_CHECK_MS = 20;
-
-/** Addresses that this machine does not have. */
-const MISSING = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"]);
 
 /** The open ports of one handler. */
 export class Ports {
@@ -68,38 +56,15 @@ export class Ports {
    * Listens on all the addresses or, when one cannot be had, on none.
    * @throws TidemarkError "port-in-use" | "address-unusable" | "bind-refused"
    */
-  async open({ hosts, port }: ListenAddress): Promise<readonly AddressInfo[]> {
-    const wanted = (hosts ?? LOOPBACKS).flatMap((host) => (host === "localhost" ? [...LOOPBACKS] : [host]));
-    const beyond = wanted.find((host) => !isLoopbackAddress(host));
+  async open(address: ListenAddress): Promise<readonly AddressInfo[]> {
+    const beyond = addressesOf(address).find((host) => !isLoopbackAddress(host));
     if (beyond !== undefined && !this.#openToOthers) {
       const text = `Cannot listen on ${beyond}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`;
       throw new TidemarkError("bind-refused", text);
     }
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#openAll([...new Set(wanted)], port);
-      } catch (error) {
-        await this.close();
-        if (port !== 0 || codeOf(error) !== "EADDRINUSE" || tries === FREE_PORT_TRIES) throw named(error, port);
-      }
-    }
-  }
-
-  async #openAll(hosts: readonly string[], port: number): Promise<AddressInfo[]> {
-    const addresses: AddressInfo[] = [];
-    for (const host of hosts) {
-      const server = createPort(this.#handler, this.#connections, this.#tls);
-      try {
-        addresses.push(await listen(server, host, addresses[0]?.port ?? port));
-        this.#servers.push(server);
-      } catch (error) {
-        // A machine without IPv6 (or, rarely, IPv4) has one loopback only: that is enough for "this machine".
-        const other = LOOPBACKS.find((loopback) => loopback !== host);
-        const spare = LOOPBACKS.some((loopback) => loopback === host) && hosts.some((name) => name === other);
-        const last = host === hosts[hosts.length - 1] && addresses.length === 0;
-        if (!spare || last || !MISSING.has(codeOf(error))) throw new ListenError(host, error);
-      }
-    }
+    const create = () => createPort(this.#handler, this.#connections, this.#tls);
+    const { servers, addresses } = await listenOnAll(address, "--port", create);
+    this.#servers = servers;
     return addresses;
   }
 
@@ -178,49 +143,4 @@ function refuse(response: ServerResponse, answer: Problem): void {
   const body = JSON.stringify(answer);
   const own = ["Content-Type", PROBLEM_TYPE, "Content-Length", String(Buffer.byteLength(body))];
   response.writeHead(answer.status, [...problemHeaders(answer), ...own]).end(body);
-}
-
-class ListenError extends Error {
-  readonly host: string;
-  override readonly cause: unknown;
-
-  constructor(host: string, cause: unknown) {
-    super(messageOf(cause));
-    this.host = host;
-    this.cause = cause;
-  }
-}
-
-function listen(server: Server | TlsServer, host: string, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port }, () => {
-      server.off("error", reject);
-      const address = server.address();
-      if (address === null || typeof address === "string") reject(new Error("BUG: a port has no address"));
-      else resolve(address);
-    });
-  });
-}
-
-function codeOf(error: unknown): string {
-  const source = error instanceof ListenError ? error.cause : error;
-  return source instanceof Error && "code" in source && typeof source.code === "string" ? source.code : "";
-}
-
-function named(error: unknown, port: number): unknown {
-  if (!(error instanceof ListenError)) return error;
-  const place = `${error.host.includes(":") ? `[${error.host}]` : error.host}:${port}`;
-  if (codeOf(error) === "EADDRINUSE") {
-    return new TidemarkError("port-in-use", portInUseText(place, port, platform), error.cause);
-  }
-  const text = `Cannot listen on ${place}: expected an address of this machine and a port it may use, ${error.message}`;
-  return new TidemarkError("address-unusable", text, error.cause);
-}
-
-/** macOS's AirPlay Receiver holds port 5000 on every Mac unless it is turned off. */
-export function portInUseText(place: string, port: number, system: string): string {
-  const text = `Cannot listen on ${place}: another process uses the port; expected a free one (--port)`;
-  if (system !== "darwin" || port !== 5000) return text;
-  return `${text}. On macOS it usually is AirPlay Receiver: turn it off in System Settings, General, AirDrop & Handoff`;
 }

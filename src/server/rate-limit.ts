@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { networkOf } from "../core/loopback.ts";
 import type { Token } from "../core/tokens.ts";
 import { RATE_KEYS_MAX, WRONG_TOKENS_BURST, WRONG_TOKENS_PER_SECOND } from "./limits.ts";
-import { networkOf } from "./loopback.ts";
 
 /** What was refused since the start. */
 export interface RateCounts {
@@ -92,7 +92,7 @@ export class RateLimit {
    * Judges a token that was found, or not (null). Where too many were wrong none of that address is looked at, the right one neither, as
    * whoever guesses would learn which it is; but those that had been let in from there are. @returns why it is not looked at
    */
-  judge({ socket }: IncomingMessage, token: Token | null): TidemarkError | null {
+  judge({ socket }: Pick<IncomingMessage, "socket">, token: Token | null): TidemarkError | null {
     if (token !== null && this.#letIn.get(socket) === token) return null;
     const address = networkOf(socket.remoteAddress ?? "");
     if (!this.#wrong.isUnused && !this.#wrong.has(address) && !(token && this.#known.get(address)?.has(token))) {

@@ -1,14 +1,19 @@
 /** The HTTP server: every route, access control, and shutdown. */
 
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import type { Clock } from "../core/clock.ts";
 import { assert, TidemarkError } from "../core/errors.ts";
-import type { LineNaming } from "../core/line-naming.ts";
+import { DEFAULT_NAMING, type LineNaming } from "../core/line-naming.ts";
 import type { Tokens } from "../core/tokens.ts";
 import type { Zone } from "../core/zone.ts";
 import type { ReadingsLog } from "../doors/body.ts";
+import type { DoorView } from "../doors/door-counts.ts";
 import type { HttpDoor } from "../doors/http-door.ts";
+import { InfluxDoor } from "../doors/influx.ts";
+import type { ListenAddress } from "../doors/listening.ts";
+import type { Unrouted } from "../doors/mapping/unrouted.ts";
+import type { Admission } from "../doors/mqtt/listener-session.ts";
 import type { LookInto } from "../doors/records-found.ts";
 import type { Engine } from "../engine/engine.ts";
 import { BodyBudget } from "./body-budget.ts";
@@ -17,7 +22,7 @@ import { errorHandler, type OnBug } from "./error-handler.ts";
 import { siteGuard, TokenGuard } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { OTHER_METHODS, refuseOtherMethods, rememberMethods } from "./methods.ts";
-import { type ListenAddress, Ports } from "./ports.ts";
+import { Ports } from "./ports.ts";
 import { problem, sendProblem } from "./problem.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { roleOf, saysWho } from "./route-schema.ts";
@@ -25,7 +30,7 @@ import { registerAbout } from "./routes/about.ts";
 import { type AlertsOptions, registerAlerts } from "./routes/alerts.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { registerCorrections } from "./routes/corrections.ts";
-import { type DoorsOptions, registerDoors } from "./routes/doors.ts";
+import { registerDoors } from "./routes/doors.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerFace } from "./routes/face.ts";
 import { registerGraphite } from "./routes/graphite.ts";
@@ -54,7 +59,11 @@ export interface ServerOptions {
   /** Tells readings from other records at the door; absent: all are appended unseen. */
   readonly lookInto?: LookInto;
   /** Doors that map what comes; absent: there are none. */
-  readonly doors?: DoorsOptions & { readonly http: HttpDoor };
+  readonly doors?: {
+    readonly views: readonly DoorView[];
+    readonly unrouted: Unrouted;
+    readonly http: HttpDoor;
+  };
   /** Rules and what they found; absent: there are none. */
   readonly alerts?: AlertsOptions;
   readonly clock: Clock;
@@ -91,6 +100,8 @@ export interface HttpServer {
   listen(address: ListenAddress): Promise<readonly AddressInfo[]>;
   /** Ends streams, answers what it has begun, then resolves. */
   close(): Promise<void>;
+  /** Whether a client of another protocol that brings this token may send readings: wrong ones of an address are counted together with those of HTTP. */
+  admit(socket: Socket, token: string | undefined): Admission;
   /** From now on this certificate is shown; connections that there are go on. Only of a server that was made with one. */
   renewTls(identity: TlsIdentity): void;
 }
@@ -109,6 +120,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   });
   const routes: RouteOptions[] = [];
   const budget = new BodyBudget();
+  const influx = new InfluxDoor({ ...options, naming: options.naming ?? DEFAULT_NAMING });
+  const views = (): readonly DoorView[] => [...(doors?.views ?? []), influx];
   const feed = new LiveFeed(engine, clock, (error) => {
     if (!(error instanceof TidemarkError)) onBug(error);
   });
@@ -143,7 +156,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   allowOrigins(app, corsOrigins);
   app.register(async (open) => {
     const methods = rememberMethods(open);
-    registerHealth(open, { engine, connections: () => ports.counts, guard, doors: () => doors?.views ?? [], alerts });
+    registerHealth(open, { engine, connections: () => ports.counts, guard, doors: views, alerts });
     registerInfluxProbes(open, engine);
     registerFace(open);
     open.register(async (scope) => registerSession(scope, { guard, sessions, publicUrls, budget }));
@@ -172,12 +185,13 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
       live: () => feed.counts,
       tls: () => tls,
       rate: () => rate.counts,
-      doors: () => doors?.views ?? [],
+      doors: views,
       alerts,
+      unroutedDropped: () => doors?.unrouted.dropped ?? 0,
     };
     registerMetrics(guarded, { engine, connections: () => ports.counts, ...counted });
     if (doors !== undefined) {
-      registerDoors(guarded, doors);
+      registerDoors(guarded, { views, unrouted: doors.unrouted });
       guarded.register(async (scope) => registerIn(scope, doors.http, budget));
     }
     if (alerts !== undefined) {
@@ -185,7 +199,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     }
     guarded.register(async (scope) => compute.register(scope));
     guarded.register(async (scope) => registerReadings(scope, { ...options, budget }));
-    guarded.register(async (scope) => registerInflux(scope, { ...options, budget }));
+    guarded.register(async (scope) => registerInflux(scope, { door: influx, budget }));
     guarded.register(async (scope) => registerGraphite(scope, { ...options, budget }));
     guarded.register(async (scope) => registerLists(scope, engine, budget));
     guarded.register(async (scope) => registerSkip(scope, engine, budget));
@@ -204,6 +218,14 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     routes,
     listen: (address) => ports.open(address),
     close: () => app.close(),
+    admit: (socket, text) => {
+      if (tokens === null) return { isValid: () => true };
+      if (text === undefined) return { refusal: "no-token" };
+      const token = tokens.find(text);
+      if (rate.judge({ socket }, token) !== null) return { refusal: "busy" };
+      if (token === null) return { refusal: "wrong-token" };
+      return token.roles.includes("write") ? { isValid: () => tokens.all.includes(token) } : { refusal: "role" };
+    },
     renewTls: (identity) => {
       tls = identity;
       ports.renewTls(identity);

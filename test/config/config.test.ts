@@ -62,6 +62,7 @@ describe("where a setting comes from", () => {
       publicUrls: [],
       influx: { sensor: ["{domain}.{entity_id}"], device: [] },
       corsOrigins: [],
+      mqttListen: null,
       doors: {
         file: join(empty, CONFIG_FILE),
         map: undefined,
@@ -362,6 +363,8 @@ describe("refusals say what was expected", () => {
       /--public-url: must be origins separated by commas .*, was "tidemark.example"$/,
     ],
     ["serve --public-url https://tidemark.example/sub", /without a path, was/],
+    ["serve --mqtt-listen mqtt", /--mqtt-listen: must be/],
+    ["serve --mqtt-listen 70000", /--mqtt-listen: must be/],
     ["serve --cors-origin *", /--cors-origin: must be origins/],
     ["serve --cors-origin null", /--cors-origin: must be origins/],
     ["serve --allow-anonymous=maybe", /"true" or "false"/],

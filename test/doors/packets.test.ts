@@ -3,13 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../src/core/random.ts";
 import { withoutCovered } from "../../src/doors/mqtt/mqtt-settings.ts";
+import { PACKET_BYTES_MAX, PacketFault, PacketReader } from "../../src/doors/mqtt/packet-bytes.ts";
 import {
+  acknowledgements,
   connectPacket,
-  PACKET_BYTES_MAX,
-  PacketFault,
-  PacketReader,
   PUBLISH,
-  pubackPackets,
   readPublish,
   readSuback,
   subscribePacket,
@@ -91,7 +89,18 @@ test("bytes that are no MQTT", () => {
   for (const body of [[], [0], [0, 9, 97]]) {
     assert.throws(() => readPublish({ ...packet, body: Buffer.from(body) }, V5), Error);
   }
-  assert.throws(() => readPublish({ ...packet, flags: 4, body: Buffer.from([0, 1, 97, 0, 1]) }, V311), PacketFault);
+  for (const [flags, body] of [
+    [6, [0, 1, 97, 0, 1]], // quality of service 3
+    [8, [0, 1, 97]], // sent again, though nobody waits for it
+    [0, [0, 0]],
+    [0, [0, 1, 43]],
+    [0, [0, 1, 0]],
+    [0, [0, 1, 255]],
+    [2, [0, 1, 97, 0, 0]],
+  ] as const) {
+    const wrong = { ...packet, flags, body: Buffer.from(body) };
+    assert.throws(() => readPublish(wrong, V311), PacketFault, `${flags} ${body}`);
+  }
 });
 
 test("what is sent, to the byte", () => {
@@ -112,7 +121,13 @@ test("what is sent, to the byte", () => {
   );
   assert.equal(subscribePacket(V311, ["a/#"], 1, false).toString("hex"), "820800010003612f2301");
   assert.equal(subscribePacket(V5, ["a/#"], 1, false).toString("hex"), "82090001000003612f2321");
-  assert.equal(pubackPackets([1, 258]).toString("hex"), "4002000140020102");
+  const message = { topic: "a", body: Buffer.alloc(0), isRetained: false, isCut: false };
+  const messages = [
+    { ...message, qos: 1, packetId: 1 },
+    { ...message, qos: 0, packetId: null },
+    { ...message, qos: 2, packetId: 258 },
+  ] as const;
+  assert.equal(acknowledgements(messages).toString("hex"), "4002000150020102");
   assert.deepEqual(readSuback({ type: 9, flags: 0, body: Buffer.from([0, 1, 0, 1, 128]), isCut: false }, V5), [1, 128]);
 });
 

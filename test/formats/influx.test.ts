@@ -55,7 +55,7 @@ class Door {
 
   /** Rows of one body: readings, and the codes and bytes of what is rejected. */
   read(body: string | Buffer, precision = "ns", naming: LineNaming = DEFAULT_NAMING): (Row | [string, string])[] {
-    const given = recordsOfLines(Buffer.from(body), precision, naming);
+    const { records: given } = recordsOfLines(Buffer.from(body), precision, naming);
     const records = new Records(given.length);
     records.data = Buffer.concat(given.map(({ value }) => value));
     let at = 0;
@@ -309,7 +309,7 @@ test("a large body is cut between lines, into the same readings", () => {
   let body = "";
   while (body.length < 600_000) body += `${generatedLine(random)}\n`;
   const expected = influxReference(body, "ns").rows.length;
-  assert.ok(recordsOfLines(Buffer.from(body, "latin1"), "ns", DEFAULT_NAMING).length >= 4);
+  assert.ok(recordsOfLines(Buffer.from(body, "latin1"), "ns", DEFAULT_NAMING).records.length >= 4);
   assert.equal(new Door().read(Buffer.from(body, "latin1")).length, expected);
 });
 

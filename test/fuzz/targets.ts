@@ -2,6 +2,7 @@
 
 import type { Target } from "./target.ts";
 import { KAFKA_TARGETS } from "./targets/kafka.ts";
+import { MQTT_TARGETS } from "./targets/mqtt.ts";
 import { READINGS_TARGETS } from "./targets/readings.ts";
 import { REQUEST_TARGETS } from "./targets/requests.ts";
 import { STORED_TARGETS } from "./targets/stored.ts";
@@ -12,5 +13,6 @@ export const TARGETS: readonly Target[] = [
   ...READINGS_TARGETS,
   ...KAFKA_TARGETS,
   ...REQUEST_TARGETS,
+  ...MQTT_TARGETS,
   ...STORED_TARGETS,
 ];

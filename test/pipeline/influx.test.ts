@@ -36,7 +36,7 @@ class Opened {
   /** A request's lines, as one batch of the log. */
   take(lines: readonly string[], precision = "ns", naming: LineNaming = DEFAULT_NAMING): void {
     const source = this.state.openTopic({ name: "influx", id: "t", partitions: [0] });
-    const given = recordsOfLines(Buffer.from(lines.join("\n")), precision, naming);
+    const { records: given } = recordsOfLines(Buffer.from(lines.join("\n")), precision, naming);
     const records = new Records();
     const bytes = encodeBatch({ baseOffset: this.#offset, records: given, timestamp: NOW });
     decodeBatch(bytes, 0, bytes.length, 0, records);

@@ -66,7 +66,10 @@ export async function openFixture(
   const bugs: unknown[] = [];
   const zone = openZone("Europe/Berlin");
   const doors = new Doors(
-    { file: "tidemark.config.json", map, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
+    {
+      ...{ file: "tidemark.config.json", map, listens: false },
+      ...{ mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
+    },
     { engine, log, clock, zone, onBug: (error) => bugs.push(error) },
   );
   directories.push(mkdtempSync(join(tmpdir(), "tidemark-fixture-")));

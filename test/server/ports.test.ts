@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { createServer as createNetServer, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
-import { Ports, portInUseText } from "../../src/server/ports.ts";
+import { portInUseText } from "../../src/doors/listening.ts";
+import { Ports } from "../../src/server/ports.ts";
 
 function ports(context: TestContext, openToOthers = false): Ports {
   const made = new Ports(

@@ -55,6 +55,7 @@ const config = (data: string): Config => ({
     tls: null,
     requestsPerSecond: null,
     allowAnonymous: false,
+    mqttListen: null,
     publicUrls: [],
     corsOrigins: [],
   },

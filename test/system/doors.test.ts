@@ -25,7 +25,7 @@ const SAID: readonly (readonly [line: RegExp, output: RegExp])[] = [
   [/farm\/north/, /soil_temperature +north\/bed-3\/left\/p1 +15 +2024-06-01T06:00:00.000Z[\s\S]*1 passed over/],
   [/sensors\/attic/, /temperature +attic +21.5 +when it comes.*each copy counts/],
   [/in\/cellar/, /"not-found"/],
-  [/^tidemark unrouted/, /\/in\/cellar {2}1 times[\s\S]*map: \{"name":"cellar","readings":\[\{"at":"celsius"/],
+  [/^tidemark unrouted/, /\/in\/cellar {2}once[\s\S]*map: \{"name":"cellar","readings":\[\{"at":"celsius"/],
   [/localhost:\d+\/doors/, /"name":"in"/],
 ];
 

@@ -1,7 +1,7 @@
 /** A map that would fit a message that nobody mapped: a preset where one finds readings in it, else one made of what is in it. */
 import { openZone } from "../../core/zone.ts";
 import { presetMap, readMaps } from "./map-spec.ts";
-import { Mapper } from "./mapper.ts";
+import { type Mapped, Mapper } from "./mapper.ts";
 import type { Payload } from "./payload.ts";
 import { PRESETS } from "./presets.ts";
 
@@ -38,9 +38,11 @@ export function suggestMap(topic: string | null, payload: Payload, arrivalMs: nu
     const captures = topic === null ? {} : preset.match(topic);
     if (captures === null || (topic !== null && preset.skips(topic))) continue;
     const { readings, faults } = preset.read(payload, captures, arrivalMs);
-    // A preset that reads every field fits everything: without its topic its time has to be there.
-    const isAny = topic === null && preset.spec.readings.some(({ at }) => at.text === "{field}");
-    if (faults.length > 0 || (isAny && readings.some(({ time }) => time === undefined))) continue;
+    // Without a topic a name such as "temperature" tells no preset from another: its time has to be there, or what says whose it is.
+    const isAny = preset.spec.readings.some(({ at }) => at.text === "{field}");
+    const isTold = ({ time, device, id }: Mapped) =>
+      time !== undefined || (!isAny && (device !== "" || id !== undefined));
+    if (faults.length > 0 || (topic === null && !readings.every(isTold))) continue;
     if (readings.length > best.readings) best = { like: preset.spec.name, readings: readings.length };
   }
   if (best.readings > 0) return { like: best.like };

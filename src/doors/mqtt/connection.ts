@@ -4,20 +4,20 @@ import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
+import type { Sender } from "./message-queue.ts";
 import type { MqttSettings } from "./mqtt-settings.ts";
+import { type Packet, PacketReader } from "./packet-bytes.ts";
 import {
+  acknowledgements,
   CONNACK,
   connectPacket,
   DISCONNECT,
   DISCONNECT_PACKET,
   type Level,
-  type Packet,
-  PacketReader,
   PINGREQ_PACKET,
   PINGRESP,
   PUBLISH,
   type Publish,
-  pubackPackets,
   readConnack,
   readPublish,
   readSuback,
@@ -62,6 +62,9 @@ const REASONS: Readonly<Record<number, string>> = {
   151: "a quota is exceeded",
 };
 
+/** What brokers of before version 5 answer to it: 3.1.1 has 1 for it, and those that do not know it take it for damaged. */
+const OLD_BROKER: ReadonlySet<number> = new Set([1, 128, 129, 130, 132]);
+
 /** What is subscribed to, and as whom. */
 export interface Subscribing {
   readonly settings: MqttSettings;
@@ -72,10 +75,12 @@ export interface Subscribing {
   readonly isClean: boolean;
   readonly wantsRetained: boolean;
   readonly clock: Clock;
-  /** Called with each message, in order. @param connection which one brought it */
-  readonly onMessage: (message: Publish, connection: number) => void;
+  /** Called with each message, in order. @param sender whom to acknowledge it to: the connection that brought it, until that is lost */
+  readonly onMessage: (message: Publish, sender: Sender) => void;
   /** Called when a connection is over: what it brought and was not acknowledged comes again. */
-  readonly onLost: () => void;
+  readonly onLost: (sender: Sender) => void;
+  /** Called when `trouble` is another; of tries that fail one after the other once. */
+  readonly onTrouble: (trouble: string | null) => void;
 }
 
 /**
@@ -87,12 +92,14 @@ export class Connection {
   #socket: Socket | null = null;
   #timer: NodeJS.Timeout | undefined;
   #pinging: NodeJS.Timeout | undefined;
-  #connection = 0;
   #failures = 0;
   #subscribedAt = 0;
   #heardAt = 0;
   #isPaused = false;
   #isClosed = false;
+  #isTold = false;
+  /** Whether it was asked to let us in, and has said nothing yet. */
+  #isUnanswered = false;
   /** Why nothing comes; null: it is subscribed. */
   trouble: string | null = "not connected yet";
 
@@ -109,13 +116,20 @@ export class Connection {
     const named = isIP(host) === 0 ? { servername: host } : {}; // an address is none (RFC 6066, 3)
     const socket = isTls ? connectTls({ host, port, ...named, ...trust }) : connectPlain({ host, port });
     const reader = new PacketReader();
+    // Messages of a connection that is over are not acknowledged on another: the broker sends them again.
+    const sender: Sender = {
+      acknowledge: (messages) => {
+        if (this.#socket === socket) socket.write(acknowledgements(messages));
+      },
+    };
     this.#socket = socket;
-    this.#connection++;
     this.#subscribedAt = 0;
+    this.#isUnanswered = false;
     this.#timer = setTimeout(() => socket.destroy(new Error("no answer within 10 s")), CONNECT_MS_MAX);
     let reason = "it closed the connection";
     socket.once(isTls ? "secureConnect" : "connect", () => {
       socket.setNoDelay(true);
+      this.#isUnanswered = true;
       socket.write(
         connectPacket({
           level: this.#level,
@@ -134,7 +148,7 @@ export class Connection {
       try {
         reader.push(chunk);
         for (let packet = reader.next(); packet !== null; packet = reader.next()) {
-          const refusal = this.#take(packet, socket);
+          const refusal = this.#take(packet, socket, sender);
           if (refusal === null) continue;
           reason = refusal;
           socket.destroy();
@@ -148,19 +162,20 @@ export class Connection {
     socket.on("error", (error) => {
       reason = messageOf(error) || ("code" in error ? String(error.code) : "the connection failed");
     });
-    socket.on("close", () => this.#lost(reason));
+    socket.on("close", () => this.#lost(reason, sender));
   }
 
   /** @returns why the connection must end; null: it goes on */
-  #take(packet: Packet, socket: Socket): string | null {
+  #take(packet: Packet, socket: Socket, sender: Sender): string | null {
     const { filters, qos, wantsRetained, settings, onMessage, clock } = this.#subscribing;
     switch (packet.type) {
       case PUBLISH:
-        onMessage(readPublish(packet, this.#level), this.#connection);
+        onMessage(readPublish(packet, this.#level), sender);
         return null;
       case CONNACK: {
         const { code } = readConnack(packet);
-        const isOld = (code === 1 || code === 132) && this.#level === V5 && settings.level === null;
+        this.#isUnanswered = false;
+        const isOld = OLD_BROKER.has(code) && this.#level === V5 && settings.level === null;
         if (isOld) this.#level = V311;
         if (code !== 0) return REASONS[code] ?? `it refuses (code ${code})`;
         socket.write(subscribePacket(this.#level, filters, qos, wantsRetained));
@@ -171,7 +186,7 @@ export class Connection {
         if (refused >= 0) return `it does not let us subscribe to ${filters[refused]}`;
         clearTimeout(this.#timer);
         this.#subscribedAt = clock.steady();
-        this.trouble = null;
+        this.#tell(null);
         this.#pinging = setInterval(() => this.#ping(socket), (KEEP_ALIVE_SECONDS * 1000) / 2);
         return null;
       }
@@ -192,7 +207,14 @@ export class Connection {
     else socket.write(PINGREQ_PACKET);
   }
 
-  #lost(reason: string): void {
+  #tell(trouble: string | null): void {
+    const isNews = trouble === null || this.trouble === null || !this.#isTold;
+    this.trouble = trouble;
+    this.#isTold = true;
+    if (isNews) this.#subscribing.onTrouble(trouble);
+  }
+
+  #lost(reason: string, sender: Sender): void {
     const { settings, clock, onLost } = this.#subscribing;
     clearTimeout(this.#timer);
     clearInterval(this.#pinging);
@@ -201,15 +223,12 @@ export class Connection {
     if (this.#isClosed) return;
     const wasGood = this.#subscribedAt > 0 && clock.steady() - this.#subscribedAt >= GOOD_MS;
     this.#failures = wasGood ? 0 : this.#failures + 1;
-    this.trouble = `no connection to ${settings.shown}: ${reason}`;
-    onLost();
+    // Some brokers of before version 5 end the connection without a word: then the other one is tried, by turns.
+    if (this.#isUnanswered && settings.level === null) this.#level = this.#level === V5 ? V311 : V5;
+    this.#tell(`no connection to ${settings.shown}: ${reason}`);
+    onLost(sender);
     const wait = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures, 20));
     this.#timer = setTimeout(() => this.#connect(), randomInt(Math.ceil(wait / 2), wait + 1));
-  }
-
-  /** Messages of a connection that is over are not acknowledged: the broker sends them again. */
-  acknowledge(packetIds: readonly number[], connection: number): void {
-    if (packetIds.length > 0 && connection === this.#connection) this.#socket?.write(pubackPackets(packetIds));
   }
 
   pause(): void {

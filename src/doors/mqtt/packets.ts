@@ -1,4 +1,9 @@
-/** Packets of MQTT 3.1.1 and 5 (OASIS, mqtt-v3.1.1-os and mqtt-v5.0-os), as far as a client that only receives needs them. */
+/**
+ * Packets of MQTT 3.1.1 and 5 (OASIS, mqtt-v3.1.1-os and mqtt-v5.0-os): what both sides of a connection read, and what a client that only
+ * receives needs besides. What a listener needs besides is in listener-packets.ts.
+ */
+
+import { ALIAS_INVALID, Fields, PACKET_BYTES_MAX, type Packet, PacketFault, USER_PROPERTY } from "./packet-bytes.ts";
 
 /** Protocol levels, as CONNECT names them. */
 export const V311 = 4;
@@ -15,89 +20,43 @@ export const SUBACK = 9;
 export const PINGRESP = 13;
 export const DISCONNECT = 14;
 
-/** A packet as it came. */
-export interface Packet {
-  readonly type: number;
-  readonly flags: number;
-  /** Behind the fixed header; a view. Cut where the packet is larger than any message that is read. */
-  readonly body: Buffer;
-  readonly isCut: boolean;
-}
-
-/** A message as a broker delivers it. */
+/** A message as it is delivered. */
 export interface Publish {
   readonly topic: string;
   readonly body: Buffer;
-  /** null: quality of service 0, of which there is no acknowledgement. */
+  /** Of quality of service 0 there is no acknowledgement, and `packetId` is null. */
+  readonly qos: 0 | 1 | 2;
   readonly packetId: number | null;
   readonly isRetained: boolean;
   readonly isCut: boolean;
 }
 
-/** Bytes that are no MQTT. */
-export class PacketFault extends Error {}
-
-/** Packets up to here are read whole: what a door takes, and its topic. */
-export const PACKET_BYTES_MAX = 4_194_304 + 70_000;
-
-/** Of larger ones the start, which holds topic and packet id; the rest is dropped as it comes, so that no message can fill the memory. */
-const CUT_BYTES = 131_072;
-
-/** Cuts a stream of bytes into packets. */
-export class PacketReader {
-  #bytes: Buffer = Buffer.alloc(0);
-  /** Of a packet that is too large, still to be dropped. */
-  #dropping = 0;
-
-  push(chunk: Buffer): void {
-    const rest = chunk.subarray(Math.min(this.#dropping, chunk.length));
-    this.#dropping -= chunk.length - rest.length;
-    this.#bytes = this.#bytes.length === 0 ? rest : Buffer.concat([this.#bytes, rest]);
-  }
-
-  /** The next whole packet; null: more bytes are needed. @throws PacketFault */
-  next(): Packet | null {
-    const bytes = this.#bytes;
-    const length = varint(bytes, 1);
-    if (length === null) return null;
-    const start = 1 + length.size;
-    const isCut = length.value > PACKET_BYTES_MAX;
-    const end = start + (isCut ? CUT_BYTES : length.value);
-    if (bytes.length < end) return null;
-    const whole = start + length.value;
-    this.#dropping = Math.max(0, whole - bytes.length);
-    this.#bytes = bytes.subarray(Math.min(whole, bytes.length));
-    return { type: bytes[0] >> 4, flags: bytes[0] & 15, body: bytes.subarray(start, end), isCut };
-  }
-}
-
-/** A variable byte integer, section 1.5.5; null where it is not whole. @throws PacketFault */
-function varint(bytes: Buffer, at: number): { readonly value: number; readonly size: number } | null {
-  let value = 0;
-  for (let size = 1; size <= 4; size++) {
-    const byte = bytes[at + size - 1];
-    if (byte === undefined) return null;
-    value += (byte & 127) * 128 ** (size - 1);
-    if (byte < 128) return { value, size };
-  }
-  throw new PacketFault("expected a length of at most four bytes");
-}
+/** What a PUBLISH may have: format, expiry, content type, response topic, correlation, subscription, topic alias, pairs. */
+const OF_PUBLISH: ReadonlySet<number> = new Set([1, 2, 3, 8, 9, 11, 35, USER_PROPERTY]);
+const TOPIC_ALIAS = 35;
 
 /** Reads a PUBLISH, section 3.3. @throws PacketFault */
 export function readPublish({ flags, body, isCut }: Packet, level: Level): Publish {
   const qos = (flags >> 1) & 3;
-  if (body.length < 2 || qos > 1) throw new PacketFault("expected a PUBLISH of quality of service 0 or 1");
-  const topicEnd = 2 + body.readUInt16BE(0);
-  let at = topicEnd + (qos === 0 ? 0 : 2);
-  const properties = level === V5 ? varint(body, at) : { value: 0, size: 0 };
-  if (properties === null || at + properties.size + properties.value > body.length) {
-    throw new PacketFault("expected a whole PUBLISH");
+  if (qos === 3 || (qos === 0 && (flags & 8) !== 0))
+    throw new PacketFault(`expected flags of a PUBLISH, were ${flags}`);
+  const fields = new Fields(body);
+  const topic = fields.text();
+  const packetId = qos === 0 ? null : fields.u16();
+  if (packetId === 0) throw new PacketFault("expected a packet id from 1 on, was 0");
+  if (level === V5) {
+    const properties = fields.properties(OF_PUBLISH);
+    if (properties.has(TOPIC_ALIAS))
+      throw new PacketFault("expected no topic alias, as none was offered", ALIAS_INVALID);
   }
-  at += properties.size + properties.value;
+  if (topic === "" || /[#+]/.test(topic)) {
+    throw new PacketFault(`expected a topic without wildcards, was ${JSON.stringify(topic.slice(0, 80))}`);
+  }
   return {
-    topic: body.toString("utf8", 2, topicEnd),
-    body: body.subarray(at),
-    packetId: qos === 0 ? null : body.readUInt16BE(topicEnd),
+    topic,
+    body: fields.rest(),
+    qos: qos === 0 ? 0 : qos === 1 ? 1 : 2,
+    packetId,
     isRetained: (flags & 1) === 1,
     isCut,
   };
@@ -109,11 +68,14 @@ export function readConnack({ body }: Packet): { readonly code: number; readonly
   return { code: body[1], isKnown: (body[0] & 1) === 1 };
 }
 
+/** What a SUBACK may have: a reason, pairs. */
+const OF_ACKNOWLEDGEMENT: ReadonlySet<number> = new Set([31, USER_PROPERTY]);
+
 /** The codes of a SUBACK, a filter each, section 3.9; 128 and more are refusals. */
 export function readSuback({ body }: Packet, level: Level): readonly number[] {
-  const properties = level === V5 ? varint(body, 2) : { value: 0, size: 0 };
-  if (properties === null) throw new PacketFault("expected a whole SUBACK");
-  return [...body.subarray(2 + properties.size + properties.value)];
+  const fields = new Fields(body, 2);
+  if (level === V5) fields.properties(OF_ACKNOWLEDGEMENT);
+  return [...fields.rest()];
 }
 
 /** Who connects, and how. */
@@ -142,12 +104,12 @@ export function connectPacket(connecting: Connecting): Buffer {
   properties[8] = 0x27; // maximum packet size
   properties.writeUInt32BE(PACKET_BYTES_MAX, 9);
   return packet(0x10, [
-    text("MQTT"),
+    textField("MQTT"),
     Buffer.from([level, flags, keepAliveSeconds >> 8, keepAliveSeconds & 255]),
     ...(level === V5 ? [Buffer.from([properties.length]), properties] : []),
-    text(clientId),
-    ...(user === undefined ? [] : [text(user)]),
-    ...(password === undefined ? [] : [text(password)]),
+    textField(clientId),
+    ...(user === undefined ? [] : [textField(user)]),
+    ...(password === undefined ? [] : [textField(password)]),
   ]);
 }
 
@@ -157,25 +119,28 @@ export function subscribePacket(level: Level, filters: readonly string[], qos: 0
   return packet(0x82, [
     Buffer.from([0, 1]),
     ...(level === V5 ? [Buffer.from([0])] : []),
-    ...filters.flatMap((filter) => [text(filter), Buffer.from([options])]),
+    ...filters.flatMap((filter) => [textField(filter), Buffer.from([options])]),
   ]);
 }
 
-/** A PUBACK for each, section 3.4. */
-export function pubackPackets(packetIds: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(packetIds.length * 4);
-  for (const [i, id] of packetIds.entries()) {
-    bytes[i * 4] = 0x40;
-    bytes[i * 4 + 1] = 2;
-    bytes.writeUInt16BE(id, i * 4 + 2);
+/** What acknowledges each: PUBACK (section 3.4), or PUBREC (3.5) of quality of service 2; nothing of 0. */
+export function acknowledgements(messages: readonly Publish[]): Buffer {
+  const bytes = Buffer.allocUnsafe(messages.length * 4);
+  let at = 0;
+  for (const { qos, packetId } of messages) {
+    if (packetId === null) continue;
+    bytes[at] = qos === 2 ? 0x50 : 0x40;
+    bytes[at + 1] = 2;
+    bytes.writeUInt16BE(packetId, at + 2);
+    at += 4;
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
 /** A PUBLISH of quality of service 1, section 3.3. */
 export function publishPacket(level: Level, topic: string, body: Buffer, packetId: number): Buffer {
   const id = Buffer.from([packetId >> 8, packetId & 255]);
-  return packet(0x32, [text(topic), id, ...(level === V5 ? [Buffer.from([0])] : []), body]);
+  return packet(0x32, [textField(topic), id, ...(level === V5 ? [Buffer.from([0])] : []), body]);
 }
 
 /** What a PUBACK says, section 3.4: of 128 on the message was not taken. An id that is none: it is no PUBACK. */
@@ -189,14 +154,16 @@ export const PINGREQ_PACKET = Buffer.from([0xc0, 0]);
 /** DISCONNECT, section 3.14. */
 export const DISCONNECT_PACKET = Buffer.from([0xe0, 0]);
 
-function text(of: string): Buffer {
+/** A text behind its length, section 1.5.4. */
+export function textField(of: string): Buffer {
   const bytes = Buffer.from(of);
   const length = Buffer.alloc(2);
   length.writeUInt16BE(bytes.length);
   return Buffer.concat([length, bytes]);
 }
 
-function packet(first: number, parts: readonly Buffer[]): Buffer {
+/** A packet of these parts. @param first type and flags */
+export function packet(first: number, parts: readonly Buffer[]): Buffer {
   const body = Buffer.concat(parts);
   const length: number[] = [];
   for (let left = body.length; ; left = Math.floor(left / 128)) {

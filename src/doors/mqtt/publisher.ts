@@ -3,12 +3,12 @@ import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
 import { messageOf } from "../../core/errors.ts";
 import type { MqttSettings } from "./mqtt-settings.ts";
+import { PacketReader } from "./packet-bytes.ts";
 import {
   CONNACK,
   connectPacket,
   DISCONNECT_PACKET,
   type Level,
-  PacketReader,
   PUBACK,
   publishPacket,
   readConnack,

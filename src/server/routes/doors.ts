@@ -1,7 +1,7 @@
 /** `GET /doors`, `GET /unrouted`: what came in and was mapped, what could not be, and what no map is for. */
 import type { FastifyInstance } from "fastify";
 import { formatMs } from "../../core/time.ts";
-import type { DoorCounts, DoorProblem, DoorView } from "../../doors/door-counts.ts";
+import type { DoorConnections, DoorCounts, DoorProblem, DoorView } from "../../doors/door-counts.ts";
 import type { Unrouted, UnroutedItem } from "../../doors/mapping/unrouted.ts";
 import { describe, NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
 
@@ -17,7 +17,15 @@ const COUNTS = {
   unchanged: NATURAL,
   retained: { ...NATURAL, description: "messages that a broker kept for new subscribers" },
   unrouted: { ...NATURAL, description: "messages that no map is for" },
+  tooLarge: { ...NATURAL, description: "messages larger than any that is read, of those above" },
 } satisfies Record<keyof DoorCounts, Schema>;
+
+const CONNECTIONS = {
+  open: NATURAL,
+  most: NATURAL,
+  refused: { ...NATURAL, description: "not let in as there were too many" },
+  cut: { ...NATURAL, description: "ended from here: no token, no MQTT, silence" },
+} satisfies Record<keyof DoorConnections, Schema>;
 
 const PROBLEM_OF_DOOR = objectOf({
   map: TEXT,
@@ -31,7 +39,7 @@ const PROBLEM_OF_DOOR = objectOf({
 
 const DOORS = describe({
   group: "Uncounted",
-  summary: "Doors that map messages: what came through each, and what of it could not be read, with the last payload",
+  summary: "What came through each door, and what of it could not be read, with the last payload",
   answer: objectOf({
     items: {
       type: "array",
@@ -39,6 +47,11 @@ const DOORS = describe({
         name: TEXT,
         trouble: { ...TEXT_OR_NULL, description: "what keeps it from taking anything in" },
         counts: objectOf(COUNTS),
+        connections: {
+          ...objectOf(CONNECTIONS),
+          type: ["object", "null"],
+          description: "of a door that listens itself",
+        },
         problems: { type: "array", items: PROBLEM_OF_DOOR },
       }),
     },
@@ -67,16 +80,17 @@ const UNROUTED = describe({
 
 /** What the routes show. */
 export interface DoorsOptions {
-  readonly views: readonly DoorView[];
+  readonly views: () => readonly DoorView[];
   readonly unrouted: Unrouted;
 }
 
 /** Adds both routes. */
 export function registerDoors(scope: FastifyInstance, doors: DoorsOptions): void {
   scope.get(DOORS_PATH, { schema: DOORS }, (_request, reply) => {
-    const items = doors.views.map((door) => {
+    const items = doors.views().map((door) => {
       const problems = door.problems().map(({ lastMs, ...problem }) => ({ ...problem, last: formatMs(lastMs) }));
-      return { name: door.name, trouble: door.trouble, counts: door.counts, problems };
+      const { name, trouble, counts, connections } = door;
+      return { name, trouble, counts, connections, problems };
     });
     return reply.header("cache-control", "no-store").send({ items });
   });

@@ -1,9 +1,7 @@
 /** Where clients of InfluxDB write, and what they ask before: `/write`, `/api/v2/write`, `/query`, `/ping`, `/health`. docs/INFLUX.md */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
-import { DEFAULT_NAMING, type LineNaming } from "../../core/line-naming.ts";
-import type { ReadingsLog } from "../../doors/body.ts";
-import { INFLUX_TOPIC, PRECISION_NAMES, recordsOfLines } from "../../doors/influx.ts";
+import { INFLUX_TOPIC, type InfluxDoor, PRECISION_NAMES } from "../../doors/influx.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { programVersion } from "../../runtime/version.ts";
 import type { BodyBudget } from "../body-budget.ts";
@@ -137,10 +135,8 @@ const HEALTH = describe({
 
 /** What the routes that write need. */
 export interface InfluxOptions {
-  readonly engine: Pick<Engine, "sensors" | "refusal" | "admit">;
-  readonly log: ReadingsLog;
+  readonly door: InfluxDoor;
   readonly budget: BodyBudget;
-  readonly naming?: LineNaming;
 }
 
 /** Answered with 429. */
@@ -150,15 +146,10 @@ type Asked = FastifyRequest<{ Querystring: { precision?: string }; Body: Buffer 
 type Queried = FastifyRequest<{ Querystring: { q?: string }; Body?: Buffer }>;
 
 /** Adds those that need the token. One request is one append. */
-export function registerInflux(scope: FastifyInstance, options: InfluxOptions): void {
-  const { engine, log, budget, naming = DEFAULT_NAMING } = options;
+export function registerInflux(scope: FastifyInstance, { door, budget }: InfluxOptions): void {
   takeBodies(scope, INFLUX_BODY_BYTES_MAX, budget);
   const write = async ({ query, body }: Asked, reply: FastifyReply): Promise<FastifyReply> => {
-    const records = recordsOfLines(body, query.precision ?? "ns", naming);
-    if (records.length > 0) {
-      await admit(engine);
-      await log.append(INFLUX_TOPIC, records);
-    }
+    await door.take(body, query.precision ?? "ns");
     return reply.code(204).header(VERSION_HEADER, VERSION).send();
   };
   scope.post(WRITE_1_PATH, { schema: WRITE_1, errorHandler: retriedLater }, write);
@@ -191,14 +182,6 @@ export function registerInfluxProbes(scope: FastifyInstance, engine: Pick<Engine
         version: VERSION,
       });
   });
-}
-
-/** The first lines make their topic. What an operator has to mend is no reason for a sender to drop its lines, which it does for a 4xx. */
-async function admit(engine: InfluxOptions["engine"]): Promise<void> {
-  if (engine.sensors.find(INFLUX_TOPIC)?.followed === true) return;
-  const refusal = engine.refusal(INFLUX_TOPIC);
-  if (refusal !== null) throw new TidemarkError("topic-missing", refusal.message);
-  await engine.admit(INFLUX_TOPIC);
 }
 
 /** Clients of version 1 drop their lines for a 429 as for every 4xx, and try again after a 503. The server's own handler answers. */

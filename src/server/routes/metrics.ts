@@ -3,7 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import type { DeliveryView } from "../../alerts/delivery-view.ts";
 import type { Scrub } from "../../core/scrub.ts";
-import type { DoorCounts, DoorView } from "../../doors/door-counts.ts";
+import type { DoorConnections, DoorCounts, DoorView } from "../../doors/door-counts.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
 import { programVersion } from "../../runtime/version.ts";
 import type { ConnectionCounts } from "../connections.ts";
@@ -70,6 +70,8 @@ export interface MetricsOptions {
   readonly tls: () => TlsIdentity | null;
   readonly doors: () => readonly DoorView[];
   readonly alerts: AlertsOptions | undefined;
+  /** Messages whose topic is no more in the list of what is unrouted. */
+  readonly unroutedDropped: () => number;
 }
 
 /** Adds the route. */
@@ -85,7 +87,7 @@ export function registerMetrics(scope: FastifyInstance, options: MetricsOptions)
         expose(
           [
             ...ofProcess(options),
-            ...ofDoors(options.doors()),
+            ...ofDoors(options.doors(), options.unroutedDropped()),
             ...ofAlerts(options.alerts),
             ...ofSensors(options.engine),
           ],
@@ -189,9 +191,22 @@ const DOOR_COUNTERS: readonly (readonly [of: keyof DoorCounts, name: string, hel
   ["unchanged", "unchanged", "Readings left out as nothing changed."],
   ["retained", "retained", "Messages that a broker kept for new subscribers."],
   ["unrouted", "unrouted", "Messages that no map is for."],
+  ["tooLarge", "too_large", "Messages larger than any that is read."],
 ];
 
-function ofDoors(doors: readonly DoorView[]): Family[] {
+/** Of doors that listen themselves. */
+const CONNECTION_COUNTERS: readonly (readonly [
+  of: keyof DoorConnections,
+  name: string,
+  kind: "counter" | "gauge",
+  help: string,
+])[] = [
+  ["open", "open", "gauge", "Open connections."],
+  ["refused", "refused", "counter", "Connections refused as there were too many."],
+  ["cut", "cut", "counter", "Connections ended from here: no token, no MQTT, silence."],
+];
+
+function ofDoors(doors: readonly DoorView[], unroutedDropped: number): Family[] {
   if (doors.length === 0) return [];
   const samples = (read: (door: DoorView) => number) =>
     doors.map((door) => ({ value: read(door), labels: { door: door.name } }));
@@ -204,6 +219,18 @@ function ofDoors(doors: readonly DoorView[]): Family[] {
       kind: "gauge",
       help: "Whether a door takes anything in.",
       samples: samples(({ trouble }) => Number(trouble === null)),
+    },
+    ...CONNECTION_COUNTERS.flatMap(([of, name, kind, help]): Family[] => {
+      const found = doors.flatMap((door) =>
+        door.connections === null ? [] : [{ value: door.connections[of], labels: { door: door.name } }],
+      );
+      return found.length === 0 ? [] : [{ name: `tidemark_door_connections_${name}`, kind, help, samples: found }];
+    }),
+    {
+      name: "tidemark_unrouted_dropped",
+      kind: "counter",
+      help: "Messages that no map is for, whose topic is no more in the list.",
+      samples: [{ value: unroutedDropped }],
     },
   ];
 }

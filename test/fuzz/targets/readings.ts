@@ -95,7 +95,7 @@ const influx: Target = {
   mayThrow: isOperating,
   run(input) {
     for (const precision of ["ns", "s"]) {
-      const records = recordsOfLines(input, precision, DEFAULT_NAMING);
+      const { records } = recordsOfLines(input, precision, DEFAULT_NAMING);
       if (records.length > 0) lookInto(records, 10);
     }
   },

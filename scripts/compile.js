@@ -11,7 +11,10 @@ const SRC = new URL("../src/", import.meta.url);
 const PROGRAM = fileURLToPath(new URL("../bin/tidemark.js", import.meta.url));
 const SELF = fileURLToPath(import.meta.url);
 
-/** Loads everything but main.ts, which acts when it is loaded. The files of threads refuse to be loaded here, but after they were compiled. */
+/**
+ * Loads everything but main.ts, which acts when it is loaded. The files of threads refuse to be loaded here, but after they were compiled; that of
+ * the page makes it.
+ */
 async function loadAll() {
   openCompiledCode();
   for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" })) {
@@ -21,7 +24,8 @@ async function loadAll() {
 
 function run(args) {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+    const env = { ...process.env, NODE_NO_WARNINGS: "1" }; // the stripper of types for the page is experimental
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"], env });
     child.on("error", fail);
     child.on("close", (code) => (code === 0 ? done() : fail(new Error(`${args.join(" ")} ended with ${code}`))));
   });

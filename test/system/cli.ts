@@ -36,10 +36,10 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** The environment without settings of whoever runs the tests. */
+/** The environment without settings of whoever runs the tests, and of test/run.ts. */
 function cleanEnvironment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(TIDEMARK_|NO_COLOR|FORCE_COLOR|MAKE|MFLAGS)/.test(name),
+    ([name]) => !/^(TIDEMARK_|NO_COLOR|FORCE_COLOR|MAKE|MFLAGS|NODE_COMPILE_CACHE)/.test(name),
   );
   return { ...Object.fromEntries(own), ...more };
 }

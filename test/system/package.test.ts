@@ -113,7 +113,7 @@ describe("the package", () => {
     for (const [i, code] of examples("ts", "http://localhost:5000").entries()) {
       writeFileSync(join(home, `example-${i}.ts`), code);
     }
-    run(join(ROOT, "node_modules/.bin/tsc"), ["--noEmit"], home);
+    run(join(ROOT, "node_modules/.bin/tsc"), ["-p", ".", "--outDir", "out"], home);
   });
 
   test("is also the command of all users", { timeout: 120_000 }, () => {
@@ -165,10 +165,10 @@ describe("the package", () => {
           assert.match(module.headers.get("content-type") ?? "", /^text\/javascript/, path);
         }
         assert.equal((await fetch(new URL("/docs/ERRORS.md", url), { headers })).status, 200);
-        for (const [i, code] of examples("ts", url ?? "").entries()) {
-          writeFileSync(join(home, "example.ts"), code);
-          run(join(ROOT, "node_modules/.bin/tsc"), ["-p", ".", "--outDir", `out-${version}`, "--noCheck"], home);
-          const ran = await inHome("node", "--disable-warning=ExperimentalWarning", `out-${version}/example.js`).ended;
+        for (const i of examples("ts", "").keys()) {
+          const code = readFileSync(join(home, `out/example-${i}.js`), "utf8");
+          writeFileSync(join(home, "out/example.js"), code.replaceAll("http://localhost:5000", url ?? ""));
+          const ran = await inHome("node", "--disable-warning=ExperimentalWarning", "out/example.js").ended;
           assert.deepEqual([ran.code, ran.stderr], [0, ""], `example ${i}`);
           assert.notEqual(ran.stdout, "");
         }
@@ -200,8 +200,7 @@ describe("the package", () => {
       });
 
       test("the library does what its types say", { skip, timeout: 60_000 }, async () => {
-        run(join(ROOT, "node_modules/.bin/tsc"), ["-p", ".", "--outDir", `out-${version}`, "--noCheck"], home);
-        const { code, stdout, stderr } = await inHome("node", `out-${version}/typed.js`).ended;
+        const { code, stdout, stderr } = await inHome("node", "out/typed.js").ended;
         assert.equal(code, 0, stderr);
         assert.equal(stdout, "2 server-unreachable function function function\n");
         rmSync(join(home, "typed"), { recursive: true });

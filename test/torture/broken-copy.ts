@@ -32,3 +32,8 @@ export function plant(directory: string, { name, file, changes }: PlantedBug): v
   }
   writeFileSync(path, text);
 }
+
+/** Takes a bug out of a copy again. */
+export function restore(directory: string, { file }: PlantedBug): void {
+  cpSync(join(ROOT, file), join(directory, file));
+}

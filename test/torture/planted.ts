@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { copyWith, type PlantedBug } from "./broken-copy.ts";
+import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
 import { ELSEWHERE } from "./planted-elsewhere.ts";
 import { IN_SIMULATION } from "./planted-in-simulation.ts";
 import type { SimulationOptions } from "./simulate.ts";
@@ -52,9 +52,9 @@ export async function caught(
   bug: Planted | null,
   { by, only, program, log = SIMULATED.log }: Pick<Planted, "by" | "only" | "log" | "program">,
 ): Promise<Caught> {
-  const directory = mkdtempSync(join(tmpdir(), "tidemark-planted-"));
+  const directory = free.pop() ?? newCopy();
   try {
-    copyWith(directory, bug);
+    if (bug !== null) plant(directory, bug);
     const startMs = performance.now();
     const options = program === undefined ? { ...SIMULATED, log } : REPLICAS;
     const simulation = [join("test", "torture", `${program ?? "simulate"}.ts`), JSON.stringify(options)];
@@ -67,8 +67,19 @@ export async function caught(
     const seconds = (performance.now() - startMs) / 1000;
     return { by: by === undefined ? comparisonIn(output) : failedTestIn(output, by), seconds, output };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    if (bug !== null) restore(directory, bug);
+    free.push(directory);
   }
+}
+
+/** Copies of the sources without a bug that nothing runs in: Node finds what it has compiled of a file by its path. */
+const free: string[] = [];
+
+function newCopy(): string {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-planted-"));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  copyWith(directory, null);
+  return directory;
 }
 
 function run(directory: string, args: readonly string[]): Promise<string> {
@@ -77,6 +88,7 @@ function run(directory: string, args: readonly string[]): Promise<string> {
       cwd: directory,
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
+      env: { ...process.env, NODE_COMPILE_CACHE: join(directory, ".compiled") },
     });
     // What it started and left behind goes with it.
     const end = (): void => {

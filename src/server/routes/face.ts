@@ -36,10 +36,8 @@ const FILE = { summary: "The files of the page" };
 
 /** Adds these routes. The files are made at the first request. */
 export function registerFace(scope: FastifyInstance): void {
-  let files: Promise<ReadonlyMap<string, FaceFile>> | null = null;
   const find = async (path: string): Promise<FaceFile> => {
-    files ??= readFaceFiles();
-    const file = (await files).get(path);
+    const file = (await readFaceFiles()).get(path);
     if (file === undefined) throw new TidemarkError("not-found", `Cannot show /page/${path}: there is no such file`);
     return file;
   };

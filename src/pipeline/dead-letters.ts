@@ -26,6 +26,8 @@ export interface QuarantineRow {
   readonly reason: "ahead" | "before-2000";
   /** Of the host's clock when it was judged (clock-offset.ts). */
   readonly clockOffset: number | null;
+  /** One of the IDENTITY_ constants; null of rows that older versions wrote. */
+  readonly identity: number | null;
 }
 
 /** A rejected record, with what is needed to read it again. */
@@ -49,7 +51,7 @@ export interface RejectionRow {
 
 const QUARANTINE_TABLES = `
 CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, device TEXT NOT NULL, boot TEXT, sequence REAL,
-  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL, clock_offset REAL);
+  value REAL NOT NULL, time REAL NOT NULL, judged_against REAL NOT NULL, reason TEXT NOT NULL, clock_offset REAL, identity INTEGER);
 CREATE INDEX IF NOT EXISTS quarantine_of_sensor ON quarantine(sensor, id);
 `;
 
@@ -210,7 +212,7 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   readonly #rowsMax: number;
 
   constructor(db: Database, rowsMax: number) {
-    super(db, "quarantine", 10, QUARANTINE_TABLES);
+    super(db, "quarantine", 11, QUARANTINE_TABLES);
     this.#rowsMax = rowsMax;
   }
 
@@ -229,8 +231,8 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
   }
 
   protected override toRow(row: QuarantineRow): Columns {
-    const { id, sensor, device, boot, sequence, value, time, judgedAgainst, reason, clockOffset } = row;
-    return [id, sensor, device, boot, sequence, value, time, judgedAgainst, reason, clockOffset];
+    const { id, sensor, device, boot, sequence, value, time, judgedAgainst, reason, clockOffset, identity } = row;
+    return [id, sensor, device, boot, sequence, value, time, judgedAgainst, reason, clockOffset, identity];
   }
 
   protected override fromRow(row: Record<string, unknown>): QuarantineRow {
@@ -245,6 +247,7 @@ export class Quarantine extends DeadLetters<QuarantineRow> {
       judgedAgainst: Number(row.judged_against),
       reason: row.reason === "ahead" ? "ahead" : "before-2000",
       clockOffset: row.clock_offset === null ? null : Number(row.clock_offset),
+      identity: row.identity === null ? null : Number(row.identity),
     };
   }
 }

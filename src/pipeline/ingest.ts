@@ -1,7 +1,7 @@
 /** Records in, counted readings out: decode, identity, clocks, fold. Works on batches of columns; no I/O but for cold look-ups. */
 import type { Clock } from "../core/clock.ts";
 import type { OnNotice } from "../core/notice.ts";
-import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, IDENTITY_SEQUENCE, Readings } from "../core/readings.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_OFFSET, Readings } from "../core/readings.ts";
 import { NO_TIMESTAMP, Records } from "../core/records.ts";
 import { ACCEPTED } from "../core/rejections.ts";
 import type { Zone } from "../core/zone.ts";
@@ -27,7 +27,7 @@ import type { Fetched } from "../log/log.ts";
 import { ReadingRun } from "../rollups/reading-run.ts";
 import { BySeries } from "./by-series.ts";
 import { Clocks, IMPOSSIBLE, LATE, ON_TIME } from "./clocks.ts";
-import { type RejectionRow, recordOf } from "./dead-letters.ts";
+import { type QuarantineRow, type RejectionRow, recordOf } from "./dead-letters.ts";
 import { Fronts } from "./fronts.ts";
 import { Hints } from "./hints.ts";
 import { type Taking, takerOf } from "./ledger.ts";
@@ -213,9 +213,7 @@ export class Ingest {
       this.#setAside.quarantine(records, readings, i, sensor, nowMs);
       return;
     }
-    if (kind === IDENTITY_SEQUENCE) totals.sequence++;
-    else if (kind === IDENTITY_EXPLICIT) totals.explicit++;
-    else totals.offset++;
+    totals.addIdentity(kind);
     if (t > devices.cells[slot * DEVICE_CELLS + NEWEST]) devices.cells[slot * DEVICE_CELLS + NEWEST] = t;
     if (this.#takings !== null && this.#take(this.#takings, records, readings, i, sensor)) return;
     devices.count(slot, t, readings.value[i], verdict === LATE);
@@ -314,9 +312,10 @@ export class Ingest {
   }
 
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
-  release(sensor: Series, name: string, time: number, value: number): void {
+  release(sensor: Series, { device, time, value, identity }: QuarantineRow): void {
     const { devices } = this.#identities;
-    const slot = this.#identities.slotOf(sensor.id, name);
+    const slot = this.#identities.slotOf(sensor.id, device);
+    if (identity !== null) sensor.totals.addIdentity(identity);
     devices.counts[slot * DEVICE_COUNTS + HELD_BACK]--;
     devices.count(slot, time, value, false);
     devices.touch(slot);

@@ -54,6 +54,7 @@ export class SetAside {
       judgedAgainst,
       reason: time < CLOCK_BEHIND_MS ? "before-2000" : "ahead",
       clockOffset: records.appendTime && this.#foreignAppendTimes ? null : clockOffset.of(judgedAgainst),
+      identity: readings.identity[i],
     });
   }
 

@@ -1,5 +1,6 @@
 /** Totals of a sensor since its history began: received = counted + duplicates + quarantined + rejected, always. */
 import { ByteReader, ByteWriter } from "../core/bytes.ts";
+import { IDENTITY_EXPLICIT, IDENTITY_SEQUENCE } from "../core/readings.ts";
 import type { SensorSpan, SensorTotals } from "../engine/engine.ts";
 
 /** Stored in this order; a new one goes last. */
@@ -64,6 +65,13 @@ export class Totals {
   deleted = 0;
   /** The history is kept from this second on (horizon.ts): a midnight, or -Infinity. */
   keptSince = Number.NEGATIVE_INFINITY;
+
+  /** A reading is counted that has it. @param kind one of the IDENTITY_ constants */
+  addIdentity(kind: number): void {
+    if (kind === IDENTITY_SEQUENCE) this.sequence++;
+    else if (kind === IDENTITY_EXPLICIT) this.explicit++;
+    else this.offset++;
+  }
 
   /** Counted readings by kind of identity. */
   identities(): { explicit: number; sequence: number; offset: number } {

@@ -98,7 +98,7 @@ export class Uncounted {
   /** This and the following: only in the serial queue, right after a commit (only stored rows can be dealt with), and right before another. */
   releaseQuarantine(ids: readonly number[]): Promise<Settled> {
     return this.#settle(this.#state.quarantine, ids, (row, sensor) => {
-      this.#ingest.release(sensor, row.device, row.time, row.value);
+      this.#ingest.release(sensor, row);
       return true;
     });
   }

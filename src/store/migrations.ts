@@ -28,9 +28,9 @@ export const MIGRATIONS: readonly Migration[] = [
     run: () => {},
   },
   {
-    /** Devices are counted, and have series: pages of numbers from the top down. Corrections: an older program would not keep to them. */
+    /** Devices are counted, and have series: pages of numbers from the top down. Held-back readings say what identity they have. Corrections: an older program would not keep to them. */
     version: 6,
-    run: () => {},
+    run: (db) => db.exec("ALTER TABLE quarantine ADD COLUMN identity INTEGER"),
   },
 ];
 

@@ -5,7 +5,7 @@ import type { Tell } from "./differences.ts";
 import type { SensorProof } from "./sensor-proof.ts";
 
 /** What the log says of a row. Whether its bytes are the reading alone depends on the batch that it came in. */
-const QUARANTINE = ["sensor", "device", "boot", "sequence", "value", "time", "reason"];
+const QUARANTINE = ["sensor", "device", "boot", "sequence", "value", "time", "reason", "identity"];
 const REJECTION = ["sensor", "partition", "offset", "reading", "code", "key", "bytes", "length", "append_time"];
 
 /** Each stored row must be one of the recomputed ones, where the log holds all. */

@@ -337,6 +337,13 @@ describe("clocks", () => {
       { given: 0, fewest: 0, most: 1 },
       "of two copies one is late",
     );
+    const other = new Oracle();
+    for (const [i, seconds] of [100, 0, 100].entries()) feed(other, at(seconds, seconds === 0 ? 0 : 1), { offset: i });
+    assert.deepEqual(
+      other.sample("s", 0, 9_999_999_999).late,
+      { given: 0, fewest: 0, most: 0 },
+      "within a partition the first counts",
+    );
   });
 
   test("what is judged against: the log's own time where it stamps, else the clock", () => {

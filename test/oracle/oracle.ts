@@ -179,6 +179,7 @@ export class Oracle {
     const copies = copiesOf(sensor, device, payload);
     copies[reason !== null ? "isImpossible" : isLate ? "isLate" : "isOnTime"] = true;
     copies.arrivals.push(arrival);
+    if (arrival.partition !== copies.arrivals[0].partition) copies.isSpread = true;
 
     const place = this.#place(sensor, device, payload);
     if (place.startsBoot) this.#add(sensor, { implicitBoots: 1 });
@@ -380,7 +381,7 @@ export class Oracle {
 
 /** What is known of the copies of a reading; an object of its own where nothing tells them. */
 function copiesOf(sensor: Sensor, device: string, { id, boot, sequence, time }: Decoded): Copies {
-  const unknown: Copies = { isLate: false, isOnTime: false, isImpossible: false, arrivals: [] };
+  const unknown: Copies = { isLate: false, isOnTime: false, isImpossible: false, isSpread: false, arrivals: [] };
   const isTold = id !== null || (sequence !== null && (boot !== null || time !== null));
   if (!isTold) return unknown;
   const key = JSON.stringify(

@@ -34,6 +34,8 @@ export interface CopiesCame {
   isLate: boolean;
   isOnTime: boolean;
   isImpossible: boolean;
+  /** Copies came in several partitions: which counts depends on the order in which these are read. */
+  isSpread: boolean;
 }
 
 /** The counted readings of one window, in any order. */
@@ -60,8 +62,8 @@ export class Sample {
     const came = this.readings.flatMap((reading) => reading.came ?? []);
     return {
       given: came.filter(({ isLate }) => isLate).length,
-      fewest: came.filter(({ copies }) => !copies.isOnTime).length,
-      most: came.filter(({ copies }) => copies.isLate).length,
+      fewest: came.filter(({ isLate, copies }) => isLate && !(copies.isSpread && copies.isOnTime)).length,
+      most: came.filter(({ isLate, copies }) => isLate || (copies.isSpread && copies.isLate)).length,
     };
   }
 

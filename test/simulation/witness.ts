@@ -372,7 +372,7 @@ export class Witness {
   }
 
   #compareSensor({ sensor, totals, identities }: SensorStatus): void {
-    const { received, counted, duplicates, quarantined, rejected, released, conflicts } = totals;
+    const { received, counted, duplicates, quarantined, rejected, conflicts } = totals;
     const sum = counted + duplicates + quarantined + rejected;
     assert.ok(received === sum, `the receipt of "${sensor}" does not add up: ${received}, not ${sum}`);
     const expected = this.#oracle.totals(sensor);
@@ -380,7 +380,7 @@ export class Witness {
     const { explicit, sequence, offset } = expected.identities;
     const isSame = identities.explicit === explicit && identities.sequence === sequence && identities.offset === offset;
     assert.ok(
-      isSame || released > 0,
+      isSame,
       `identities of "${sensor}": ${JSON.stringify(identities)}, not ${explicit}, ${sequence}, ${offset}`,
     );
   }

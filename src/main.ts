@@ -101,6 +101,15 @@ async function perform(invocation: Invocation): Promise<number> {
     case "skip":
       await (await import("./commands/skip.ts")).skip(invocation.skip, terminal);
       return 0;
+    case "delete":
+      await (await import("./commands/corrections.ts")).deleteReadings(invocation.delete, terminal);
+      return 0;
+    case "rename":
+      await (await import("./commands/corrections.ts")).rename(invocation.rename, terminal);
+      return 0;
+    case "corrections":
+      await (await import("./commands/corrections.ts")).corrections(invocation.corrections, terminal);
+      return 0;
   }
 }
 

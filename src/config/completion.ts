@@ -44,10 +44,23 @@ const OPERANDS: Partial<Record<CommandName, readonly (readonly Kind[])[]>> = {
   quarantine: [["actions"], []],
   rejections: [["actions"], []],
   skip: [["sensors"], []],
+  delete: [["sensors"], []],
+  rename: [["sensors"], []],
+  corrections: [["undos"], []],
   completion: [["shells"], []],
 };
 
-type Kind = "sensors" | "metrics" | "actions" | "shells" | "directories" | "columns" | "formats" | "zones" | "logs";
+type Kind =
+  | "sensors"
+  | "metrics"
+  | "actions"
+  | "undos"
+  | "shells"
+  | "directories"
+  | "columns"
+  | "formats"
+  | "zones"
+  | "logs";
 
 /** What the value of an option is; of the others nobody knows. */
 const VALUES: Partial<Record<OptionId, Kind>> = {
@@ -67,6 +80,7 @@ const NAMED = (names: readonly string[], about: string): Candidate[] => names.ma
 const LISTS: Readonly<Record<Exclude<Kind, "sensors" | "directories">, () => Candidate[]>> = {
   metrics: () => NAMED([...METRICS.map(({ name }) => name), "p95", "p99"], "metric"),
   actions: () => NAMED(["list", "release", "discard"], "action"),
+  undos: () => NAMED(["list", "undo"], "action"),
   shells: () => NAMED(SHELLS, "shell"),
   columns: () => NAMED(SENSOR_COLUMNS, "column"),
   formats: () => NAMED(SERIES_FORMATS, "format"),

@@ -16,6 +16,14 @@ import {
 } from "./client-config.ts";
 import { COMMANDS, type CommandName, findCommand } from "./command-table.ts";
 import { type CompletionConfig, completionConfig } from "./completion.ts";
+import {
+  type CorrectionsConfig,
+  correctionsConfig,
+  type DeleteConfig,
+  deleteConfig,
+  type RenameConfig,
+  renameConfig,
+} from "./correct-config.ts";
 import { type DoctorConfig, doctorConfig } from "./doctor-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type ExportConfig, exportConfig, type ImportConfig, importConfig } from "./import-config.ts";
@@ -79,7 +87,10 @@ export type Invocation =
   | { readonly command: "map"; readonly map: MapConfig }
   | { readonly command: "unrouted"; readonly unrouted: UnroutedConfig }
   | { readonly command: "completion"; readonly completion: CompletionConfig }
-  | { readonly command: "skip"; readonly skip: SkipConfig };
+  | { readonly command: "skip"; readonly skip: SkipConfig }
+  | { readonly command: "delete"; readonly delete: DeleteConfig }
+  | { readonly command: "rename"; readonly rename: RenameConfig }
+  | { readonly command: "corrections"; readonly corrections: CorrectionsConfig };
 
 /** An invocation, and notices to print before it begins. */
 export interface Loaded {
@@ -203,6 +214,12 @@ function invoke(
       return { command: name, unrouted: unroutedConfig(settings, cwd) };
     case "skip":
       return { command: name, skip: skipConfig(settings, operands, cwd) };
+    case "delete":
+      return { command: name, delete: deleteConfig(settings, operands, cwd) };
+    case "rename":
+      return { command: name, rename: renameConfig(settings, operands, cwd) };
+    case "corrections":
+      return { command: name, corrections: correctionsConfig(settings, operands, cwd) };
   }
 }
 

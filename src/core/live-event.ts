@@ -38,6 +38,7 @@ export interface LiveSensor extends Moments {
   readonly gapRecords: number;
   readonly cutRecords: number;
   readonly expired: number;
+  readonly deleted: number;
   readonly quarantineDropped: number;
   readonly rejectionsDropped: number;
   readonly lag: number;

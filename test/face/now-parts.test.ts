@@ -19,6 +19,7 @@ function row(sensor: string, fields: Partial<LiveSensor> = {}): LiveSensor {
     cutRecords: 0,
     released: 0,
     expired: 0,
+    deleted: 0,
     quarantineDropped: 0,
     rejectionsDropped: 0,
   };

@@ -282,3 +282,61 @@ test("what cannot be corrected is refused by name, and nothing is remembered of 
     rmSync(directory, { recursive: true });
   }
 });
+
+test("a correction that a kill left kept and not applied is applied before anything is read; a file that is lost is written again", async () => {
+  const root = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tidemark-corrections-"));
+  const file = (directory: string): string => join(root, directory, "history.corrections");
+  const window = { start: START, end: START + 100 };
+  const readings = Array.from({ length: 200 }, (_, i) => ({
+    value: i,
+    time: (START + i) * 1000,
+    sequence: i,
+    device: "d",
+  }));
+  let core = await opened(join(root, "a"));
+  const counts = (): unknown[] => {
+    const { totals } = core.engine.status(SENSOR);
+    return [totals.counted, totals.deleted, core.engine.query(SENSOR, window, ALL_NEEDS).aggregate.count];
+  };
+  const send = async (): Promise<void> => {
+    await core.log.append(
+      SENSOR,
+      readings.map((reading) => ({ value: Buffer.from(JSON.stringify(reading)) })),
+    );
+  };
+  try {
+    await send();
+    await settled(core, 200);
+    await core.close();
+    // The history as it was before, and the file as it is once the deletion is kept: what a kill leaves between the two.
+    cpSync(join(root, "a"), join(root, "b"), { recursive: true });
+    core = await opened(join(root, "a"));
+    await core.engine.corrections.delete({ sensor: SENSOR, device: null, window }, SAID);
+    assert.deepEqual(counts(), [200, 100, 0]);
+    await core.close();
+    cpSync(file("a"), file("b"));
+    core = await opened(join(root, "b"));
+    assert.deepEqual(counts(), [200, 100, 0]);
+    await core.engine.corrections.undo(1, "anna");
+    assert.deepEqual(counts(), [200, 0, 100]);
+    await core.close();
+    // The other way round: an undo is kept, and not applied.
+    cpSync(file("b"), file("a"));
+    core = await opened(join(root, "a"));
+    assert.deepEqual(counts(), [200, 0, 100]);
+    await core.close();
+    rmSync(file("a"));
+    core = await opened(join(root, "a"));
+    assert.deepEqual(
+      core.engine.corrections.list().map(({ number, by, undone }) => [number, by, undone?.by]),
+      [[1, "anna", "anna"]],
+    );
+    await send();
+    await settled(core, 400);
+    assert.deepEqual(counts(), [200, 0, 100]);
+    assert.ok(existsSync(file("a")));
+  } finally {
+    await core.close();
+    rmSync(root, { recursive: true });
+  }
+});

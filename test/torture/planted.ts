@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
 import { ELSEWHERE } from "./planted-elsewhere.ts";
+import { IN_CORRECTIONS } from "./planted-in-corrections.ts";
 import { IN_SIMULATION } from "./planted-in-simulation.ts";
 import type { SimulationOptions } from "./simulate.ts";
 
@@ -38,7 +39,7 @@ export interface Planted extends PlantedBug {
   readonly log?: SimulationOptions["log"];
 }
 
-export const PLANTED: readonly Planted[] = [...IN_SIMULATION, ...ELSEWHERE];
+export const PLANTED: readonly Planted[] = [...IN_SIMULATION, ...ELSEWHERE, ...IN_CORRECTIONS];
 
 export interface Caught {
   /** The first test that failed, or what the comparison said; null: nothing did. */

@@ -12,6 +12,11 @@ const TOTALS: readonly (readonly [of: keyof LiveSensor, title: string, meaning: 
   ["gapRecords", "Gaps", "Records that the log dropped before they were read, or that were skipped."],
   ["cutRecords", "Cut", "Records that the log lost after they were read: what was counted of them stays."],
   ["expired", "Expired", "Counted readings that are older than the history is kept: they are in no window any more."],
+  [
+    "deleted",
+    "Deleted",
+    "Counted readings that corrections took out: in no window until that is undone (tidemark corrections).",
+  ],
   ["quarantineDropped", "Held back, not listed", "The list of readings held back was full when they came."],
   ["rejectionsDropped", "Rejected, not listed", "The oldest rejected records make room for new ones."],
 ];

@@ -88,7 +88,7 @@ const DELETE = describe({
     ["device", "to", "toExclusive", "timezone", "by", "reason", "dryRun"],
   ),
   answer: objectOf({ preview: PREVIEW, correction: CORRECTION }, ["preview", "correction"]),
-  errors: ["not-found", "not-ready", "correction-refused", "disk-full"],
+  errors: ["not-found", "no-device-series", "not-ready", "correction-refused", "disk-full"],
   examples: {
     preview: {
       summary: "What it would take, and what the sensor's numbers become",

@@ -48,6 +48,14 @@ export interface Core {
   close(): Promise<void>;
 }
 
+/** What works beside the pipeline, and goes down with it. */
+interface Beside {
+  /** The pipeline is about to close. */
+  stop(): Promise<void>;
+  /** It is closed. */
+  close(): void;
+}
+
 /** What the core needs to know of the configuration. */
 export type CoreSettings = Pick<
   Config,
@@ -55,7 +63,7 @@ export type CoreSettings = Pick<
 >;
 
 /**
- * Opens the data directory and follows the log.
+ * Opens the data directory and follows the log. @param attach called before anything is read
  * @throws TidemarkError "data-dir-owned", "data-dir-unusable", "history-corrupt", "log-unreachable" and others of opening
  * @example
  * ```ts
@@ -70,6 +78,7 @@ export async function openCore(
   settings: CoreSettings,
   clock: Clock = systemClock,
   onNotice: OnNotice = () => {},
+  attach: (engine: Engine) => Beside = () => ({ stop: async () => {}, close: () => {} }),
 ): Promise<Core> {
   const zone = openZone(settings.timezone);
   const undo: (() => Promise<void> | void)[] = [];
@@ -102,7 +111,10 @@ export async function openCore(
       keepMs: settings.keepMs,
       onNotice,
     });
+    const beside = attach(pipeline);
+    undo.push(() => beside.close());
     undo.push(() => pipeline.close());
+    undo.push(() => beside.stop());
     // Before it counts as running: the first reading finds its topic, and an unusable log ends the start with its reason.
     await pipeline.start();
     for (const notice of pipeline.notices) onNotice(notice, "notice");
@@ -146,21 +158,20 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
   const tokens = config.tokens.length === 0 ? null : new Tokens(readTokens(config.tokens));
   const readTls = (paths: TlsPaths): TlsIdentity => tlsIdentity(tlsFiles(paths), clock.now());
   let tls = config.tls === null ? null : readTls(config.tls);
-  const core = await openCore(config, clock, onNotice);
   let bug: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     bug = reject;
   });
   failed.catch(() => {});
-  let alerts: AlertDesk | null = null;
-  const closeCore = async (): Promise<void> => {
-    await alerts?.stop();
-    await core.close();
-    alerts?.close();
-  };
+  const zone = openZone(config.timezone);
+  const { promise: desk, resolve: opened } = Promise.withResolvers<AlertDesk>();
+  const core = await openCore(config, clock, onNotice, (engine) => {
+    const alerts = AlertDesk.open(config, { engine, clock, zone, onBug: bug, onNotice });
+    opened(alerts);
+    return alerts;
+  });
+  const alerts = await desk;
   try {
-    const zone = openZone(config.timezone);
-    alerts = AlertDesk.open(config, { engine: core.engine, clock, zone, onBug: bug, onNotice });
     const doors = new Doors(
       { ...config.doors, listens: config.mqttListen !== null },
       { engine: core.engine, log: core.log, clock, zone, onBug: bug, onNotice },
@@ -229,7 +240,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
       unwatch();
       clearInterval(expiry);
       await Promise.all([doors.close(), server.close()]);
-      await closeCore();
+      await core.close();
       end();
     });
     // A bug ends it without a commit: what is in memory cannot be trusted, what was committed can.
@@ -237,7 +248,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     closed.catch(() => {});
     return { address: addresses[0].address, port: addresses[0].port, closed, reload, close };
   } catch (error) {
-    await closeCore();
+    await core.close();
     throw error;
   }
 }

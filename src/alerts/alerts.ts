@@ -71,8 +71,6 @@ export class Alerts {
   readonly #dirty = new Dirty();
   readonly #judging: Judging;
   readonly #listeners = new Set<(events: readonly AlertEvent[]) => void>();
-  /** The second of each sensor's first reading; null: it has none. */
-  readonly #firsts = new Map<string, number | null>();
   readonly #unlisten: readonly (() => void)[];
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | null = null;
@@ -107,7 +105,6 @@ export class Alerts {
       );
     }
     store.write(() => store.forgetOthers(targets));
-    for (const { name } of engine.sensors.list()) this.#firsts.set(name, this.#firstOf(name));
     this.#unlisten = [
       engine.onChange((changes) => this.#changed(changes)),
       engine.beforeCommit(() => this.#beforeCommit()),
@@ -301,11 +298,6 @@ export class Alerts {
     );
   }
 
-  #firstOf(sensor: string): number | null {
-    const { firstTime } = this.#options.engine.span(sensor);
-    return firstTime === null ? null : Math.floor(firstTime / 1000);
-  }
-
   /** O(changes), unless something changed that was judged. */
   #changed(changes: readonly Change[]): void {
     const { judgedMax } = this.#judging;
@@ -314,15 +306,6 @@ export class Alerts {
         // What is kept no longer was judged while it was there.
         if (cause !== "expired" && seconds.start < judgedMax) this.#dirty.add(sensor, seconds.start, seconds.end);
       }
-      const [first, before] = [this.#firstOf(sensor), this.#firsts.get(sensor) ?? null];
-      if (first === before) continue;
-      this.#firsts.set(sensor, first);
-      const { keptSince } = this.#options.engine.span(sensor);
-      if (before !== null && keptSince !== null && before * 1000 < keptSince) continue;
-      // Before its first reading a sensor has no value, behind it it may be silent.
-      const start = Math.min(first ?? judgedMax, before ?? judgedMax);
-      const end = Math.min(judgedMax, Math.max(first ?? judgedMax, before ?? judgedMax) + 1);
-      if (start < end) this.#dirty.add(sensor, start, end);
     }
   }
 

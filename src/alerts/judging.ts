@@ -10,6 +10,7 @@ import { differencesOf } from "./differences.ts";
 import type { Dirty } from "./dirty.ts";
 import { instantUpTo } from "./rule.ts";
 import { type AlertEngine, eyesOf, floorOf, keyOf, type RuleState, touched } from "./rule-state.ts";
+import { Subjects } from "./subjects.ts";
 import { type Walked, walk } from "./walk.ts";
 
 /** An instant is judged so long after it, s: readings of its last second are on their way. What comes later corrects it. */
@@ -53,11 +54,13 @@ export class Judging {
   };
   /** Behind the last instant that any rule has judged, or judges now: later seconds were not looked at. */
   judgedMax = Number.NEGATIVE_INFINITY;
+  readonly #subjects: Subjects;
   /** Taken to be judged again, and not done. */
   readonly current: ({ readonly sensor: string } & Window)[] = [];
 
   constructor(options: JudgingOptions) {
     this.#options = options;
+    this.#subjects = new Subjects(options.engine);
     for (const { judged } of options.states.values()) this.judgedMax = Math.max(this.judgedMax, judged);
   }
 
@@ -85,9 +88,10 @@ export class Judging {
     const { isWarm } = state;
     state.isWarm = false; // until all of it is done
     for (const sensor of state.sensorsOf(engine)) {
-      const subject = { sensor, device: null };
-      yield* this.#walk(state, subject, state.judged + state.rule.every, target, isWarm);
-      if (state.isGone) return;
+      for (const subject of this.#subjects.of(state.rule, sensor)) {
+        yield* this.#walk(state, subject, state.judged + state.rule.every, target, isWarm);
+        if (state.isGone) return;
+      }
     }
     state.judged = target;
     state.isWarm = true;
@@ -100,12 +104,19 @@ export class Judging {
       this.current.push(...ranges.map((range) => ({ sensor, ...range })));
       for (const state of states.values()) {
         if (!state.watches(sensor)) continue;
-        const instants = ranges.flatMap(({ start, end }) => touched(state.rule, start, end));
-        for (const { first, last } of instants.sort((a, b) => a.first - b.first)) {
-          yield* this.#walk(state, { sensor, device: null }, first, state.judged, false, last);
-        }
+        for (const subject of this.#subjects.of(state.rule, sensor)) yield* this.#walkAgain(state, subject, ranges);
       }
       this.current.length = 0;
+    }
+  }
+
+  *#walkAgain(state: RuleState, subject: Subject, ranges: readonly Window[]): Generator<undefined> {
+    const { engine } = this.#options;
+    const { rule, judged } = state;
+    const { emptyUpTo } = eyesOf(rule, engine, subject);
+    const instants = ranges.flatMap((range) => touched(rule, engine, subject, range, judged, emptyUpTo));
+    for (const { first, last } of instants.sort((a, b) => a.first - b.first)) {
+      yield* this.#walk(state, subject, first, judged, false, last);
     }
   }
 

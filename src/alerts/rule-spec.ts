@@ -41,6 +41,10 @@ export const RULE_SCHEMA = {
       description: "names, or patterns with * and ?",
       anyOf: [TEXT, { type: "array", items: TEXT, minItems: 1, maxItems: SENSORS_MAX }],
     },
+    device: {
+      description: "each of these devices by itself: names, or patterns with * and ?",
+      anyOf: [TEXT, { type: "array", items: TEXT, minItems: 1, maxItems: SENSORS_MAX }],
+    },
     metric: { ...TEXT, description: "any metric of POST /compute/metrics" },
     window: { ...DURATION, description: "what the metric is of: so long before each instant, such as 5m" },
     against: { enum: COMPARISONS, description: "less the same metric of the window before, or of a day before" },
@@ -85,7 +89,7 @@ export function readRule(name: string, given: unknown, path: string, reading: Ru
   const { refuse } = reading;
   if (!NAME.test(name)) return refuse(path, NAME_EXPECTED, name);
   const fields = new Fields(given, path, refuse);
-  const sensors = fields.sensors();
+  const [sensors, devices] = [fields.sensors(), fields.devices()];
   const noDataFor = fields.duration("noDataFor");
   if (noDataFor !== null) {
     for (const key of ["metric", "window", "against", "per", "above", "below", "until"] as const) {
@@ -116,7 +120,7 @@ export function readRule(name: string, given: unknown, path: string, reading: Ru
   }
   const from = fields.from(reading);
   const to = fields.targets(reading.targets);
-  const rule = { name, given: fields.given, sensors, metric, window, against, per, isAbove: above !== null };
+  const rule = { name, given: fields.given, sensors, devices, metric, window, against, per, isAbove: above !== null };
   const whole = { ...rule, threshold, until, for: waits, every, from, to, text: fields.text("text") };
   return { ...whole, version: versionOf(whole) };
 }
@@ -171,6 +175,17 @@ class Fields {
     for (const name of names) {
       const fault = patternFault(name);
       if (fault !== null) this.#refuse(`${this.#path}/sensor`, fault, name);
+    }
+    return names;
+  }
+
+  devices(): readonly string[] | null {
+    const raw = this.raw("device");
+    if (raw === undefined) return null;
+    const names = Array.isArray(raw) ? raw : [raw];
+    const areNames = names.every((name) => typeof name === "string" && name !== "");
+    if (!areNames || names.length === 0 || names.length > SENSORS_MAX) {
+      return this.#fault("device", `1 to ${SENSORS_MAX} names of devices, or patterns such as "*"`);
     }
     return names;
   }

@@ -1,5 +1,6 @@
 /** How far a rule is judged, and what it is judged by. Seconds. */
 import { matcherOf } from "../core/sensor-pattern.ts";
+import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import type { Subject } from "./alert.ts";
@@ -9,7 +10,7 @@ import type { Seen, Span } from "./walk.ts";
 /** What alerts ask of the running system. */
 export type AlertEngine = Pick<
   Engine,
-  "sensors" | "query" | "span" | "onChange" | "beforeCommit" | "backlog" | "trouble"
+  "sensors" | "query" | "span" | "devices" | "device" | "status" | "onChange" | "beforeCommit" | "backlog" | "trouble"
 >;
 
 /** Names a subject within a rule; no sensor has a space in its name. */
@@ -75,28 +76,32 @@ export function floorOf(
   engine: AlertEngine,
   of: Subject,
 ): number {
-  const { keptSince } = engine.span(of.sensor);
+  const { keptSince } = engine.span(of.sensor, of.device ?? undefined);
   const { rule, begin, settled } = state;
   const kept = keptSince === null ? begin : instantFrom(rule, Math.ceil(keptSince / 1000) + reachOf(rule));
   return Math.max(begin, settled + rule.every, kept);
 }
+
+/** Instants that are looked over at first. */
+const STRIDE = 8;
 
 const NOTHING: Seen = { value: null, isEmpty: true };
 
 const COUNT: Needs = { sums: false, quantiles: false };
 
 /** What a rule sees of a subject at an instant, and for how long that is nothing. */
-export function eyesOf(rule: Rule, engine: AlertEngine, { sensor }: Subject) {
+export function eyesOf(rule: Rule, engine: AlertEngine, { sensor, device: named }: Subject) {
+  const device = named ?? undefined;
   const { metric, window, per, every } = rule;
   const back = backOf(rule);
   const windows = windowsOf(rule);
   const read = (end: number): { readonly value: number | null; readonly count: number } => {
-    const { aggregate } = engine.query(sensor, { start: end - window, end }, metric.needs);
+    const { aggregate } = engine.query(sensor, { start: end - window, end }, metric.needs, device);
     return { value: metric.read(aggregate, window), count: aggregate.count };
   };
   const see = (instant: number): Seen => {
     // Before its first reading there is nothing to be silent, nor none of.
-    const { firstTime } = engine.span(sensor);
+    const { firstTime } = engine.span(sensor, device);
     if (firstTime === null || instant <= Math.floor(firstTime / 1000)) return NOTHING;
     const own = read(instant);
     if (back === null) return { value: own.value, isEmpty: own.count === 0 };
@@ -109,11 +114,11 @@ export function eyesOf(rule: Rule, engine: AlertEngine, { sensor }: Subject) {
   /** Strides that double: a year without readings costs some twenty look-ups. */
   const emptyUpTo = (instant: number, end: number): number => {
     let at = instant;
-    for (let stride = 8 * every; at < end; stride *= 2) {
+    for (let stride = STRIDE * every; at < end; stride *= 2) {
       const next = Math.min(end, at + stride);
       const isEmpty = windows.every((each) => {
         const range = { start: at + every - each.back - each.length, end: next - each.back };
-        return engine.query(sensor, range, COUNT).aggregate.count === 0;
+        return engine.query(sensor, range, COUNT, device).aggregate.count === 0;
       });
       if (!isEmpty) return at;
       at = next;
@@ -123,10 +128,29 @@ export function eyesOf(rule: Rule, engine: AlertEngine, { sensor }: Subject) {
   return { see, emptyUpTo };
 }
 
-/** Instants whose windows touch the seconds [start, end): a range for each window. */
-export function touched(rule: Rule, start: number, end: number): { readonly first: number; readonly last: number }[] {
-  return windowsOf(rule).map(({ back, length }) => ({
-    first: instantFrom(rule, start + back + 1),
-    last: instantUpTo(rule, end - 1 + back + length),
-  }));
+/**
+ * Instants that judge otherwise when the seconds [start, end) have changed: those whose windows touch them, a range for each window. Where
+ * the first reading is not before them it is another than it was, and instants up to the next reading have a value by now, or none.
+ * @param judged the last instant that matters
+ */
+export function touched(
+  rule: Rule,
+  engine: AlertEngine,
+  { sensor, device }: Subject,
+  { start, end }: Window,
+  judged: number,
+  emptyUpTo: (instant: number, end: number) => number,
+): { readonly first: number; readonly last: number }[] {
+  const { firstTime } = engine.span(sensor, device ?? undefined);
+  const isFirst = firstTime === null || Math.floor(firstTime / 1000) >= start;
+  return windowsOf(rule).map(({ back, length }) => {
+    const first = instantFrom(rule, start + back + 1);
+    let last = instantUpTo(rule, end - 1 + back + length);
+    if (!isFirst) return { first, last };
+    for (let next = last; next < judged; last = next) {
+      next = emptyUpTo(last, judged);
+      if (next === last) break;
+    }
+    return { first: instantFrom(rule, start + 1), last: last + STRIDE * rule.every };
+  });
 }

@@ -14,6 +14,8 @@ export interface Rule {
   readonly version: string;
   /** Names and patterns. */
   readonly sensors: readonly string[];
+  /** Names and patterns of devices, each of which is judged by itself; null: a sensor as a whole is. */
+  readonly devices: readonly string[] | null;
   readonly metric: Metric;
   readonly window: number;
   /** The window before it, or the same a day before, is taken off; null: nothing. */
@@ -41,7 +43,21 @@ const DAY = 86_400;
 /** Hash of what decides which alerts there are. */
 export function versionOf(rule: Omit<Rule, "version">): string {
   const { sensors, metric, window, against, per, isAbove, threshold, until, every, from } = rule;
-  const deciding = [sensors, metric.name, window, against, per, isAbove, threshold, until, rule.for, every, from];
+  const ofDevices = rule.devices === null ? [] : [rule.devices];
+  const deciding = [
+    ...ofDevices,
+    sensors,
+    metric.name,
+    window,
+    against,
+    per,
+    isAbove,
+    threshold,
+    until,
+    rule.for,
+    every,
+    from,
+  ];
   return createHash("sha256").update(JSON.stringify(deciding)).digest("hex").slice(0, 12);
 }
 

@@ -4,6 +4,7 @@ import { matcherOf } from "../core/sensor-pattern.ts";
 import type { Subject } from "./alert.ts";
 import { instantFrom, instantUpTo, type Rule } from "./rule.ts";
 import { type AlertEngine, eyesOf, floorOf } from "./rule-state.ts";
+import { Subjects } from "./subjects.ts";
 import { type Span, walk } from "./walk.ts";
 
 /** Instants of one trial, of all sensors: some seconds of work, in slices. */
@@ -28,15 +29,16 @@ export function* tryRule(
 ): Generator<undefined, Trial> {
   const matches = matcherOf(rule.sensors);
   const sensors = engine.sensors.list().filter(({ name }) => matches(name));
-  const asked = (Math.max(0, end - start) / rule.every) * sensors.length;
+  const all = new Subjects(engine);
+  const subjects = sensors.flatMap(({ name }) => all.of(rule, name));
+  const asked = (Math.max(0, end - start) / rule.every) * subjects.length;
   if (asked > TRIAL_INSTANTS_MAX) {
     const most = `expected at most ${TRIAL_INSTANTS_MAX} instants, were ${Math.floor(asked)}`;
     throw new TidemarkError("request-invalid", `Cannot try the rule: ${most}; ask for less, or with a longer every`);
   }
   const alerts: (Subject & Span)[] = [];
   let instants = 0;
-  for (const { name: sensor } of sensors) {
-    const subject = { sensor, device: null };
+  for (const subject of subjects) {
     const floor = floorOf(
       { rule, begin: instantFrom(rule, start), settled: Number.NEGATIVE_INFINITY },
       engine,

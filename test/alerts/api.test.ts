@@ -170,3 +170,21 @@ test("targets that cannot be are refused at the start, and no secret is shown", 
     );
   }
 });
+
+test("each device is judged by itself where a rule says so", async (t) => {
+  const { ask, send, clock, until } = await startServer(t, undefined);
+  await ask("/alerts/rules/warm", "PUT", { ...WARM, device: ["a*", "c"] });
+  await send("attic", [1, 40, "a1"], [2, 40, "b"], [3, 20, "c"], [3, 50, "a2"]);
+  clock.advance(20_000);
+  const items = await until(
+    async () => (await ask("/alerts")).body.items,
+    (found) => found.length === 2,
+  );
+  assert.deepEqual(items.map(({ device, value }: Record<string, unknown>) => [device, value]).sort(), [
+    ["a1", 40],
+    ["a2", 50],
+  ]);
+  const rule = { ...WARM, device: "*" };
+  const { body } = await ask("/alerts/try", "POST", { rule, from: "2026-05-01 12:00" });
+  assert.deepEqual(body.alerts.map(({ device }: Record<string, unknown>) => device).sort(), ["a1", "a2", "b"]);
+});

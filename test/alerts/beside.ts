@@ -6,7 +6,7 @@ import { Alerts } from "../../src/alerts/alerts.ts";
 import type { ManualClock } from "../../src/core/clock.ts";
 import { openZone } from "../../src/core/zone.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
-import { alertsOf, type OracleAlert, type OracleRule } from "../oracle/alerts.ts";
+import { alertsOf, type OracleRule } from "../oracle/alerts.ts";
 import type { Oracle } from "../oracle/oracle.ts";
 import type { Seeded } from "../oracle/seeded.ts";
 import type { Beside } from "../simulation/simulation.ts";
@@ -16,6 +16,8 @@ const TARGET = "ops";
 /** A rule for both sides. */
 export interface TwoSided {
   readonly sensor: string;
+  /** Whether each of its devices is judged by itself. */
+  readonly byDevice: boolean;
   readonly rule: OracleRule;
   readonly given: Readonly<Record<string, unknown>>;
 }
@@ -23,7 +25,7 @@ export interface TwoSided {
 /** What the outside was told, each event once; it outlives the process. */
 export class Receiver {
   readonly #seen = new Set<string>();
-  readonly standing = new Map<string, { sensor: string; rule: string; from: number; ended: number | null }>();
+  readonly standing = new Map<string, { device: string | null; rule: string; from: number; ended: number | null }>();
   readonly counts = { raised: 0, ended: 0, changed: 0, "taken-back": 0 } satisfies Record<AlertEvent["kind"], number>;
   again = 0;
 
@@ -42,7 +44,7 @@ export class Receiver {
     }
     const seconds = (time: string | null) => (time === null ? null : Date.parse(time) / 1000);
     this.standing.set(alert.id, {
-      sensor: alert.sensor,
+      device: alert.device,
       rule: alert.rule,
       from: seconds(alert.from) ?? 0,
       ended: seconds(alert.ended),
@@ -115,21 +117,38 @@ export class AlertsBeside implements Beside {
 
   compare(oracle: Oracle): void {
     const told = [...this.#receiver.standing.values()];
-    for (const [name, { sensor, rule }] of this.#rules) {
+    for (const [name, { sensor, byDevice, rule }] of this.#rules) {
       const view = this.alerts.rule(name) ?? assert.fail(name);
-      const { readings } = oracle.sample(sensor, -1e10, 1e10);
-      const expected = alertsOf(rule, readings, view.judged);
+      const devices = byDevice
+        ? [...new Set(oracle.sample(sensor, -1e10, 1e10).readings.map(deviceOf))].sort()
+        : [null];
+      const expected = devices.flatMap((device) => {
+        const { readings } = oracle.sample(sensor, -1e10, 1e10, device ?? undefined);
+        return alertsOf(rule, readings, view.judged).map((alert) => ({ device, ...alert }));
+      });
       const kept = this.#store.list({ rule: name, limit: 1_000_000 }).filter(({ takenBackMs }) => takenBackMs === null);
-      const spans: OracleAlert[] = kept
-        .map(({ from, raised, ended, value }) => ({ from, raised, ended, value }))
-        .sort((a, b) => a.from - b.from);
+      const spans = kept
+        .map(({ device, from, raised, ended, value }) => ({ device, from, raised, ended, value }))
+        .sort(inOrder);
       assert.deepEqual(spans, expected, `${name}: ${JSON.stringify(rule)} of ${sensor}`);
-      const heard = told.filter((each) => each.rule === name).sort((a, b) => a.from - b.from);
+      const heard = told.filter((each) => each.rule === name).sort(inOrder);
       assert.deepEqual(
-        heard.map(({ from, ended }) => ({ from, ended })),
-        expected.map(({ from, ended }) => ({ from, ended })),
+        heard.map(({ device, from, ended }) => ({ device, from, ended })),
+        expected.map(({ device, from, ended }) => ({ device, from, ended })),
         `${name}, as it was told`,
       );
     }
   }
 }
+
+interface OfDevice {
+  readonly device: string | null;
+  readonly from: number;
+}
+
+function inOrder(a: OfDevice, b: OfDevice): number {
+  const [one, other] = [a.device ?? "", b.device ?? ""];
+  return one === other ? a.from - b.from : one < other ? -1 : 1;
+}
+
+const deviceOf = ({ device = "" }: { readonly device?: string }): string => device;

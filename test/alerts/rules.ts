@@ -28,6 +28,7 @@ export function randomRules(
   from: number,
   steps: readonly number[],
   random: Seeded,
+  mayBeByDevice: boolean,
 ): Map<string, TwoSided> {
   const rules = new Map<string, TwoSided>();
   for (let i = 0; i < count; i++) {
@@ -36,11 +37,22 @@ export function randomRules(
     const window = Math.max(1, Math.round(every * random.scale(0.5, 60)));
     const lasts = random.chance(0.5) ? 0 : Math.round(every * random.scale(0.5, 12));
     const shared = { window, for: lasts, every, from };
-    const texts = { sensor, every: durationText(every), from: new Date(from * 1000).toISOString() };
+    const byDevice = mayBeByDevice && random.chance(0.3);
+    const texts = {
+      sensor,
+      ...(byDevice ? { device: random.pick(["*", "d-*"]) } : {}),
+      every: durationText(every),
+      from: new Date(from * 1000).toISOString(),
+    };
     const ofFor = lasts === 0 ? {} : { for: durationText(lasts) };
     if (random.chance(0.15)) {
       const rule: OracleRule = { ...shared, metric: "count", below: 1 };
-      rules.set(`silent-${i}`, { sensor, rule, given: { ...texts, ...ofFor, noDataFor: durationText(window) } });
+      rules.set(`silent-${i}`, {
+        sensor,
+        byDevice,
+        rule,
+        given: { ...texts, ...ofFor, noDataFor: durationText(window) },
+      });
       continue;
     }
     const metric = random.pick(METRICS);
@@ -55,6 +67,7 @@ export function randomRules(
     const more = { ...(against === undefined ? {} : { against }), ...(per === undefined ? {} : { per }) };
     rules.set(`rule-${i}`, {
       sensor,
+      byDevice,
       rule: { ...shared, metric, ...more, ...limits },
       given: {
         ...texts,

@@ -21,7 +21,10 @@ export interface Started {
   /** JSON of an answer, and its status. */
   ask(path: string, method?: string, body?: unknown): Promise<{ status: number; body: Answer }>;
   /** Readings of these seconds after NOON. */
-  send(sensor: string, ...readings: readonly (readonly [second: number, value: number])[]): Promise<void>;
+  send(
+    sensor: string,
+    ...readings: readonly (readonly [second: number, value: number, device?: string])[]
+  ): Promise<void>;
   /** Asks until it is so. */
   until<T>(look: () => Promise<T>, isSo: (found: T) => boolean): Promise<T>;
   restart(): Promise<void>;
@@ -57,8 +60,8 @@ export async function startServer(t: TestContext, alerts: unknown): Promise<Star
       return { status: answer.status, body: await answer.json() };
     },
     async send(sensor, ...readings) {
-      const lines = readings.map(([second, value]) =>
-        JSON.stringify({ device: "d", boot: "b", sequence: 1_000_000 + second, time: NOON + second * 1000, value }),
+      const lines = readings.map(([second, value, device = "d"]) =>
+        JSON.stringify({ device, boot: "b", sequence: 1_000_000 + second, time: NOON + second * 1000, value }),
       );
       const body = lines.join("\n");
       const answer = await fetch(`http://127.0.0.1:${app.port}/readings/${sensor}`, { method: "POST", body });

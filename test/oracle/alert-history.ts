@@ -87,8 +87,23 @@ export function createAlertHistory({ seed, readings, startMs }: AlertHistoryOpti
   } as History;
 }
 
-/** One device: its value walks, its clock is right; a tenth of what it says comes late, some of it twice. */
+/** One to three devices, of which some are heard of later than others. */
 function sendings(sensor: string, count: number, startMs: number, random: Seeded): Sent[] {
+  const devices = random.int(1, 3);
+  return Array.from({ length: devices }, (_, i) => {
+    const name = `d-${sensor}-${i}`;
+    return sendingsOf(
+      sensor,
+      name,
+      Math.ceil(count / devices),
+      startMs + (i === 0 ? 0 : random.int(0, 1_800_000)),
+      random,
+    );
+  }).flat();
+}
+
+/** Its value walks, its clock is right; a tenth of what it says comes late, some of it twice. */
+function sendingsOf(sensor: string, device: string, count: number, startMs: number, random: Seeded): Sent[] {
   const interval = random.pick([1000, 2000, 10_000]);
   let [time, value] = [startMs + random.int(0, 600_000), 20];
   const sent: Sent[] = [];
@@ -96,7 +111,7 @@ function sendings(sensor: string, count: number, startMs: number, random: Seeded
     time += random.chance(0.01) ? random.int(30, 1200) * 1000 : interval;
     value = Math.max(0, Math.min(40, value + random.int(-3, 3)));
     const lateMs = random.chance(0.1) ? Math.round(random.scale(1000, 7_200_000)) : random.int(0, 1500);
-    const shown = { device: `d-${sensor}`, boot: "b", sequence, time, value: random.chance(0.01) ? value + 30 : value };
+    const shown = { device, boot: "b", sequence, time, value: random.chance(0.01) ? value + 30 : value };
     const text = JSON.stringify(shown);
     sent.push({ sensor, time, arrivalMs: time + lateMs, text });
     if (random.chance(0.03)) sent.push({ sensor, time, arrivalMs: time + lateMs + random.int(0, 600_000), text });

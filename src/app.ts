@@ -20,6 +20,7 @@ import { watchTrouble } from "./engine/trouble-watch.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import { LogSnapshot } from "./log/embedded/log-snapshot.ts";
 import type { Log, ReadableLog } from "./log/log.ts";
+import type { Bounds } from "./pipeline/bounds.ts";
 import type { FollowRule } from "./pipeline/following.ts";
 import { openHistory } from "./pipeline/made-anew.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
@@ -62,6 +63,15 @@ export type CoreSettings = Pick<
   "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
 >;
 
+/** What a program that opens many gives to each. */
+export interface Lent {
+  /** In place of the log that the settings name; closed with the core. */
+  readonly log?: Log;
+  /** Which has a service of its own, and so outlives the core. */
+  readonly thread?: DiskThread;
+  readonly bounds?: Bounds;
+}
+
 /**
  * Opens the data directory and follows the log. @param attach called before anything is read
  * @throws TidemarkError "data-dir-owned", "data-dir-unusable", "history-corrupt", "log-unreachable" and others of opening
@@ -79,16 +89,19 @@ export async function openCore(
   clock: Clock = systemClock,
   onNotice: OnNotice = () => {},
   attach: (engine: Engine) => Beside = () => ({ stop: async () => {}, close: () => {} }),
+  lent: Lent = {},
 ): Promise<Core> {
   const zone = openZone(settings.timezone);
   const undo: (() => Promise<void> | void)[] = [];
   try {
     const lock = lockDataDirectory(settings.data);
     undo.push(() => lock.release());
-    const thread = new DiskThread();
-    await thread.start();
-    undo.push(() => thread.close());
-    const log = await openLog(settings.log, settings, clock, thread);
+    const thread = lent.thread ?? new DiskThread();
+    if (lent.thread === undefined) {
+      await thread.start();
+      undo.push(() => thread.close());
+    }
+    const log = lent.log ?? (await openLog(settings.log, settings, clock, thread));
     undo.push(() => log.close());
     const { db, isAnew } = await openHistory(settings.data, log, onNotice);
     undo.push(() => db.close());
@@ -101,7 +114,7 @@ export async function openCore(
     const checkpointer = new Checkpointer(db.file, thread, db.pagesFile);
     undo.push(() => checkpointer.close());
     const pipeline = new Pipeline({
-      state: new State(db),
+      state: new State(db, lent.bounds),
       log,
       checkpointer,
       follow: ruleOf(settings),

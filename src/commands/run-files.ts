@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { trustServer } from "../core/trusted-servers.ts";
 import { makeDirectory, unusable } from "../store/data-directory.ts";
@@ -66,16 +67,26 @@ export function recordOf(
 export function writeRecord(data: string, record: ProcessRecord): void {
   const path = recordPath(data, record.name);
   const beside = `${path}.${process.pid}`;
-  writeFileSync(beside, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  const text = JSON.stringify(record);
+  writeFileSync(beside, `${text}\n${checksumOf(text)}\n`, { mode: 0o600 });
   renameSync(beside, path);
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
 }
 
 /** Forgets a record, if it still is of that process. */
 export function removeRecord(data: string, record: ProcessRecord): void {
-  if (readRecord(data, record.name)?.pid === record.pid) rmSync(recordPath(data, record.name), { force: true });
+  try {
+    if (readRecord(data, record.name)?.pid !== record.pid) return;
+  } catch {
+    // One that is damaged is of nobody: the directory's owner is the one that ends.
+  }
+  rmSync(recordPath(data, record.name), { force: true });
 }
 
-/** Of the processes that run now; the records of others are removed. */
+/** Of the processes that run now; the records of others are removed. @throws TidemarkError "data-dir-unusable" for a damaged one */
 export function runningProcesses(data: string): ProcessRecord[] {
   const running: ProcessRecord[] = [];
   for (const file of listFiles(data)) {
@@ -88,7 +99,7 @@ export function runningProcesses(data: string): ProcessRecord[] {
   return running;
 }
 
-/** The server that runs on this directory; null when there is none. */
+/** The server that runs on this directory; null when there is none. @throws TidemarkError "data-dir-unusable" for a damaged record */
 export function runningServer(data: string): ProcessRecord | null {
   const record = readRecord(data, SERVER);
   if (record === null || !isRunning(record)) return null;
@@ -122,11 +133,28 @@ function recordPath(data: string, name: string): string {
   return join(runDirectory(data), `${name}.json`);
 }
 
-/** Null when there is none, or none that can be read: then nothing is known, and nothing is signalled. */
+/** Null when there is none. @throws TidemarkError "data-dir-unusable" when it is not what was written: a stranger could be signalled */
 function readRecord(data: string, name: string): ProcessRecord | null {
+  const path = recordPath(data, name);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+  const record = recordIn(text, name);
+  if (record !== null) return record;
+  const what = `end the process that runs on ${data} by hand, if there is one, and delete the file`;
+  throw new TidemarkError("data-dir-unusable", `Cannot tell what runs: ${path} is damaged; ${what}`);
+}
+
+/** Null: the text is not what was written. Those of older versions have no checksum. */
+function recordIn(text: string, name: string): ProcessRecord | null {
+  const [line, checksum] = text.split("\n");
+  if (checksum !== "" && checksum !== checksumOf(line)) return null;
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(recordPath(data, name), "utf8"));
+    content = JSON.parse(line);
   } catch {
     return null;
   }

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { EndsFile, endsPath } from "./ends-file.ts";
-import { guardDatabase } from "./guarded-open.ts";
+import { type GuardedDatabase, guardDatabase } from "./guarded-open.ts";
 import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
 import { keepBeforeClose, PageSums } from "./page-sums.ts";
 
@@ -76,8 +76,7 @@ export class Database {
     let db: DatabaseSync | null = null;
     try {
       mkdirSync(directory, { recursive: true });
-      const setUp = (opened: DatabaseSync) => opened.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`);
-      const { damage, notices } = guardDatabase({ path: file, pageBytes: PAGE_BYTES, setUp, goesBack: true });
+      const { damage, notices } = guardDatabase(guardedHistory(file));
       if (damage !== null) throw new TidemarkError("history-corrupt", `Cannot open the history: ${damage}`);
       pagesFile = openSync(file, "r");
       db = new DatabaseSync(file);
@@ -280,6 +279,15 @@ export class Database {
     this.#db.close();
     if (this.pagesFile !== null) closeSync(this.pagesFile);
   }
+}
+
+/** A history's file, as it is looked at before it is opened. */
+export function guardedHistory(path: string): GuardedDatabase {
+  return { path, pageBytes: PAGE_BYTES, setUp, goesBack: true };
+}
+
+function setUp(db: DatabaseSync): void {
+  db.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`);
 }
 
 /** Whether it is SQLite's word for a damaged page. */

@@ -11,8 +11,17 @@ export function sumsPath(path: string): string {
   return path.replace(/\.db$/, ".sums");
 }
 
-/** Read at once: a megabyte. */
-const READ_BYTES = 1_048_576;
+/** Read at once: 64 of the history's pages, as the next ones are ahead in the system's cache. */
+const READ_BYTES = 524_288;
+
+/** What was read last: one for all that a thread compares, as it does so at once. */
+let chunk = new Uint8Array(0);
+
+/** Bytes to read pages into, valid until the next call in this thread. */
+export function chunkOf(bytes: number): Uint8Array {
+  if (chunk.length < bytes) chunk = new Uint8Array(bytes);
+  return chunk.subarray(0, bytes);
+}
 
 /** What comparing found. */
 export interface PageCheck {
@@ -85,7 +94,7 @@ function* pagesOfFile(
 ): Generator<[page: number, bytes: Uint8Array | null]> {
   const file = statSync(path, { throwIfNoEntry: false }) === undefined ? null : openSync(path, "r");
   try {
-    const chunk = new Uint8Array(Math.min(pages * pageBytes, Math.max(READ_BYTES, pageBytes)));
+    const chunk = chunkOf(Math.min(pages * pageBytes, Math.max(READ_BYTES, pageBytes)));
     for (let page = 1; page <= pages; ) {
       const read = file === null ? 0 : readSync(file, chunk, 0, chunk.length, (page - 1) * pageBytes);
       const whole = Math.floor(read / pageBytes);

@@ -4,7 +4,7 @@
  */
 import { readSync, rmSync } from "node:fs";
 import type { Scrub } from "../core/scrub.ts";
-import { sumsPath } from "./page-check.ts";
+import { chunkOf, sumsPath } from "./page-check.ts";
 import { SumsFile, type SumsHead, sumOf, UNKNOWN } from "./sums-file.ts";
 import { isSameWal, WalFile } from "./wal-file.ts";
 
@@ -84,7 +84,7 @@ export class PageSums {
     if (this.#file === null) return;
     this.collect();
     const { pageBytes, pageCount } = this.#head;
-    const bytes = new Uint8Array(Math.min(bytesAtOnce, Math.max(0, pageCount - this.#next + 1) * pageBytes));
+    const bytes = chunkOf(Math.min(bytesAtOnce, Math.max(0, pageCount - this.#next + 1) * pageBytes));
     const read = readSync(this.#file, bytes, 0, bytes.length, (this.#next - 1) * pageBytes);
     for (let at = 0; at < bytes.length && this.#next <= pageCount; at += pageBytes, this.#next++) {
       const page = bytes.subarray(at, Math.max(at, Math.min(read, at + pageBytes)));

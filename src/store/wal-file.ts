@@ -28,6 +28,9 @@ interface WalPlace extends WalSalts {
   readonly s1: number;
 }
 
+/** What was read last: one for all logs of a thread, as each is read to its end at once. */
+let buffer = new Uint8Array(0);
+
 /** Takes a page of a whole transaction; its bytes are valid during the call. */
 export type OnFrame = (page: number, bytes: Uint8Array) => void;
 
@@ -36,7 +39,6 @@ export class WalFile {
   readonly path: string;
   readonly #pageBytes: number;
   #place: WalPlace | null = null;
-  #buffer = new Uint8Array(0);
   /** Pages that the database has by the last transaction read; 0: none was. */
   pageCount = 0;
 
@@ -108,10 +110,10 @@ export class WalFile {
     let wanted = FRAMES_FIRST;
     for (let frame = first; frame < end; wanted = Math.min(wanted * 2, FRAMES_MOST)) {
       const length = Math.min(wanted, end - frame) * frameBytes;
-      if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
-      const read = readSync(file, this.#buffer, 0, length, WAL_HEADER_BYTES + frame * frameBytes);
+      if (buffer.length < length) buffer = new Uint8Array(length);
+      const read = readSync(file, buffer, 0, length, WAL_HEADER_BYTES + frame * frameBytes);
       if (read < frameBytes) return;
-      for (let at = 0; at + frameBytes <= read; at += frameBytes, frame++) yield { bytes: this.#buffer, at, frame };
+      for (let at = 0; at + frameBytes <= read; at += frameBytes, frame++) yield { bytes: buffer, at, frame };
     }
   }
 

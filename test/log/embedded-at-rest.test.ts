@@ -171,7 +171,7 @@ async function flipAll(made: Made, step: number): Promise<Record<string, Partial
 describe("one bit flipped", () => {
   for (const killed of [false, true]) {
     test(`of a log that was ${killed ? "killed" : "closed"}`, async (t) => {
-      const counts = await flipAll(await makeLog(`flipped-${killed}`, killed), 500);
+      const counts = await flipAll(await makeLog(`flipped-${killed}`, killed), 4000);
       t.diagnostic(`seed ${SEED}: ${JSON.stringify(counts)}`);
       for (const [file, ends] of Object.entries(counts)) {
         assert.equal(ends.named, undefined, file);

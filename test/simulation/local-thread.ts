@@ -1,17 +1,25 @@
-/** The thread that waits for the disk, without a thread: its services run here, one message at a time, so that a simulation can step them. */
+/** The thread that waits for the disk, without a thread: its services run here, one message at a time, so that a simulation can step them, and none waits for another. */
 import { EventEmitter } from "node:events";
 import type { MessagePort } from "node:worker_threads";
 import { serve as serveWriter } from "../../src/log/embedded/writer-thread.ts";
 import { serve as serveCheckpoints } from "../../src/store/checkpoint-thread.ts";
 import type { DiskThread } from "../../src/store/disk-thread.ts";
-import { time } from "./virtual-time.ts";
+
+/** Calls later. */
+type Soon = (run: () => void) => void;
 
 class LocalPort extends EventEmitter {
   other: LocalPort | null = null;
+  readonly #soon: Soon;
   #isClosed = false;
 
+  constructor(soon: Soon) {
+    super();
+    this.#soon = soon;
+  }
+
   postMessage(message: unknown): void {
-    time.soon(() => {
+    this.#soon(() => {
       const { other } = this;
       if (other !== null && !other.#isClosed) other.emit("message", message);
     });
@@ -21,7 +29,7 @@ class LocalPort extends EventEmitter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const { other } = this;
-    time.soon(() => {
+    this.#soon(() => {
       this.emit("close");
       other?.close();
     });
@@ -37,10 +45,16 @@ const SERVICES: Readonly<Record<string, (port: MessagePort, settings: never) => 
 };
 
 class LocalThread {
+  readonly #soon: Soon;
+
+  constructor(soon: Soon) {
+    this.#soon = soon;
+  }
+
   readonly ended = new Promise<never>(() => {});
 
   serve(module: URL, settings: unknown): MessagePort {
-    const [ours, theirs] = [new LocalPort(), new LocalPort()];
+    const [ours, theirs] = [new LocalPort(this.#soon), new LocalPort(this.#soon)];
     [ours.other, theirs.other] = [theirs, ours];
     const name = module.pathname.slice(module.pathname.lastIndexOf("/") + 1);
     SERVICES[name](theirs as unknown as MessagePort, settings as never);
@@ -48,7 +62,7 @@ class LocalThread {
   }
 }
 
-/** For `Checkpointer` and the embedded log. */
-export function localThread(): DiskThread {
-  return new LocalThread() as unknown as DiskThread;
+/** For `Checkpointer` and the embedded log. @param soon when messages arrive */
+export function localThread(soon: Soon): DiskThread {
+  return new LocalThread(soon) as unknown as DiskThread;
 }

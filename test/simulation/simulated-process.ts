@@ -73,7 +73,7 @@ export class SimulatedProcess {
     mkdirSync(directory, { recursive: true });
     const undo: (() => unknown)[] = [];
     try {
-      const thread = localThread();
+      const thread = localThread((run) => time.soon(run));
       const retention = { directory, retentionBytes: RETENTION_BYTES, clock, thread };
       const log = options.brokerLog ?? (await time.until(openEmbeddedLog(retention)));
       undo.push(() => log.close());

@@ -1,7 +1,7 @@
 /** When the history commits, what happens when it cannot, and when the log may forget: the way from taken in to safe. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
-import { TidemarkError } from "../core/errors.ts";
+import { messageOf, TidemarkError } from "../core/errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Checkpointer } from "../store/checkpointer.ts";
 import type { State } from "./state.ts";
@@ -28,6 +28,7 @@ export class Commits {
   #waitingSinceMs: number | null = null;
   #commitTrouble: string | null = null;
   #logTrouble: string | null = null;
+  #endsTrouble: string | null = null;
   #telling: Promise<void> | null = null;
   /** The last commit that the log was told of; none since the start. */
   #told = -1;
@@ -39,7 +40,7 @@ export class Commits {
 
   /** Why what is taken in does not become safe; null when it does. */
   get trouble(): string | null {
-    return this.#commitTrouble ?? this.#options.checkpointer.error ?? this.#logTrouble;
+    return this.#commitTrouble ?? this.#options.checkpointer.error ?? this.#logTrouble ?? this.#endsTrouble;
   }
 
   /** Whether changes have waited long enough. The wait is measured between calls: call it regularly. */
@@ -100,7 +101,13 @@ export class Commits {
         const isFollowed = sources.find(partition.topic)?.partitions[partition.partition] === partition;
         return isFollowed && offset > 0 && partition.committed >= offset;
       });
-    sources.onDisk(safe);
+    try {
+      sources.onDisk(safe);
+      this.#endsTrouble = null;
+    } catch (error) {
+      // With the next commit: meanwhile it says less.
+      this.#endsTrouble = `Cannot write what the history holds beside it: ${messageOf(error)}`;
+    }
     const positions = safe.map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset }));
     try {
       await log.committed(positions);

@@ -31,6 +31,7 @@ import { Commits } from "./commits.ts";
 import { Correcting } from "./correcting.ts";
 import { DeviceQuestions } from "./device-questions.ts";
 import { Following, type FollowRule } from "./following.ts";
+import { IdleScrub } from "./idle-scrub.ts";
 import { Ingest } from "./ingest.ts";
 import { Intake } from "./intake.ts";
 import { Releases } from "./releases.ts";
@@ -81,6 +82,7 @@ export class Pipeline implements Engine {
   readonly #unread = new Unread();
   readonly #queue = new SerialQueue();
   readonly #standstills: Standstills;
+  readonly #scrub: IdleScrub;
   readonly #releases: Releases;
   readonly #replay: Replay;
   readonly #stop = new AbortController();
@@ -99,6 +101,7 @@ export class Pipeline implements Engine {
   constructor(options: PipelineOptions) {
     const { state, log } = options;
     this.#options = options;
+    this.#scrub = new IdleScrub(options);
     this.#state = state;
     this.sensors = state.sensors;
     this.#ingest = new Ingest(state, { ...options, foreignAppendTimes: log.kind === "kafka" });
@@ -215,6 +218,7 @@ export class Pipeline implements Engine {
   /** Commits when it is due, and tells the log of a commit that it could not be told of. */
   #tick(): void {
     this.#tellDamage();
+    this.#scrub.tick().catch((error: unknown) => this.#fail(error));
     this.#state.horizon.watch();
     this.#releases.watch().catch((error: unknown) => this.#fail(error));
     if (this.#commits.isDue() && this.#queue.size <= 1) {
@@ -291,6 +295,7 @@ export class Pipeline implements Engine {
 
   get damage(): TidemarkError | null {
     const { log, checkpointer } = this.#options;
+    if (checkpointer.damage !== null) return new TidemarkError("history-corrupt", checkpointer.damage);
     const ofHistory = checkpointer.scrub.damaged;
     if (ofHistory.length > 0) return new TidemarkError("history-corrupt", damageText(this.#state.db.file, ofHistory));
     const ofLog = log.scrub?.damaged ?? [];

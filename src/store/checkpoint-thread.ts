@@ -8,21 +8,26 @@ import type { MessagePort } from "node:worker_threads";
 import { messageOf } from "../core/errors.ts";
 import type { Scrub } from "../core/scrub.ts";
 import { PageSums } from "./page-sums.ts";
+import { isDamage } from "./sqlite-damage.ts";
 
 /** Pages in the write-ahead log after which they are moved into the database: SQLite's own default, 8 MB here. */
 const CHECKPOINT_PAGES = 1000;
-
-/** Compared with each sync: half a millisecond where the system has the pages, a gigabyte in a thousand commits. */
-const SCRUB_BYTES = 1_048_576;
 
 /** The answer: whether everything committed before the request is on disk now, and what else went wrong. */
 export interface CheckpointReply {
   readonly synced: boolean;
   readonly error: string | null;
   readonly scrub: Scrub;
+  /** SQLite's word for pages that it cannot use; null: it can. */
+  readonly damage: string | null;
 }
 
-type Synced = Omit<CheckpointReply, "scrub">;
+type Synced = Pick<CheckpointReply, "synced" | "error">;
+
+/** To sync, and to compare some pages; or only to compare some. */
+export type CheckpointRequest = "sync" | "scrub" | "close";
+
+const NOT_SCRUBBED: Scrub = { compared: 0, passes: 0, damaged: [] };
 
 /** The history, and a descriptor of it that is closed after all connections. */
 export interface CheckpointSettings {
@@ -32,13 +37,23 @@ export interface CheckpointSettings {
 
 /** Answers the requests that come to the port, one at a time, until one says "close". */
 export function serve(port: MessagePort, settings: CheckpointSettings): void {
-  const history = new SyncedHistory(settings);
-  port.on("message", async (message: "sync" | "close") => {
+  let history: SyncedHistory | null = null;
+  port.on("message", async (message: CheckpointRequest) => {
     if (message === "close") {
-      history.close();
+      history?.close();
       port.close();
-    } else {
-      port.postMessage(await history.syncAndScrub());
+      return;
+    }
+    try {
+      history ??= new SyncedHistory(settings);
+      port.postMessage(
+        message === "sync" ? await history.syncAndScrub() : history.scrub({ synced: false, error: null }),
+      );
+    } catch (error) {
+      // As when the process has too many files open, or its first page was damaged since it was looked at: the next request tries again.
+      const text = `Cannot open the history to sync it: ${messageOf(error)}`;
+      const damage = isDamage(error) ? text : null;
+      port.postMessage({ synced: false, error: text, scrub: NOT_SCRUBBED, damage } satisfies CheckpointReply);
     }
   });
 }
@@ -49,31 +64,41 @@ class SyncedHistory {
   /** Holds a snapshot while the log is moved: nothing that was committed since is moved with it, as its sums are not on disk. */
   readonly #reader: DatabaseSync;
   readonly #sums: PageSums;
+  #damage: string | null = null;
   /** Set by a sync that failed: the system may take what was not written for written, so no later one proves anything. */
   #broken: string | null = null;
 
   constructor({ file, pagesFile }: CheckpointSettings) {
     this.#wal = `${file}-wal`;
     this.#sums = new PageSums(file, pagesFile);
-    this.#db = new DatabaseSync(file);
-    this.#reader = new DatabaseSync(file, { readOnly: true });
-    // FULL syncs the log before it is copied into the database, and the database before the log is used again.
-    this.#db.exec("PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;");
+    const opened: DatabaseSync[] = [];
+    try {
+      opened.push(new DatabaseSync(file), new DatabaseSync(file, { readOnly: true }));
+      [this.#db, this.#reader] = opened;
+      // FULL syncs the log before it is copied into the database, and the database before the log is used again.
+      this.#db.exec("PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;");
+    } catch (error) {
+      for (const db of opened) db.close();
+      this.#sums.close();
+      throw error;
+    }
   }
 
   async syncAndScrub(): Promise<CheckpointReply> {
     const { synced, error } = await this.#sync();
-    if (!synced || error !== null) return { synced, error, scrub: this.#sums.scrubbed };
+    if (!synced || error !== null) return { synced, error, scrub: this.#sums.scrubbed, damage: this.#damage };
+    return this.scrub({ synced, error });
+  }
+
+  /** Compares some pages. @param done what came before */
+  scrub({ synced, error }: Synced): CheckpointReply {
+    let failed: string | null = null;
     try {
-      this.#sums.scrub(SCRUB_BYTES);
-      return { synced, error, scrub: this.#sums.scrubbed };
+      this.#sums.scrub();
     } catch (thrown) {
-      return {
-        synced,
-        error: `Cannot compare the pages of the history: ${messageOf(thrown)}`,
-        scrub: this.#sums.scrubbed,
-      };
+      failed = `Cannot compare the pages of the history: ${messageOf(thrown)}`;
     }
+    return { synced, error: error ?? failed, scrub: this.#sums.scrubbed, damage: this.#damage };
   }
 
   async #sync(): Promise<Synced> {
@@ -109,7 +134,9 @@ class SyncedHistory {
       this.#sums.moved(Number(moved?.["checkpointed"]));
       return { synced, error: null };
     } catch (error) {
-      return { synced, error: messageOf(error) };
+      const text = `Cannot move the write-ahead log into the history: ${messageOf(error)}`;
+      if (isDamage(error)) this.#damage = text;
+      return { synced, error: text };
     } finally {
       if (this.#reader.isTransaction) this.#reader.exec("COMMIT");
     }

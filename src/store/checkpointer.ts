@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { MessagePort } from "node:worker_threads";
 import type { Scrub } from "../core/scrub.ts";
-import type { CheckpointReply, CheckpointSettings } from "./checkpoint-thread.ts";
+import type { CheckpointReply, CheckpointRequest, CheckpointSettings } from "./checkpoint-thread.ts";
 import { DiskThread } from "./disk-thread.ts";
 
 /** One sync at a time; others wait for it. */
@@ -14,6 +14,8 @@ export class Checkpointer {
   #closed = false;
   /** The last checkpoint's error; null when it went well. */
   error: string | null = null;
+  /** What SQLite says of pages that it cannot use; null: nothing. */
+  damage: string | null = null;
   /** Of the history, so far. */
   scrub: Scrub = { compared: 0, passes: 0, damaged: [] };
 
@@ -37,7 +39,7 @@ export class Checkpointer {
   async sync(): Promise<boolean> {
     while (this.#running !== null) await this.#running;
     if (this.#closed) return false;
-    this.#running = this.#ask();
+    this.#running = this.#ask("sync");
     try {
       return await this.#running;
     } finally {
@@ -45,14 +47,27 @@ export class Checkpointer {
     }
   }
 
-  async #ask(): Promise<boolean> {
+  /** Compares some pages more, unless it is at work, or they are compared with its syncs. */
+  async scrubIdle(): Promise<void> {
+    if (this.#running !== null || this.#closed) return;
+    this.#running = this.#ask("scrub");
+    try {
+      await this.#running;
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async #ask(request: CheckpointRequest): Promise<boolean> {
     this.#port.ref();
     const answered = once(this.#port, "message");
-    this.#port.postMessage("sync");
+    this.#port.postMessage(request);
     const [reply]: CheckpointReply[] = await Promise.race([answered, this.#threadEnded]);
     this.#port.unref();
-    this.error = reply.error;
+    // That nothing hinders comparing does not mean that a sync that failed went well.
+    if (request === "sync" || reply.error !== null) this.error = reply.error;
     this.scrub = reply.scrub;
+    this.damage = reply.damage;
     return reply.synced;
   }
 

@@ -11,6 +11,7 @@ import { EndsFile, endsPath } from "./ends-file.ts";
 import { type GuardedDatabase, guardDatabase } from "./guarded-open.ts";
 import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
 import { keepBeforeClose, PageSums } from "./page-sums.ts";
+import { isDamage } from "./sqlite-damage.ts";
 
 /** SQLite pages of 8 KB: a page row of 600 integers then fills a thirteenth, and a window's dozen rows cost as many reads. */
 const PAGE_BYTES = 8192;
@@ -21,10 +22,6 @@ const CACHE_KIB = 2048;
 const HISTORY_FILE = "history.db";
 /** Waits this long for another connection, ms: they hold the file for milliseconds. */
 const BUSY_MS = 5000;
-
-/** SQLite's codes (extended ones too) of a page that is not what it must be: SQLITE_CORRUPT, SQLITE_NOTADB; and of one that the disk does not give back. */
-const DAMAGED = new Set([11, 26]);
-const UNREADABLE = new Set([266, 522, 8458]);
 
 /** The setting with the version of which the history still has parts: some of what it stores was judged by the rules of then. */
 export const OLDEST_PART = "oldest-part";
@@ -246,7 +243,11 @@ export class Database {
   beginEnds(values: Iterable<readonly [name: string, value: string]>): void {
     if (this.pagesFile === null) return;
     this.#ends?.close();
-    this.#ends = EndsFile.create(endsPath(this.file), values);
+    try {
+      this.#ends = EndsFile.create(endsPath(this.file), values);
+    } catch (error) {
+      throw openError(this.file, error);
+    }
   }
 
   /** A file of names and values beside it, closed with it, that says this in place of what it said; null: nothing is written beside one that is only read. */
@@ -257,7 +258,7 @@ export class Database {
     return file;
   }
 
-  /** Says what is in it, and on disk. */
+  /** Says what is in it, and on disk. @throws Error of the system: what was not said is said with the next */
   keepEnds(values: Iterable<readonly [name: string, value: string]>): void {
     this.#ends?.put(values);
     this.#ends?.sync();
@@ -288,12 +289,6 @@ export function guardedHistory(path: string): GuardedDatabase {
 
 function setUp(db: DatabaseSync): void {
   db.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`);
-}
-
-/** Whether it is SQLite's word for a damaged page. */
-function isDamage(error: unknown): boolean {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return false;
-  return DAMAGED.has(error.errcode & 0xff) || UNREADABLE.has(error.errcode);
 }
 
 /** The last connection to close moves the write-ahead log into the database: the sums come before that. */

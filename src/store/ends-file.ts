@@ -31,6 +31,8 @@ export class EndsFile {
   #file: number;
   #bytes = 0;
   #bytesWanted = 0;
+  /** Something that was put is not in it, as the disk refused it. */
+  #isBehind = false;
 
   private constructor(path: string, values: Map<string, string>) {
     this.#path = path;
@@ -69,7 +71,7 @@ export class EndsFile {
     return file;
   }
 
-  /** Adds what has changed. Not synced. Names and values are without tabs and line ends. */
+  /** Adds what has changed. Not synced. Names and values are without tabs and line ends. @throws Error of the system: then all is written with the next call */
   put(values: Iterable<readonly [name: string, value: string]>): void {
     let text = "";
     for (const [name, value] of values) {
@@ -77,11 +79,16 @@ export class EndsFile {
       this.#values.set(name, value);
       text += lineOf(name, value);
     }
-    if (text === "") return;
-    if ((this.#bytes += text.length) > this.#bytesWanted) {
-      closeSync(this.#file);
+    if (text === "" && !this.#isBehind) return;
+    const isAnew = this.#isBehind || (this.#bytes += text.length) > this.#bytesWanted;
+    // Half a line may stand in it after an error.
+    this.#isBehind = true;
+    if (isAnew) {
+      const old = this.#file;
       this.#file = this.#rewrite();
+      closeSync(old);
     } else appendFileSync(this.#file, text);
+    this.#isBehind = false;
   }
 
   /** As `put`, and on disk when it returns: some milliseconds of this thread. @throws Error of the system; then none of it counts as said */
@@ -97,7 +104,7 @@ export class EndsFile {
         if (value === undefined) this.#values.delete(name);
         else this.#values.set(name, value);
       }
-      this.#bytes = Number.POSITIVE_INFINITY; // what stands at its end may be half a line: the next makes it anew
+      this.#isBehind = true;
       throw error;
     }
   }
@@ -119,8 +126,13 @@ export class EndsFile {
   }
 
   close(): void {
-    fsyncSync(this.#file);
-    closeSync(this.#file);
+    try {
+      fsyncSync(this.#file);
+    } catch {
+      // As above.
+    } finally {
+      closeSync(this.#file);
+    }
   }
 
   /** One line a name, in a file that takes the place of the old one once it is whole. @returns its descriptor, for appending */

@@ -72,8 +72,7 @@ function copyOfMade(): string {
 }
 
 const pageCount = (directory: string): number => statSync(join(directory, "history.db")).size / PAGE;
-/** But for the first, which is read when it is opened, by a thread too. */
-const allPages = (directory: string): number[] => Array.from({ length: pageCount(directory) - 1 }, (_, i) => i + 2);
+const allPages = (directory: string): number[] => Array.from({ length: pageCount(directory) }, (_, i) => i + 1);
 
 test("each answer is right or history-corrupt", async (t) => {
   const counts = { right: 0, corrupt: 0 };
@@ -106,4 +105,15 @@ test("readings that reach a damaged page end it by name, and nothing is answered
   await assert.rejects(history.failed, isCorrupt);
   assert.throws(() => answer(history, windows[0]), isCorrupt);
   await history.close().catch((error: unknown) => assert.ok(isCorrupt(error), String(error)));
+});
+
+test("the first page, right after the start: named when it is synced, and when it is closed", async () => {
+  for (const fill of ["zeros", "noise"] as const) {
+    const directory = copyOfMade();
+    const history = await open(directory, { timezone: "UTC" });
+    overwrite(join(directory, "history.db"), [1], fill);
+    const late = { value: 5, time: START + 1000, device: "late", sequence: 1 };
+    await history.append("temperature", late).catch((error: unknown) => assert.ok(isCorrupt(error), String(error)));
+    await history.close().catch((error: unknown) => assert.ok(isCorrupt(error), String(error)));
+  }
 });

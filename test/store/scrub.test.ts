@@ -2,15 +2,17 @@
 import assert from "node:assert/strict";
 import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type CoreSettings, openCore } from "../../src/app.ts";
-import { systemClock } from "../../src/core/clock.ts";
+import { ManualClock, systemClock } from "../../src/core/clock.ts";
 import type { TidemarkError } from "../../src/core/errors.ts";
 import type { NoticeKind } from "../../src/core/notice.ts";
 import { Random } from "../../src/core/random.ts";
+import { IdleScrub } from "../../src/pipeline/idle-scrub.ts";
 import { Checkpointer } from "../../src/store/checkpointer.ts";
 import { Database } from "../../src/store/database.ts";
+import { ReplayLog } from "../simulation/replay-log.ts";
 
 const SEED = 41;
 const PAGE = 8192;
@@ -64,6 +66,40 @@ test("a bit that turns in a history that is open is named by its page within a p
   assert.equal(checkpointer.scrub.damaged.length, 1, `seed ${SEED}`);
   await checkpointer.close();
   db.close();
+});
+
+test("a history that nothing comes to is read as well, some pages each ten seconds", async (t) => {
+  const db = Database.open(newDirectory(t));
+  db.declare("CREATE TABLE page(key INTEGER PRIMARY KEY, bytes BLOB)");
+  const checkpointer = new Checkpointer(db.file, undefined, db.pagesFile);
+  db.begin();
+  for (let i = 0; i < 400; i++) db.prepare("INSERT INTO page VALUES(?, ?)").run(i, new Uint8Array(8000).fill(i));
+  db.commit();
+  assert.equal(await checkpointer.sync(), true);
+  await checkpointer.close();
+  db.close();
+  const idle = Database.open(dirname(db.file));
+  const compared = new Checkpointer(idle.file, undefined, idle.pagesFile);
+  const clock = new ManualClock(0);
+  const log = new ReplayLog([]);
+  const scrub = new IdleScrub({ log, checkpointer: compared, clock });
+  const seconds = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      clock.advance(1000);
+      await scrub.tick();
+    }
+  };
+  await seconds(9);
+  assert.equal(compared.scrub.compared, 0);
+  await seconds(1);
+  assert.equal(compared.scrub.compared, 1_048_576 / PAGE);
+  const { size } = statSync(idle.file);
+  flip(idle.file, size - 100);
+  await seconds(10 * Math.ceil(size / 1_048_576));
+  assert.deepEqual(compared.scrub.damaged, [size / PAGE]);
+  assert.equal(compared.scrub.passes, 1);
+  await compared.close();
+  idle.close();
 });
 
 for (const [name, code] of [

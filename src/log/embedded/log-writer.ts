@@ -185,8 +185,13 @@ export class LogWriter {
   /** What is outside of the file learns what is on disk since the last append. */
   synced(): void {
     this.#wal.synced();
-    this.#ends.put(this.#changed);
-    this.#changed.clear();
+    try {
+      this.#ends.put(this.#changed);
+      this.#changed.clear();
+    } catch (error) {
+      // With the next: meanwhile it says less.
+      if (!(writeError(this.path, error) instanceof TidemarkError)) throw error;
+    }
   }
 
   /** Compares some pages more with their sums. */

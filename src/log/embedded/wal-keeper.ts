@@ -10,9 +10,6 @@ const CHECKPOINT_PAGES = 1000;
 /** Pages (64 MB) past which the write-ahead log is emptied even if that has to wait for a reader. */
 const CHECKPOINT_PAGES_MAX = 16_384;
 
-/** Compared after each commit of the history: half a millisecond where the system has the pages. */
-const SCRUB_BYTES = 1_048_576;
-
 /** Of the one connection that writes. */
 export class WalKeeper {
   readonly #path: string;
@@ -66,7 +63,7 @@ export class WalKeeper {
   /** Compares some pages more with their sums. */
   scrub(): Scrub {
     try {
-      this.#sums.scrub(SCRUB_BYTES);
+      this.#sums.scrub();
     } catch (error) {
       throw writeError(this.#path, error);
     }

@@ -10,6 +10,7 @@ import { live } from "./live.ts";
 import { log } from "./log.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
+import { mqtt } from "./mqtt.ts";
 import { older } from "./older.ts";
 import { percentiles } from "./percentiles.ts";
 import { series } from "./series.ts";
@@ -23,6 +24,7 @@ export const ROWS: readonly Row[] = [
   older,
   log,
   influx,
+  mqtt,
   window,
   percentiles,
   series,

@@ -164,7 +164,8 @@ for (const version of [4, 5]) {
         else client.socket.resetAndDestroy();
         await eventually(() => assert.equal(door.connections.open, 0));
         release();
-        await eventually(() => assert.deepEqual(valuesOf(log), isClean ? [1, 2, 3] : [1, 3]));
+        await eventually(() => assert.ok(valuesOf(log).includes(3)));
+        assert.deepEqual(valuesOf(log), isClean ? [1, 2, 3] : [1, 3]);
       }
     });
 

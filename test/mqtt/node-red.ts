@@ -33,15 +33,18 @@ export async function findNodeRed(): Promise<Found> {
 /** Messages a tenth of a second. */
 const AT_ONCE = 50;
 
-/** A flow that publishes so many messages, once it is connected and a few at a time. */
+/** A flow that publishes so many messages, a few at a time; while it has no connection Node-RED drops them, so what was not completed is published again. */
 export function flowsOf(port: number, password: string, count: number) {
-  const code = `
-    const at = context.get("at") ?? 0;
-    if (at >= ${count}) return null;
-    context.set("at", at + ${AT_ONCE});
-    return [Array.from({ length: ${AT_ONCE} }, (_, i) => ({
-      payload: { temperature: (at + i) % 40, last_seen: 1700000000000 + (at + i) * 1000 },
-    }))];`;
+  const make = `
+    const [done, sent, out] = [flow.get("done") ?? {}, flow.get("sent") ?? {}, []];
+    for (let n = 0; n < ${count} && out.length < ${AT_ONCE}; n++) {
+      if (done[n] || Date.now() - (sent[n] ?? 0) < 3000) continue;
+      sent[n] = Date.now();
+      out.push({ n, payload: { temperature: n % 40, last_seen: 1700000000000 + n * 1000 } });
+    }
+    flow.set("sent", sent);
+    return [out];`;
+  const mark = `flow.set("done", { ...flow.get("done"), [msg.n]: true });`;
   const place = { x: 100, y: 100, z: "tab" };
   const flows = [
     { id: "tab", type: "tab", label: "climate" },
@@ -68,7 +71,7 @@ export function flowsOf(port: number, password: string, count: number) {
       payloadType: "date",
       wires: [["make"]],
     },
-    { ...place, id: "make", type: "function", func: code, outputs: 1, wires: [["out"]] },
+    { ...place, id: "make", type: "function", func: make, outputs: 1, wires: [["out"]] },
     {
       ...place,
       id: "out",
@@ -79,6 +82,8 @@ export function flowsOf(port: number, password: string, count: number) {
       broker: "broker",
       wires: [],
     },
+    { ...place, id: "completed", type: "complete", scope: ["out"], wires: [["mark"]] },
+    { ...place, id: "mark", type: "function", func: mark, outputs: 1, wires: [] },
   ];
   return { flows, credentials: { broker: { user: "anybody", password } } };
 }

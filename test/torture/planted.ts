@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
 import { ELSEWHERE } from "./planted-elsewhere.ts";
 import { IN_CORRECTIONS } from "./planted-in-corrections.ts";
+import { IN_DOORS } from "./planted-in-doors.ts";
 import { IN_SIMULATION } from "./planted-in-simulation.ts";
 import type { SimulationOptions } from "./simulate.ts";
 
@@ -39,7 +40,7 @@ export interface Planted extends PlantedBug {
   readonly log?: SimulationOptions["log"];
 }
 
-export const PLANTED: readonly Planted[] = [...IN_SIMULATION, ...ELSEWHERE, ...IN_CORRECTIONS];
+export const PLANTED: readonly Planted[] = [...IN_SIMULATION, ...ELSEWHERE, ...IN_CORRECTIONS, ...IN_DOORS];
 
 export interface Caught {
   /** The first test that failed, or what the comparison said; null: nothing did. */

@@ -54,6 +54,11 @@ export class MessageQueue {
     return this.#isFull;
   }
 
+  /** Whether nothing waits, nor is on its way into the log. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#pumping === null;
+  }
+
   came(message: Publish, sender: Sender): void {
     this.#waiting.push({ message, sender });
     this.#waitingBytes += message.body.length;

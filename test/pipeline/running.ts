@@ -19,6 +19,8 @@ export interface Options {
   readonly keepMs?: number;
   readonly bounds?: Partial<Bounds>;
   readonly rowsAtOnce?: number;
+  /** Sensors appear as topics and records name them; default: the only one is temperature. */
+  readonly followsAll?: boolean;
 }
 
 export interface Running {
@@ -58,7 +60,11 @@ export async function withPipeline(options: Options, body: (running: Running) =>
       checkpointer,
       clock,
       zone: openZone("UTC"),
-      follow: { sensors: ["temperature"], passes: () => false, mayCreate: true },
+      follow: {
+        sensors: options.followsAll === true ? null : ["temperature"],
+        passes: () => options.followsAll === true,
+        mayCreate: true,
+      },
     };
     const pipeline = new Pipeline({
       ...settings,

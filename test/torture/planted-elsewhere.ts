@@ -337,6 +337,71 @@ export const ELSEWHERE: readonly Planted[] = [
     by: "test/server/roles.test.ts",
   },
   {
+    name: "a token that is sent is good for everything, a session's is not",
+    promise: "access",
+    file: "src/server/guard.ts",
+    changes: [
+      [
+        ": (roleFault(request, role, [token]) ?? this.#rate.count(request, [token]));",
+        ": this.#rate.count(request, [token]);",
+      ],
+    ],
+    by: "test/server/roles.test.ts",
+  },
+  {
+    name: "what was refused as its sync failed stays in the log",
+    promise: "acknowledged",
+    file: "src/log/embedded/writer-thread.ts",
+    changes: [["if (this.#broken !== null) writer.cutTo(ends);", "void ends;"]],
+    by: "test/system/simulate.test.ts",
+  },
+  {
+    name: "sensors appear beside those of a list",
+    promise: "nothing-silent",
+    file: "src/pipeline/following.ts",
+    changes: [["state.sensors.mayAppear = rule.sensors === null;", "state.sensors.mayAppear = true;"]],
+    by: "test/pipeline/unread.test.ts",
+  },
+  {
+    name: "a sensor that a record names holds nothing back while the record's topic is unread",
+    promise: "complete-until",
+    file: "src/pipeline/sources.ts",
+    changes: [
+      ["this.#feeding.set(series.id, [...this.feeding(series), source]);\n  }\n\n  /** Every", "}\n\n  /** Every"],
+    ],
+    by: "test/pipeline/unread.test.ts",
+  },
+  {
+    name: "readings of one record are late for one another",
+    promise: "same-bits",
+    file: "src/pipeline/clocks.ts",
+    changes: [
+      ["if (verdicts[i] === LATE && readings.time[i] >= onTimeFrom) verdicts[i] = ON_TIME;", "void onTimeFrom;"],
+    ],
+    by: "test/pipeline/oracle.test.ts",
+  },
+  {
+    name: "readings by identity leave released ones out",
+    promise: "nothing-silent",
+    file: "src/pipeline/ingest.ts",
+    changes: [["if (identity !== null) sensor.totals.addIdentity(identity);", "void identity;"]],
+    by: "test/system/simulate.test.ts",
+  },
+  {
+    name: "a release is forgotten by the next commit",
+    promise: "counted-once",
+    file: "src/pipeline/dead-letters.ts",
+    changes: [["this.db.guarded(() => this.#delete.run(id));", ""]],
+    by: "test/system/simulate.test.ts",
+  },
+  {
+    name: "a topic that was made anew holds nothing back until it is opened",
+    promise: "complete-until",
+    file: "src/pipeline/unread.ts",
+    changes: [["if (isOutdated) return Number.NEGATIVE_INFINITY;", "void isOutdated;"]],
+    by: "test/system/simulate.test.ts",
+  },
+  {
     name: "late readings are not judged again",
     promise: "alerts",
     file: "src/alerts/alerts.ts",

@@ -98,7 +98,8 @@ export class Commits {
     const safe = committed
       // Not of a topic that was recreated, or cut back, meanwhile: the offset is of its former life.
       .filter(({ partition, offset }) => {
-        const isFollowed = sources.find(partition.topic)?.partitions[partition.partition] === partition;
+        const source = sources.find(partition.topic);
+        const isFollowed = source?.partitions[partition.partition] === partition && !source.isOutdated;
         return isFollowed && offset > 0 && partition.committed >= offset;
       });
     try {

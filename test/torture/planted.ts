@@ -11,6 +11,7 @@ import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
 import { ELSEWHERE } from "./planted-elsewhere.ts";
 import { IN_CORRECTIONS } from "./planted-in-corrections.ts";
 import { IN_DOORS } from "./planted-in-doors.ts";
+import { IN_PIPELINE } from "./planted-in-pipeline.ts";
 import { IN_SIMULATION } from "./planted-in-simulation.ts";
 import type { SimulationOptions } from "./simulate.ts";
 

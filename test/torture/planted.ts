@@ -41,7 +41,13 @@ export interface Planted extends PlantedBug {
   readonly log?: SimulationOptions["log"];
 }
 
-export const PLANTED: readonly Planted[] = [...IN_SIMULATION, ...ELSEWHERE, ...IN_CORRECTIONS, ...IN_DOORS];
+export const PLANTED: readonly Planted[] = [
+  ...IN_SIMULATION,
+  ...IN_PIPELINE,
+  ...ELSEWHERE,
+  ...IN_CORRECTIONS,
+  ...IN_DOORS,
+];
 
 export interface Caught {
   /** The first test that failed, or what the comparison said; null: nothing did. */

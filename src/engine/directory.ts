@@ -15,6 +15,8 @@ export interface SensorDirectory {
   readonly size: number;
   /** Names refused since the start because there were too many sensors. */
   readonly refused: number;
+  /** How often sensors got another name since the start. */
+  readonly renames: number;
   /** By its name, or one that it had before it was renamed. O(1). */
   find(name: string): Sensor | undefined;
   /** In the order they were added. */
@@ -41,6 +43,7 @@ export class Directory<T extends Sensor> implements SensorDirectory {
   readonly #byName = new Map<string, T>();
   readonly #list: T[] = [];
   readonly #listeners = new Set<OnSensor>();
+  renames = 0;
 
   get size(): number {
     return this.#list.length;
@@ -74,6 +77,7 @@ export class Directory<T extends Sensor> implements SensorDirectory {
 
   /** The sensor has another name since: it keeps its place in the list. */
   protected renamed(sensor: T, before: string): void {
+    this.renames++;
     this.#byName.delete(before);
     this.#byName.set(sensor.name, sensor);
     this.changed(sensor, before);

@@ -83,16 +83,18 @@ export class ComputeReader {
 class Labels {
   readonly sensors: SensorDirectory;
   readonly #made = new Map<string, string>();
+  #renames = 0;
 
   constructor(sensors: SensorDirectory) {
     this.sensors = sensors;
-    sensors.onChange((_, before) => {
-      if (before !== null) this.#made.clear(); // a name that is taken back names nothing
-    });
   }
 
   /** Undefined: there is no such sensor. */
   find(sensor: string): string | undefined {
+    if (this.sensors.renames !== this.#renames) {
+      this.#made.clear(); // a name that is taken back names nothing
+      this.#renames = this.sensors.renames;
+    }
     const made = this.#made.get(sensor);
     if (made !== undefined || this.sensors.find(sensor) === undefined) return made;
     const label = `${JSON.stringify(sensor)}:`;

@@ -340,3 +340,48 @@ test("a correction that a kill left kept and not applied is applied before anyth
     rmSync(root, { recursive: true });
   }
 });
+
+test("what an undo gives back goes to a later deletion of the same seconds, of the sensor and of each device, and so it does made anew", async () => {
+  const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tidemark-corrections-"));
+  let core = await opened(directory);
+  const all = { start: START, end: START + 1000 };
+  const counts = (): number[] => {
+    const of = (device?: string): number => core.engine.query(SENSOR, all, ALL_NEEDS, device).aggregate.count;
+    return [of(), of("a"), of("b"), core.engine.status(SENSOR).totals.deleted];
+  };
+  try {
+    const readings = Array.from({ length: 200 }, (_, i) => {
+      return { value: i, time: (START + i) * 1000, sequence: i, device: i % 2 === 0 ? "a" : "b" };
+    });
+    await core.log.append(
+      SENSOR,
+      readings.map((reading) => ({ value: Buffer.from(JSON.stringify(reading)) })),
+    );
+    await settled(core, 200);
+    const take = (from: number, to: number, device: string | null = null) => {
+      const window = { start: START + from, end: START + to };
+      return core.engine.corrections.delete({ sensor: SENSOR, device, window }, SAID);
+    };
+    await take(0, 100);
+    await take(50, 150);
+    assert.deepEqual(counts(), [50, 25, 25, 150]);
+    await core.engine.corrections.undo(1, "anna");
+    assert.deepEqual(counts(), [100, 50, 50, 100]);
+    await take(0, 60, "a");
+    assert.deepEqual(counts(), [75, 25, 50, 125]);
+    for (const name of ["db", "db-wal", "db-shm", "sums", "ends"]) {
+      if (name === "db") await core.close();
+      rmSync(join(directory, `history.${name}`), { force: true });
+    }
+    core = await opened(directory);
+    await settled(core, 200);
+    assert.deepEqual(counts(), [75, 25, 50, 125]);
+    await core.engine.corrections.undo(2, "anna").catch(() => {});
+    await core.engine.corrections.undo(3, "anna");
+    await core.engine.corrections.undo(2, "anna").catch(() => {});
+    assert.deepEqual(counts(), [200, 100, 100, 0]);
+  } finally {
+    await core.close();
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -14,7 +14,10 @@ export const IN_CORRECTIONS: readonly Planted[] = [
     name: "a deletion takes what comes after it when the log is read again",
     promise: "corrected",
     file: "src/pipeline/ledger.ts",
-    changes: [["return offset < end && second", "return offset < Math.max(end, Infinity) && second"]],
+    changes: [
+      ["return end === undefined || end <= offset ? []", "return end === undefined || offset < 0 ? []"],
+      ["return offset < end && second", "return offset < Math.max(end, Infinity) && second"],
+    ],
     by: "test/pipeline/corrections.test.ts",
   },
   {

@@ -32,6 +32,7 @@ import { type TlsFiles, type TlsIdentity, tlsIdentity } from "./server/tls-port.
 import { Checkpointer } from "./store/checkpointer.ts";
 import { lockDataDirectory } from "./store/data-lock.ts";
 import { DiskThread } from "./store/disk-thread.ts";
+import { HistoryGuard } from "./store/history-guard.ts";
 import { HISTORY_VERSION } from "./store/migrations.ts";
 
 const DAY_MS = 86_400_000;
@@ -103,7 +104,9 @@ export async function openCore(
     }
     const log = lent.log ?? (await openLog(settings.log, settings, clock, thread));
     undo.push(() => log.close());
-    const { db, isAnew } = await openHistory(settings.data, log, onNotice);
+    const guard = new HistoryGuard(thread);
+    undo.push(() => guard.close());
+    const { db, isAnew } = await openHistory(settings.data, log, guard, onNotice);
     undo.push(() => db.close());
     if (db.migratedFrom !== null) {
       onNotice(
@@ -113,6 +116,7 @@ export async function openCore(
     }
     const checkpointer = new Checkpointer(db.file, thread, db.pagesFile);
     undo.push(() => checkpointer.close());
+    guard.close();
     const pipeline = new Pipeline({
       state: new State(db, lent.bounds),
       log,

@@ -11,6 +11,8 @@ export const NOTICE_LEVELS = {
   following: "info",
   /** The history is of a newer version now. */
   migrated: "info",
+  /** How far a large history is compared with its sums, at a start. */
+  comparing: "info",
   /** A damaged history is made anew from the log; it is whole again. */
   "history-anew": "error",
   "history-whole": "info",

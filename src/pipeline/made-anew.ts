@@ -5,6 +5,7 @@ import type { OnNotice } from "../core/notice.ts";
 import type { Log } from "../log/log.ts";
 import { Database } from "../store/database.ts";
 import { EndsFile, endsPath } from "../store/ends-file.ts";
+import type { HistoryGuard } from "../store/history-guard.ts";
 import { setDatabaseAside } from "../store/set-aside.ts";
 import { endOf } from "./sources.ts";
 
@@ -15,12 +16,17 @@ export interface OpenedHistory {
 }
 
 /**
- * Opens the history; a damaged one is set aside where the log holds all of it.
+ * Opens the history, once the guard has looked at it; a damaged one is set aside where the log holds all of it.
  * @throws TidemarkError "history-corrupt" when it does not, and others of opening
  */
-export async function openHistory(directory: string, log: Log, onNotice: OnNotice): Promise<OpenedHistory> {
+export async function openHistory(
+  directory: string,
+  log: Log,
+  guard: HistoryGuard,
+  onNotice: OnNotice,
+): Promise<OpenedHistory> {
   try {
-    return { db: Database.open(directory), isAnew: false };
+    return { db: Database.open(directory, await guard.look(directory, onNotice)), isAnew: false };
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== "history-corrupt") throw error;
     const path = join(directory, "history.db");

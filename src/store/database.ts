@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import { EndsFile, endsPath } from "./ends-file.ts";
-import { type GuardedDatabase, guardDatabase } from "./guarded-open.ts";
+import { type Guarded, type GuardedDatabase, guardDatabase } from "./guarded-open.ts";
 import { HISTORY_VERSION, MIGRATIONS, OLDEST_VERSION } from "./migrations.ts";
 import { keepBeforeClose, PageSums } from "./page-sums.ts";
 import { isDamage } from "./sqlite-damage.ts";
@@ -19,7 +19,7 @@ const PAGE_BYTES = 8192;
 const CACHE_KIB = 2048;
 
 /** Its name in the data directory. */
-const HISTORY_FILE = "history.db";
+export const HISTORY_FILE = "history.db";
 /** Waits this long for another connection, ms: they hold the file for milliseconds. */
 const BUSY_MS = 5000;
 
@@ -66,14 +66,14 @@ export class Database {
     this.#endReading = db.prepare("COMMIT");
   }
 
-  /** Opens `<directory>/history.db`, made when missing, migrated when it is of an older version. @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
-  static open(directory: string): Database {
+  /** Opens `<directory>/history.db`, made when missing, migrated when it is of an older version. @param guarded where it was looked at already (history-guard.ts) @throws TidemarkError "data-dir-unusable" | "history-too-new" | "history-too-old" | "history-corrupt" */
+  static open(directory: string, guarded?: Pick<Guarded, "damage" | "notices">): Database {
     const file = join(directory, HISTORY_FILE);
     let pagesFile: number | null = null;
     let db: DatabaseSync | null = null;
     try {
       mkdirSync(directory, { recursive: true });
-      const { damage, notices } = guardDatabase(guardedHistory(file));
+      const { damage, notices } = guarded ?? guardDatabase(guardedHistory(file));
       if (damage !== null) throw new TidemarkError("history-corrupt", `Cannot open the history: ${damage}`);
       pagesFile = openSync(file, "r");
       db = new DatabaseSync(file);
@@ -330,7 +330,8 @@ function foreignVersion(file: string, version: number, wanted: string): Tidemark
   return new TidemarkError(code, `Cannot open the history "${file}": its version must be ${wanted}, was ${version}`);
 }
 
-function openError(file: string, error: unknown): TidemarkError {
+/** What an error while it is opened means. */
+export function openError(file: string, error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
   const text = messageOf(error);
   const code = /malformed|not a database/.test(text) ? "history-corrupt" : "data-dir-unusable";

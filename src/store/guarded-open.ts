@@ -6,7 +6,7 @@ import { rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "../core/errors.ts";
 import { pagesText } from "../core/scrub.ts";
-import { checkPages, makeSums, type PageCheck, putBack, sumsPath } from "./page-check.ts";
+import { checkPages, makeSums, type OnCompared, type PageCheck, putBack, sumsPath } from "./page-check.ts";
 import { PageSums } from "./page-sums.ts";
 import { setAside } from "./set-aside.ts";
 import { SumsFile } from "./sums-file.ts";
@@ -31,9 +31,9 @@ export interface Guarded {
 }
 
 /** @throws Error of the system or of SQLite */
-export function guardDatabase(database: GuardedDatabase): Guarded {
+export function guardDatabase(database: GuardedDatabase, onCompared?: OnCompared): Guarded {
   const { path, pageBytes } = database;
-  const check = checkPages(path);
+  const check = checkPages(path, onCompared);
   if (check === null) return withoutSums(database);
   const canGoBack = check.canGoBack && (database.goesBack || sizeOf(`${path}-wal`) === 0);
   if (check.damaged.length > 0 && canGoBack) return goBack(database, check);

@@ -14,6 +14,9 @@ export function sumsPath(path: string): string {
 /** Read at once: 64 of the history's pages, as the next ones are ahead in the system's cache. */
 const READ_BYTES = 524_288;
 
+/** How often whoever waits is told: 32 MB of the history. */
+const TOLD_PAGES = 4096;
+
 /** What was read last: one for all that a thread compares, as it does so at once. */
 let chunk = new Uint8Array(0);
 
@@ -40,18 +43,21 @@ export interface PageCheck {
   readonly unsummed: readonly (readonly [first: number, last: number])[];
 }
 
+/** Told after each read how much is compared, of all. */
+export type OnCompared = (bytes: number, allBytes: number) => void;
+
 /** @returns null when there are no sums that could be believed */
-export function checkPages(path: string): PageCheck | null {
+export function checkPages(path: string, onCompared: OnCompared = () => {}): PageCheck | null {
   const sums = SumsFile.open(sumsPath(path), false);
   if (sums === null) return null;
   try {
-    return compare(path, sums);
+    return compare(path, sums, onCompared);
   } finally {
     sums.close();
   }
 }
 
-function compare(path: string, sums: SumsFile): PageCheck {
+function compare(path: string, sums: SumsFile, onCompared: OnCompared): PageCheck {
   const { head } = sums;
   const wal = new WalFile(`${path}-wal`, head.pageBytes);
   const inWal = new Set<number>();
@@ -61,6 +67,7 @@ function compare(path: string, sums: SumsFile): PageCheck {
   const bad: number[] = [];
   let compared = 0;
   for (const [page, bytes] of pagesOfFile(path, head.pageBytes, pages)) {
+    if (page % TOLD_PAGES === 0) onCompared(page * head.pageBytes, pages * head.pageBytes);
     if (!walLost && inWal.has(page)) continue;
     const sum = sums.get(page);
     if (sum === UNKNOWN) continue;

@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import { serve as serveWriter } from "../../src/log/embedded/writer-thread.ts";
 import { serve as serveCheckpoints } from "../../src/store/checkpoint-thread.ts";
 import type { DiskThread } from "../../src/store/disk-thread.ts";
+import { serve as serveGuard } from "../../src/store/history-guard-thread.ts";
 
 /** Calls later. */
 type Soon = (run: () => void) => void;
@@ -42,6 +43,7 @@ class LocalPort extends EventEmitter {
 const SERVICES: Readonly<Record<string, (port: MessagePort, settings: never) => void>> = {
   "writer-thread.ts": serveWriter,
   "checkpoint-thread.ts": serveCheckpoints,
+  "history-guard-thread.ts": serveGuard,
 };
 
 class LocalThread {

@@ -95,6 +95,9 @@ async function perform(invocation: Invocation): Promise<number> {
       return 0;
     case "map":
       return await (await import("./commands/map.ts")).tryMaps(invocation.map, terminal, process.stdin);
+    case "alerts":
+      await (await import("./commands/alerts.ts")).alerts(invocation.alerts, terminal);
+      return 0;
     case "unrouted":
       await (await import("./commands/unrouted.ts")).unrouted(invocation.unrouted, terminal);
       return 0;

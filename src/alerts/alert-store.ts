@@ -8,7 +8,7 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqli
 import { promisify } from "node:util";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
-import type { Alert, Owner } from "./alert.ts";
+import { type Alert, type Owner, REASONS } from "./alert.ts";
 
 const FILE = "alerts.db";
 
@@ -197,6 +197,11 @@ export class AlertStore {
     );
   }
 
+  /** What was found of a sensor is of it under its other name. */
+  rename(rule: string, version: string, before: string, now: string): void {
+    this.#run("UPDATE alert SET sensor=? WHERE rule=? AND version=? AND sensor=?", now, rule, version, before);
+  }
+
   /** Those of a rule's version that are on. */
   on(rule: string, version: string): Alert[] {
     const sql =
@@ -369,6 +374,6 @@ function alertOf(row: Record<string, SQLOutputValue>): Alert {
     takenBackMs: number("taken_back"),
     replaces: text("replaces"),
     replacedBy: text("replaced_by"),
-    reason: reason === "rule-changed" || reason === "rule-deleted" ? reason : null,
+    reason: REASONS.find((each) => each === reason) ?? null,
   };
 }

@@ -33,8 +33,11 @@ export interface Alert extends Span, Owner {
   readonly replaces: string | null;
   readonly replacedBy: string | null;
   /** What else ended it. */
-  readonly reason: "rule-changed" | "rule-deleted" | null;
+  readonly reason: (typeof REASONS)[number] | null;
 }
+
+/** What ends an alert besides values: its rule, or its sensor's name, is another one, or there is none any more. */
+export const REASONS = ["rule-changed", "rule-deleted", "sensor-renamed"] as const;
 
 /** What is told: it began; it is over; its end is another than was told; it was none. */
 export type EventKind = "raised" | "ended" | "changed" | "taken-back";

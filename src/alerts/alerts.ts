@@ -9,7 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Change } from "../engine/change.ts";
-import type { AlertEvent } from "./alert.ts";
+import type { AlertEvent, REASONS } from "./alert.ts";
 import type { AlertQuery, AlertStore, RuleRow } from "./alert-store.ts";
 import { Dirty } from "./dirty.ts";
 import { Judging, type JudgingCounts } from "./judging.ts";
@@ -108,6 +108,9 @@ export class Alerts {
     this.#unlisten = [
       engine.onChange((changes) => this.#changed(changes)),
       engine.beforeCommit(() => this.#beforeCommit()),
+      engine.sensors.onChange(({ name }, before) => {
+        if (before !== null) this.#renamed(name, before);
+      }),
     ];
   }
 
@@ -283,12 +286,27 @@ export class Alerts {
     this.#states.delete(name);
   }
 
-  /** What a rule raised is over with it. */
-  #endAll(state: RuleState, reason: "rule-changed" | "rule-deleted"): void {
+  /** What was found goes with the sensor where its rule does; all of it is judged again, as other rules may watch it now. */
+  #renamed(now: string, before: string): void {
+    const { store } = this.#options;
+    const states = [...this.#states.values()].filter((state) => state.watches(now) || state.watches(before));
+    for (const state of states) {
+      const { name, version } = state.rule;
+      if (!state.watches(now)) this.#endAll(state, "sensor-renamed", before);
+      else if (state.watches(before)) store.write(() => store.rename(name, version, before, now));
+      state.renamed(new Set(store.subjects(name, version).map(keyOf)));
+    }
+    this.#judging.renamed();
+    const { judgedMax } = this.#judging;
+    if (states.length > 0 && judgedMax > 0) this.#dirty.add(now, 0, judgedMax);
+  }
+
+  /** What a rule raised is over with it, or with the sensor. */
+  #endAll(state: RuleState, reason: (typeof REASONS)[number], sensor: string | null = null): void {
     const { store, clock } = this.#options;
     const { name, version } = state.rule;
     const now = Math.floor(clock.now() / 1000);
-    const on = store.on(name, version);
+    const on = store.on(name, version).filter((alert) => sensor === null || alert.sensor === sensor);
     if (on.length === 0) return;
     this.#judging.tell(state, () =>
       on.map((alert) => {

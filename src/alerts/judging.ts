@@ -64,6 +64,11 @@ export class Judging {
     for (const { judged } of options.states.values()) this.judgedMax = Math.max(this.judgedMax, judged);
   }
 
+  /** A sensor has another name. */
+  renamed(): void {
+    this.#subjects.forget();
+  }
+
   /** The last second that could be judged by now. */
   get due(): number {
     return Math.floor(this.#options.clock.now() / 1000) - SETTLE_SECONDS;
@@ -85,12 +90,12 @@ export class Judging {
   *#onwards(state: RuleState, target: number): Generator<undefined> {
     const { engine } = this.#options;
     this.judgedMax = Math.max(this.judgedMax, target);
-    const { isWarm } = state;
+    const { isWarm, renames } = state;
     state.isWarm = false; // until all of it is done
     for (const sensor of state.sensorsOf(engine)) {
       for (const subject of this.#subjects.of(state.rule, sensor)) {
         yield* this.#walk(state, subject, state.judged + state.rule.every, target, isWarm);
-        if (state.isGone) return;
+        if (state.isGone || state.renames !== renames) return;
       }
     }
     state.judged = target;
@@ -130,7 +135,7 @@ export class Judging {
     changedUpTo = Number.POSITIVE_INFINITY,
   ): Generator<undefined> {
     const { engine } = this.#options;
-    const { rule } = state;
+    const { rule, renames } = state;
     const floor = floorOf(state, engine, subject);
     let begin = Math.max(from, floor);
     if (begin > end) return;
@@ -153,7 +158,7 @@ export class Judging {
         if (changedUpTo === Number.POSITIVE_INFINITY) this.counts.instants++;
         else this.counts.instantsAgain++;
         yield;
-        if (state.isGone) return;
+        if (state.isGone || state.renames !== renames) return;
       }
       this.#keep(state, owner, begin, walked, known);
       // One that goes on as was known may have another beginning by now.

@@ -33,7 +33,9 @@ export class RuleState {
   /** Whether both say how it is; else the store and the values do. */
   isWarm = false;
   /** Subjects that have alerts in the store. */
-  readonly told: Set<string>;
+  told: Set<string>;
+  /** Sensors that were renamed since it is at work. */
+  renames = 0;
   /** It was deleted, or another rule is in its place. */
   isGone = false;
   readonly #matches: (sensor: string) => boolean;
@@ -51,6 +53,17 @@ export class RuleState {
     this.#matches = matcherOf(rule.sensors);
   }
 
+  /** A sensor has another name: what was made of names is made anew. */
+  renamed(told: Set<string>): void {
+    this.renames++;
+    this.#looked = 0;
+    this.#sensors.length = 0;
+    this.told = told;
+    this.on.clear();
+    this.pending.clear();
+    this.isWarm = false;
+  }
+
   get hasMoved(): boolean {
     return this.judged !== this.keptAt;
   }
@@ -59,7 +72,7 @@ export class RuleState {
     return this.#matches(sensor);
   }
 
-  /** Those of the directory that it watches. The directory only grows. */
+  /** Those of the directory that it watches. The directory only grows, unless `renamed` was called. */
   sensorsOf({ sensors }: AlertEngine): readonly string[] {
     const all = sensors.list();
     for (; this.#looked < all.length; this.#looked++) {

@@ -24,6 +24,11 @@ export class Subjects {
     );
   }
 
+  /** Of sensors whose names are other ones by now. */
+  forget(): void {
+    this.#devices.clear();
+  }
+
   #namesOf(sensor: string): readonly string[] {
     const { deviceSeries: count } = this.#engine.status(sensor);
     const known = this.#devices.get(sensor);

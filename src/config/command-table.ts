@@ -317,6 +317,29 @@ export const COMMANDS = [
     options: ["map:try", "map:topic", "map:preset", "timezone", "json"],
   },
   {
+    name: "alerts",
+    operands: "",
+    text: "what rules found, the newest first; or what a rule would have found",
+    more: [
+      "Rules stand under `alerts` in tidemark.config.json, or are put over HTTP (docs/ALERTS.md). --try takes the name of one, a file that ends with .json, or the rule itself.",
+    ],
+    examples: [
+      "tidemark alerts --state on",
+      `tidemark alerts --try '{"sensor":"temperature","metric":"mean","window":"5m","above":28}' --from now-1w`,
+    ],
+    options: [
+      "alerts:state",
+      "alerts:rule",
+      "alerts:sensor",
+      "alerts:limit",
+      "alerts:try",
+      "query:from",
+      "query:to",
+      "json",
+      ...CLIENT,
+    ],
+  },
+  {
     name: "unrouted",
     operands: "",
     text: "messages that no map is for, each with a map that would fit",

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import type { TidemarkError } from "../core/errors.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
+import { type AlertsConfig, alertsConfig } from "./alerts-config.ts";
 import { type BackupConfig, backupConfig } from "./backup-config.ts";
 import {
   clientConfig,
@@ -85,6 +86,7 @@ export type Invocation =
   | { readonly command: "verify"; readonly verify: VerifyConfig }
   | { readonly command: "doctor"; readonly doctor: DoctorConfig }
   | { readonly command: "map"; readonly map: MapConfig }
+  | { readonly command: "alerts"; readonly alerts: AlertsConfig }
   | { readonly command: "unrouted"; readonly unrouted: UnroutedConfig }
   | { readonly command: "completion"; readonly completion: CompletionConfig }
   | { readonly command: "skip"; readonly skip: SkipConfig }
@@ -209,6 +211,8 @@ function invoke(
       return { command: name, list: listConfig(name, settings, operands, cwd) };
     case "map":
       return { command: name, map: mapConfig(settings, operands, cwd) };
+    case "alerts":
+      return { command: name, alerts: alertsConfig(settings, operands, cwd) };
     case "unrouted":
       refuseOperands(name, operands);
       return { command: name, unrouted: unroutedConfig(settings, cwd) };

@@ -55,6 +55,8 @@ export interface LiveData {
   /** Why readings are not taken in; null: they are. */
   readonly trouble: string | null;
   readonly sensorsTotal: number;
+  /** Alerts that go on, and events of alerts that were told since the start of the server: when it has grown there are new ones. */
+  readonly alerts?: { readonly on: number; readonly told: number };
   /** Of a snapshot: its sensors' `changes` are all since the event before. Else nobody knows what changed: what is drawn is to be loaded anew. */
   readonly resumed?: boolean;
   readonly sensors: readonly LiveSensor[];

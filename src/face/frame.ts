@@ -50,6 +50,13 @@ export function startFrame(live: Live, theme: Theme): Frame {
     footer,
     said,
   );
+  const health = PAGES.findIndex(({ name }) => name === "health");
+  const badge = links[health].appendChild(element("b", { class: "badge", hidden: true }));
+  live.subscribe(({ alerts }) => {
+    const on = alerts?.on ?? 0;
+    badge.hidden = on === 0;
+    setText(badge, on === 1 ? "1 alert" : `${on} alerts`);
+  });
   return {
     main,
     footer,

@@ -144,6 +144,9 @@ export const CLOSE_MS_MAX = 5_000;
 /** Clients of the live stream. Past it 503: each costs a write a frame. */
 export const LIVE_CLIENTS_MAX = 100;
 
+/** Events of alerts that are told at one time; of more than these a client loads the list. */
+export const LIVE_ALERTS_MAX = 100;
+
 /** Sensors in the live stream; the rest is left out and `sensorsTotal` says so. A frame of them all stays under 2 MB. */
 export const LIVE_SENSORS_MAX = 1000;
 

@@ -1,6 +1,8 @@
 /** The live stream's clients: one frame for all of them whenever something changed; who is slow, or comes back, is told what changed since. Format: docs/formats/live.md. */
 import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
+import { type AlertEvent, shownEvent } from "../alerts/alert.ts";
+import type { Alerts } from "../alerts/alerts.ts";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { INFLUX_TOPIC } from "../doors/influx.ts";
@@ -13,6 +15,7 @@ import {
   FRAME_INTERVAL_MS_MAX,
   FRAME_INTERVAL_MS_MIN,
   HEARTBEAT_MS,
+  LIVE_ALERTS_MAX,
   LIVE_CLIENTS_MAX,
   LIVE_RETRY_MS,
   LIVE_SENSORS_MAX,
@@ -57,6 +60,7 @@ export class LiveFeed {
   readonly #clock: Clock;
   readonly #rows: LiveRows;
   readonly #onFailure: (error: unknown) => void;
+  readonly #alerts: Alerts | null;
   readonly #changes = new LiveChanges();
   /** Begins all event ids: those of another process are told apart. */
   readonly #run = randomBytes(6).toString("hex");
@@ -79,9 +83,10 @@ export class LiveFeed {
   /** What was wrong at the last tick. */
   #trouble: string | null = null;
   #notices = "";
+  #told = 0;
 
   /** @param onFailure called when the engine cannot be read; all clients are cut then */
-  constructor(engine: Engine, clock: Clock, onFailure: (error: unknown) => void) {
+  constructor(engine: Engine, clock: Clock, onFailure: (error: unknown) => void, alerts: Alerts | null = null) {
     this.#engine = engine;
     this.#clock = clock;
     this.#rows = new LiveRows(engine, clock);
@@ -93,7 +98,9 @@ export class LiveFeed {
         this.#show(sensor);
       }),
       engine.onChange((changes) => this.#changed(changes)),
+      ...(alerts === null ? [] : [alerts.onEvents((events) => this.#tellAlerts(events))]),
     ];
+    this.#alerts = alerts;
   }
 
   /** A sensor is called otherwise: who comes back is told all of them anew. */
@@ -184,6 +191,20 @@ export class LiveFeed {
     }
   }
 
+  /** To clients that keep up, the newest of them; who missed one sees it by `alerts.told`. */
+  #tellAlerts(events: readonly AlertEvent[]): void {
+    const now = performance.now();
+    const texts = events.slice(-LIVE_ALERTS_MAX).map((event) => {
+      const text = `event: alert\ndata: ${JSON.stringify(shownEvent(event))}\n\n`;
+      return { sensor: event.alert.sensor, text };
+    });
+    for (const client of this.#clients) {
+      const own = texts.filter(({ sensor }) => client.sensors?.has(sensor) !== false);
+      if (own.length === 0 || client.isFull(now)) continue;
+      client.tell(own.map(({ text }) => text).join(""), client.frame, now);
+    }
+  }
+
   #makeDue(sensor: string): void {
     if (!this.#clients.watches(sensor)) return;
     this.#due.add(sensor);
@@ -251,7 +272,9 @@ export class LiveFeed {
     const now = performance.now();
     this.#guarded(() => {
       const { trouble, notices } = this.#engine;
-      const hasNews = trouble !== this.#trouble || notices.join() !== this.#notices;
+      const told = this.#alerts?.told ?? 0;
+      const hasNews = trouble !== this.#trouble || notices.join() !== this.#notices || told !== this.#told;
+      this.#told = told;
       this.#trouble = trouble;
       this.#notices = notices.join();
       for (const sensor of this.#clients.watched()) {
@@ -297,7 +320,9 @@ export class LiveFeed {
 
   #event(name: "snapshot" | "update", rows: ReadonlyMap<string, string>, more: object = {}): string {
     const sensorsTotal = this.#shown.size + this.#left.size;
-    const head = JSON.stringify({ time: this.#clock.now(), trouble: this.#engine.trouble, sensorsTotal, ...more });
+    const alerts = this.#alerts === null ? {} : { alerts: { on: this.#alerts.counts.on, told: this.#alerts.told } };
+    const own = { time: this.#clock.now(), trouble: this.#engine.trouble, sensorsTotal, ...alerts, ...more };
+    const head = JSON.stringify(own);
     const data = `${head.slice(0, -1)},"sensors":[${[...rows.values()].join(",")}]}`;
     return `id: ${this.#run}-${this.#frame}\nevent: ${name}\ndata: ${data}\n\n`;
   }

@@ -122,9 +122,14 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   const budget = new BodyBudget();
   const influx = new InfluxDoor({ ...options, naming: options.naming ?? DEFAULT_NAMING });
   const views = (): readonly DoorView[] => [...(doors?.views ?? []), influx];
-  const feed = new LiveFeed(engine, clock, (error) => {
-    if (!(error instanceof TidemarkError)) onBug(error);
-  });
+  const feed = new LiveFeed(
+    engine,
+    clock,
+    (error) => {
+      if (!(error instanceof TidemarkError)) onBug(error);
+    },
+    alerts?.alerts ?? null,
+  );
   const anyHost = options.allowAnonymous === true;
   const { publicUrls = [], corsOrigins = [] } = options;
   const sessions = tokens === null ? null : new Sessions(tokens, clock);

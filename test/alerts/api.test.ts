@@ -188,3 +188,63 @@ test("each device is judged by itself where a rule says so", async (t) => {
   const { body } = await ask("/alerts/try", "POST", { rule, from: "2026-05-01 12:00" });
   assert.deepEqual(body.alerts.map(({ device }: Record<string, unknown>) => device).sort(), ["a1", "a2", "b"]);
 });
+
+test("the live stream has each event, and how many there were", async (t) => {
+  const { app, ask, send, clock } = await startServer(t, undefined);
+  await ask("/alerts/rules/warm", "PUT", WARM);
+  await send("attic", [1, 40]);
+  const end = new AbortController();
+  const stream = await fetch(`http://127.0.0.1:${app.port}/live`, { signal: end.signal });
+  clock.advance(20_000);
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream.body ?? assert.fail()) {
+    text += decoder.decode(chunk, { stream: true });
+    if (/event: alert\n/.test(text) && /"alerts":\{"on":1,"told":1\}/.test(text)) break;
+  }
+  end.abort();
+  const [, data] = /event: alert\ndata: (.*)\n\n/.exec(text) ?? assert.fail(text);
+  const { kind, alert } = JSON.parse(data);
+  assert.deepEqual([kind, alert], ["raised", (await ask("/alerts")).body.items[0]]);
+});
+
+test("what was found goes with a sensor that is renamed, or ends with its name", async (t) => {
+  const { ask, send, clock, until } = await startServer(t, undefined);
+  await ask("/alerts/rules/all", "PUT", { ...WARM, sensor: "*" });
+  await ask("/alerts/rules/attic", "PUT", WARM);
+  await send("attic", [1, 40]);
+  clock.advance(20_000);
+  const items = async () => (await ask("/alerts")).body.items;
+  const before = await until(items, (found) => found.length === 2);
+  await ask("/alerts/rules/loft", "PUT", { ...WARM, sensor: "loft", from: "2026-05-01T12:00:00Z" });
+  const renamed = await ask("/corrections/rename", "POST", { sensor: "attic", to: "loft" });
+  assert.equal(renamed.status, 200, JSON.stringify(renamed.body));
+  const found = await until(items, (all) => all.length === 3);
+  const of = (rule: string) => found.find((alert: { rule: string }) => alert.rule === rule);
+  assert.deepEqual(
+    [of("all").sensor, of("all").state, of("all").id],
+    ["loft", "on", before.find(({ rule }: { rule: string }) => rule === "all").id],
+  );
+  assert.deepEqual([of("attic").sensor, of("attic").state, of("attic").reason], ["attic", "ended", "sensor-renamed"]);
+  assert.deepEqual([of("loft").sensor, of("loft").state, of("loft").from], ["loft", "on", of("all").from]);
+});
+
+test("readings that are deleted take alerts back, and an undo raises them again", async (t) => {
+  const { ask, send, clock, until } = await startServer(t, undefined);
+  await ask("/alerts/rules/warm", "PUT", WARM);
+  await ask("/alerts/rules/silent", "PUT", { sensor: "attic", noDataFor: "15s", every: "5s" });
+  await send("attic", [1, 40], [30, 20], [31, 20]);
+  clock.advance(60_000);
+  const states = async () =>
+    (await ask("/alerts")).body.items.map(({ rule, state }: Record<string, string>) => `${rule} ${state}`).sort();
+  const isSo = (wanted: readonly string[]) => (found: readonly string[]) => found.join() === wanted.join();
+  await until(states, isSo(["silent ended", "silent on", "warm ended"]));
+  const deletion = { sensor: "attic", from: "2026-05-01 12:00:00", to: "2026-05-01 12:00:10" };
+  const deleted = await ask("/corrections/delete", "POST", { ...deletion, reason: "stood in the sun" });
+  assert.equal(deleted.status, 200, JSON.stringify(deleted.body));
+  // Before its first reading, which is another one now, it was not silent either.
+  await until(states, isSo(["silent on", "silent taken-back", "warm taken-back"]));
+  const undone = await ask("/corrections/undo", "POST", { number: 1 });
+  assert.equal(undone.status, 200, JSON.stringify(undone.body));
+  await until(states, isSo(["silent ended", "silent on", "warm ended"]));
+});

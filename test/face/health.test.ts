@@ -51,6 +51,25 @@ suite("health", { skip: "missing" in chromium ? chromium.missing : false }, () =
     assert.deepEqual(faults, []);
   });
 
+  test("alerts that go on are a badge on every page, and a list here", async (t) => {
+    const tidemark = await startTidemark(t);
+    const rule = { sensor: "temperature", metric: "max", window: "1m", every: "1s", above: 30 };
+    const put = (name: string) =>
+      fetch(`${tidemark.url}alerts/rules/${name}`, { method: "PUT", body: JSON.stringify(rule) });
+    assert.equal((await put("warm")).status, 200);
+    const { page, faults } = await browser.open(t, tidemark.url);
+    await tidemark.send("temperature", 41.5);
+    await page.locator(".badge").getByText("1 alert", { exact: true }).waitFor();
+    await page.getByRole("link", { name: "Health" }).click();
+    const row = page.getByRole("table", { name: "Alerts" }).getByRole("row").nth(1);
+    assert.match((await row.textContent()) ?? "", /^warmtemperature.*41\.50*on$/);
+    await fetch(`${tidemark.url}alerts/rules/warm`, { method: "DELETE" });
+    await page.locator(".badge").waitFor({ state: "hidden" });
+    await row.getByText(/^ended/).waitFor();
+    assert.deepEqual(await axeFaults(page), []);
+    assert.deepEqual(faults, []);
+  });
+
   test("what is wrong, and what to do about it; the reason is gone when the trouble is", async (t) => {
     const { engine, server } = await openFixture();
     t.after(() => server.close());

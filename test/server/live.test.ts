@@ -53,7 +53,8 @@ test("first everything, then what changes, each in full", async (context) => {
   assert.equal(await stream.block(), "retry: 2000");
   const snapshot = await stream.next();
   assert.equal(snapshot.name, "snapshot");
-  assert.deepEqual(snapshot.data, { time: NOON, trouble: null, sensorsTotal: 3, resumed: false });
+  const alerts = { on: 0, told: 0 };
+  assert.deepEqual(snapshot.data, { time: NOON, trouble: null, sensorsTotal: 3, alerts, resumed: false });
   assert.deepEqual(
     snapshot.rows.map(({ sensor }) => sensor),
     ["temperature", "humidity", "pressure"],
@@ -223,7 +224,7 @@ test("the stream ends with the server, and the server does not wait for it", asy
   for (const stream of streams) await stream.next();
   await app.close();
   for (const stream of streams) assert.equal(await stream.block(), null);
-  assert.equal(engine.listeners, 0);
+  assert.equal(engine.listeners, 1, "that of the alerts");
 });
 
 test("HEAD has no stream; too many clients are told to come back", async (context) => {

@@ -4,6 +4,7 @@ import { printable } from "../../core/printable.ts";
 import { ApiError } from "../api.ts";
 import { element, setText } from "../dom.ts";
 import type { Context, Mounted, Page } from "../page.ts";
+import { type AlertShown, alertTable } from "./alerts.ts";
 import { SAMPLE_MS, Samples, Tiles } from "./tiles.ts";
 import { type SensorHealth, troubleTable } from "./trouble.ts";
 
@@ -32,6 +33,9 @@ class Health implements Mounted {
   readonly #facts = element("p", { class: "facts" });
   readonly #tiles = new Tiles();
   readonly #trouble = element("div");
+  readonly #alerts = element("div");
+  /** Events of alerts that were told when the list was asked for. */
+  #told: number | undefined = -1;
   readonly #ended = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
   #asked = 0;
@@ -42,6 +46,7 @@ class Health implements Mounted {
     root.append(
       element("div", { class: "head" }, element("h1", {}, "Health"), this.#facts),
       this.#verdict,
+      this.#alerts,
       this.#tiles.root,
       element("h2", { class: "look" }, "What needs a look"),
       this.#trouble,
@@ -93,6 +98,7 @@ class Health implements Mounted {
     );
     samples.add({ at: performance.now(), counters });
     const isNews = this.#show(verdict);
+    await this.#showAlerts(live.known?.alerts?.told);
     this.#tiles.draw(samples);
     const uptime = (counters.get("process_uptime_seconds") ?? 0) * 1000;
     setText(this.#facts, `tidemark ${about.version}, up ${ageText(uptime)}`);
@@ -102,6 +108,17 @@ class Health implements Mounted {
     this.#trouble.replaceChildren(
       table ?? element("p", { class: "nothing" }, "Nothing. Every partition is read; see also Not counted."),
     );
+  }
+
+  /** Asks for the list when something was told since. */
+  async #showAlerts(told: number | undefined): Promise<void> {
+    if (told === this.#told) return;
+    const { api, time } = this.#context;
+    const { signal } = this.#ended;
+    const { items } = await api.json<{ items: readonly AlertShown[] }>("alerts?limit=8", { signal });
+    this.#told = told;
+    const table = alertTable(items, time);
+    this.#alerts.replaceChildren(...(table === null ? [] : [element("h2", { class: "look" }, "Alerts"), table]));
   }
 
   async #readiness(): Promise<Verdict> {

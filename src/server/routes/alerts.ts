@@ -1,6 +1,6 @@
 /** `/alerts`: what was found, the rules, and rules tried on the past (docs/ALERTS.md). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type Alert, STATES, shownAlert } from "../../alerts/alert.ts";
+import { type Alert, REASONS, STATES, shownAlert } from "../../alerts/alert.ts";
 import type { Alerts, RuleView } from "../../alerts/alerts.ts";
 import type { DeliveryView } from "../../alerts/delivery-view.ts";
 import { RULE_SCHEMA } from "../../alerts/rule-spec.ts";
@@ -54,7 +54,7 @@ const ALERT: Schema = {
     takenBack: { ...TIME_OR_NULL, description: "when data showed that it was wrong" },
     replaces: { ...TEXT_OR_NULL, description: "the alert that was taken back for it" },
     replacedBy: { ...TEXT_OR_NULL, description: "the alert that it was taken back for" },
-    reason: { enum: ["rule-changed", "rule-deleted", null], description: "what else ended it" },
+    reason: { enum: [...REASONS, null], description: "what else ended it" },
   }),
 };
 

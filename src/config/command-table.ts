@@ -1,56 +1,10 @@
 /** Every command of the command line, and the options that it takes: parsing, help and suggestions derive from this list. */
 import { METRICS, type MetricName } from "../metrics/registry.ts";
+import { CLIENT, KAFKA, LIST, SERVER } from "./option-groups.ts";
 import type { OptionId } from "./option-table.ts";
 
 /** Metrics of a query that names none. */
 export const METRICS_ASKED = ["count", "mean", "min", "max"] as const satisfies readonly MetricName[];
-
-const KAFKA = ["log", "kafka-user", "kafka-password-file", "kafka-ca"] as const satisfies readonly OptionId[];
-
-const SERVER = [
-  ...KAFKA,
-  "data",
-  "host",
-  "port",
-  "sensors",
-  "topics",
-  "topics-exclude",
-  "create-topics",
-  "timezone",
-  "keep",
-  "log-retention",
-  "clock-ahead",
-  "log-format",
-  "token",
-  "token-file",
-  "token-read",
-  "token-read-file",
-  "token-write",
-  "token-write-file",
-  "token-admin",
-  "token-admin-file",
-  "tls-cert",
-  "tls-key",
-  "rate-limit",
-  "allow-anonymous",
-  "public-url",
-  "cors-origin",
-  "influx-sensor",
-  "influx-device",
-  "mqtt-listen",
-] as const satisfies readonly OptionId[];
-
-const CLIENT = ["url", "data", "port", "token", "token-file", "ca"] as const satisfies readonly OptionId[];
-
-const LIST = [
-  "list:all",
-  "list:sensor",
-  "list:device",
-  "list:limit",
-  "list:after",
-  "json",
-  ...CLIENT,
-] as const satisfies readonly OptionId[];
 
 /** A command, and what may stand behind it. */
 export interface Command {

@@ -62,7 +62,8 @@ interface Beside {
 export type CoreSettings = Pick<
   Config,
   "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
->;
+> &
+  Partial<Pick<Config, "revisionBytes">>;
 
 /** What a program that opens many gives to each. */
 export interface Lent {
@@ -126,6 +127,7 @@ export async function openCore(
       zone,
       clockAheadMs: settings.clockAheadMs,
       keepMs: settings.keepMs,
+      revisionBytes: settings.revisionBytes,
       onNotice,
     });
     const beside = attach(pipeline);

@@ -22,6 +22,7 @@ import { createLookInto } from "./doors/look-into.ts";
 import { lookInSlices } from "./doors/records-found.ts";
 import type { Change } from "./engine/change.ts";
 import type { SensorStatus } from "./engine/engine.ts";
+import { momentOf } from "./server/as-of.ts";
 import { answerText, windowOf } from "./server/compute-answer.ts";
 import { ComputeReader } from "./server/compute-request.ts";
 import { writeSeries } from "./server/series-answer.ts";
@@ -126,15 +127,17 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
     },
 
     compute<const Q extends Asked>(asked: Q, bounds: Bounds = {}) {
-      const nowMs = clock.now();
       const zoneAsked = bounds.timezone === undefined ? zone : openZone(bounds.timezone);
-      const request = reader.read(Buffer.from(computeBody(asked, bounds)), zoneAsked, nowMs);
-      const window = "refused" in request ? request : windowOf(request, engine, nowMs);
+      const asOf = bounds.asOf === undefined ? undefined : momentText(bounds.asOf);
+      const moment = momentOf(asOf, engine, zoneAsked, clock.now());
+      if ("fault" in moment) throw new TidemarkError("request-invalid", moment.fault);
+      const request = reader.read(Buffer.from(computeBody(asked, bounds)), zoneAsked, moment.nowMs);
+      const window = "refused" in request ? request : windowOf(request, moment);
       const errors = "refused" in window ? window.refused : "refused" in request ? request.refused : request.errors;
       if (errors.length > 0 || "refused" in window || "refused" in request) {
         throw new TidemarkError("request-invalid", errors.join("; "));
       }
-      const { result }: { result: Computed<Q> } = JSON.parse(answerText(request, window, engine, nowMs));
+      const { result }: { result: Computed<Q> } = JSON.parse(answerText(request, window, moment));
       return result;
     },
 
@@ -142,7 +145,7 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
       const { points, ...query } = seriesParameters(question);
       const asked = { ...query, ...(points === undefined ? {} : { points: Number(points) }) };
       const request = readSeries(asked, engine, zone, clock.now());
-      const pieces = await Array.fromAsync(writeSeries(request, engine, "json"));
+      const pieces = await Array.fromAsync(writeSeries(request, "json"));
       const series: Series<M> = JSON.parse(pieces.join(""));
       return series;
     },

@@ -8,6 +8,7 @@ import {
   type Computed,
   computeBody,
   type MetricAsked,
+  momentText,
   type Reading,
   type Series,
   type SeriesQuestion,
@@ -71,9 +72,12 @@ export class Connection {
    * @throws TidemarkError "request-invalid" when any of it is not understood, in the server's words
    */
   async compute<const Q extends Asked>(asked: Q, bounds: Bounds = {}): Promise<Computed<Q>> {
-    const { timezone } = bounds;
-    const zone = timezone === undefined ? "" : `?${new URLSearchParams({ timezone })}`;
-    const answer = (await requestJson(this.#server, `compute/metrics${zone}`, {
+    const { timezone, asOf } = bounds;
+    const parameters = new URLSearchParams({
+      ...(timezone === undefined ? {} : { timezone }),
+      ...(asOf === undefined ? {} : { asOf: String(momentText(asOf)) }),
+    });
+    const answer = (await requestJson(this.#server, `compute/metrics${parameters.size === 0 ? "" : `?${parameters}`}`, {
       body: computeBody(asked, bounds),
       headers: { "content-type": "application/json" },
     })) as { readonly result: Computed<Q>; readonly errors: readonly string[] };

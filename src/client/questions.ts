@@ -12,6 +12,8 @@ export interface Bounds {
   readonly from?: Moment | undefined;
   readonly to?: Moment | undefined;
   readonly toExclusive?: Moment | undefined;
+  /** The answer as it was then: as of the last commit until the end of that moment. */
+  readonly asOf?: Moment | undefined;
   /** Of times that name none; otherwise the server's. */
   readonly timezone?: string | undefined;
 }
@@ -70,9 +72,9 @@ export function computeBody(asked: Asked, { from, to, toExclusive }: Bounds): st
 
 /** The parameters of `GET /series`, those that are given. */
 export function seriesParameters(question: SeriesQuestion<MetricAsked>): Record<string, string> {
-  const { sensors, metrics, from, to, toExclusive, points, every, timezone, shift } = question;
+  const { sensors, metrics, from, to, toExclusive, asOf, points, every, timezone, shift } = question;
   const given = { sensor: [sensors].flat().join(","), metrics: metrics?.join(","), points, every, timezone, shift };
-  const times = Object.entries({ from, to, toExclusive }).map(([name, moment]) => [
+  const times = Object.entries({ from, to, toExclusive, asOf }).map(([name, moment]) => [
     name,
     moment === undefined ? undefined : momentText(moment),
   ]);

@@ -29,6 +29,7 @@ export async function query(config: QueryConfig, terminal: Terminal): Promise<nu
   const parameters = new URLSearchParams({
     ...(config.receipt ? { receipt: "true" } : {}),
     ...(config.timezone === null ? {} : { timezone: config.timezone }),
+    ...(config.asOf === null ? {} : { asOf: config.asOf }),
   }).toString();
   const answer = await ask(config.client, `compute/metrics${parameters === "" ? "" : `?${parameters}`}`, { body });
   const fields = fieldsOf(answer.body);

@@ -77,8 +77,8 @@ function pointsOf({ every, points }: SeriesConfig, usual: number | null): Record
 }
 
 function pathOf(config: SeriesConfig, sensors: readonly string[], more: Readonly<Record<string, string>>): string {
-  const { metrics, from, to, toExclusive, timezone } = config;
-  const given = Object.entries({ from, to, toExclusive, timezone }).filter((entry) => entry[1] !== null);
+  const { metrics, from, to, toExclusive, asOf, timezone } = config;
+  const given = Object.entries({ from, to, toExclusive, asOf, timezone }).filter((entry) => entry[1] !== null);
   const parameters = { sensor: sensors.join(","), metrics: metrics.join(","), ...Object.fromEntries(given), ...more };
   return `series?${new URLSearchParams(parameters)}`;
 }

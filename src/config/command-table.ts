@@ -3,6 +3,9 @@ import { METRICS, type MetricName } from "../metrics/registry.ts";
 import { CLIENT, KAFKA, LIST, SERVER } from "./option-groups.ts";
 import type { OptionId } from "./option-table.ts";
 
+/** Which window is asked for. */
+const WINDOW = ["query:from", "query:to", "query:to-exclusive"] as const;
+
 /** Metrics of a query that names none. */
 export const METRICS_ASKED = ["count", "mean", "min", "max"] as const satisfies readonly MetricName[];
 
@@ -126,7 +129,7 @@ export const COMMANDS = [
       "tidemark query temperature humidity count mean p95 --from today",
       "tidemark query 'plant-*' max --from yesterday --to yesterday --json",
     ],
-    options: ["query:from", "query:to", "query:to-exclusive", "query:timezone", "receipt", "json", ...CLIENT],
+    options: [...WINDOW, "query:as-of", "query:timezone", "receipt", "json", ...CLIENT],
   },
   {
     name: "series",
@@ -141,12 +144,11 @@ export const COMMANDS = [
     ],
     options: [
       "series:metrics",
-      "query:from",
-      "query:to",
-      "query:to-exclusive",
+      ...WINDOW,
       "series:points",
       "series:every",
       "series:shift",
+      "query:as-of",
       "query:timezone",
       "series:format",
       "json",
@@ -167,9 +169,7 @@ export const COMMANDS = [
     options: [
       "export:metrics",
       "export:every",
-      "query:from",
-      "query:to",
-      "query:to-exclusive",
+      ...WINDOW,
       "query:timezone",
       "export:format",
       "export:output",

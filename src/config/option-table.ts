@@ -101,6 +101,13 @@ export const OPTIONS = [
     text: "how long the history is kept, such as 400d",
   },
   {
+    id: "revisions",
+    value: "SIZE",
+    fallback: "256MB",
+    kept: true,
+    text: "what is kept of earlier states, to be asked for with --as-of; the oldest goes first (none: nothing)",
+  },
+  {
     id: "log-retention",
     value: "SIZE",
     fallback: "2GB",
@@ -244,6 +251,7 @@ export const OPTIONS = [
   { id: "query:from", value: "TIME", text: "beginning of the window (default: the first reading)" },
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
   { id: "query:to-exclusive", value: "TIME", text: "instead of --to, the first moment after the window" },
+  { id: "query:as-of", value: "TIME", text: "the answer as it was then (the last commit until the end of TIME)" },
   { id: "query:timezone", value: "ZONE", text: "zone of times that name none (default: the server's)" },
   {
     id: "series:metrics",

@@ -21,6 +21,7 @@ export interface QueryConfig {
   readonly from: string | null;
   readonly to: string | null;
   readonly toExclusive: string | null;
+  readonly asOf: string | null;
   /** null: the server's. */
   readonly timezone: string | null;
   readonly receipt: boolean;
@@ -51,6 +52,7 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
     from: settings.optional("query:from", parseText),
     to: settings.optional("query:to", parseText),
     toExclusive: settings.optional("query:to-exclusive", parseText),
+    asOf: settings.optional("query:as-of", parseText),
     timezone: settings.optional("query:timezone", parseTimezone),
     receipt: settings.flag("receipt"),
     json: settings.flag("json"),

@@ -22,6 +22,7 @@ export interface SeriesConfig {
   readonly from: string | null;
   readonly to: string | null;
   readonly toExclusive: string | null;
+  readonly asOf: string | null;
   /** One of both, or neither. */
   readonly every: string | null;
   readonly points: number | null;
@@ -51,6 +52,7 @@ export function seriesConfig(settings: Settings, operands: readonly string[], cw
     from: settings.optional("query:from", parseText),
     to: settings.optional("query:to", parseText),
     toExclusive: settings.optional("query:to-exclusive", parseText),
+    asOf: settings.optional("query:as-of", parseText),
     every,
     points,
     shift: settings.optional("series:shift", parseStepText),

@@ -18,6 +18,7 @@ import {
   parseKeep,
   parseLogTarget,
   parseOrigins,
+  parseRevisions,
   parseSensors,
   parseSize,
   parseTemplates,
@@ -50,6 +51,8 @@ export interface Config {
   readonly timezone: string;
   /** null: for ever. */
   readonly keepMs: number | null;
+  /** Bytes of what the history was before; 0: nothing is noted. */
+  readonly revisionBytes: number;
   readonly logRetentionBytes: number;
   readonly clockAheadMs: number;
   readonly logFormat: LogFormat;
@@ -105,6 +108,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     ...followed(settings, log),
     timezone: timezone(settings),
     keepMs: settings.read("keep", parseKeep),
+    revisionBytes: settings.read("revisions", parseRevisions),
     logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
     logFormat: settings.read("log-format", parseLogFormat),

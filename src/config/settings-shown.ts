@@ -19,6 +19,7 @@ export function shownSettings(config: Config): Record<string, string> {
     "create-topics": String(config.createTopics),
     timezone: config.timezone,
     keep: config.keepMs === null ? "forever" : `${config.keepMs}ms`,
+    revisions: config.revisionBytes === 0 ? "none" : `${config.revisionBytes}B`,
     "log-retention": `${config.logRetentionBytes}B`,
     "clock-ahead": `${config.clockAheadMs}ms`,
     token: shownTokens(config),

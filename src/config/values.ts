@@ -88,6 +88,16 @@ export const parseSize =
     return { value: bytes };
   };
 
+/** Smallest bound of what is noted of earlier revisions: a sixteenth of it holds a commit of thousands of sensors. */
+const REVISION_BYTES_MIN = 1_000_000;
+
+/** `256MB`; `none` → 0. */
+export const parseRevisions = (text: string): Parsed<number> => {
+  if (text === "none") return { value: 0 };
+  const parsed = parseSize(REVISION_BYTES_MIN)(text);
+  return "value" in parsed ? parsed : { expected: `${parsed.expected}, or "none"` };
+};
+
 /** `400d`, `5m`, `1.5h` → milliseconds. */
 export const parseDuration =
   (msMin: number, smallest: string) =>

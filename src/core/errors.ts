@@ -29,6 +29,7 @@ export const ERRORS = {
   "request-too-large": { retryable: false, status: 413 },
   "no-device-series": { retryable: false, status: 404 },
   "not-found": { retryable: false, status: 404 },
+  "revision-gone": { retryable: false, status: 410 },
   "method-not-allowed": { retryable: false, status: 405 },
   "not-authorized": { retryable: false, status: 401 },
   "too-many-requests": { retryable: true, status: 429 },

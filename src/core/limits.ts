@@ -58,3 +58,9 @@ export const COMMIT_READINGS = 1_000_000;
  * second. The log has what waits: it costs a restart some replay, and tools that read a Kafka group's offsets see it as lag.
  */
 export const COMMIT_INTERVAL_MS = 30_000;
+
+/**
+ * What is kept of how the history was before (default of `--revisions`), bytes: years of a house, days of 10,000 sensors at 1 Hz. The oldest goes first
+ * (`revisions_dropped`), and cannot be asked for any more (`revision-gone`).
+ */
+export const REVISION_BYTES = 256_000_000;

@@ -2,12 +2,10 @@
 
 import type { TidemarkError } from "../core/errors.ts";
 import type { Scrub } from "../core/scrub.ts";
-import type { Window } from "../core/window.ts";
-import type { Needs } from "../metrics/aggregate.ts";
-import type { Answer } from "../metrics/answer.ts";
 import type { Change } from "./change.ts";
 import type { Corrections } from "./correction.ts";
 import type { SensorDirectory } from "./directory.ts";
+import type { Answers, Past } from "./past.ts";
 
 /** Totals of a sensor since its history began, in readings; a record that is rejected whole is one. received = counted + duplicates + quarantined + rejected, always. */
 export interface SensorTotals {
@@ -191,6 +189,10 @@ export interface EngineCounters {
   /** What the history's files hold, and what is free where they are. */
   readonly historyBytes: number;
   readonly freeBytes: number;
+  /** What is noted of earlier revisions, bytes; the oldest that can be asked for, ms, or null; and how often the oldest sixteenth was dropped for want of room. */
+  readonly revisionBytes: number;
+  readonly revisionsSince: number | null;
+  readonly revisionsDropped: number;
   /** What the log holds; null when it does not say (Kafka). */
   readonly logBytes: number | null;
   /** Pages that were compared with their sums; null: of a log elsewhere. */
@@ -199,15 +201,12 @@ export interface EngineCounters {
 }
 
 /** The running system, as its doors see it. Nothing in it waits for the log. */
-export interface Engine {
+export interface Engine extends Answers {
   readonly sensors: SensorDirectory;
-  /**
-   * Merges the buckets that cover the window. Always fresh: what `ingest` has folded is in it. Microseconds; no I/O when cached.
-   * @param device of that device of the sensor alone @throws TidemarkError "no-device-series"
-   */
-  query(sensor: string, window: Window, needs: Needs, device?: string): Answer;
   /** O(1): what a question with an open bound asks for. @throws TidemarkError "no-device-series" */
   span(sensor: string, device?: string): SensorSpan;
+  /** The history as of the last revision at or before a moment. @throws TidemarkError "revision-gone" where none is kept */
+  asOf(ms: number): Past;
   /** Devices of a sensor by the bytes of their names, those behind `after`. O(limit + devices since the last commit). */
   devices(query: { sensor: string; after?: string; limit: number }): readonly DeviceStatus[];
   /** What is known of a device; null: nothing was heard of it. O(1). */

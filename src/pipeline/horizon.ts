@@ -45,7 +45,8 @@ export class Horizon implements CommitPart {
   readonly #sensors: Sensors;
   readonly #deviceSeries: DeviceSeries;
   readonly #removed: Removed;
-  readonly #moved = new Set<Series>();
+  /** Each with the second from which on there is something to delete; null: nothing is. */
+  readonly #moved = new Map<Series, number | null>();
   #options: HorizonOptions | null = null;
   #known: KnownTime | null = null;
   #movedAtMs = Number.NEGATIVE_INFINITY;
@@ -139,11 +140,12 @@ export class Horizon implements CommitPart {
       const target = this.#target(series, knownMs);
       if (!(target > totals.keptSince)) continue;
       const expired = this.#readingsBefore(series, target);
+      const first = Math.max(totals.keptSince, Math.floor(totals.firstTime / 1000));
       series.news.add("expired", Math.floor(totals.firstTime / 1000), target);
       totals.keptSince = target;
       totals.expired += expired;
       series.changed = true;
-      this.#moved.add(series);
+      this.#moved.set(series, this.#moved.get(series) ?? (expired > 0 ? first : null));
       readings += expired;
       if (expired > 0)
         lines.push(`the history of "${series.name}" before ${formatSecond(target)} is deleted: ${expired} readings`);
@@ -157,12 +159,12 @@ export class Horizon implements CommitPart {
     return this.#moved.size > 0;
   }
 
-  /** Series of the sensors that moved, and the second from which on each is kept. */
-  *#movedSeries(): Generator<readonly [series: number, second: number]> {
-    for (const { id, totals } of this.#moved) {
-      yield [id, totals.keptSince];
-      for (const series of this.#deviceSeries.ofSensor(id)) yield [series, totals.keptSince];
-      for (const series of this.#removed.ofSensor(id)) yield [series, totals.keptSince];
+  /** Series of the sensors that moved, the second from which on each is kept, and the first that there was something of; null: there was nothing. */
+  *#movedSeries(): Generator<readonly [series: number, second: number, first: number | null]> {
+    for (const [{ id, totals }, first] of this.#moved) {
+      yield [id, totals.keptSince, first];
+      for (const series of this.#deviceSeries.ofSensor(id)) yield [series, totals.keptSince, null];
+      for (const series of this.#removed.ofSensor(id)) yield [series, totals.keptSince, null];
     }
   }
 
@@ -174,7 +176,7 @@ export class Horizon implements CommitPart {
 
   /** Deletes what has to go, inside a transaction that has its pages written before. */
   *write(): Generator<number> {
-    for (const [series, second] of this.#movedSeries()) yield* this.#history.expire(series, second);
+    for (const [series, second, first] of this.#movedSeries()) yield* this.#history.expire(series, second, first);
     const known = this.#known?.now();
     if (known !== undefined) this.#db.guarded(() => this.#db.setSetting(KNOWN_TIME, Math.floor(known)));
     yield 0;
@@ -182,7 +184,8 @@ export class Horizon implements CommitPart {
 
   /** The transaction of `write` has ended well. */
   committed(): void {
-    if (this.#moved.size > 0) this.#history.forget(new Map(this.#movedSeries()));
+    const moved = [...this.#movedSeries()].map(([series, second]) => [series, second] as const);
+    if (moved.length > 0) this.#history.forget(new Map(moved));
     this.#moved.clear();
   }
 }

@@ -308,7 +308,7 @@ export class Ingest {
     totals.expired += run.dropBefore(since);
     if (run.count === 0) return;
     sensor.news.addRun(run, cause);
-    this.#state.history.foldRun(sensor.id, run);
+    this.#state.history.foldRun(sensor.id, run, cause === "released");
   }
 
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */

@@ -6,8 +6,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { REVISION_BYTES } from "../core/limits.ts";
 import type { OnNotice } from "../core/notice.ts";
-import { damageText } from "../core/scrub.ts";
 import type { Window } from "../core/window.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Change } from "../engine/change.ts";
@@ -23,6 +23,7 @@ import type {
   SensorSpan,
   SensorStatus,
 } from "../engine/engine.ts";
+import type { Past } from "../engine/past.ts";
 import type { Log } from "../log/log.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
@@ -30,10 +31,12 @@ import type { Checkpointer } from "../store/checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { Correcting } from "./correcting.ts";
 import { DeviceQuestions } from "./device-questions.ts";
+import { countersOf, damageOf } from "./engine-counters.ts";
 import { Following, type FollowRule } from "./following.ts";
 import { IdleScrub } from "./idle-scrub.ts";
 import { Ingest } from "./ingest.ts";
 import { Intake } from "./intake.ts";
+import { PastHistory } from "./past-history.ts";
 import { Releases } from "./releases.ts";
 import { Replay } from "./replay.ts";
 import type { Series } from "./sensors.ts";
@@ -63,6 +66,8 @@ export interface PipelineOptions {
   readonly clockAheadMs: number;
   /** How long history is kept, ms; null: for ever. */
   readonly keepMs: number | null;
+  /** Bytes of what is noted of how the history was before; 0: nothing is. Default: REVISION_BYTES. */
+  readonly revisionBytes?: number | undefined;
   /** Listener for notices to the operator: deleted history, partitions that stand still or are read on, hints. */
   readonly onNotice?: OnNotice;
 }
@@ -110,6 +115,7 @@ export class Pipeline implements Engine {
     this.#devices = new DeviceQuestions(state);
     this.#commits = new Commits({ ...options, stop: this.#stop.signal, before: () => this.#telling.tellCommit() });
     this.#following = new Following(log, options.follow, state, this.#queue);
+    state.history.revisions.start({ clock: options.clock, bytesMax: options.revisionBytes ?? REVISION_BYTES });
     state.horizon.start({ ...options, onNotice: options.onNotice ?? (() => {}) });
     const lent = {
       ...options,
@@ -287,19 +293,11 @@ export class Pipeline implements Engine {
   }
 
   get counters(): Engine["counters"] {
-    const { commits, bytesWritten, db } = this.#state;
-    const { log, checkpointer } = this.#options;
-    const scrubs = { historyScrub: checkpointer.scrub, logScrub: log.scrub ?? null };
-    return { commits, bytesWritten, ...db.space(), logBytes: log.size(), ...scrubs };
+    return countersOf(this.#options);
   }
 
   get damage(): TidemarkError | null {
-    const { log, checkpointer } = this.#options;
-    if (checkpointer.damage !== null) return new TidemarkError("history-corrupt", checkpointer.damage);
-    const ofHistory = checkpointer.scrub.damaged;
-    if (ofHistory.length > 0) return new TidemarkError("history-corrupt", damageText(this.#state.db.file, ofHistory));
-    const ofLog = log.scrub?.damaged ?? [];
-    return ofLog.length > 0 ? new TidemarkError("log-corrupt", damageText(log.path ?? "the log", ofLog)) : null;
+    return damageOf(this.#options);
   }
 
   get backlog(): number {
@@ -317,21 +315,29 @@ export class Pipeline implements Engine {
     const start = Math.max(window.start, keptSince, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
     if (!(start < end)) return emptyAnswer(needs);
-    const { history, deviceSeries } = this.#state;
+    return this.#guarded(() => {
+      if (device !== undefined) this.#state.deviceSeries.settle(series);
+      return this.#state.history.query(series, { start, end }, needs);
+    });
+  }
+
+  #guarded<T>(ask: () => T): T {
     // A batch or a merge that was broken off left half of it in memory.
     if (this.#failure !== null) throw this.#failure.error;
     try {
-      if (device !== undefined) deviceSeries.settle(series);
-      return history.query(series, { start, end }, needs);
+      return ask();
     } catch (error) {
-      if (history.isTorn) this.#fail(error);
+      if (this.#state.history.isTorn) this.#fail(error);
       throw error;
     }
   }
 
+  asOf(ms: number): Past {
+    return new PastHistory(this.#state, ms, (ask) => this.#guarded(ask));
+  }
+
   span(name: string, device?: string): SensorSpan {
-    const sensor = this.#sensor(name);
-    return device === undefined ? sensor.totals.span : this.#devices.span(sensor, device);
+    return device === undefined ? this.#sensor(name).totals.span : this.#devices.span(this.#sensor(name), device);
   }
 
   devices({ sensor, ...query }: { sensor: string; after?: string; limit: number }): DeviceStatus[] {

@@ -60,10 +60,11 @@ export class State {
     this.clockOffset = new ClockOffset(db);
     const { deviceSeries, history, identities, quarantine, rejections, sensors, sources, horizon, clockOffset } = this;
     const { ledger, removed } = this;
-    // In the order of writing. It matters three times: forks are copied, and what waits of devices is folded, before pages are written;
-    // dropped rejections are counted in their sensor's totals; and pages are written before old ones are deleted.
+    // In the order of writing. It matters four times: forks are copied, and what waits of devices is folded, before pages are written;
+    // dropped rejections are counted in their sensor's totals; pages are written before old ones are deleted; and both note what they
+    // change before the revision is written.
     const counted = [deviceSeries, history, identities, quarantine, rejections, sensors, sources];
-    this.#parts = [...counted, ledger, removed, horizon, clockOffset];
+    this.#parts = [...counted, ledger, removed, horizon, clockOffset, history.revisions];
   }
 
   /** Renames that the history lacks: before anything opens a sensor by its name. */

@@ -152,6 +152,14 @@ export class BucketColumns {
     return this.#has(VALUE_BYTES);
   }
 
+  countOf(row: number): number {
+    return this.#column(COUNT).value(row);
+  }
+
+  lateOf(row: number): number {
+    return this.#column(LATE).value(row);
+  }
+
   /**
    * Adds rows [from, to), at least one, to an aggregate, but for their values.
    * @param firstStart ms where the first row's bucket begins @param lastStart ms where the last one's does

@@ -2,7 +2,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { Window } from "../core/window.ts";
 import type { Needs } from "../metrics/aggregate.ts";
-import type { Answer } from "../metrics/answer.ts";
+import { type Answer, emptyAnswer } from "../metrics/answer.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
 import { Backlog } from "./backlog.ts";
@@ -17,7 +17,10 @@ import {
   TOP_LEVEL,
 } from "./levels.ts";
 import { PageTable } from "./page-table.ts";
+import { type Revised, revisedIn } from "./past-changes.ts";
+import { addPast } from "./past-query.ts";
 import { ReadingRun } from "./reading-run.ts";
+import { addNotes, coverPages, type Revision, Revisions, type Since } from "./revisions.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
 import type { SecondsPage } from "./seconds-page.ts";
 import { copyOfSeconds, SeriesChanges } from "./series-changes.ts";
@@ -40,12 +43,16 @@ export class History implements CommitPart {
   /** Series that changed since the last commit. */
   readonly #changes = new Map<number, SeriesChanges>();
 
+  /** What it was at earlier commits; the last part of one. */
+  readonly revisions: Revisions;
+
   /** A question's merging failed halfway, as of a page that cannot be read: what is in memory must neither be answered from nor committed. */
   isTorn = false;
 
   constructor(db: Database, cacheBytesMax?: number) {
     this.#db = db;
     this.#pages = new PageTable(db, cacheBytesMax);
+    this.revisions = new Revisions(db);
     this.#deleteRange = db.prepare("DELETE FROM page WHERE key>=? AND key<?");
   }
 
@@ -75,9 +82,10 @@ export class History implements CommitPart {
   /**
    * Folds counted readings of one series. Amortised O(1) a reading: merging upwards is deferred to a query or a commit. Fast when
    * neighbours in time are neighbours in the run.
+   * @param isReleased they had been held back
    */
-  foldRun(series: number, run: ReadingRun): void {
-    if (run.count > 0) this.#changesOf(series).foldRun(run);
+  foldRun(series: number, run: ReadingRun, isReleased = false): void {
+    if (run.count > 0) this.#changesOf(series).foldRun(run, isReleased);
   }
 
   /**
@@ -134,7 +142,7 @@ export class History implements CommitPart {
   #changesOf(series: number): SeriesChanges {
     let changes = this.#changes.get(series);
     if (changes === undefined) {
-      changes = new SeriesChanges(series, this.#pages, this.#backlog);
+      changes = new SeriesChanges(series, this.#pages, this.#backlog, this.revisions);
       this.#changes.set(series, changes);
     }
     if (this.#backlogOf !== changes) {
@@ -171,7 +179,7 @@ export class History implements CommitPart {
    * stays in memory, however many series there are. @returns bytes written @throws TidemarkError "disk-full"
    */
   writeThrough(series: number, run: ReadingRun): number {
-    const changes = new SeriesChanges(series, this.#pages, this.#throughBacklog);
+    const changes = new SeriesChanges(series, this.#pages, this.#throughBacklog, this.revisions);
     let bytes = 0;
     try {
       changes.foldRun(run);
@@ -197,6 +205,40 @@ export class History implements CommitPart {
 
   /** Everything in the window's seconds. O(levels) pages, plus merging what changed near the window since the last query. */
   query(series: number, window: Window, needs: Needs): Answer {
+    return this.#reading(series, window, needs, () => queryWindow(this.#pages, series, window, needs));
+  }
+
+  /**
+   * The same as it was at a revision, to the bit. O(pages of the window that changed since).
+   * @throws TidemarkError as `Revisions.after`
+   */
+  queryPast(series: number, window: Window, needs: Needs, revision: Revision): Answer {
+    return this.#reading(series, window, needs, () => {
+      const answer = emptyAnswer(needs);
+      addPast(this.#pages, answer, series, window, this.#since(revision, series, window));
+      return answer;
+    });
+  }
+
+  /** What changed in a window since a revision. @throws TidemarkError as `Revisions.after` */
+  revised(series: number, window: Window, revision: Revision): Revised {
+    const needs = { sums: false, quantiles: false };
+    return this.#reading(series, window, needs, () => {
+      return revisedIn(this.#pages, series, window, this.#since(revision, series, window));
+    });
+  }
+
+  #since(revision: Revision, series: number, window: Window): Since {
+    const since = this.revisions.after(revision, series, window);
+    for (const [page, note] of this.#changes.get(series)?.uncommitted(window) ?? []) {
+      addNotes(since.notes, page, [note]);
+    }
+    coverPages(since);
+    return since;
+  }
+
+  /** Answers once what changed near the window is merged. */
+  #reading<T>(series: number, window: Window, needs: Needs, answer: () => T): T {
     this.#db.startReading();
     try {
       const changes = this.#changes.get(series);
@@ -206,7 +248,7 @@ export class History implements CommitPart {
         changes.rollUp(window, needs.quantiles);
         this.isTorn = false;
       }
-      return queryWindow(this.#pages, series, window, needs);
+      return answer();
     } finally {
       this.#db.endReading();
       this.#pages.trim();
@@ -219,6 +261,7 @@ export class History implements CommitPart {
    * caller can let others run (nothing may be folded meanwhile).
    */
   *write(): Generator<number> {
+    this.revisions.begin();
     yield* this.catchUp();
     for (const changes of this.#changes.values()) yield* changes.write();
   }
@@ -237,9 +280,10 @@ export class History implements CommitPart {
   /**
    * Deletes what a series holds before a UTC midnight, inside a transaction and after `write`: as if no reading before it had ever been
    * folded. Yields the bytes of pages that hold some of both.
-   * @param second the midnight
+   * @param second the midnight @param first from where on there was something; null: there was nothing
    */
-  *expire(series: number, second: number): Generator<number> {
+  *expire(series: number, second: number, first: number | null = null): Generator<number> {
+    if (first !== null) this.revisions.noteExpired(series, first, second);
     yield* this.#changesOf(series).dropBefore(second);
     for (let level = 0; level <= TOP_LEVEL; level++) {
       const pageSeconds = STEP_SECONDS[level] * BUCKETS_PER_PAGE[level];

@@ -42,6 +42,8 @@ export class CachedPage {
   buckets: BucketPage | null = null;
   /** Differs from the store. */
   dirty = false;
+  /** Was committed, and not deleted since: what it held then is in the store until the next commit. */
+  isStored: boolean;
   /** Used again since it was cached, or since the last sweep. */
   used = false;
   /** How often questions have read it; from 1 again when it was opened. */
@@ -62,6 +64,7 @@ export class CachedPage {
     this.key = key;
     this.level = levelOf(key);
     this.encoded = encoded;
+    this.isStored = encoded !== null;
     if (encoded === null) {
       if (this.level === 0) this.seconds = new SecondsPage(pageOf(key) * SECONDS_PER_PAGE);
       else this.buckets = new BucketPage(BUCKETS_PER_PAGE[this.level]);

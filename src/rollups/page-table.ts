@@ -23,6 +23,7 @@ export class PageTable {
   readonly #select: StatementSync;
   readonly #selectLast: StatementSync;
   readonly #selectKeys: StatementSync;
+  readonly #selectAny: StatementSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
   /** Numbers of the newest page, by series and level: newer ones need not be looked for. */
@@ -47,6 +48,7 @@ export class PageTable {
       `SELECT key, bytes FROM page WHERE key>? AND key<=? ORDER BY key LIMIT ${COPIED_AT_ONCE}`,
     );
     this.#selectKeys = db.prepare("SELECT key FROM page WHERE key>=? AND key<=?");
+    this.#selectAny = db.prepare("SELECT 1 FROM page WHERE key>? AND key<? LIMIT 1");
     this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
     this.#delete = db.prepare("DELETE FROM page WHERE key=?");
   }
@@ -175,6 +177,20 @@ export class PageTable {
     return [...keys].sort((a, b) => a - b).map(pageOf);
   }
 
+  /** What is stored of a changed page: as it was committed last, until it is written. @throws TidemarkError "history-corrupt" */
+  stored({ key, isStored }: CachedPage): Uint8Array | null {
+    const row: unknown = isStored ? this.#db.lookUp(this.#select, key) : undefined;
+    if (!Array.isArray(row)) return null;
+    if (!(row[0] instanceof Uint8Array)) throw corrupt(key, "its row has no bytes");
+    check(key, row[0]);
+    return row[0];
+  }
+
+  /** Whether pages of seconds are stored between two. */
+  hasBetween(series: number, first: number, last: number): boolean {
+    return this.#db.lookUp(this.#selectAny, pageKey(series, 0, first), pageKey(series, 0, last)) !== undefined;
+  }
+
   /** The number of the newest page of a series and level; -Infinity when there is none. */
   #newestOf(series: number, level: number): number {
     const place = pageKey(series, level, FIRST_PAGE);
@@ -205,6 +221,7 @@ export class PageTable {
   /** Notes that an encoded page is stored and committed. */
   markClean(page: CachedPage): void {
     page.dirty = false;
+    page.isStored = !page.isOpen;
     this.#dirtyBytes -= page.bytes;
     // Encoded by the commit, unless there was nothing to write.
     if (page.isOpen) this.cache.drop(page);

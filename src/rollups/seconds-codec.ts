@@ -9,6 +9,7 @@ import { pageOf, SECONDS_PER_PAGE } from "./levels.ts";
 import { LISTED_READINGS_MAX, type ListedSeconds } from "./listed-seconds.ts";
 import { PackedColumn, packColumn } from "./packed-column.ts";
 import { corrupt, out, READINGS, sealed } from "./page-frame.ts";
+import { HEAVY_ROW, type SecondColumns } from "./second-columns.ts";
 import { SecondsPage } from "./seconds-page.ts";
 import type { SingleSeconds } from "./single-seconds.ts";
 
@@ -293,6 +294,33 @@ export class EncodedSeconds {
     this.#values.copy(values, this.#row, this.#rowEnd);
     into.addColumn(values, 0, this.#rowEnd - this.#row);
     this.#heavy.mergeValues(into, this.#heavyRow, this.#heavyEnd);
+  }
+
+  /** Fills columns with all seconds. O(600 + readings). */
+  columns(into: SecondColumns): void {
+    this.#find(0, SECONDS_PER_PAGE);
+    const rows = this.#rowEnd;
+    into.reserve(rows);
+    this.#values.copy(into.value, 0, rows);
+    this.#ms.copy(into.ms, 0, rows);
+    const lateBits = (this.#flags & LATE) === 0 ? null : this.#bytes.subarray(this.#lateAt);
+    for (let row = 0; row < rows; row++) into.wasLate[row] = lateBits !== null && hasBit(lateBits, row) ? 1 : 0;
+    const isCounted = (this.#flags & COUNTS) !== 0;
+    let row = 0;
+    let heavy = 0;
+    for (let i = 0, k = 0; i < SECONDS_PER_PAGE; i++) {
+      const count = !this.#isOccupied(i) ? 0 : isCounted ? this.#counts[k++] : 1;
+      if (count === HEAVY_COUNT) {
+        into.firstRow[i] = HEAVY_ROW;
+        into.readings[i] = this.#heavy.countOf(heavy);
+        into.late[i] = this.#heavy.lateOf(heavy++);
+        continue;
+      }
+      into.firstRow[i] = row;
+      into.readings[i] = count;
+      into.late[i] = 0;
+      for (const end = row + count; row < end; row++) into.late[i] += into.wasLate[row];
+    }
   }
 
   /** The page in a form that can be changed. */

@@ -9,9 +9,12 @@ import type { CachedPage } from "./page-cache.ts";
 import { rekeyed } from "./page-frame.ts";
 import type { PageTable } from "./page-table.ts";
 import type { ReadingRun } from "./reading-run.ts";
+import type { Note } from "./revision-note.ts";
+import type { Revisions } from "./revisions.ts";
 import { RollUp } from "./roll-up.ts";
 import { decodeSeconds, encodeSeconds } from "./seconds-codec.ts";
 import { ALL_MINUTES, SecondsPage } from "./seconds-page.ts";
+import { SeriesNotes } from "./series-notes.ts";
 
 /** After this many further readings a page is assumed cold: resends and ordinary lateness come sooner. */
 const COLD_READINGS = 16_384;
@@ -64,17 +67,20 @@ export class SeriesChanges {
   #newestPage = Number.NEGATIVE_INFINITY;
   /** The page that is folded into. */
   #foldPage: CachedPage | null = null;
+  readonly #notes: SeriesNotes;
 
   /** @param backlog empty, or of this series, whenever readings of it are folded */
-  constructor(series: number, pages: PageTable, backlog: Backlog) {
+  constructor(series: number, pages: PageTable, backlog: Backlog, revisions: Revisions) {
     this.#series = series;
     this.#pages = pages;
+    this.#notes = new SeriesNotes(series, pages, revisions);
     this.#backlog = backlog;
     this.#rollUp = new RollUp(series, pages, (level, number) => this.#open(level, number));
   }
 
   /** As `History.foldRun`. */
-  foldRun(run: ReadingRun): void {
+  foldRun(run: ReadingRun, isReleased = false): void {
+    if (isReleased) this.#notes.isReleased = true;
     const { count } = run;
     if (!order.sort(run)) this.#foldOrdered(run, 0, count);
     else if (order.pages < this.#pagesAtOnce() || count >= DEFERRED_READINGS_PER_PAGE * order.pages) {
@@ -189,7 +195,10 @@ export class SeriesChanges {
       const page = this.#open(0, number);
       this.#replace(page, (page.seconds as SecondsPage).without(...within(number, start, end)));
     }
-    if (run.count > 0) this.foldRun(run);
+    if (run.count === 0) return;
+    this.foldRun(run);
+    this.foldBacklog();
+    this.#notes.corrected(this.#dirty, { start, end });
   }
 
   /** The numbers of the pages of seconds that hold something of [start, end); nothing is on its way into them any more. */
@@ -243,6 +252,7 @@ export class SeriesChanges {
   /** Makes these the seconds of an open page. */
   #replace(page: CachedPage, seconds: SecondsPage): void {
     page.replaceSeconds(seconds);
+    this.#notes.corrected([page], { start: seconds.start, end: seconds.start + SECONDS_PER_PAGE });
     this.#left.delete(page);
     this.#stale.add(page);
     this.#rollUp.changed(seconds.start, seconds.start + SECONDS_PER_PAGE);
@@ -290,6 +300,7 @@ export class SeriesChanges {
   *write(): Generator<number> {
     yield* this.#merge();
     for (const page of this.#dirty) yield this.#store(page);
+    yield* this.#notes.ofNewPages(this.#dirty);
   }
 
   /** Merges all that was folded upwards. */
@@ -316,6 +327,7 @@ export class SeriesChanges {
   /** Writes a page, or deletes it. @returns its bytes */
   #store(page: CachedPage): number {
     if (page.isEmpty) {
+      this.#notes.ofStored(page, null);
       this.#pages.delete(page);
       return 0;
     }
@@ -324,8 +336,14 @@ export class SeriesChanges {
       this.#pages.remeasure(page);
     }
     const bytes = page.encoded as Uint8Array;
+    this.#notes.ofStored(page, bytes);
     this.#pages.store(page, bytes);
     return bytes.length;
+  }
+
+  /** As `SeriesNotes.uncommitted`. */
+  uncommitted(window: Window): Iterable<[number, Note]> {
+    return this.#notes.uncommitted(this.#dirty, window, (page) => encode(page).slice());
   }
 
   /** After `write`, in the same transaction: removes buckets that end before a UTC midnight from pages that reach past it, and writes these. */

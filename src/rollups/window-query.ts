@@ -10,10 +10,17 @@ import type { PageTable } from "./page-table.ts";
 /** Everything in the window's seconds. O(levels) pages, plus the decoding of those that are not cached. */
 export function queryWindow(pages: PageTable, series: number, window: Window, needs: Needs): Answer {
   const answer = emptyAnswer(needs);
+  addWindow(pages, answer, series, window);
+  return answer;
+}
+
+/** Adds everything in the window's seconds to an answer. */
+export function addWindow(pages: PageTable, answer: Answer, series: number, window: Window): void {
   const runs: (readonly [number, number, number])[] = [];
   plan(window.start, window.end, (level, from, to) => runs.push([level, from, to]));
-  for (const [level, from, to] of runs.reverse()) addRun(pages, answer, series, level, from, to, needs);
-  return answer;
+  for (const [level, from, to] of runs.reverse()) {
+    addRun(pages, answer, series, level, from, to, answer.aggregate.needs);
+  }
 }
 
 function addRun(

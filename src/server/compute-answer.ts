@@ -4,6 +4,8 @@ import { formatSecond } from "../core/time.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Answers } from "../engine/past.ts";
+import type { Moment } from "./as-of.ts";
 import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import { Receipt } from "./receipt.ts";
@@ -51,10 +53,10 @@ export function windowText({ start, end }: Window): string {
 const NO_HISTORY = { firstMs: null, lastMs: null };
 
 /** The window that a request means, at this moment. */
-export function windowOf(request: ComputeRequest, engine: Engine, nowMs: number): Window | RefusedRequest {
+export function windowOf(request: ComputeRequest, { answers, nowMs }: Moment): Window | RefusedRequest {
   const { bounds } = request;
   const open = bounds.from === null || bounds.to === null;
-  const window = resolveWindow(bounds, open ? historyOf(request.sensors, engine) : NO_HISTORY, nowMs);
+  const window = resolveWindow(bounds, open ? historyOf(request.sensors, answers) : NO_HISTORY, nowMs);
   if (!("errors" in window)) return window;
   return { refused: request.errors.toSpliced(request.boundsAt, 0, ...window.errors.map(({ text }) => text)) };
 }
@@ -62,12 +64,12 @@ export function windowOf(request: ComputeRequest, engine: Engine, nowMs: number)
 /** First and newest counted reading of these sensors. */
 export function historyOf(
   sensors: readonly string[],
-  engine: Engine,
+  answers: Answers,
 ): { firstMs: number | null; lastMs: number | null } {
   let firstMs = Number.POSITIVE_INFINITY;
   let lastMs = Number.NEGATIVE_INFINITY;
   for (const sensor of sensors) {
-    const { firstTime, lastTime } = engine.span(sensor);
+    const { firstTime, lastTime } = answers.span(sensor);
     if (firstTime !== null && firstTime < firstMs) firstMs = firstTime;
     if (lastTime !== null && lastTime > lastMs) lastMs = lastTime;
   }
@@ -75,14 +77,20 @@ export function historyOf(
 }
 
 /** `{"result":{"temperature":{"count":61,"min":2}},"errors":[]}` */
-export function answerText(request: ComputeRequest, window: Window, engine: Engine, nowMs: number): string {
-  return `${resultText(request, window, engine, nowMs, null)},"errors":${errorsText(request.errors)}}`;
+export function answerText(request: ComputeRequest, window: Window, moment: Moment): string {
+  return `${resultText(request, window, moment, null)},"errors":${errorsText(request.errors)}}`;
 }
 
 /** The same with `"receipt"`. */
-export function answerTextWithReceipt(request: ComputeRequest, window: Window, engine: Engine, nowMs: number): string {
-  const receipt = new Receipt(engine, window, nowMs);
-  const result = resultText(request, window, engine, nowMs, receipt);
+export function answerTextWithReceipt(
+  request: ComputeRequest,
+  window: Window,
+  moment: Moment,
+  engine: Engine,
+  nowMs: number,
+): string {
+  const receipt = new Receipt(engine, window, nowMs, moment);
+  const result = resultText(request, window, moment, receipt);
   return `${result},"errors":${errorsText(request.errors)},"receipt":${receipt.text()}}`;
 }
 
@@ -98,18 +106,17 @@ function errorsText(errors: readonly string[]): string {
 function resultText(
   request: ComputeRequest,
   window: Window,
-  engine: Engine,
-  nowMs: number,
+  { answers, nowMs }: Moment,
   receipt: Receipt | null,
 ): string {
   let text = '{"result":{';
   let before = "";
   for (const { sensor, label, metrics, needs } of request.asks) {
-    const answer = engine.query(sensor, window, needs);
+    const answer = answers.query(sensor, window, needs);
     receipt?.add(sensor, metrics, answer);
     const { aggregate } = answer;
     // Asks for the sensor's status, which is dear with many devices.
-    const seconds = metrics.some(({ metric }) => metric.overTime) ? passedSeconds(window, engine, sensor, nowMs) : 0;
+    const seconds = metrics.some(({ metric }) => metric.overTime) ? passedSeconds(window, answers, sensor, nowMs) : 0;
     text += before + label;
     before = "{";
     for (const { metric, label: name } of metrics) {

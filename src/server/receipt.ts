@@ -2,9 +2,11 @@
 import { formatMs, formatSecond } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../engine/engine.ts";
+import type { RevisedBy } from "../engine/past.ts";
 import type { Aggregate } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
 import { VALUE_BITS } from "../metrics/value-bits.ts";
+import type { Moment } from "./as-of.ts";
 import type { LabelledMetric } from "./labelled-metrics.ts";
 import { NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL, TIME_OR_NULL } from "./route-schema.ts";
 import { IDENTITIES, TOTALS } from "./status-schema.ts";
@@ -34,6 +36,17 @@ interface SensorReceipt {
   readonly stuckDevices: number;
   /** Records in the log that no answer holds yet. */
   readonly lag: number;
+  /** With `asOf`: what of the window changed since. */
+  readonly changedSince?: {
+    readonly by: readonly (Pick<RevisedBy, "cause" | "readings" | "seconds"> & Times)[];
+    readonly ranges: readonly Times[];
+  };
+}
+
+/** A range of seconds, UTC. */
+interface Times {
+  readonly from: string;
+  readonly toExclusive: string;
 }
 
 /** How sure the percentiles of an answer are. */
@@ -48,6 +61,7 @@ interface Quantiles {
 const NOTE: Schema = { ...TEXT, description: "why completeUntil is null; absent when it is not" };
 const SHARE: Schema = { type: "number", minimum: 0, maximum: 1 };
 const { gapRecords: _, ...OTHER_TOTALS } = TOTALS;
+const TIMES = { from: TEXT, toExclusive: TEXT } satisfies Record<keyof Times, Schema>;
 
 const SENSOR = objectOf(
   {
@@ -71,8 +85,27 @@ const SENSOR = objectOf(
     devices: NATURAL,
     stuckDevices: NATURAL,
     lag: NATURAL,
+    changedSince: {
+      ...objectOf({
+        by: {
+          type: "array",
+          items: objectOf({
+            cause: { enum: ["reading", "late", "released", "corrected"] },
+            readings: { type: "integer", description: "more now than then; fewer: negative" },
+            seconds: { ...NATURAL, description: "whose readings are others" },
+            ...TIMES,
+          }),
+        },
+        ranges: {
+          type: "array",
+          items: objectOf(TIMES),
+          description: "hold all changed seconds; of 100 the last one holds all that follow",
+        },
+      }),
+      description: "only with asOf: what of the window changed since",
+    },
   } satisfies Record<keyof SensorReceipt, Schema>,
-  ["completeUntilNote"],
+  ["completeUntilNote", "changedSince"],
 );
 
 /** What `text` writes. */
@@ -82,10 +115,14 @@ export const RECEIPT = objectOf(
     backlog: { ...NATURAL, description: "records that the log held at the start and that no answer holds yet" },
     completeUntil: TIME_OR_NULL,
     completeUntilNote: NOTE,
+    asOf: {
+      ...objectOf({ moment: TEXT, revision: TEXT }),
+      description: "only with asOf: the moment asked for, and the commit as of which it is answered",
+    },
     sensors: { type: "object", additionalProperties: SENSOR },
     cost: objectOf({ pages: NATURAL, buckets: NATURAL, pagesFromDisk: NATURAL, microseconds: NATURAL }),
   },
-  ["completeUntilNote"],
+  ["completeUntilNote", "asOf"],
 );
 
 /** Collects while an answer is computed; one per answer. */
@@ -96,6 +133,7 @@ export class Receipt {
   readonly #startedMs = performance.now();
   /** A Map, as sensors may have names that move to the front of an object. */
   readonly #sensors = new Map<string, SensorReceipt>();
+  readonly #moment: Moment;
   /** Of all sensors the smallest, ms. */
   #completeUntil = Number.POSITIVE_INFINITY;
   /** Of the sensors that have none. */
@@ -104,7 +142,9 @@ export class Receipt {
   #buckets = 0;
   #pagesFromDisk = 0;
 
-  constructor(engine: Engine, window: Window, nowMs: number) {
+  /** @param moment as of which the answer is; all that is said of the sensor, beside what of it was asked, is of `nowMs` */
+  constructor(engine: Engine, window: Window, nowMs: number, moment: Moment) {
+    this.#moment = moment;
     this.#engine = engine;
     this.#window = window;
     this.#nowMs = nowMs;
@@ -134,16 +174,31 @@ export class Receipt {
       devices: status.devices,
       stuckDevices: status.stuckDevices,
       lag: status.lag,
+      ...this.#changedSince(sensor),
     });
   }
 
+  #changedSince(sensor: string): Pick<SensorReceipt, "changedSince"> {
+    const { past } = this.#moment;
+    if (past === null) return {};
+    const { by, ranges } = past.revised(sensor, this.#window);
+    return {
+      changedSince: {
+        by: by.map(({ cause, readings, seconds, range }) => ({ cause, readings, seconds, ...timesOf(range) })),
+        ranges: ranges.map(timesOf),
+      },
+    };
+  }
+
   text(): string {
+    const { past, nowMs } = this.#moment;
     const { start, end } = this.#window;
     const head = JSON.stringify({
       window: { from: formatSecond(start), toExclusive: formatSecond(end), seconds: end - start },
       backlog: this.#engine.backlog,
       completeUntil: this.#notes.length > 0 ? null : formatMs(this.#completeUntil),
       ...(this.#notes.length === 0 ? {} : { completeUntilNote: this.#notes.join("; ") }),
+      ...(past === null ? {} : { asOf: { moment: formatMs(nowMs), revision: formatMs(past.revision) } }),
     });
     const sensors = [...this.#sensors].map(([sensor, its]) => `${JSON.stringify(sensor)}:${JSON.stringify(its)}`);
     const cost = JSON.stringify({
@@ -154,6 +209,10 @@ export class Receipt {
     });
     return `${head.slice(0, -1)},"sensors":{${sensors.join(",")}},"cost":${cost}}`;
   }
+}
+
+function timesOf({ start, end }: Window): Times {
+  return { from: formatSecond(start), toExclusive: formatSecond(end) };
 }
 
 /** Why nothing is said of when a sensor is complete. */

@@ -2,7 +2,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { stepText } from "../core/calendar.ts";
 import { formatSecond } from "../core/time.ts";
-import type { Engine } from "../engine/engine.ts";
 import { numberText } from "./compute-answer.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import type { SeriesFormat, SeriesRequest } from "./series-request.ts";
@@ -24,20 +23,18 @@ export const SERIES_TYPES: Readonly<Record<SeriesFormat, string>> = {
 type Numbers = readonly (readonly (number | null)[])[];
 
 /** The answer in pieces. */
-export function writeSeries(request: SeriesRequest, engine: Engine, format: SeriesFormat): AsyncGenerator<string> {
-  if (format === "json") return writeJson(request, engine);
-  return format === "csv"
-    ? writeRows(request, engine, csvHead(request), csvRow)
-    : writeRows(request, engine, "", jsonRow);
+export function writeSeries(request: SeriesRequest, format: SeriesFormat): AsyncGenerator<string> {
+  if (format === "json") return writeJson(request);
+  return format === "csv" ? writeRows(request, csvHead(request), csvRow) : writeRows(request, "", jsonRow);
 }
 
-async function* writeJson(request: SeriesRequest, engine: Engine): AsyncGenerator<string> {
+async function* writeJson(request: SeriesRequest): AsyncGenerator<string> {
   const { step, zone, edges, sensors, metrics } = request;
   yield `{"step":${JSON.stringify(stepText(step))},"timezone":${JSON.stringify(zone.name)},"edges":`;
   yield* listed(edges, (edge) => String(edge * 1000));
   yield ',"series":{';
   for (const [s, sensor] of sensors.entries()) {
-    const numbers = await numbersOf(request, engine, sensor);
+    const numbers = await numbersOf(request, sensor);
     yield `${s === 0 ? "" : ","}${JSON.stringify(sensor)}:{`;
     for (const [m, { name }] of metrics.entries()) {
       yield `${m === 0 ? "" : ","}${JSON.stringify(name)}:`;
@@ -63,12 +60,11 @@ function* listed<T>(items: readonly T[], text: (item: T) => string): Generator<s
 /** One line a bucket. */
 async function* writeRows(
   request: SeriesRequest,
-  engine: Engine,
   head: string,
   row: (request: SeriesRequest, bucket: number, numbers: readonly Numbers[]) => string,
 ): AsyncGenerator<string> {
   const numbers: Numbers[] = [];
-  for (const sensor of request.sensors) numbers.push(await numbersOf(request, engine, sensor));
+  for (const sensor of request.sensors) numbers.push(await numbersOf(request, sensor));
   yield head;
   const buckets = request.edges.length - 1;
   for (let from = 0; from < buckets; from += PIECE) {
@@ -103,8 +99,7 @@ function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, num
 
 /** Each bucket is answered as `POST /compute/metrics` answers its edges. */
 export async function numbersOf(
-  { edges, metrics, needs, nowMs }: Pick<SeriesRequest, "edges" | "metrics" | "needs" | "nowMs">,
-  engine: Engine,
+  { edges, metrics, needs, moment: { answers, nowMs } }: Pick<SeriesRequest, "edges" | "metrics" | "needs" | "moment">,
   sensor: string,
 ): Promise<Numbers> {
   const numbers: (number | null)[][] = metrics.map(() => []);
@@ -112,8 +107,8 @@ export async function numbersOf(
   let sliceEnd = performance.now() + SLICE_MS;
   for (let bucket = 0; bucket < edges.length - 1; bucket++) {
     const [start, end] = [edges[bucket], edges[bucket + 1]];
-    const { aggregate } = engine.query(sensor, { start, end }, needs);
-    const seconds = hasRate ? passedSeconds({ start, end }, engine, sensor, nowMs) : 0;
+    const { aggregate } = answers.query(sensor, { start, end }, needs);
+    const seconds = hasRate ? passedSeconds({ start, end }, answers, sensor, nowMs) : 0;
     for (const [m, metric] of metrics.entries()) numbers[m].push(metric.read(aggregate, seconds));
     if (performance.now() < sliceEnd) continue;
     await nextTurn();

@@ -10,6 +10,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { findMetric, type Metric } from "../metrics/registry.ts";
+import { type Moment, momentOf } from "./as-of.ts";
 import { historyOf } from "./compute-answer.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_BUCKETS_MAX, SERIES_NUMBERS_MAX, SERIES_SENSORS_MAX } from "./limits.ts";
 import { namesOf } from "./name-list.ts";
@@ -29,6 +30,7 @@ export interface SeriesQuery {
   readonly every?: string;
   readonly timezone?: string;
   readonly shift?: string;
+  readonly asOf?: string;
   readonly complete?: "true" | "false";
   readonly format?: SeriesFormat;
 }
@@ -42,8 +44,8 @@ export interface SeriesRequest {
   readonly zone: Zone;
   /** Seconds of UTC, ascending, one more than buckets. */
   readonly edges: readonly number[];
-  /** When it was asked. */
-  readonly nowMs: number;
+  /** Whom it asks, and when that is. */
+  readonly moment: Moment;
 }
 
 const METRICS_ASKED = "mean,min,max";
@@ -51,12 +53,14 @@ const POINTS = 500;
 const STEP_EXPECTED = 'expected a whole number and s, m, h, d, w, mo or y, such as "15m" or "1d"';
 
 /** @throws RequestError 400 */
-export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, nowMs: number): SeriesRequest {
+export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, askedMs: number): SeriesRequest {
   const zone = query.timezone === undefined ? ownZone : findZone(query.timezone);
   if (zone === null) throw refused(`timezone ${JSON.stringify(query.timezone)}: expected ${ZONE_EXPECTED}`);
   const sensors = sensorsOf(query, engine);
   const metrics = metricsOf(query);
-  const window = windowOf(query, sensors, engine, zone, nowMs);
+  const moment = momentOf(query.asOf, engine, zone, askedMs);
+  if ("fault" in moment) throw new RequestError(400, moment.fault);
+  const window = windowOf(query, sensors, moment, zone);
   const step = query.every === undefined ? stepFor(window, query.points ?? POINTS, zone) : stepOf("every", query.every);
   if (query.every !== undefined && query.points !== undefined) {
     throw refused("points and every together: expected one of them");
@@ -72,7 +76,7 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, no
   };
   const shift = query.shift === undefined ? null : stepOf("shift", query.shift);
   const asked = shift === null ? edges : edges.map((edge) => shiftedBack(edge, shift, zone));
-  return { sensors, metrics, needs, step, zone, edges: asked, nowMs };
+  return { sensors, metrics, needs, step, zone, edges: asked, moment };
 }
 
 function refused(what: string): RequestError {
@@ -108,10 +112,10 @@ function metricsOf(query: SeriesQuery): Metric[] {
   });
 }
 
-function windowOf(query: SeriesQuery, sensors: readonly string[], engine: Engine, zone: Zone, nowMs: number): Window {
+function windowOf(query: SeriesQuery, sensors: readonly string[], { answers, nowMs }: Moment, zone: Zone): Window {
   const { from, to, toExclusive } = query;
   const bounds = parseBounds({ from, to, toExclusive }, zone, nowMs);
-  const window = "errors" in bounds ? bounds : resolveWindow(bounds, historyOf(sensors, engine), nowMs);
+  const window = "errors" in bounds ? bounds : resolveWindow(bounds, historyOf(sensors, answers), nowMs);
   if ("errors" in window) throw new RequestError(400, textOf(window));
   return window;
 }

@@ -28,7 +28,10 @@ export const MIGRATIONS: readonly Migration[] = [
     run: () => {},
   },
   {
-    /** Devices are counted, and have series: pages of numbers from the top down. Held-back readings say what identity they have. Corrections: an older program would not keep to them. */
+    /**
+     * Devices are counted, and have series: pages of numbers from the top down. Held-back readings say what identity they have. Corrections
+     * are kept to, and commits note what they change: an older program would do neither.
+     */
     version: 6,
     run: (db) => db.exec("ALTER TABLE quarantine ADD COLUMN identity INTEGER"),
   },

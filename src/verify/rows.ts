@@ -7,6 +7,7 @@ import { PairBlock } from "../identity/pair-block.ts";
 import { SeenBlock } from "../identity/seen-block.ts";
 import type { Database } from "../store/database.ts";
 import type { Tell } from "./differences.ts";
+import { checkRevisions } from "./revisions.ts";
 
 /** Queries that must find nothing: a row of a table, and what is wrong with it. */
 const RULES = [
@@ -134,6 +135,15 @@ export function* checkRows(db: Database, tell: Tell): Generator<void> {
       say(`row ${id} of table rejection`, `code ${code}`, "one that there is");
   }
   yield* checkBlobs(db, "device", "SELECT id, state AS bytes FROM device", stateFault, say);
+  if (tables.has("revision")) {
+    const ids = new Set(
+      db
+        .prepare("SELECT id FROM sensor")
+        .all()
+        .map(({ id }) => Number(id)),
+    );
+    yield* checkRevisions(db, (series) => ids.has(series), say);
+  }
   yield* checkBlobs(db, "seen", "SELECT boot || ', ' || block AS id, bytes FROM seen", decodesSeen, say);
   yield* checkBlobs(
     db,

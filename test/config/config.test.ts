@@ -52,6 +52,7 @@ describe("where a setting comes from", () => {
       createTopics: false,
       timezone: "UTC",
       keepMs: null,
+      revisionBytes: 256e6,
       logRetentionBytes: 2e9,
       clockAheadMs: 300_000,
       logFormat: "text",
@@ -120,6 +121,7 @@ describe("values", () => {
       ["64 MiB", 2 ** 26],
     ] as const) {
       assert.equal(serve("", { TIDEMARK_LOG_RETENTION: text }).logRetentionBytes, bytes, text);
+      assert.equal(serve("", { TIDEMARK_REVISIONS: text }).revisionBytes, bytes, text);
     }
   });
 

@@ -61,7 +61,7 @@ const CHANGES = [
       ],
       ["    this.sources = new Sources(db);", "    this.sources = new Sources(db);\n    this.peaks = new Peaks(db);"],
       ["  readonly sources: Sources;", "  readonly sources: Sources;\n  readonly peaks: Peaks;"],
-      ["sources, horizon, clockOffset];", "sources, horizon, clockOffset, this.peaks];"],
+      ["horizon, clockOffset, history.revisions];", "horizon, clockOffset, this.peaks, history.revisions];"],
     ],
   },
   {

@@ -17,6 +17,7 @@ import type {
   SensorTotals,
   Standstill,
 } from "../../src/engine/engine.ts";
+import type { Past } from "../../src/engine/past.ts";
 import { Aggregate, type Needs } from "../../src/metrics/aggregate.ts";
 import type { Answer } from "../../src/metrics/answer.ts";
 import { squareError } from "../../src/metrics/exact-sum.ts";
@@ -62,6 +63,9 @@ export class ScanEngine implements Engine {
     bytesWritten: 4096,
     historyBytes: 8192,
     freeBytes: 1e9,
+    revisionBytes: 77,
+    revisionsSince: 1_578_928_320_000,
+    revisionsDropped: 2,
     logBytes: 61,
     historyScrub: { compared: 9, passes: 1, damaged: [] },
     logScrub: { compared: 4, passes: 0, damaged: [] },
@@ -76,6 +80,8 @@ export class ScanEngine implements Engine {
   rejections: RejectedRecord[] = [];
   /** The windows that were asked for. */
   queries: Window[] = [];
+  /** What `asOf` finds; null: nothing is kept. */
+  past: Past | null = null;
   /** Thrown by the next calls of `query`. */
   failure: Error | null = null;
   readonly #readings = new Map<string, Reading[]>();
@@ -162,6 +168,11 @@ export class ScanEngine implements Engine {
     }
     aggregate.seconds = seconds.size;
     return { aggregate, cost: { pages: 1, buckets: seconds.size, pagesFromDisk: 0 } };
+  }
+
+  asOf(ms: number): Past {
+    if (this.past !== null) return this.past;
+    throw new TidemarkError("revision-gone", `Cannot answer as of ${ms}: no revision is kept yet`);
   }
 
   span(sensor: string, device?: string): SensorSpan {

@@ -15,6 +15,7 @@ import { Database } from "../../src/store/database.ts";
 import type { Batch, History } from "../oracle/generator.ts";
 import { Oracle } from "../oracle/oracle.ts";
 import type { Seeded } from "../oracle/seeded.ts";
+import { PastComparison, type PastOutcome } from "./past-comparison.ts";
 import { ReplayLog } from "./replay-log.ts";
 
 const PERCENTILES = ["p0", "p1", "p25", "p90", "p99", "p99.9", "p100"];
@@ -39,7 +40,7 @@ export interface SimulationOptions {
   readonly rowsAtOnce?: number;
 }
 
-export interface Outcome {
+export interface Outcome extends PastOutcome {
   readonly windows: number;
   readonly comparisons: number;
   readonly kills: number;
@@ -47,9 +48,7 @@ export interface Outcome {
   readonly bytesWritten: number;
 }
 
-function utf8(latin1: string): string {
-  return Buffer.from(latin1, "latin1").toString("utf8");
-}
+const utf8 = (latin1: string): string => Buffer.from(latin1, "latin1").toString("utf8");
 
 /** One run; make a new one for each history. */
 export class Simulation {
@@ -68,11 +67,13 @@ export class Simulation {
   readonly #topicIds = new Map<string, string>();
   #inAnyOrder = false;
   #outcome = { windows: 0, comparisons: 0, kills: 0, restarts: 0, bytesWritten: 0 };
+  readonly #past: PastComparison;
 
   constructor(history: History, options: SimulationOptions = {}) {
     this.#history = history;
     this.#options = options;
     this.#oracle = new Oracle({ zone: history.options.zone });
+    this.#past = new PastComparison(history, this.#oracle);
     this.#clock = new ManualClock(history.options.nowMs);
     ({
       db: this.#db,
@@ -197,8 +198,10 @@ export class Simulation {
         for (const mark of marks) {
           if (mark.batch !== batch.index) continue;
           this.#compare(Math.ceil(windows / 10));
-          if (mark.kind === "commit") await this.#pipeline.releaseQuarantine([]);
-          else await this.#reopen(mark.kind === "kill", batch.index);
+          if (mark.kind === "commit") {
+            await this.#pipeline.releaseQuarantine([]);
+            this.#past.remember(this.#pipeline);
+          } else await this.#reopen(mark.kind === "kill", batch.index);
         }
         await this.#deliver(batch);
         for (const arrival of arrivals.slice(batch.start, batch.end)) this.#oracle.receive(arrival);
@@ -211,7 +214,8 @@ export class Simulation {
       this.#compare(windows);
       await this.#beside?.settle();
       this.#beside?.compare(this.#oracle);
-      return this.#outcome;
+      this.#past.compareAll(this.#pipeline, Math.ceil(windows / 10));
+      return { ...this.#outcome, ...this.#past.outcome };
     } finally {
       await this.#close();
       rmSync(this.#root, { recursive: true, force: true });
@@ -239,14 +243,8 @@ export class Simulation {
         this.#compareTotals(sensor);
         this.#compareDevices(sensor);
       }
-      for (const { start, end } of this.#history.randomWindows(windows)) {
-        this.#outcome.windows++;
-        for (const sensor of options.sensors) {
-          this.#compareWindow(sensor, start, end);
-          for (const name of this.#withSeries(sensor)) this.#compareWindow(sensor, start, end, name);
-        }
-      }
-      return this.#outcome;
+      this.#compareWindows(this.#history.randomWindows(windows));
+      return { ...this.#outcome, ...this.#past.outcome };
     } finally {
       await this.#close();
       rmSync(this.#root, { recursive: true, force: true });
@@ -259,7 +257,12 @@ export class Simulation {
       this.#compareDevices(sensor);
       this.#compareDeadLetters(sensor);
     }
-    for (const { start, end } of this.#history.randomWindows(windows, this.#outcome.windows + 1)) {
+    this.#past.compareOne(this.#pipeline, this.#outcome.windows);
+    this.#compareWindows(this.#history.randomWindows(windows, this.#outcome.windows + 1));
+  }
+
+  #compareWindows(windows: ReturnType<History["randomWindows"]>): void {
+    for (const { start, end } of windows) {
       this.#outcome.windows++;
       for (const sensor of this.#history.options.sensors) {
         this.#compareWindow(sensor, start, end);

@@ -58,6 +58,7 @@ const config = (data: string): Config => ({
     mqttListen: null,
     publicUrls: [],
     corsOrigins: [],
+    revisionBytes: 1e6,
   },
   doors: { file: "", map: undefined, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
   alerts: { file: "", alerts: undefined },

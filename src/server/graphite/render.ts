@@ -88,7 +88,8 @@ async function drawPath(path: string, frame: Frame, edges: readonly number[]): P
   if (frame.left < 0) throw new RequestError(400, `Cannot draw so many lines: expected at most ${GRAPHITE_LINES_MAX}`);
   const drawn: Drawn[] = [];
   for (const { sensor, metric } of lines) {
-    const [numbers] = await numbersOf({ edges, metrics: [metric], needs: metric.needs, nowMs }, engine, sensor);
+    const moment = { answers: engine, past: null, nowMs };
+    const [numbers] = await numbersOf({ edges, metrics: [metric], needs: metric.needs, moment }, sensor);
     const datapoints = numbers.map((value, i) => [value, frame.edges[i]] as const);
     drawn.push({ target: `${sensor}.${metric.name}`, datapoints });
   }

@@ -10,6 +10,7 @@ import { BOUND_NAMES } from "../../core/time-window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { AnswerQueue } from "../answer-queue.ts";
+import { AS_OF_HEADER, AS_OF_PARAMETER, AS_OF_SHOWN, asOfHeader, momentOf } from "../as-of.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { readBody, takeBodies } from "../body-reader.ts";
 import {
@@ -54,6 +55,7 @@ const SCHEMA = describe({
   query: queryOf({
     receipt: { enum: ["true", "false"], description: "adds what the answer rests on" },
     timezone: { ...TEXT, description: "the zone of times that name none, for this request" },
+    asOf: AS_OF_PARAMETER,
     complete: COMPLETE_PARAMETER,
   }),
   bytes: {
@@ -68,9 +70,22 @@ const SCHEMA = describe({
     { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: RECEIPT },
     ["receipt"],
   ),
-  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN, [BACKLOG_HEADER]: BACKLOG_SHOWN },
-  answers: { 400: REFUSAL, 401: REFUSAL, 403: REFUSAL, 411: REFUSAL, 413: REFUSAL, 415: REFUSAL, 429: REFUSAL },
-  errors: ["catching-up"],
+  answerHeaders: {
+    [WINDOW_HEADER]: WINDOW_SHOWN,
+    [BACKLOG_HEADER]: BACKLOG_SHOWN,
+    [AS_OF_HEADER]: AS_OF_SHOWN,
+  },
+  answers: {
+    400: REFUSAL,
+    401: REFUSAL,
+    403: REFUSAL,
+    410: REFUSAL,
+    411: REFUSAL,
+    413: REFUSAL,
+    415: REFUSAL,
+    429: REFUSAL,
+  },
+  errors: ["catching-up", "revision-gone"],
   examples: {
     minute: {
       summary: "61 seconds of two sensors",
@@ -115,6 +130,7 @@ interface Query {
   readonly receipt?: "true" | "false";
   readonly timezone?: string;
   readonly complete?: "true" | "false";
+  readonly asOf?: string;
 }
 
 /** An answer before it is on its way. */
@@ -151,7 +167,7 @@ export class ComputeRoute {
       if (body === undefined) this.#send(response, this.#failure(error), CLOSE);
       else {
         budget.give(body.length);
-        this.#send(response, this.#answer(body, false, this.#options.zone), NO_HEADERS);
+        this.#send(response, this.#answer(body, this.#options.zone, {}), NO_HEADERS);
       }
     });
     return true;
@@ -167,11 +183,11 @@ export class ComputeRoute {
     });
     type Asked = FastifyRequest<{ Querystring: Query; Body: Buffer }>;
     scope.post(COMPUTE_PATH, { schema: SCHEMA }, (request: Asked, reply) => {
-      const { receipt, timezone, complete } = request.query;
+      const { timezone, complete } = request.query;
       if (complete === "true") requireComplete(this.#options.engine);
       const zone = timezone === undefined ? this.#options.zone : findZone(timezone);
       const { status, type, text, headers } =
-        zone === null ? unknownZone(timezone) : this.#answer(request.body, receipt === "true", zone);
+        zone === null ? unknownZone(timezone) : this.#answer(request.body, zone, request.query);
       for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
       return reply.code(status).type(type).send(text);
     });
@@ -182,26 +198,29 @@ export class ComputeRoute {
     this.#closing = true;
   }
 
-  #answer(body: Buffer, receipt: boolean, zone: Zone): HttpAnswer {
+  #answer(body: Buffer, zone: Zone, query: Query): HttpAnswer {
     try {
-      return this.#compute(body, receipt, zone);
+      return this.#compute(body, zone, query);
     } catch (error) {
       return this.#failure(error);
     }
   }
 
-  #compute(body: Buffer, receipt: boolean, zone: Zone): HttpAnswer {
+  #compute(body: Buffer, zone: Zone, { receipt, asOf }: Query): HttpAnswer {
     const { engine, clock } = this.#options;
     const nowMs = clock.now();
-    const asked = this.#reader.read(body, zone, nowMs);
+    const moment = momentOf(asOf, engine, zone, nowMs);
+    if ("fault" in moment) return refusal([moment.fault]);
+    const asked = this.#reader.read(body, zone, moment.nowMs);
     if ("refused" in asked) return refusal(asked.refused);
-    const window = windowOf(asked, engine, nowMs);
+    const window = windowOf(asked, moment);
     if ("refused" in window) return refusal(window.refused);
-    const text = receipt
-      ? answerTextWithReceipt(asked, window, engine, nowMs)
-      : answerText(asked, window, engine, nowMs);
+    const text =
+      receipt === "true"
+        ? answerTextWithReceipt(asked, window, moment, engine, nowMs)
+        : answerText(asked, window, moment);
     const { backlog } = engine;
-    const headers = [WINDOW_HEADER, windowText(window)];
+    const headers = [WINDOW_HEADER, windowText(window), ...Object.entries(asOfHeader(moment)).flat()];
     if (backlog > 0) headers.push(BACKLOG_HEADER, String(backlog));
     return { status: 200, type: JSON_TYPE, text, headers };
   }

@@ -103,6 +103,7 @@ function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Fa
   const { user, system } = process.cpuUsage();
   const { clients, ...counts } = live();
   const { commits, bytesWritten, historyBytes, freeBytes, logBytes, historyScrub, logScrub } = engine.counters;
+  const { revisionBytes, revisionsSince, revisionsDropped } = engine.counters;
   const { wrongTokens, blocked, limited, forgotten } = rate();
   const expiresMs = tls()?.expiresMs ?? null;
   const one = (name: string, kind: "counter" | "gauge", help: string, value: number): Family => {
@@ -162,6 +163,16 @@ function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Fa
     one("disk_free_bytes", "gauge", "What is free where the history is.", freeBytes),
     one("commits", "counter", "Commits of the history.", commits),
     one("commit_bytes", "counter", "Bytes handed to the history's file.", bytesWritten),
+    one("revision_bytes", "gauge", "What is noted of how the history was before, within its files.", revisionBytes),
+    one(
+      "revisions_dropped",
+      "counter",
+      "Times that a sixteenth of it, the oldest, went for want of room.",
+      revisionsDropped,
+    ),
+    ...(revisionsSince === null
+      ? []
+      : [one("revisions_since_seconds", "gauge", "The earliest moment that can be asked for.", revisionsSince / 1000)]),
     ...ofScrub("history", historyScrub),
     ...(logScrub === null ? [] : ofScrub("log", logScrub)),
     one("process_resident_memory_bytes", "gauge", "Memory of the process.", rss),

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import type { Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { AS_OF_HEADER, AS_OF_PARAMETER, AS_OF_SHOWN, asOfHeader } from "../as-of.ts";
 import {
   BACKLOG_HEADER,
   BACKLOG_SHOWN,
@@ -47,6 +48,7 @@ const SCHEMA = describe({
     every: { ...TEXT, description: "or the step itself: 10s, 15m, 1h, 1d, 1w, 1mo, 1y" },
     timezone: { ...TEXT, description: "whose days and hours the buckets are, and of times that name none" },
     shift: { ...TEXT, description: "the same buckets so much earlier: 1d, 1w, 1y" },
+    asOf: AS_OF_PARAMETER,
     complete: COMPLETE_PARAMETER,
     format: { enum: Object.keys(SERIES_TYPES), description: "else what Accept asks for, else JSON" },
   }),
@@ -69,8 +71,12 @@ const SCHEMA = describe({
     "text/csv": { ...TEXT, description: "columns `from`, `toExclusive`, then `sensor.metric`" },
     "application/x-ndjson": { ...TEXT, description: "an object a line: `from`, `toExclusive`, then metrics by sensor" },
   },
-  answerHeaders: { [WINDOW_HEADER]: WINDOW_SHOWN, [BACKLOG_HEADER]: BACKLOG_SHOWN },
-  errors: ["catching-up"],
+  answerHeaders: {
+    [WINDOW_HEADER]: WINDOW_SHOWN,
+    [BACKLOG_HEADER]: BACKLOG_SHOWN,
+    [AS_OF_HEADER]: AS_OF_SHOWN,
+  },
+  errors: ["catching-up", "revision-gone"],
   examples: {
     minutes: {
       summary: "A chart of a minute",
@@ -118,7 +124,8 @@ export function registerSeries(scope: FastifyInstance, { engine, clock, zone }: 
       .header("Vary", "Accept")
       .header(WINDOW_HEADER, windowText({ start: edges[0], end: edges[edges.length - 1] }))
       .headers(backlog === 0 ? {} : { [BACKLOG_HEADER]: backlog })
-      .send(Readable.from(writeSeries(asked, engine, format)));
+      .headers(asOfHeader(asked.moment))
+      .send(Readable.from(writeSeries(asked, format)));
   });
 }
 

@@ -39,6 +39,7 @@ import { Intake } from "./intake.ts";
 import { PastHistory } from "./past-history.ts";
 import { Releases } from "./releases.ts";
 import { Replay } from "./replay.ts";
+import { statusOf } from "./sensor-status.ts";
 import type { Series } from "./sensors.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { Standstills } from "./standstills.ts";
@@ -349,28 +350,9 @@ export class Pipeline implements Engine {
   }
 
   status(name: string): SensorStatus {
-    const sensor = this.#sensor(name);
-    const { totals } = sensor;
-    const { identities, sources, deviceSeries } = this.#state;
-    const feeding = sources.feeding(sensor);
-    const heard = identities.completeUntil(sensor.id, this.#options.clock.now());
-    const mark = Math.min(heard, this.#unread.limit(feeding));
-    return {
-      sensor: name,
-      followed: sensor.followed,
-      totals: totals.snapshot(),
-      completeUntil: Number.isFinite(mark) ? mark : null,
-      ...totals.span,
-      lastArrival: sensor.lastArrival,
-      devices: identities.devicesOf(sensor.id),
-      deviceSeries: deviceSeries.countOf(sensor),
-      simulatedDevices: identities.simulatedDevicesOf(sensor.id),
-      stuckDevices: identities.stuckDevicesOf(sensor.id),
-      identities: totals.identities(),
-      lag: this.#unread.lag(feeding),
-      standstills: this.#standstills.of(feeding),
-      ...this.#ingest.hints.of(sensor),
-    };
+    const [unread, standstills, { hints }] = [this.#unread, this.#standstills, this.#ingest];
+    const parts = { state: this.#state, unread, standstills, hints, nowMs: this.#options.clock.now() };
+    return statusOf(this.#sensor(name), parts);
   }
 
   #listQuery({ sensor, ...query }: { sensor?: string; after?: number; limit: number }) {

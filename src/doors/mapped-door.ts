@@ -231,7 +231,13 @@ export class MappedDoor implements DoorView {
   }
 }
 
-/** A reading as docs/formats/payload.md has it. */
-function recordOf({ sensor: _, device, ...reading }: Mapped): Uint8Array {
-  return Buffer.from(JSON.stringify(device === "" ? reading : { device, ...reading }));
+/** A reading as docs/formats/payload.md has it. Written out: an object made for JSON.stringify is a third of the cost of a message. */
+function recordOf({ device, value, time, id, boot, sequence }: Mapped): Uint8Array {
+  const named = device === "" ? "" : `"device":${JSON.stringify(device)},`;
+  const timed = time === undefined ? "" : `,"time":${time}`;
+  const identified =
+    (id === undefined ? "" : `,"id":${JSON.stringify(id)}`) +
+    (boot === undefined ? "" : `,"boot":${JSON.stringify(boot)}`) +
+    (sequence === undefined ? "" : `,"sequence":${sequence}`);
+  return Buffer.from(`{${named}"value":${value}${timed}${identified}}`);
 }

@@ -1,11 +1,12 @@
-/** docs/DOORS.md: each configuration as it stands there, and the lines below it. */
+/** docs/DOORS.md: each configuration as it stands there, and the lines below it; and its walk, with a broker. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { CONFIG_FILE } from "../../src/config/settings.ts";
-import { dataDirectory, freePort, launch, ROOT } from "./cli.ts";
+import { Mosquitto, skipWithoutMosquitto } from "../doors/mosquitto.ts";
+import { dataDirectory, eventually, freePort, launch, ROOT } from "./cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-doors-"));
 const data = dataDirectory();
@@ -54,5 +55,55 @@ test("docs/DOORS.md", { timeout: 120_000 }, async () => {
     }
   }
   assert.deepEqual([...said], []);
-  assert.equal(configurations, 4);
+  assert.equal(configurations, 5);
+});
+
+/** What the last lines of a step of the walk say; asked again until then, as nothing waits for the broker. */
+const WALKED: readonly (readonly [line: RegExp, output: RegExp])[] = [
+  [/^curl/, /"name":"mqtt","trouble":null/],
+  [/^tidemark query temperature/, /2 +13\.300 +21\.500/],
+  [
+    /^tidemark unrouted/,
+    /greenhouse\/bed-3\/state {2}once[\s\S]*map: (\{"name":"greenhouse","topic":"greenhouse\/\{device\}\/state".*"id":"time"\})/,
+  ],
+  [/^tidemark series moisture/, /moisture[\s\S]*[\u2800-\u28ff]/],
+];
+
+test("the walk of docs/DOORS.md", { skip: skipWithoutMosquitto(), timeout: 120_000 }, async (t) => {
+  const broker = await Mosquitto.start();
+  const walk = mkdtempSync(join(tmpdir(), "tidemark-walk-"));
+  symlinkSync(join(ROOT, "scripts/tidemark"), join(walk, "tidemark"));
+  const port = String(await freePort());
+  const env = { PATH: `${walk}:${process.env["PATH"] ?? ""}`, TIDEMARK_PORT: port, TIDEMARK_TIMEZONE: "UTC" };
+  t.after(async () => {
+    await launch("sh", ["-ec", "tidemark stop"], { cwd: walk, env }).ended;
+    await broker.remove();
+    rmSync(walk, { recursive: true, force: true });
+  });
+  const document = readFileSync(join(ROOT, "docs/DOORS.md"), "utf8");
+  const said = new Set(WALKED);
+  for (const [, kind, text] of document.matchAll(/^```(json|sh) walk\n(.*?)^```$/gms)) {
+    const own = text
+      .replaceAll("localhost:1883", `127.0.0.1:${broker.port}`)
+      .replaceAll("localhost:5000", `localhost:${port}`);
+    if (kind === "json") {
+      writeFileSync(join(walk, CONFIG_FILE), own);
+      continue;
+    }
+    for (const line of own.trim().split("\n")) {
+      if (line.startsWith("mosquitto -d")) continue; // ours, on a port of its own
+      const run = line.replaceAll("mosquitto_pub ", `mosquitto_pub -h 127.0.0.1 -p ${broker.port} `);
+      const expected = WALKED.find(([pattern]) => pattern.test(line));
+      await eventually(async () => {
+        const { code, stdout, stderr } = await launch("sh", ["-ec", run], { cwd: walk, env }).ended;
+        assert.equal(code, 0, `${line}\n${stdout}${stderr}`);
+        if (expected === undefined) return;
+        const found = expected[1].exec(stdout);
+        assert.ok(found !== null, `${line}\n${stdout}`);
+        if (found[1] !== undefined) assert.ok(document.includes(`\`${found[1]}\``), found[1]);
+      });
+      if (expected !== undefined) said.delete(expected);
+    }
+  }
+  assert.deepEqual([...said], []);
 });

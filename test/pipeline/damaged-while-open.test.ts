@@ -106,14 +106,3 @@ test("readings that reach a damaged page end it by name, and nothing is answered
   assert.throws(() => answer(history, windows[0]), isCorrupt);
   await history.close().catch((error: unknown) => assert.ok(isCorrupt(error), String(error)));
 });
-
-test("the first page, right after the start: named when it is synced, and when it is closed", async () => {
-  for (const fill of ["zeros", "noise"] as const) {
-    const directory = copyOfMade();
-    const history = await open(directory, { timezone: "UTC" });
-    overwrite(join(directory, "history.db"), [1], fill);
-    const late = { value: 5, time: START + 1000, device: "late", sequence: 1 };
-    await history.append("temperature", late).catch((error: unknown) => assert.ok(isCorrupt(error), String(error)));
-    await history.close().catch((error: unknown) => assert.ok(isCorrupt(error), String(error)));
-  }
-});

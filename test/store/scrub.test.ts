@@ -1,6 +1,16 @@
 /** A page that is damaged while tidemark runs: it is found and named, in the history and in the local log. */
 import assert from "node:assert/strict";
-import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -66,6 +76,28 @@ test("a bit that turns in a history that is open is named by its page within a p
   assert.equal(checkpointer.scrub.damaged.length, 1, `seed ${SEED}`);
   await checkpointer.close();
   db.close();
+});
+
+test("a first page that is overwritten right after the start is named by the thread that syncs, and tried again", async (t) => {
+  const db = Database.open(newDirectory(t));
+  db.declare("CREATE TABLE page(key INTEGER PRIMARY KEY, bytes BLOB)");
+  db.close();
+  const opened = Database.open(dirname(db.file));
+  const whole = readFileSync(db.file).subarray(0, PAGE);
+  const put = (bytes: Uint8Array): void => {
+    const file = openSync(db.file, "r+");
+    writeSync(file, bytes, 0, PAGE, 0);
+    closeSync(file);
+  };
+  put(new Uint8Array(PAGE).fill(7));
+  const checkpointer = new Checkpointer(db.file, undefined, opened.pagesFile);
+  assert.equal(await checkpointer.sync(), false);
+  assert.match(checkpointer.damage ?? "", /^Cannot open the history to sync it: file is not a database/);
+  put(whole);
+  assert.equal(await checkpointer.sync(), true);
+  assert.equal(checkpointer.damage, null);
+  await checkpointer.close();
+  opened.close();
 });
 
 test("a history that nothing comes to is read as well, some pages each ten seconds", async (t) => {

@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
+import { AT_REST } from "./planted-at-rest.ts";
 import { ELSEWHERE } from "./planted-elsewhere.ts";
 import { IN_CORRECTIONS } from "./planted-in-corrections.ts";
 import { IN_DOORS } from "./planted-in-doors.ts";
@@ -44,6 +45,7 @@ export interface Planted extends PlantedBug {
 export const PLANTED: readonly Planted[] = [
   ...IN_SIMULATION,
   ...IN_PIPELINE,
+  ...AT_REST,
   ...ELSEWHERE,
   ...IN_CORRECTIONS,
   ...IN_DOORS,

@@ -247,6 +247,7 @@ export class SeriesChanges {
     const seconds = page.seconds as SecondsPage;
     seconds.merge(added);
     this.#replace(page, seconds);
+    if (this.#pages.dirtyBytes > PRESSURE_BYTES) this.#seal(page);
   }
 
   /** Makes these the seconds of an open page. */

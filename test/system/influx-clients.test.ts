@@ -1,14 +1,14 @@
 /** Clients of InfluxDB that nobody here wrote, with tidemark killed while they write: all that they sent is counted, and once. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { findTelegraf } from "../influx/telegraf.ts";
 import { findPythonWith } from "../kafka/foreign.ts";
-import { dataDirectory, eventually, freePort, launch, type Running, tidemark } from "./cli.ts";
+import { dataDirectory, eventually, freePort, launch, ROOT, type Running, tidemark } from "./cli.ts";
 
 const TOKEN = "0123456789abcdef";
 const PACKAGES = ["influxdb==5.3.2", "influxdb-client==1.50.0"];
@@ -85,6 +85,12 @@ class Server {
   }
 }
 
+/** The block of docs/INFLUX.md in that language; "": the first that is in none. */
+function snippet(language: string): string {
+  const document = readFileSync(join(ROOT, "docs/INFLUX.md"), "utf8");
+  return new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "ms").exec(document)?.[1] ?? assert.fail(language);
+}
+
 /** Of the numbers from 0 on. */
 const all = (count: number): Counted => ({ count, sum: (count * (count - 1)) / 2 });
 
@@ -108,11 +114,9 @@ describe("Telegraf", async () => {
 [[inputs.socket_listener]]
   service_address = "tcp://127.0.0.1:${listens}"
   data_format = "influx"
-[[outputs.influxdb_v2]]
-  urls = ["http://127.0.0.1:${server.port}"]
-  token = "${TOKEN}"
-  organization = "any"
-  bucket = "any"
+${snippet("toml")
+  .replace("http://tidemark.lan:5000", `http://127.0.0.1:${server.port}`)
+  .replace(/token = ".*"/, `token = "${TOKEN}"`)}
 [[outputs.influxdb]]
   urls = ["http://127.0.0.1:${server.port}"]
   database = "any"
@@ -221,4 +225,25 @@ test("curl, as Tasmota's driver asks and writes", async (t) => {
     followed,
     ["influx", "temperature", "power1"].map((name) => [name, true]),
   );
+});
+
+test("the first lines of docs/INFLUX.md", async (t) => {
+  const server = await Server.open(t);
+  const [command, said] = snippet("").trim().split("\n");
+  const run = command
+    .replace("localhost:5000", `localhost:${server.port}`)
+    .replace("curl ", `curl -s -w '%{http_code}' -H 'Authorization: Token ${TOKEN}' `);
+  const { stdout } = await launch("sh", ["-ec", run]).ended;
+  const [, status, sensors, device] = /^→ (\d+); sensors (.*), device `(.*)`$/.exec(said) ?? assert.fail(said);
+  assert.equal(stdout, status);
+  for (const sensor of sensors.split(" and ")) {
+    await eventually(async () => assert.equal((await server.totals()).get(sensor)?.counted, 1, sensor));
+  }
+  // The device is shown where a reading is held back: the same line, of the year 2100.
+  await launch("sh", ["-ec", run.replace(/ \d{10}'/, " 4102444800'")]).ended;
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  await eventually(async () => {
+    const held = await (await fetch(`http://127.0.0.1:${server.port}/quarantine`, { headers })).text();
+    assert.ok(held.includes(`"device":${JSON.stringify(device)}`), held);
+  });
 });

@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
+import { AS_OF } from "./planted-as-of.ts";
 import { AT_REST } from "./planted-at-rest.ts";
 import { ELSEWHERE } from "./planted-elsewhere.ts";
 import { IN_CORRECTIONS } from "./planted-in-corrections.ts";
@@ -46,6 +47,7 @@ export const PLANTED: readonly Planted[] = [
   ...IN_SIMULATION,
   ...IN_PIPELINE,
   ...AT_REST,
+  ...AS_OF,
   ...ELSEWHERE,
   ...IN_CORRECTIONS,
   ...IN_DOORS,

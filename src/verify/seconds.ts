@@ -13,6 +13,9 @@ import { ofDevice } from "./stored.ts";
 /** Seconds that are looked into one by one; of more only their pages are told: 100 MB. */
 const SECONDS_MAX = 100_000;
 
+/** Pages of which both sides are kept, to be explained and repaired: 100 MB. Of more only their number is told: something else is wrong than pages. */
+const PAGES_MAX = 10_000;
+
 /** A page of level 0 that differs from the recomputed one. */
 interface DifferingPage {
   readonly proof: SensorProof;
@@ -33,11 +36,16 @@ export class SecondsComparison {
   /** Seconds that differ, by series. */
   readonly seconds = new Map<number, Set<number>>();
   #count = 0;
+  readonly #pagesMax: number;
+  /** Pages past that, by sensor. */
+  readonly #left = new Map<string, number>();
   /** Seconds that may be as they are. */
   explained = 0;
   #unbalanced = 0;
 
-  constructor(stored: Database, recomputed: Database) {
+  /** @param pagesMax for tests */
+  constructor(stored: Database, recomputed: Database, pagesMax = PAGES_MAX) {
+    this.#pagesMax = pagesMax;
     this.#stored = stored;
     this.#recomputed = recomputed;
   }
@@ -66,6 +74,11 @@ export class SecondsComparison {
   }
 
   #look(proof: SensorProof, key: number, stored: Uint8Array | null, expected: Uint8Array | null): void {
+    if (this.#pages.size >= this.#pagesMax) {
+      const { name } = proof.sensor;
+      this.#left.set(name, (this.#left.get(name) ?? 0) + 1);
+      return;
+    }
     const page = stored === null ? null : openSeconds(key, stored);
     if (typeof page === "string") {
       // One that the log does not tell is told where all pages are read.
@@ -120,6 +133,11 @@ export class SecondsComparison {
       for (const { second, stored, expected: text } of unexplained) {
         tell({ proof: "log", sensor, what: `second in ${what}`, second, stored, expected: text }, isRepaired);
       }
+    }
+    for (const [sensor, count] of this.#left) {
+      const stored = `${count} more pages that differ, not looked into`;
+      const expected = `no more than ${this.#pagesMax} that differ: is it this log, and the server's --timezone?`;
+      tell({ proof: "log", sensor, what: "pages of level 0", second: null, stored, expected }, false);
     }
     if (this.#unbalanced > 0) {
       const stored = `${this.#unbalanced} identities that count more than once, or not at all`;

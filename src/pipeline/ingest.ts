@@ -314,9 +314,10 @@ export class Ingest {
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
   release(sensor: Series, { device, time, value, identity }: QuarantineRow): void {
     const { devices } = this.#identities;
-    const slot = this.#identities.slotOf(sensor.id, device);
+const slot = this.#identities.slotOf(sensor.id, device);
     if (identity !== null) sensor.totals.addIdentity(identity);
-    devices.counts[slot * DEVICE_COUNTS + HELD_BACK]--;
+    // Of a history from before devices were counted it may have been held back then.
+    if (devices.counts[slot * DEVICE_COUNTS + HELD_BACK] > 0) devices.counts[slot * DEVICE_COUNTS + HELD_BACK]--;
     devices.count(slot, time, value, false);
     devices.touch(slot);
     this.#readings.device[0] = slot;

@@ -20,7 +20,7 @@ import { watchTrouble } from "./engine/trouble-watch.ts";
 import { openEmbeddedLog } from "./log/embedded/embedded-log.ts";
 import { LogSnapshot } from "./log/embedded/log-snapshot.ts";
 import type { Log, ReadableLog } from "./log/log.ts";
-import type { Bounds } from "./pipeline/bounds.ts";
+import { BOUNDS, type Bounds } from "./pipeline/bounds.ts";
 import type { FollowRule } from "./pipeline/following.ts";
 import { openHistory } from "./pipeline/made-anew.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
@@ -63,7 +63,7 @@ export type CoreSettings = Pick<
   Config,
   "log" | "data" | "sensors" | "topics" | "createTopics" | "timezone" | "keepMs" | "logRetentionBytes" | "clockAheadMs"
 > &
-  Partial<Pick<Config, "revisionBytes">>;
+  Partial<Pick<Config, "revisionBytes" | "deviceSeries">>;
 
 /** What a program that opens many gives to each. */
 export interface Lent {
@@ -119,7 +119,10 @@ export async function openCore(
     undo.push(() => checkpointer.close());
     guard.close();
     const pipeline = new Pipeline({
-      state: new State(db, lent.bounds),
+      state: new State(db, {
+        ...(lent.bounds ?? BOUNDS),
+        ...(settings.deviceSeries === undefined ? {} : { deviceSeries: settings.deviceSeries }),
+      }),
       log,
       checkpointer,
       follow: ruleOf(settings),

@@ -23,7 +23,7 @@ import { lookInSlices } from "./doors/records-found.ts";
 import type { Change } from "./engine/change.ts";
 import type { SensorStatus } from "./engine/engine.ts";
 import { momentOf } from "./server/as-of.ts";
-import { answerText, windowOf } from "./server/compute-answer.ts";
+import { answerText, ofDevice, windowOf } from "./server/compute-answer.ts";
 import { ComputeReader } from "./server/compute-request.ts";
 import { writeSeries } from "./server/series-answer.ts";
 import { readSeries } from "./server/series-request.ts";
@@ -131,13 +131,15 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
       const asOf = bounds.asOf === undefined ? undefined : momentText(bounds.asOf);
       const moment = momentOf(asOf, engine, zoneAsked, clock.now());
       if ("fault" in moment) throw new TidemarkError("request-invalid", moment.fault);
-      const request = reader.read(Buffer.from(computeBody(asked, bounds)), zoneAsked, moment.nowMs);
-      const window = "refused" in request ? request : windowOf(request, moment);
+      const { device } = bounds;
+      const read = reader.read(Buffer.from(computeBody(asked, bounds)), zoneAsked, moment.nowMs);
+      const request = "refused" in read || device === undefined ? read : ofDevice(read, engine, device);
+      const window = "refused" in request ? request : windowOf(request, moment, device);
       const errors = "refused" in window ? window.refused : "refused" in request ? request.refused : request.errors;
       if (errors.length > 0 || "refused" in window || "refused" in request) {
         throw new TidemarkError("request-invalid", errors.join("; "));
       }
-      const { result }: { result: Computed<Q> } = JSON.parse(answerText(request, window, moment));
+      const { result }: { result: Computed<Q> } = JSON.parse(answerText(request, window, moment, device));
       return result;
     },
 
@@ -145,7 +147,7 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
       const { points, ...query } = seriesParameters(question);
       const asked = { ...query, ...(points === undefined ? {} : { points: Number(points) }) };
       const request = readSeries(asked, engine, zone, clock.now());
-      const pieces = await Array.fromAsync(writeSeries(request, "json"));
+      const pieces = await Array.fromAsync(writeSeries(request, engine, "json"));
       const series: Series<M> = JSON.parse(pieces.join(""));
       return series;
     },

@@ -63,6 +63,9 @@ async function perform(invocation: Invocation): Promise<number> {
     case "sensors":
       await (await import("./commands/sensors.ts")).sensors(invocation.sensors, terminal);
       return 0;
+    case "devices":
+      await (await import("./commands/devices.ts")).devices(invocation.devices, terminal);
+      return 0;
     case "watch":
       await (await import("./commands/run.ts")).watchCommand(invocation.watch, terminal);
       return 0;

@@ -32,7 +32,7 @@ for (const [name, query] of Object.entries(queries)) {
     const before = performance.now();
     const request = readSeries({ sensor, ...query }, engine, zone, lastTime);
     let text = "";
-    for await (const piece of writeSeries(request, "json")) text += piece;
+    for await (const piece of writeSeries(request, engine, "json")) text += piece;
     if (lap >= laps) ms.push(performance.now() - before);
     result[`bytes ${name}`] = text.length;
     if (lap === 0) result[`check ${name}`] = sumOfSeries(text);

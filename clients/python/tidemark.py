@@ -87,17 +87,33 @@ class Tidemark:
         end: Optional[Moment] = None,
         end_exclusive: Optional[Moment] = None,
         timezone: Optional[str] = None,
+        device: Optional[str] = None,
     ) -> Dict[str, Dict[str, Optional[float]]]:
-        """Metrics of a window, by sensor: `from`, `to` and `toExclusive` of docs/HTTP.md are `start`, `end` and `end_exclusive`.
+        """Metrics of a window, by sensor, of one `device` alone where it is named: `from`, `to` and `toExclusive` of docs/HTTP.md are `start`, `end` and `end_exclusive`.
 
         Raises TidemarkError "request-invalid" when any of it is not understood, in the server's words.
         """
         body = {**metrics, **_bounds(start, end, end_exclusive)}
-        query = {} if timezone is None else {"timezone": timezone}
-        answer = self._json("compute/metrics", query, json.dumps(body).encode())
-        if answer["errors"]:
-            raise TidemarkError("; ".join(answer["errors"]), "request-invalid", 200)
-        return answer["result"]
+        return self._compute(body, {"timezone": timezone, "device": device})["result"]
+
+    def compute_by_device(
+        self,
+        metrics: Mapping[str, Sequence[str]],
+        start: Optional[Moment] = None,
+        end: Optional[Moment] = None,
+        end_exclusive: Optional[Moment] = None,
+        timezone: Optional[str] = None,
+        after: Optional[str] = None,
+        limit: Optional[int] = None,
+        top: Optional[int] = None,
+    ) -> Dict[str, Any]:
+        """Metrics of each device by itself: `{"result": {sensor: {device: {metric: …}}}, "devices": {sensor: {"names", "next", "withoutSeries"}}}`.
+
+        Up to `limit` devices by name behind `after`, or the `top` with the largest first metric. Raises as `compute` does.
+        """
+        body = {**metrics, **_bounds(start, end, end_exclusive)}
+        answer = self._compute(body, {"by": "device", "timezone": timezone, "after": after, "limit": limit, "top": top})
+        return {"result": answer["result"], "devices": answer["devices"]}
 
     def series(
         self,
@@ -110,12 +126,13 @@ class Tidemark:
         every: Optional[str] = None,
         timezone: Optional[str] = None,
         shift: Optional[str] = None,
+        device: Optional[str] = None,
     ) -> Dict[str, Any]:
         """Metrics in buckets of a calendar: `{"step", "timezone", "edges", "series": {sensor: {metric: [number or None, …]}}}`."""
         names = [sensors] if isinstance(sensors, str) else sensors
         query: Dict[str, Any] = {"sensor": ",".join(names), "metrics": ",".join(metrics)}
         query.update(_bounds(start, end, end_exclusive))
-        given = {"points": points, "every": every, "timezone": timezone, "shift": shift}
+        given = {"points": points, "every": every, "timezone": timezone, "shift": shift, "device": device}
         query.update({name: value for name, value in given.items() if value is not None})
         return self._json("series", query)
 
@@ -128,6 +145,18 @@ class Tidemark:
             items.extend(page["items"])
             after = page["next"]
         return items
+
+    def devices(self, sensor: str) -> List[Dict[str, Any]]:
+        """The devices of a sensor by name: readings, duplicates, when each was last heard, what is odd, and whether it can be asked for."""
+        items: List[Dict[str, Any]] = []
+        after: Optional[str] = None
+        while True:
+            query = {"sensor": sensor, "limit": _LIST_ITEMS_MAX, **({} if after is None else {"after": after})}
+            part = self._json("devices", query)
+            items.extend(part["items"])
+            after = part["next"]
+            if after is None:
+                return items
 
     def send(self, sensor: str, readings: Union[Reading, Iterable[Reading]], within: float = 60.0) -> Dict[str, Any]:
         """Sends readings until the server has them on its disk, for `within` seconds (`math.inf`: for ever): `{"appended", "rejected", "problems"}`.
@@ -167,6 +196,13 @@ class Tidemark:
                     raise
             time.sleep(_pause(tries, None))
             tries += 1
+
+    def _compute(self, body: Mapping[str, Any], parameters: Mapping[str, Any]) -> Dict[str, Any]:
+        query = {name: value for name, value in parameters.items() if value is not None}
+        answer = self._json("compute/metrics", query, json.dumps(body).encode())
+        if answer["errors"]:
+            raise TidemarkError("; ".join(answer["errors"]), "request-invalid", 200)
+        return answer
 
     def _identified(self, sensor: str, reading: Reading) -> Dict[str, Any]:
         fields: Dict[str, Any] = {"value": reading} if isinstance(reading, (int, float)) else dict(reading)

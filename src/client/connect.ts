@@ -6,7 +6,9 @@ import {
   type Asked,
   type Bounds,
   type Computed,
+  type ComputedByDevice,
   computeBody,
+  type DevicesAsked,
   type MetricAsked,
   momentText,
   type Reading,
@@ -20,7 +22,18 @@ export { type ErrorCode, TidemarkError } from "../core/errors.ts";
 export type { LiveChange, LiveSensor, Moments } from "../core/live-event.ts";
 export type { LiveEvent, LiveOptions } from "./live.ts";
 export { type Problem, type SendOptions, type Sent, UnsentError } from "./outbox.ts";
-export type { Asked, Bounds, Computed, MetricAsked, Moment, Reading, Series, SeriesQuestion } from "./questions.ts";
+export type {
+  Asked,
+  Bounds,
+  Computed,
+  ComputedByDevice,
+  DevicesAsked,
+  MetricAsked,
+  Moment,
+  Reading,
+  Series,
+  SeriesQuestion,
+} from "./questions.ts";
 
 /** Items of one page of a list: the most there are. */
 const LIST_ITEMS_MAX = 1000;
@@ -34,6 +47,27 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
   /** Whose readings `send` sends; drawn at random if not given, which is one more device each time. */
   readonly device?: string | undefined;
+}
+
+/** A device as `GET /devices` lists it; times are UTC. */
+export interface DeviceInfo {
+  /** "": of readings that name none. */
+  readonly device: string;
+  /** What is odd about it: stuck, held-back, conflicts, simulated. */
+  readonly flags: readonly string[];
+  readonly lastHeard: string | null;
+  readonly firstTime: string | null;
+  readonly lastTime: string | null;
+  readonly lastValue: number | null;
+  readonly readings: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly late: number;
+  readonly heldBack: number;
+  /** Questions can name it. */
+  readonly hasSeries: boolean;
+  /** Its series lacks what was taken in before; null: nothing. */
+  readonly since: string | null;
 }
 
 /** A sensor as `GET /sensors` lists it; times are UTC. */
@@ -72,17 +106,54 @@ export class Connection {
    * @throws TidemarkError "request-invalid" when any of it is not understood, in the server's words
    */
   async compute<const Q extends Asked>(asked: Q, bounds: Bounds = {}): Promise<Computed<Q>> {
-    const { timezone, asOf } = bounds;
+    return ((await this.#compute(asked, bounds, {})) as { readonly result: Computed<Q> }).result;
+  }
+
+  /**
+   * Metrics of each device by itself: of those that have a series of their own (docs/HTTP.md, "Devices").
+   * @throws TidemarkError "request-invalid" when any of it is not understood, in the server's words
+   */
+  async computeByDevice<const Q extends Asked>(
+    asked: Q,
+    bounds: Omit<Bounds, "device"> = {},
+    devices: DevicesAsked = {},
+  ): Promise<ComputedByDevice<Q>> {
+    const given = Object.entries(devices).filter(([, value]) => value !== undefined);
+    const parameters = Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+    const answer = await this.#compute(asked, bounds, { by: "device", ...parameters });
+    const { result, devices: shown } = answer as ComputedByDevice<Q>;
+    return { result, devices: shown };
+  }
+
+  async #compute(asked: Asked, bounds: Bounds, more: Readonly<Record<string, string>>): Promise<unknown> {
+    const { timezone, device, asOf } = bounds;
     const parameters = new URLSearchParams({
       ...(timezone === undefined ? {} : { timezone }),
       ...(asOf === undefined ? {} : { asOf: String(momentText(asOf)) }),
+      ...(device === undefined ? {} : { device }),
+      ...more,
     });
-    const answer = (await requestJson(this.#server, `compute/metrics${parameters.size === 0 ? "" : `?${parameters}`}`, {
+    const answer = await requestJson(this.#server, `compute/metrics${parameters.size === 0 ? "" : `?${parameters}`}`, {
       body: computeBody(asked, bounds),
       headers: { "content-type": "application/json" },
-    })) as { readonly result: Computed<Q>; readonly errors: readonly string[] };
-    if (answer.errors.length > 0) throw new TidemarkError("request-invalid", answer.errors.join("; "));
-    return answer.result;
+    });
+    const { errors } = answer as { readonly errors: readonly string[] };
+    if (errors.length > 0) throw new TidemarkError("request-invalid", errors.join("; "));
+    return answer;
+  }
+
+  /** The devices of a sensor, by name. */
+  async devices(sensor: string): Promise<DeviceInfo[]> {
+    const all: DeviceInfo[] = [];
+    for (let after: string | null | undefined; after !== null; ) {
+      const limit = String(LIST_ITEMS_MAX);
+      const parameters = new URLSearchParams({ sensor, limit, ...(after === undefined ? {} : { after }) });
+      const part = await requestJson(this.#server, `devices?${parameters}`);
+      const { items, next } = part as { readonly items: DeviceInfo[]; readonly next: string | null };
+      for (const item of items) all.push(item);
+      after = next;
+    }
+    return all;
   }
 
   /** Metrics in buckets of a calendar, for a chart. */

@@ -9,6 +9,8 @@ export type Moment = string | number | Date;
 
 /** A window of time; without `from` since the first reading, without an end until now. Both bounds belong to it, `toExclusive` does not. */
 export interface Bounds {
+  /** Of this device of the sensors alone. */
+  readonly device?: string | undefined;
   readonly from?: Moment | undefined;
   readonly to?: Moment | undefined;
   readonly toExclusive?: Moment | undefined;
@@ -47,6 +49,27 @@ export interface Series<M extends string> {
   readonly series: Readonly<Record<string, Readonly<Record<M, readonly (number | null)[]>>>>;
 }
 
+/** Which devices of `computeByDevice`: those behind `after` by name, or the `top` with the largest first metric. */
+export interface DevicesAsked {
+  readonly after?: string | undefined;
+  /** 100 if not given, 1,000 at most. */
+  readonly limit?: number | undefined;
+  readonly top?: number | undefined;
+}
+
+/** Metrics of each device by itself. */
+export interface ComputedByDevice<Q extends Asked> {
+  readonly result: { readonly [Sensor in keyof Q]: Readonly<Record<string, Computed<Q>[Sensor]>> };
+  /** The devices in their order, by sensor; `next` is the `after` of those that follow, null at the end. */
+  readonly devices: {
+    readonly [Sensor in keyof Q]: {
+      readonly names: readonly string[];
+      readonly next: string | null;
+      readonly withoutSeries: number;
+    };
+  };
+}
+
 /** A value of a sensor, and who measured it when (docs/formats/payload.md). With `id`, or `device`, `boot` and `sequence`, it is counted once however often it comes. */
 export interface Reading {
   readonly value: number;
@@ -72,8 +95,9 @@ export function computeBody(asked: Asked, { from, to, toExclusive }: Bounds): st
 
 /** The parameters of `GET /series`, those that are given. */
 export function seriesParameters(question: SeriesQuestion<MetricAsked>): Record<string, string> {
-  const { sensors, metrics, from, to, toExclusive, asOf, points, every, timezone, shift } = question;
-  const given = { sensor: [sensors].flat().join(","), metrics: metrics?.join(","), points, every, timezone, shift };
+  const { sensors, metrics, device, from, to, toExclusive, asOf, points, every, timezone, shift } = question;
+  const names = { sensor: [sensors].flat().join(","), metrics: metrics?.join(","), device };
+  const given = { ...names, points, every, timezone, shift };
   const times = Object.entries({ from, to, toExclusive, asOf }).map(([name, moment]) => [
     name,
     moment === undefined ? undefined : momentText(moment),

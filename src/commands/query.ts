@@ -30,6 +30,9 @@ export async function query(config: QueryConfig, terminal: Terminal): Promise<nu
     ...(config.receipt ? { receipt: "true" } : {}),
     ...(config.timezone === null ? {} : { timezone: config.timezone }),
     ...(config.asOf === null ? {} : { asOf: config.asOf }),
+    ...(config.device === null ? {} : { device: config.device }),
+    ...(config.byDevice ? { by: "device" } : {}),
+    ...(config.top === null ? {} : { top: String(config.top) }),
   }).toString();
   const answer = await ask(config.client, `compute/metrics${parameters === "" ? "" : `?${parameters}`}`, { body });
   const fields = fieldsOf(answer.body);
@@ -38,7 +41,12 @@ export async function query(config: QueryConfig, terminal: Terminal): Promise<nu
   if (!Array.isArray(errors) || (answer.status !== 200 && answer.status !== 400)) requireSuccess(answer, "query");
   if (config.json) printJson(answer.body, out);
   else {
-    for (const line of resultLines(question, fieldsOf(fields.get("result")), terminal.columns)) out(line);
+    const result = fieldsOf(fields.get("result"));
+    const rows = config.byDevice
+      ? deviceRows(question, result, fieldsOf(fields.get("devices")))
+      : sensorRows(question, result);
+    for (const line of resultLines(question, rows, terminal.columns)) out(line);
+    if (config.byDevice) for (const line of leftOut(question, fieldsOf(fields.get("devices")))) out(line);
     if (config.receipt && fields.has("receipt")) printJson(fields.get("receipt"), out);
   }
   const texts: readonly unknown[] = Array.isArray(errors) ? errors : [];
@@ -72,20 +80,59 @@ async function inOwnWords(config: QueryConfig, { sensors }: Question, errors: re
   });
 }
 
-/** A line of titles, then one for each sensor that there is a result of; where that is too wide, one for each number. */
-function resultLines({ sensors, metrics }: Question, result: ReadonlyMap<string, unknown>, width: number): string[] {
+/** Numbers of a sensor, or of a device of it. */
+interface Row {
+  readonly sensor: string;
+  /** null: of the sensor. */
+  readonly device: string | null;
+  readonly numbers: ReadonlyMap<string, unknown>;
+}
+
+function sensorRows({ sensors }: Question, result: ReadonlyMap<string, unknown>): Row[] {
   const answered = sensors.filter((sensor) => result.has(sensor));
-  if (answered.length === 0) return [];
-  const values = answered.map((sensor) => fieldsOf(result.get(sensor)));
-  const byMetric = metrics.map((metric) => cellsOf(values.map((ofSensor) => ofSensor.get(metric))));
-  const cells = answered.map((_, i) => byMetric.map((column) => column[i]));
+  return answered.map((sensor) => ({ sensor, device: null, numbers: fieldsOf(result.get(sensor)) }));
+}
+
+/** In the order that the server says. */
+function deviceRows(
+  { sensors }: Question,
+  result: ReadonlyMap<string, unknown>,
+  devices: ReadonlyMap<string, unknown>,
+): Row[] {
+  return sensors.flatMap((sensor) => {
+    const names = fieldsOf(devices.get(sensor)).get("names");
+    const numbers = fieldsOf(result.get(sensor));
+    return (Array.isArray(names) ? names.map(String) : []).map((device) => {
+      return { sensor, device, numbers: fieldsOf(numbers.get(device)) };
+    });
+  });
+}
+
+/** What of the devices is not shown, a sentence each. */
+function leftOut({ sensors }: Question, devices: ReadonlyMap<string, unknown>): string[] {
+  return sensors.flatMap((sensor) => {
+    const shown = fieldsOf(devices.get(sensor));
+    const without = Number(shown.get("withoutSeries") ?? 0);
+    const more =
+      typeof shown.get("next") === "string" ? [`${sensor}: there are more devices; --top shows the largest`] : [];
+    return [...more, ...(without > 0 ? [`${sensor}: ${without} devices have no series of their own`] : [])];
+  });
+}
+
+/** A line of titles, then one for each row; where that is too wide, one for each number. */
+function resultLines({ metrics }: Question, rows: readonly Row[], width: number): string[] {
+  if (rows.length === 0) return [];
+  const byMetric = metrics.map((metric) => cellsOf(rows.map(({ numbers }) => numbers.get(metric))));
+  const hasDevices = rows.some(({ device }) => device !== null);
+  const titles = hasDevices ? ["SENSOR", "DEVICE"] : ["SENSOR"];
+  const heads = rows.map(({ sensor, device }) => (hasDevices ? [sensor, printable(device ?? "")] : [sensor]));
   const table = columns(
-    [["SENSOR", ...metrics], ...answered.map((sensor, i) => [sensor, ...cells[i]])],
-    new Set(metrics.map((_, i) => i + 1)),
+    [[...titles, ...metrics], ...heads.map((head, i) => [...head, ...byMetric.map((column) => column[i])])],
+    new Set(metrics.map((_, i) => i + titles.length)),
   );
   if (table.every((line) => line.length <= width)) return table;
-  const rows = answered.flatMap((sensor, i) => metrics.map((metric, m) => [sensor, metric, cells[i][m]]));
-  return columns([["SENSOR", "METRIC", "VALUE"], ...rows], new Set([2]));
+  const lines = heads.flatMap((head, i) => metrics.map((metric, m) => [...head, metric, byMetric[m][i]]));
+  return columns([[...titles, "METRIC", "VALUE"], ...lines], new Set([titles.length + 1]));
 }
 
 /** A column as people read it, its points under each other; every digit is in --json. */

@@ -83,6 +83,16 @@ export const COMMANDS = [
     options: ["sensors:sort", "json", ...CLIENT],
   },
   {
+    name: "devices",
+    operands: "SENSOR",
+    text: "the devices of a sensor: how much each sent, when it was last heard, and what is odd",
+    more: [
+      "SERIES says whether questions can name it: whole, since when, or - (it came after --device-series others).",
+    ],
+    examples: ["tidemark devices temperature", "tidemark devices temperature --sort heard --limit 5"],
+    options: ["devices:sort", "devices:limit", "json", ...CLIENT],
+  },
+  {
     name: "sensor",
     operands: "NAME",
     text: "a simulated sensor: random whole numbers from 0 to 100",
@@ -128,8 +138,17 @@ export const COMMANDS = [
       "tidemark query temperature",
       "tidemark query temperature humidity count mean p95 --from today",
       "tidemark query 'plant-*' max --from yesterday --to yesterday --json",
+      "tidemark query temperature max count --by-device --top 3",
     ],
-    options: [...WINDOW, "query:as-of", "query:timezone", "receipt", "json", ...CLIENT],
+    options: [
+      ...(["query:device", "query:by-device", "query:top"] as const),
+      ...WINDOW,
+      "query:as-of",
+      "query:timezone",
+      "receipt",
+      "json",
+      ...CLIENT,
+    ],
   },
   {
     name: "series",

@@ -25,6 +25,7 @@ import {
   type RenameConfig,
   renameConfig,
 } from "./correct-config.ts";
+import { type DevicesConfig, devicesConfig } from "./devices-config.ts";
 import { type DoctorConfig, doctorConfig } from "./doctor-config.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type ExportConfig, exportConfig, type ImportConfig, importConfig } from "./import-config.ts";
@@ -76,6 +77,7 @@ export type Invocation =
   | { readonly command: "sensor"; readonly sensor: SensorConfig }
   | { readonly command: "send"; readonly send: SendConfig }
   | { readonly command: "sensors"; readonly sensors: SensorsConfig }
+  | { readonly command: "devices"; readonly devices: DevicesConfig }
   | { readonly command: "watch"; readonly watch: WatchConfig }
   | { readonly command: "query"; readonly query: QueryConfig }
   | { readonly command: "series"; readonly series: SeriesConfig }
@@ -183,6 +185,8 @@ function invoke(
       return { command: name, sensor: sensorConfig(settings, operands, cwd) };
     case "send":
       return { command: name, send: sendConfig(settings, operands, cwd) };
+    case "devices":
+      return { command: name, devices: devicesConfig(settings, operands, cwd) };
     case "sensors":
       return { command: name, sensors: sensorsConfig(settings, operands, cwd) };
     case "watch":

@@ -18,6 +18,7 @@ export const SERVER = [
   "keep",
   "log-retention",
   "clock-ahead",
+  "device-series",
   "log-format",
   "token",
   "token-file",

@@ -1,4 +1,5 @@
 /** Every option of the command line: parsing, help and suggestions derive from this list. */
+import { DEVICE_SERIES_MAX } from "../core/limits.ts";
 
 /** A flag, which may be a variable of the environment and a key of the configuration file, too. */
 export interface Option {
@@ -13,6 +14,9 @@ export interface Option {
   /** It may be given several times, which is the same as once with commas. */
   readonly repeated?: boolean;
 }
+
+/** What `tidemark devices` can be sorted by. */
+export const DEVICE_COLUMNS = ["name", "heard", "last", "count", "late", "duplicates", "conflicts", "held"] as const;
 
 /** What `tidemark sensors` can be sorted by. */
 export const SENSOR_COLUMNS = [
@@ -120,6 +124,13 @@ export const OPTIONS = [
     fallback: "5m",
     kept: true,
     text: "readings further in the future are held back (quarantine)",
+  },
+  {
+    id: "device-series",
+    value: "N",
+    fallback: String(DEVICE_SERIES_MAX),
+    kept: true,
+    text: "devices of a sensor that can be asked for: the first N; 0: none",
   },
   {
     id: "log-format",
@@ -248,6 +259,11 @@ export const OPTIONS = [
   { id: "send:boot", value: "NAME", text: "of readings without an identity (default: drawn at random)" },
   { id: "send:time", value: "TIME", text: "of readings that have none (default: now)" },
   { id: "sensors:sort", value: "COLUMN", fallback: "name", text: `by ${SENSOR_COLUMNS.join(", ")}` },
+  { id: "devices:sort", value: "COLUMN", fallback: "name", text: `by ${DEVICE_COLUMNS.join(", ")}` },
+  { id: "devices:limit", value: "N", fallback: "100", text: "at most this many; 0: all" },
+  { id: "query:device", value: "NAME", text: "of this device alone" },
+  { id: "query:by-device", text: "of each device by itself, by name" },
+  { id: "query:top", value: "N", text: "with --by-device: the N with the largest first metric" },
   { id: "query:from", value: "TIME", text: "beginning of the window (default: the first reading)" },
   { id: "query:to", value: "TIME", text: "end of the window, included at its precision (default: now)" },
   { id: "query:to-exclusive", value: "TIME", text: "instead of --to, the first moment after the window" },

@@ -4,9 +4,12 @@ import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { findMetric } from "../metrics/registry.ts";
 import { type ClientConfig, clientConfig } from "./client-config.ts";
 import { METRICS_ASKED } from "./command-table.ts";
-import { patternsOf } from "./send-config.ts";
+import { parseName, patternsOf } from "./send-config.ts";
 import { invalid, type Settings } from "./settings.ts";
-import { parseText, parseTimezone } from "./values.ts";
+import { parseInteger, parseText, parseTimezone } from "./values.ts";
+
+/** Devices of one answer: the most there are. */
+const LIST_ITEMS_MAX = 1000;
 
 /** Configuration of `tidemark query`. */
 export interface QueryConfig {
@@ -24,6 +27,11 @@ export interface QueryConfig {
   readonly asOf: string | null;
   /** null: the server's. */
   readonly timezone: string | null;
+  /** null: of the whole sensor, or of each device. */
+  readonly device: string | null;
+  readonly byDevice: boolean;
+  /** null: devices by name. */
+  readonly top: number | null;
   readonly receipt: boolean;
   readonly json: boolean;
 }
@@ -43,6 +51,11 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
   if (patterns.length === 0) {
     throw invalid("Cannot query: expected a sensor, such as tidemark query temperature count mean p95");
   }
+  const device = settings.optional("query:device", parseName);
+  const byDevice = settings.flag("query:by-device");
+  const top = settings.optional("query:top", parseInteger(1, LIST_ITEMS_MAX));
+  if (device !== null && byDevice) throw invalid("Cannot use --device with --by-device: expected one of them");
+  if (top !== null && !byDevice) throw invalid("Cannot use --top: expected --by-device with it");
   const words = others.flatMap((operand) => operand.split(/[,\s]+/)).filter((text) => text !== "");
   return {
     client: clientConfig(settings, cwd),
@@ -54,6 +67,9 @@ export function queryConfig(settings: Settings, operands: readonly string[], cwd
     toExclusive: settings.optional("query:to-exclusive", parseText),
     asOf: settings.optional("query:as-of", parseText),
     timezone: settings.optional("query:timezone", parseTimezone),
+    device,
+    byDevice,
+    top,
     receipt: settings.flag("receipt"),
     json: settings.flag("json"),
   };

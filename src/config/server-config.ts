@@ -1,6 +1,7 @@
 /** Configuration of the server. Under src/config/config.ts. */
 import { resolve } from "node:path";
 import { TidemarkError } from "../core/errors.ts";
+import { DEVICE_SERIES_ALL } from "../core/limits.ts";
 import { DEFAULT_NAMING, type LineNaming } from "../core/line-naming.ts";
 import { dataDirectory, timezone } from "./client-config.ts";
 import { withKafkaAccess } from "./kafka-settings.ts";
@@ -55,6 +56,8 @@ export interface Config {
   readonly revisionBytes: number;
   readonly logRetentionBytes: number;
   readonly clockAheadMs: number;
+  /** Devices of a sensor that have a series of their own. */
+  readonly deviceSeries: number;
   readonly logFormat: LogFormat;
   /** None: no token is required. */
   readonly tokens: readonly TokenSource[];
@@ -111,6 +114,7 @@ export function serverConfig(settings: Settings, cwd: string): Config {
     revisionBytes: settings.read("revisions", parseRevisions),
     logRetentionBytes: settings.read("log-retention", parseSize(LOG_RETENTION_BYTES_MIN)),
     clockAheadMs: settings.read("clock-ahead", parseDuration(1000, "1s")),
+    deviceSeries: settings.read("device-series", parseInteger(0, DEVICE_SERIES_ALL)),
     logFormat: settings.read("log-format", parseLogFormat),
     tokens,
     tls: tlsPaths(settings, cwd),

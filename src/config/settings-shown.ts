@@ -22,6 +22,7 @@ export function shownSettings(config: Config): Record<string, string> {
     revisions: config.revisionBytes === 0 ? "none" : `${config.revisionBytes}B`,
     "log-retention": `${config.logRetentionBytes}B`,
     "clock-ahead": `${config.clockAheadMs}ms`,
+    "device-series": String(config.deviceSeries),
     token: shownTokens(config),
     "tls-cert": config.tls?.cert ?? "none",
     "tls-key": config.tls?.key ?? "none",

@@ -100,16 +100,16 @@ export function readState(
   const flags = from.u8();
   devices.cells[slot * DEVICE_CELLS + DUPLICATE_RUN] = from.varint();
   devices.cells[slot * DEVICE_CELLS + NEWEST] = from.f64();
+  if ((flags & HAS_IMPLICIT) !== 0) {
+    devices.implicitBoot[slot] = from.varint();
+    devices.lastUntimed[slot] = from.varint();
+  }
   if ((flags & (HAS_BITS | HAS_OLDER)) !== 0) {
     devices.olderBoot[slot] = from.varint();
     if ((flags & HAS_BITS) !== 0) from.varint(); // its ordinal
     devices.olderFirst[slot] = from.f64();
     devices.olderLast[slot] = from.f64();
     if ((flags & HAS_BITS) !== 0) from.signed(); // its highest sequence
-  }
-  if ((flags & HAS_IMPLICIT) !== 0) {
-    devices.implicitBoot[slot] = from.varint();
-    devices.lastUntimed[slot] = from.varint();
   }
   const counts = slot * DEVICE_COUNTS;
   if ((flags & HAS_COUNTS) === 0) devices.counts[counts + FIRST_TIME] = Number.NEGATIVE_INFINITY;

@@ -314,7 +314,7 @@ export class Ingest {
   /** Counts a quarantined reading: its identity is marked already, its clock is not judged again. */
   release(sensor: Series, { device, time, value, identity }: QuarantineRow): void {
     const { devices } = this.#identities;
-const slot = this.#identities.slotOf(sensor.id, device);
+    const slot = this.#identities.slotOf(sensor.id, device);
     if (identity !== null) sensor.totals.addIdentity(identity);
     // Of a history from before devices were counted it may have been held back then.
     if (devices.counts[slot * DEVICE_COUNTS + HELD_BACK] > 0) devices.counts[slot * DEVICE_COUNTS + HELD_BACK]--;

@@ -1,4 +1,5 @@
 /** A request → the text of its answer. The hot path of the server: the answer is joined from ready-made pieces. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { TidemarkError } from "../core/errors.ts";
 import { formatSecond } from "../core/time.ts";
 import { resolveWindow } from "../core/time-window.ts";
@@ -6,10 +7,14 @@ import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Answers } from "../engine/past.ts";
 import type { Moment } from "./as-of.ts";
-import type { ComputeRequest, RefusedRequest } from "./compute-request.ts";
+import type { Ask, ComputeRequest, RefusedRequest } from "./compute-request.ts";
+import { type DevicesQuery, devicesAsked } from "./devices-asked.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import { Receipt } from "./receipt.ts";
 import { NATURAL, type Schema, TEXT } from "./route-schema.ts";
+
+/** Devices answered for before others may run: some ms. */
+const DEVICES_AT_ONCE = 100;
 
 /** Says which window was answered for. */
 export const WINDOW_HEADER = "Tidemark-Window";
@@ -53,23 +58,28 @@ export function windowText({ start, end }: Window): string {
 const NO_HISTORY = { firstMs: null, lastMs: null };
 
 /** The window that a request means, at this moment. */
-export function windowOf(request: ComputeRequest, { answers, nowMs }: Moment): Window | RefusedRequest {
+export function windowOf(
+  request: ComputeRequest,
+  { answers, nowMs }: Moment,
+  device?: string,
+): Window | RefusedRequest {
   const { bounds } = request;
   const open = bounds.from === null || bounds.to === null;
-  const window = resolveWindow(bounds, open ? historyOf(request.sensors, answers) : NO_HISTORY, nowMs);
+  const window = resolveWindow(bounds, open ? historyOf(request.sensors, answers, device) : NO_HISTORY, nowMs);
   if (!("errors" in window)) return window;
   return { refused: request.errors.toSpliced(request.boundsAt, 0, ...window.errors.map(({ text }) => text)) };
 }
 
-/** First and newest counted reading of these sensors. */
+/** First and newest counted reading of these sensors, or of a device of them. */
 export function historyOf(
   sensors: readonly string[],
   answers: Answers,
+  device?: string,
 ): { firstMs: number | null; lastMs: number | null } {
   let firstMs = Number.POSITIVE_INFINITY;
   let lastMs = Number.NEGATIVE_INFINITY;
   for (const sensor of sensors) {
-    const { firstTime, lastTime } = answers.span(sensor);
+    const { firstTime, lastTime } = answers.span(sensor, device);
     if (firstTime !== null && firstTime < firstMs) firstMs = firstTime;
     if (lastTime !== null && lastTime > lastMs) lastMs = lastTime;
   }
@@ -77,8 +87,8 @@ export function historyOf(
 }
 
 /** `{"result":{"temperature":{"count":61,"min":2}},"errors":[]}` */
-export function answerText(request: ComputeRequest, window: Window, moment: Moment): string {
-  return `${resultText(request, window, moment, null)},"errors":${errorsText(request.errors)}}`;
+export function answerText(request: ComputeRequest, window: Window, moment: Moment, device?: string): string {
+  return `${resultText(request, window, moment, null, device)},"errors":${errorsText(request.errors)}}`;
 }
 
 /** The same with `"receipt"`. */
@@ -88,9 +98,10 @@ export function answerTextWithReceipt(
   moment: Moment,
   engine: Engine,
   nowMs: number,
+  device?: string,
 ): string {
   const receipt = new Receipt(engine, window, nowMs, moment);
-  const result = resultText(request, window, moment, receipt);
+  const result = resultText(request, window, moment, receipt, device);
   return `${result},"errors":${errorsText(request.errors)},"receipt":${receipt.text()}}`;
 }
 
@@ -106,26 +117,88 @@ function errorsText(errors: readonly string[]): string {
 function resultText(
   request: ComputeRequest,
   window: Window,
-  { answers, nowMs }: Moment,
+  moment: Moment,
   receipt: Receipt | null,
+  device?: string,
 ): string {
   let text = '{"result":{';
   let before = "";
-  for (const { sensor, label, metrics, needs } of request.asks) {
-    const answer = answers.query(sensor, window, needs);
-    receipt?.add(sensor, metrics, answer);
-    const { aggregate } = answer;
-    // Asks for the sensor's status, which is dear with many devices.
-    const seconds = metrics.some(({ metric }) => metric.overTime) ? passedSeconds(window, answers, sensor, nowMs) : 0;
-    text += before + label;
-    before = "{";
-    for (const { metric, label: name } of metrics) {
-      text += before + name + numberText(metric.read(aggregate, seconds));
-      before = ",";
-    }
-    text += "}";
+  for (const ask of request.asks) {
+    text += before + ask.label + numbersText(ask, window, moment, receipt, device);
+    before = ",";
   }
   return text + "}";
+}
+
+/** `{"count":61,"min":2}` */
+function numbersText(
+  { sensor, metrics, needs }: Ask,
+  window: Window,
+  moment: Moment,
+  receipt: Receipt | null,
+  device?: string,
+): string {
+  const { answers, nowMs } = moment;
+  const answer = answers.query(sensor, window, needs, device);
+  receipt?.add(sensor, metrics, answer, device);
+  const { aggregate } = answer;
+  const hasRate = metrics.some(({ metric }) => metric.overTime);
+  const seconds = hasRate ? passedSeconds(window, answers, sensor, nowMs, device) : 0;
+  let text = "";
+  let before = "{";
+  for (const { metric, label: name } of metrics) {
+    text += before + name + numberText(metric.read(aggregate, seconds));
+    before = ",";
+  }
+  return text + "}";
+}
+
+/** What of a request can be answered for a device; the rest of it are errors. */
+export function ofDevice(request: ComputeRequest, engine: Engine, device: string): ComputeRequest | RefusedRequest {
+  const missing: string[] = [];
+  const asks = request.asks.filter(({ sensor }) => {
+    try {
+      engine.span(sensor, device);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== "no-device-series") throw error;
+      missing.push(error.message);
+      return false;
+    }
+  });
+  const errors = [...request.errors, ...missing];
+  return asks.length === 0 ? { refused: errors } : { ...request, asks, errors };
+}
+
+/** The answer by device, with `"devices"`; lets others run in between. */
+export async function answerTextByDevice(
+  request: ComputeRequest,
+  window: Window,
+  moment: Moment,
+  engine: Engine,
+  query: DevicesQuery,
+  withReceipt: boolean,
+): Promise<string> {
+  const receipt = withReceipt ? new Receipt(engine, window, moment.nowMs, moment) : null;
+  const results: string[] = [];
+  const shown: string[] = [];
+  for (const ask of request.asks) {
+    const [{ metric }] = ask.metrics;
+    const devices = await devicesAsked(engine, ask.sensor, query, (device) => {
+      const { aggregate } = moment.answers.query(ask.sensor, window, ask.needs, device);
+      const seconds = metric.overTime ? passedSeconds(window, moment.answers, ask.sensor, moment.nowMs, device) : 0;
+      return metric.read(aggregate, seconds);
+    });
+    const texts: string[] = [];
+    for (const device of devices.names) {
+      texts.push(`${JSON.stringify(device)}:${numbersText(ask, window, moment, receipt, device)}`);
+      if (texts.length % DEVICES_AT_ONCE === 0) await nextTurn();
+    }
+    results.push(`${ask.label}{${texts.join(",")}}`);
+    shown.push(`${ask.label}${JSON.stringify(devices)}`);
+  }
+  const head = `{"result":{${results.join(",")}},"errors":${errorsText(request.errors)},"devices":{${shown.join(",")}}`;
+  return receipt === null ? `${head}}` : `${head},"receipt":${receipt.text()}}`;
 }
 
 /** As JSON.stringify has it: no number of JSON is infinite. */

@@ -41,6 +41,17 @@ interface SensorReceipt {
     readonly by: readonly (Pick<RevisedBy, "cause" | "readings" | "seconds"> & Times)[];
     readonly ranges: readonly Times[];
   };
+  /** Of a question per device: what it used of each; `counted`, `late`, `coverage` and `quantiles` above are then of the first one. */
+  readonly ofDevices?: Readonly<Record<string, DeviceReceipt>>;
+}
+
+/** What an answer used of a device. */
+interface DeviceReceipt {
+  readonly counted: number;
+  readonly late: number;
+  readonly coverage: number;
+  /** Its series lacks what was taken in before; null: nothing. */
+  readonly since: string | null;
 }
 
 /** A range of seconds, UTC. */
@@ -104,8 +115,18 @@ const SENSOR = objectOf(
       }),
       description: "only with asOf: what of the window changed since",
     },
+    ofDevices: {
+      type: "object",
+      description: "of a question per device: what it used of each",
+      additionalProperties: objectOf({
+        counted: NATURAL,
+        late: NATURAL,
+        coverage: SHARE,
+        since: { ...TIME_OR_NULL, description: "the device's series lacks what was taken in before; null: nothing" },
+      } satisfies Record<keyof DeviceReceipt, Schema>),
+    },
   } satisfies Record<keyof SensorReceipt, Schema>,
-  ["completeUntilNote", "changedSince"],
+  ["completeUntilNote", "changedSince", "ofDevices"],
 );
 
 /** What `text` writes. */
@@ -134,6 +155,8 @@ export class Receipt {
   /** A Map, as sensors may have names that move to the front of an object. */
   readonly #sensors = new Map<string, SensorReceipt>();
   readonly #moment: Moment;
+  /** Of each sensor that is asked per device. */
+  readonly #devices = new Map<string, Map<string, DeviceReceipt>>();
   /** Of all sensors the smallest, ms. */
   #completeUntil = Number.POSITIVE_INFINITY;
   /** Of the sensors that have none. */
@@ -151,10 +174,19 @@ export class Receipt {
   }
 
   /** Adds what the answer for a sensor rests on. */
-  add(sensor: string, metrics: readonly LabelledMetric[], { aggregate, cost }: Answer): void {
+  add(sensor: string, metrics: readonly LabelledMetric[], { aggregate, cost }: Answer, device?: string): void {
     this.#pages += cost.pages;
     this.#buckets += cost.buckets;
     this.#pagesFromDisk += cost.pagesFromDisk;
+    const coverage = aggregate.seconds / Math.max(1, this.#window.end - this.#window.start);
+    if (device !== undefined) {
+      const since = this.#engine.device(sensor, device)?.since ?? null;
+      const used = { counted: aggregate.count, late: aggregate.late, coverage };
+      const known = this.#devices.get(sensor);
+      const own = known ?? new Map<string, DeviceReceipt>();
+      this.#devices.set(sensor, own.set(device, { ...used, since: since === null ? null : formatMs(since) }));
+      if (known !== undefined) return;
+    }
     const status = this.#engine.status(sensor);
     const { gapRecords, ...totals } = status.totals;
     const note = status.completeUntil === null ? whyOpen(status) : null;
@@ -163,7 +195,7 @@ export class Receipt {
     this.#sensors.set(sensor, {
       counted: aggregate.count,
       late: aggregate.late,
-      coverage: aggregate.seconds / Math.max(1, this.#window.end - this.#window.start),
+      coverage,
       lastAgeMs: status.lastTime === null ? null : this.#nowMs - status.lastTime,
       keptSince: status.keptSince === null ? null : formatMs(status.keptSince),
       completeUntil: status.completeUntil === null ? null : formatMs(status.completeUntil),
@@ -190,6 +222,14 @@ export class Receipt {
     };
   }
 
+  #text(sensor: string, its: SensorReceipt): string {
+    const text = JSON.stringify(its);
+    const devices = this.#devices.get(sensor);
+    if (devices === undefined) return text;
+    const own = [...devices].map(([device, used]) => `${JSON.stringify(device)}:${JSON.stringify(used)}`);
+    return `${text.slice(0, -1)},"ofDevices":{${own.join(",")}}}`;
+  }
+
   text(): string {
     const { past, nowMs } = this.#moment;
     const { start, end } = this.#window;
@@ -200,7 +240,7 @@ export class Receipt {
       ...(this.#notes.length === 0 ? {} : { completeUntilNote: this.#notes.join("; ") }),
       ...(past === null ? {} : { asOf: { moment: formatMs(nowMs), revision: formatMs(past.revision) } }),
     });
-    const sensors = [...this.#sensors].map(([sensor, its]) => `${JSON.stringify(sensor)}:${JSON.stringify(its)}`);
+    const sensors = [...this.#sensors].map(([sensor, its]) => `${JSON.stringify(sensor)}:${this.#text(sensor, its)}`);
     const cost = JSON.stringify({
       pages: this.#pages,
       buckets: this.#buckets,

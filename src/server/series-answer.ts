@@ -2,7 +2,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { stepText } from "../core/calendar.ts";
 import { formatSecond } from "../core/time.ts";
+import type { Engine } from "../engine/engine.ts";
 import { numberText } from "./compute-answer.ts";
+import { type DevicesShown, devicesAsked } from "./devices-asked.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import type { SeriesFormat, SeriesRequest } from "./series-request.ts";
 
@@ -22,27 +24,59 @@ export const SERIES_TYPES: Readonly<Record<SeriesFormat, string>> = {
 /** Of one sensor, by metric, by bucket; null where a bucket has no answer. */
 type Numbers = readonly (readonly (number | null)[])[];
 
-/** The answer in pieces. */
-export function writeSeries(request: SeriesRequest, format: SeriesFormat): AsyncGenerator<string> {
-  if (format === "json") return writeJson(request);
-  return format === "csv" ? writeRows(request, csvHead(request), csvRow) : writeRows(request, "", jsonRow);
+/** The numbers of a sensor, or of a device of it. */
+interface Column {
+  readonly sensor: string;
+  /** null: of the sensor, or of the one device that was asked for. */
+  readonly device: string | null;
+  readonly numbers: Numbers;
 }
 
-async function* writeJson(request: SeriesRequest): AsyncGenerator<string> {
-  const { step, zone, edges, sensors, metrics } = request;
+/** The answer in pieces. */
+export function writeSeries(request: SeriesRequest, engine: Engine, format: SeriesFormat): AsyncGenerator<string> {
+  if (format === "json") return writeJson(request, engine);
+  return format === "csv" ? writeRows(request, engine, csvHead, csvRow) : writeRows(request, engine, () => "", jsonRow);
+}
+
+async function* writeJson(request: SeriesRequest, engine: Engine): AsyncGenerator<string> {
+  const { step, zone, edges, sensors, devices } = request;
   yield `{"step":${JSON.stringify(stepText(step))},"timezone":${JSON.stringify(zone.name)},"edges":`;
   yield* listed(edges, (edge) => String(edge * 1000));
   yield ',"series":{';
+  const shown: string[] = [];
   for (const [s, sensor] of sensors.entries()) {
-    const numbers = await numbersOf(request, sensor);
     yield `${s === 0 ? "" : ","}${JSON.stringify(sensor)}:{`;
-    for (const [m, { name }] of metrics.entries()) {
-      yield `${m === 0 ? "" : ","}${JSON.stringify(name)}:`;
-      yield* listed(numbers[m], numberText);
+    if (devices.by === undefined) yield* writeNumbers(request, await numbersOf(request, sensor, devices.device));
+    else {
+      const asked = await devicesOf(request, engine, sensor);
+      shown.push(`${JSON.stringify(sensor)}:${JSON.stringify(asked)}`);
+      for (const [d, device] of asked.names.entries()) {
+        yield `${d === 0 ? "" : ","}${JSON.stringify(device)}:{`;
+        yield* writeNumbers(request, await numbersOf(request, sensor, device));
+        yield "}";
+      }
     }
     yield "}";
   }
-  yield "}}\n";
+  yield devices.by === undefined ? "}}\n" : `},"devices":{${shown.join(",")}}}\n`;
+}
+
+function* writeNumbers({ metrics }: SeriesRequest, numbers: Numbers): Generator<string> {
+  for (const [m, { name }] of metrics.entries()) {
+    yield `${m === 0 ? "" : ","}${JSON.stringify(name)}:`;
+    yield* listed(numbers[m], numberText);
+  }
+}
+
+/** The devices of `by=device`; of `top` those with the largest first metric over the whole window. */
+function devicesOf(request: SeriesRequest, engine: Engine, sensor: string): Promise<DevicesShown> {
+  const { devices, edges, metrics, needs } = request;
+  const { answers, nowMs } = request.moment;
+  const window = { start: edges[0], end: edges[edges.length - 1] };
+  return devicesAsked(engine, sensor, devices, (device) => {
+    const { aggregate } = answers.query(sensor, window, needs, device);
+    return metrics[0].read(aggregate, passedSeconds(window, answers, sensor, nowMs, device));
+  });
 }
 
 function* listed<T>(items: readonly T[], text: (item: T) => string): Generator<string> {
@@ -60,12 +94,20 @@ function* listed<T>(items: readonly T[], text: (item: T) => string): Generator<s
 /** One line a bucket. */
 async function* writeRows(
   request: SeriesRequest,
-  head: string,
-  row: (request: SeriesRequest, bucket: number, numbers: readonly Numbers[]) => string,
+  engine: Engine,
+  head: (request: SeriesRequest, columns: readonly Column[]) => string,
+  row: (request: SeriesRequest, bucket: number, columns: readonly Column[]) => string,
 ): AsyncGenerator<string> {
-  const numbers: Numbers[] = [];
-  for (const sensor of request.sensors) numbers.push(await numbersOf(request, sensor));
-  yield head;
+  const numbers: Column[] = [];
+  for (const sensor of request.sensors) {
+    const { device, by } = request.devices;
+    const names = by === undefined ? [device] : (await devicesOf(request, engine, sensor)).names;
+    for (const name of names) {
+      const shown = by === undefined ? null : (name ?? null);
+      numbers.push({ sensor, device: shown, numbers: await numbersOf(request, sensor, name) });
+    }
+  }
+  yield head(request, numbers);
   const buckets = request.edges.length - 1;
   for (let from = 0; from < buckets; from += PIECE) {
     let text = "";
@@ -76,23 +118,34 @@ async function* writeRows(
   }
 }
 
-function csvHead({ sensors, metrics }: SeriesRequest): string {
-  const columns = sensors.flatMap((sensor) => metrics.map(({ name }) => `${sensor}.${name}`));
-  return ["from", "toExclusive", ...columns].join(",") + "\n";
+function csvHead({ metrics }: SeriesRequest, columns: readonly Column[]): string {
+  const titles = columns.flatMap(({ sensor, device }) =>
+    metrics.map(({ name }) => csvText(`${sensor}.${device === null ? "" : `${device}.`}${name}`)),
+  );
+  return ["from", "toExclusive", ...titles].join(",") + "\n";
 }
 
-function csvRow({ edges, metrics }: SeriesRequest, bucket: number, numbers: readonly Numbers[]): string {
-  const cells = numbers.flatMap((ofSensor) => metrics.map((_, m) => ofSensor[m][bucket] ?? ""));
+/** As a field of CSV (RFC 4180): names of devices may hold anything. */
+function csvText(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function csvRow({ edges, metrics }: SeriesRequest, bucket: number, columns: readonly Column[]): string {
+  const cells = columns.flatMap(({ numbers }) => metrics.map((_, m) => numbers[m][bucket] ?? ""));
   return [formatSecond(edges[bucket]), formatSecond(edges[bucket + 1]), ...cells].join(",");
 }
 
-function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, numbers: readonly Numbers[]): string {
+function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, columns: readonly Column[]): string {
   const line: Record<string, unknown> = {
     from: formatSecond(edges[bucket]),
     toExclusive: formatSecond(edges[bucket + 1]),
   };
-  for (const [s, sensor] of sensors.entries()) {
-    line[sensor] = Object.fromEntries(metrics.map(({ name }, m) => [name, numbers[s][m][bucket]]));
+  for (const sensor of sensors) {
+    const own = columns.filter((column) => column.sensor === sensor);
+    const values = own.map(({ device, numbers }) => {
+      return [device, Object.fromEntries(metrics.map(({ name }, m) => [name, numbers[m][bucket]]))] as const;
+    });
+    line[sensor] = values.length === 1 && values[0][0] === null ? values[0][1] : Object.fromEntries(values);
   }
   return JSON.stringify(line);
 }
@@ -101,14 +154,15 @@ function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, num
 export async function numbersOf(
   { edges, metrics, needs, moment: { answers, nowMs } }: Pick<SeriesRequest, "edges" | "metrics" | "needs" | "moment">,
   sensor: string,
+  device?: string,
 ): Promise<Numbers> {
   const numbers: (number | null)[][] = metrics.map(() => []);
   const hasRate = metrics.some(({ overTime }) => overTime);
   let sliceEnd = performance.now() + SLICE_MS;
   for (let bucket = 0; bucket < edges.length - 1; bucket++) {
     const [start, end] = [edges[bucket], edges[bucket + 1]];
-    const { aggregate } = answers.query(sensor, { start, end }, needs);
-    const seconds = hasRate ? passedSeconds({ start, end }, answers, sensor, nowMs) : 0;
+    const { aggregate } = answers.query(sensor, { start, end }, needs, device);
+    const seconds = hasRate ? passedSeconds({ start, end }, answers, sensor, nowMs, device) : 0;
     for (const [m, metric] of metrics.entries()) numbers[m].push(metric.read(aggregate, seconds));
     if (performance.now() < sliceEnd) continue;
     await nextTurn();

@@ -12,6 +12,7 @@ import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { findMetric, type Metric } from "../metrics/registry.ts";
 import { type Moment, momentOf } from "./as-of.ts";
 import { historyOf } from "./compute-answer.ts";
+import { type DevicesQuery, requireSense } from "./devices-asked.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_BUCKETS_MAX, SERIES_NUMBERS_MAX, SERIES_SENSORS_MAX } from "./limits.ts";
 import { namesOf } from "./name-list.ts";
 import { RequestError } from "./problem.ts";
@@ -20,7 +21,7 @@ import { RequestError } from "./problem.ts";
 export type SeriesFormat = "json" | "csv" | "ndjson";
 
 /** A query that the schema of the route has let pass. */
-export interface SeriesQuery {
+export interface SeriesQuery extends DevicesQuery {
   readonly sensor?: string | readonly string[];
   readonly metrics?: string | readonly string[];
   readonly from?: string;
@@ -38,6 +39,8 @@ export interface SeriesQuery {
 /** What to compute: each metric of each sensor in each bucket. */
 export interface SeriesRequest {
   readonly sensors: readonly string[];
+  /** What of each sensor is asked for. */
+  readonly devices: DevicesQuery;
   readonly metrics: readonly Metric[];
   readonly needs: Needs;
   readonly step: Step;
@@ -50,6 +53,8 @@ export interface SeriesRequest {
 
 const METRICS_ASKED = "mean,min,max";
 const POINTS = 500;
+/** Devices of `by`, where nothing is said: as many lines as a chart can show. */
+const SERIES_DEVICES = 20;
 const STEP_EXPECTED = 'expected a whole number and s, m, h, d, w, mo or y, such as "15m" or "1d"';
 
 /** @throws RequestError 400 */
@@ -58,15 +63,20 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, as
   if (zone === null) throw refused(`timezone ${JSON.stringify(query.timezone)}: expected ${ZONE_EXPECTED}`);
   const sensors = sensorsOf(query, engine);
   const metrics = metricsOf(query);
+  const { device, by, after, limit, top } = query;
+  requireSense(query);
+  // Of a device that cannot be asked for: with its own error.
+  if (device !== undefined) for (const sensor of sensors) engine.span(sensor, device);
   const moment = momentOf(query.asOf, engine, zone, askedMs);
   if ("fault" in moment) throw new RequestError(400, moment.fault);
   const window = windowOf(query, sensors, moment, zone);
+  const columns = by === undefined ? sensors.length : sensors.length * (top ?? limit ?? SERIES_DEVICES);
   const step = query.every === undefined ? stepFor(window, query.points ?? POINTS, zone) : stepOf("every", query.every);
   if (query.every !== undefined && query.points !== undefined) {
     throw refused("points and every together: expected one of them");
   }
   const edges = window.start === window.end ? [window.start] : edgesOf(window, step, zone, SERIES_BUCKETS_MAX);
-  if (edges === null || (edges.length - 1) * sensors.length * metrics.length > SERIES_NUMBERS_MAX) {
+  if (edges === null || (edges.length - 1) * columns * metrics.length > SERIES_NUMBERS_MAX) {
     const most = `at most ${SERIES_BUCKETS_MAX} buckets and ${SERIES_NUMBERS_MAX} numbers`;
     throw refused(`every ${stepText(step)}: expected ${most}, a longer step or a shorter window has fewer`);
   }
@@ -76,7 +86,13 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, as
   };
   const shift = query.shift === undefined ? null : stepOf("shift", query.shift);
   const asked = shift === null ? edges : edges.map((edge) => shiftedBack(edge, shift, zone));
-  return { sensors, metrics, needs, step, zone, edges: asked, moment };
+  const devices: DevicesQuery = {
+    ...(device === undefined ? {} : { device }),
+    ...(by === undefined ? {} : { by }),
+    ...(after === undefined ? {} : { after }),
+    ...(top === undefined ? { limit: limit ?? SERIES_DEVICES } : { top }),
+  };
+  return { sensors, devices, metrics, needs, step, zone, edges: asked, moment };
 }
 
 function refused(what: string): RequestError {
@@ -115,7 +131,7 @@ function metricsOf(query: SeriesQuery): Metric[] {
 function windowOf(query: SeriesQuery, sensors: readonly string[], { answers, nowMs }: Moment, zone: Zone): Window {
   const { from, to, toExclusive } = query;
   const bounds = parseBounds({ from, to, toExclusive }, zone, nowMs);
-  const window = "errors" in bounds ? bounds : resolveWindow(bounds, historyOf(sensors, answers), nowMs);
+  const window = "errors" in bounds ? bounds : resolveWindow(bounds, historyOf(sensors, answers, query.device), nowMs);
   if ("errors" in window) throw new RequestError(400, textOf(window));
   return window;
 }

@@ -30,6 +30,7 @@ import { registerAbout } from "./routes/about.ts";
 import { type AlertsOptions, registerAlerts } from "./routes/alerts.ts";
 import { ComputeRoute } from "./routes/compute.ts";
 import { registerCorrections } from "./routes/corrections.ts";
+import { registerDevices } from "./routes/devices.ts";
 import { registerDoors } from "./routes/doors.ts";
 import { registerErrorDocs } from "./routes/error-docs.ts";
 import { registerFace } from "./routes/face.ts";
@@ -186,6 +187,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     registerOpenapi(guarded, routes, sessions?.name ?? null);
     registerLive(guarded, feed, engine);
     registerSeries(guarded, options);
+    registerDevices(guarded, engine);
     const counted = {
       live: () => feed.counts,
       tls: () => tls,

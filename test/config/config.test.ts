@@ -55,6 +55,7 @@ describe("where a setting comes from", () => {
       revisionBytes: 256e6,
       logRetentionBytes: 2e9,
       clockAheadMs: 300_000,
+      deviceSeries: 1000,
       logFormat: "text",
       tokens: [],
       tls: null,
@@ -136,6 +137,7 @@ describe("values", () => {
       assert.equal(serve(`--keep ${text}`).keepMs, ms, text);
     }
     assert.equal(serve("--clock-ahead 90s").clockAheadMs, 90_000);
+    assert.equal(serve("--device-series 0").deviceSeries, 0);
   });
 
   test("logs", () => {
@@ -325,6 +327,11 @@ describe("refusals say what was expected", () => {
     ["serve --keep 1h", /^Cannot use --keep: must be a duration of at least 1d/],
     ["serve --log-retention 2", /^Cannot use --log-retention: must be a size of at least 16MB/],
     ["serve --log-retention 1MB", /at least 16MB/],
+    ["serve --device-series -1", /^Cannot use --device-series: must be a whole number from 0/],
+    ["devices", /^Cannot list devices: expected a sensor/],
+    ["devices a b", /^Cannot list devices of 2 sensors: expected one/],
+    ["query a --top 3", /^Cannot use --top: expected --by-device/],
+    ["query a --device d --by-device", /^Cannot use --device with --by-device/],
     ["serve --clock-ahead 5x", /^Cannot use --clock-ahead: must be a duration of at least 1s/],
     ["serve --sensors a,a", /each sensor once, "a" is there twice/],
     ["serve --sensors a,,b", /names separated by commas/],

@@ -18,7 +18,7 @@ test("a parameter that a route does not know is refused, with those it knows; bu
   const what = "Cannot read the request: unknown parameter";
   assert.equal(
     await detail("POST", "/compute/metrics?receipt=true&Recipt=true"),
-    `${what} "Recipt", expected receipt, timezone, asOf, complete; did you mean receipt?`,
+    `${what} "Recipt", expected receipt, timezone, asOf, complete, device, by, after, limit, top; did you mean receipt?`,
   );
   assert.equal(await detail("GET", "/sensors?Limit=3"), `${what} "Limit", expected after, limit; did you mean limit?`);
   assert.equal(await detail("GET", "/quarantine?device=d"), `${what} "device", expected after, limit, sensor`);

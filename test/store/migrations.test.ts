@@ -62,7 +62,14 @@ const config = (data: string): Config => ({
   },
   doors: { file: "", map: undefined, mqtt: undefined, mqttUser: undefined, mqttPassword: undefined },
   alerts: { file: "", alerts: undefined },
-  ...{ timezone: "UTC", keepMs: null, logRetentionBytes: 16_000_000, logFormat: "text", clockAheadMs: 300_000 },
+  ...{
+    timezone: "UTC",
+    keepMs: null,
+    logRetentionBytes: 16_000_000,
+    logFormat: "text",
+    deviceSeries: 1000,
+    clockAheadMs: 300_000,
+  },
   influx: { sensor: [], device: [] },
 });
 

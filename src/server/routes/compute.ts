@@ -7,18 +7,21 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import { BOUND_NAMES } from "../../core/time-window.ts";
+import type { Window } from "../../core/window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { AnswerQueue } from "../answer-queue.ts";
-import { AS_OF_HEADER, AS_OF_PARAMETER, AS_OF_SHOWN, asOfHeader, momentOf } from "../as-of.ts";
+import { AS_OF_HEADER, AS_OF_PARAMETER, AS_OF_SHOWN, asOfHeader, type Moment, momentOf } from "../as-of.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { readBody, takeBodies } from "../body-reader.ts";
 import {
   answerText,
+  answerTextByDevice,
   answerTextWithReceipt,
   BACKLOG_HEADER,
   BACKLOG_SHOWN,
   COMPLETE_PARAMETER,
+  ofDevice,
   refusalText,
   requireComplete,
   WINDOW_HEADER,
@@ -27,6 +30,7 @@ import {
   windowText,
 } from "../compute-answer.ts";
 import { ComputeReader } from "../compute-request.ts";
+import { DEVICE_PARAMETERS, DEVICES_SHOWN, type DevicesQuery, requireSense } from "../devices-asked.ts";
 import { type OnBug, reported } from "../error-handler.ts";
 import type { Guard } from "../guard.ts";
 import { COMPUTE_BODY_BYTES_MAX, METRICS_PER_SENSOR_MAX } from "../limits.ts";
@@ -57,6 +61,7 @@ const SCHEMA = describe({
     timezone: { ...TEXT, description: "the zone of times that name none, for this request" },
     asOf: AS_OF_PARAMETER,
     complete: COMPLETE_PARAMETER,
+    ...DEVICE_PARAMETERS,
   }),
   bytes: {
     "application/json": {
@@ -67,8 +72,17 @@ const SCHEMA = describe({
     },
   },
   answer: objectOf(
-    { result: { type: "object", additionalProperties: NUMBERS }, errors: ERRORS_LIST, receipt: RECEIPT },
-    ["receipt"],
+    {
+      result: {
+        type: "object",
+        description: "by sensor, by metric; with `by=device` by sensor, by device, by metric",
+        additionalProperties: { anyOf: [NUMBERS, { type: "object", additionalProperties: NUMBERS }] },
+      },
+      errors: ERRORS_LIST,
+      devices: DEVICES_SHOWN,
+      receipt: RECEIPT,
+    },
+    ["receipt", "devices"],
   ),
   answerHeaders: {
     [WINDOW_HEADER]: WINDOW_SHOWN,
@@ -103,6 +117,11 @@ const SCHEMA = describe({
       body: { temperature: ["mean", "max", "p95"], from: "now-24h", toExclusive: "now" },
       parameters: { receipt: "true" },
     },
+    byDevice: {
+      summary: "Each device by itself, those with the highest maximum first",
+      body: { temperature: ["max", "count"], from: "2020-01-13", to: "2020-01-13" },
+      parameters: { by: "device", top: 3, timezone: "UTC" },
+    },
     errors: {
       summary: "What is not understood does not keep the rest from being computed",
       body: { temperature: ["max"], pressures: ["max"], from: "2020-01-13", to: "2020-01-13" },
@@ -126,7 +145,7 @@ export interface ComputeOptions {
 }
 
 /** As the schema has it. */
-interface Query {
+interface Query extends DevicesQuery {
   readonly receipt?: "true" | "false";
   readonly timezone?: string;
   readonly complete?: "true" | "false";
@@ -182,12 +201,17 @@ export class ComputeRoute {
       return reply.code(status).type(type).send(text);
     });
     type Asked = FastifyRequest<{ Querystring: Query; Body: Buffer }>;
-    scope.post(COMPUTE_PATH, { schema: SCHEMA }, (request: Asked, reply) => {
+    scope.post(COMPUTE_PATH, { schema: SCHEMA }, async (request: Asked, reply) => {
+      requireSense(request.query);
       const { timezone, complete } = request.query;
       if (complete === "true") requireComplete(this.#options.engine);
       const zone = timezone === undefined ? this.#options.zone : findZone(timezone);
       const { status, type, text, headers } =
-        zone === null ? unknownZone(timezone) : this.#answer(request.body, zone, request.query);
+        zone === null
+          ? unknownZone(timezone)
+          : request.query.by === undefined
+            ? this.#answer(request.body, zone, request.query)
+            : await this.#answerByDevice(request.body, zone, request.query);
       for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
       return reply.code(status).type(type).send(text);
     });
@@ -206,20 +230,37 @@ export class ComputeRoute {
     }
   }
 
-  #compute(body: Buffer, zone: Zone, { receipt, asOf }: Query): HttpAnswer {
+  #compute(body: Buffer, zone: Zone, { receipt, asOf, device }: Query): HttpAnswer {
     const { engine, clock } = this.#options;
     const nowMs = clock.now();
     const moment = momentOf(asOf, engine, zone, nowMs);
+    if ("fault" in moment) return refusal([moment.fault]);
+    const read = this.#reader.read(body, zone, moment.nowMs);
+    const asked = "refused" in read || device === undefined ? read : ofDevice(read, engine, device);
+    if ("refused" in asked) return refusal(asked.refused);
+    const window = windowOf(asked, moment, device);
+    if ("refused" in window) return refusal(window.refused);
+    const text =
+      receipt === "true"
+        ? answerTextWithReceipt(asked, window, moment, engine, nowMs, device)
+        : answerText(asked, window, moment, device);
+    return this.#success(text, window, moment);
+  }
+
+  async #answerByDevice(body: Buffer, zone: Zone, query: Query): Promise<HttpAnswer> {
+    const { engine, clock } = this.#options;
+    const moment = momentOf(query.asOf, engine, zone, clock.now());
     if ("fault" in moment) return refusal([moment.fault]);
     const asked = this.#reader.read(body, zone, moment.nowMs);
     if ("refused" in asked) return refusal(asked.refused);
     const window = windowOf(asked, moment);
     if ("refused" in window) return refusal(window.refused);
-    const text =
-      receipt === "true"
-        ? answerTextWithReceipt(asked, window, moment, engine, nowMs)
-        : answerText(asked, window, moment);
-    const { backlog } = engine;
+    const withReceipt = query.receipt === "true";
+    return this.#success(await answerTextByDevice(asked, window, moment, engine, query, withReceipt), window, moment);
+  }
+
+  #success(text: string, window: Window, moment: Moment): HttpAnswer {
+    const { backlog } = this.#options.engine;
     const headers = [WINDOW_HEADER, windowText(window), ...Object.entries(asOfHeader(moment)).flat()];
     if (backlog > 0) headers.push(BACKLOG_HEADER, String(backlog));
     return { status: 200, type: JSON_TYPE, text, headers };

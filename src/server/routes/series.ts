@@ -14,6 +14,7 @@ import {
   WINDOW_SHOWN,
   windowText,
 } from "../compute-answer.ts";
+import { DEVICE_PARAMETERS, DEVICES_SHOWN } from "../devices-asked.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_POINTS_MAX, SERIES_SENSORS_MAX } from "../limits.ts";
 import { METRIC_NAME, SENSOR_NAME, TIME_ASKED } from "../metric-schema.ts";
 import { NAME_LIST } from "../name-list.ts";
@@ -50,6 +51,8 @@ const SCHEMA = describe({
     shift: { ...TEXT, description: "the same buckets so much earlier: 1d, 1w, 1y" },
     asOf: AS_OF_PARAMETER,
     complete: COMPLETE_PARAMETER,
+    ...DEVICE_PARAMETERS,
+    limit: { ...DEVICE_PARAMETERS.limit, description: "with `by`: at most so many devices, by name (20)" },
     format: { enum: Object.keys(SERIES_TYPES), description: "else what Accept asks for, else JSON" },
   }),
   required: ["sensor"],
@@ -57,18 +60,28 @@ const SCHEMA = describe({
     sensor: { type: "array", items: SENSOR_NAME, minItems: 1, maxItems: SERIES_SENSORS_MAX },
     metrics: { type: "array", items: METRIC_NAME, minItems: 1, maxItems: METRICS_PER_SENSOR_MAX },
   },
-  answer: objectOf({
-    step: TEXT,
-    timezone: TEXT,
-    edges: { type: "array", items: { type: "integer" }, description: "epoch ms, one more than buckets" },
-    series: {
-      type: "object",
-      description: "by sensor, by metric",
-      additionalProperties: { type: "object", additionalProperties: NUMBERS },
+  answer: objectOf(
+    {
+      step: TEXT,
+      timezone: TEXT,
+      edges: { type: "array", items: { type: "integer" }, description: "epoch ms, one more than buckets" },
+      series: {
+        type: "object",
+        description: "by sensor, by metric; with `by=device` by sensor, by device, by metric",
+        additionalProperties: {
+          type: "object",
+          additionalProperties: { anyOf: [NUMBERS, { type: "object", additionalProperties: NUMBERS }] },
+        },
+      },
+      devices: DEVICES_SHOWN,
     },
-  }),
+    ["devices"],
+  ),
   otherwise: {
-    "text/csv": { ...TEXT, description: "columns `from`, `toExclusive`, then `sensor.metric`" },
+    "text/csv": {
+      ...TEXT,
+      description: "columns `from`, `toExclusive`, then `sensor.metric`, or `sensor.device.metric`",
+    },
     "application/x-ndjson": { ...TEXT, description: "an object a line: `from`, `toExclusive`, then metrics by sensor" },
   },
   answerHeaders: {
@@ -76,7 +89,7 @@ const SCHEMA = describe({
     [BACKLOG_HEADER]: BACKLOG_SHOWN,
     [AS_OF_HEADER]: AS_OF_SHOWN,
   },
-  errors: ["catching-up", "revision-gone"],
+  errors: ["catching-up", "revision-gone", "no-device-series"],
   examples: {
     minutes: {
       summary: "A chart of a minute",
@@ -125,7 +138,7 @@ export function registerSeries(scope: FastifyInstance, { engine, clock, zone }: 
       .header(WINDOW_HEADER, windowText({ start: edges[0], end: edges[edges.length - 1] }))
       .headers(backlog === 0 ? {} : { [BACKLOG_HEADER]: backlog })
       .headers(asOfHeader(asked.moment))
-      .send(Readable.from(writeSeries(asked, format)));
+      .send(Readable.from(writeSeries(asked, engine, format)));
   });
 }
 

@@ -10,7 +10,7 @@ export const COUNTED: readonly string[] = (
   "append pass clock-forward clock-back commit restart stall unreachable corrupt skip cut recreate transaction-committed transaction-aborted compact trim " +
   "retention log-retention release discard retry-rejections discard-rejections released-alone new-sensor kill kill-inside power-loss power-loss-inside " +
   "power-loss-rolled-back sectors-lost disk-error disk-full start-failed append-refused append-unknown gap cut-back expired quarantined rejected " +
-  "duplicates conflicts boots"
+  "duplicates conflicts boots damage-bit damage-page damage-cut damage-gone damage-right damage-repaired damage-refused"
 ).split(" ");
 
 /** What came of a history. */

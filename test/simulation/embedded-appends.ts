@@ -61,10 +61,14 @@ export class EmbeddedAppends {
     this.#open = this.#open.filter(({ state }) => state === "in doubt");
   }
 
-  /** The log was opened again: it holds what was acknowledged, and then some of what was in doubt, whole and in order. */
-  async found(log: Log, sensors: readonly string[]): Promise<void> {
+  /** The log was opened again: it holds what was acknowledged, and then some of what was in doubt, whole and in order. @param isNamed damage was, and what it took */
+  async found(log: Log, sensors: readonly string[], isNamed: boolean): Promise<void> {
     for (const { name } of (await log.open(sensors)).topics) {
       const { end } = await log.bounds(name, 0);
+      if (isNamed) {
+        this.#ends.set(name, end);
+        continue;
+      }
       const known = this.end(name);
       assert.ok(end >= known, `the log of "${name}" ends at ${end}, ${known} records were acknowledged`);
       const more = end > known ? await readFrom(log, name, known) : [];

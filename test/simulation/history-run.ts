@@ -10,9 +10,10 @@ import { checkEnds, checkKept } from "./checks.ts";
 import { brokenClaim } from "./claims.ts";
 import { compareWindows } from "./compare-windows.ts";
 import { type Counts, tallyOf } from "./counts.ts";
+import { beside, damage, KeptDirectory } from "./damage.ts";
 import { CHANGES, type Disk } from "./disk.ts";
 import { EmbeddedAppends } from "./embedded-appends.ts";
-import { keyOf } from "./events.ts";
+import { settleLists, skipUnreadable } from "./list-steps.ts";
 import type { Plan, PlannedRecord, Step } from "./plan.ts";
 import { SENSORS, SimulatedProcess } from "./simulated-process.ts";
 import { HostClock, time } from "./virtual-time.ts";
@@ -54,6 +55,8 @@ class HistoryRun {
   /** Whether the disk has failed since the process was started: then it may be in trouble. */
   #diskFailed = false;
   #isLogTroubled = false;
+  /** How the directory was before it was damaged; null: it is not. */
+  #kept: KeptDirectory | null = null;
   #place = "at its start";
   /** The latest midnight before which readings were deleted, by sensor. */
   readonly #deletedBefore = new Map<string, number>();
@@ -126,6 +129,7 @@ class HistoryRun {
 
   async dispose(): Promise<void> {
     this.#disk.heal();
+    this.#kept?.dispose();
     await this.#process?.end();
     rmSync(this.#directory, { recursive: true, force: true });
   }
@@ -144,8 +148,18 @@ class HistoryRun {
             partitions: plan.partitions,
           });
     try {
-      this.#process = await SimulatedProcess.start({ plan, directory, clock, witness, brokerLog }, this.#ending);
+      this.#process = await SimulatedProcess.start(
+        { plan, directory, clock, witness, brokerLog, isDamaged: this.#kept !== null },
+        this.#ending,
+      );
     } catch (error) {
+      if (this.#kept !== null) {
+        this.#kept.putBack(error);
+        this.#count("damage-refused");
+        this.#endDamage();
+        this.#disk.startJournal();
+        return this.#open();
+      }
       if (this.#disk.failed === 0 || !SimulatedProcess.isNamed(error)) throw error;
       this.#count("start-failed");
       this.#ending = this.#ending === "power-lost" ? "power-lost" : "killed";
@@ -155,7 +169,10 @@ class HistoryRun {
     }
     this.#ending = "killed";
     this.#diskFailed = this.#disk.failed > 0;
-    if (this.#appends !== null) await this.#appends.found(this.#process.log, SENSORS);
+    const isNamed = this.#kept !== null && this.#process.notices.length > 0;
+    if (this.#kept !== null) this.#count(isNamed ? "damage-repaired" : "damage-right");
+    this.#endDamage();
+    if (this.#appends !== null) await this.#appends.found(this.#process.log, SENSORS, isNamed);
   }
 
   async #restart(): Promise<void> {
@@ -250,10 +267,19 @@ class HistoryRun {
       case "discard":
       case "retry-rejections":
       case "discard-rejections":
-        return this.#settleLists(step);
+        if (this.#process === null || this.#isInTrouble) return;
+        this.#count(step.do);
+        return settleLists(step, this.#process.pipeline, this.#witness, this.#random);
+      case "damage":
+        return this.#damage(step);
       default:
         return this.#trouble(step);
     }
+  }
+
+  /** What waits for a disk does not end before that is healed. */
+  get #isInTrouble(): boolean {
+    return this.#disk.isArmed || this.#diskFailed || this.#process?.pipeline.trouble !== null;
   }
 
   async #kill(ending: Ending, after: number): Promise<void> {
@@ -262,6 +288,34 @@ class HistoryRun {
     if (after === 0) return this.#die(ending);
     this.#doom = ending;
     this.#disk.fail({ what: CHANGES, error: "EIO", first: after });
+  }
+
+  /** What comes of it shows when the next process is started, on a disk that works. */
+  async #damage(step: Step & { readonly do: "damage" }): Promise<void> {
+    if (this.#doom !== null || this.#disk.isArmed || this.#diskFailed || this.#process === null) return;
+    const process = this.#process;
+    if (step.isClosed && process.pipeline.trouble === null) {
+      this.#process = null;
+      const failure = (await process.end()) ?? process.failure?.error;
+      if (failure !== undefined) throw failure;
+      this.#appends?.ended();
+      this.#ending = "closed";
+    } else {
+      const putBack = beside(this.#directory);
+      await this.#die("killed");
+      putBack();
+    }
+    this.#kept = new KeptDirectory(this.#directory);
+    if (damage(this.#directory, step)) this.#count(`damage-${step.how}`);
+    else this.#endDamage();
+    this.#disk.startJournal();
+    await this.#open();
+  }
+
+  #endDamage(): void {
+    if (this.#kept === null) return;
+    this.#kept.dispose();
+    this.#kept = null;
   }
 
   async #append(sensor: string, partition: number, records: readonly PlannedRecord[]): Promise<void> {
@@ -293,70 +347,19 @@ class HistoryRun {
     this.#appends.append(process.log, sensor, sent);
   }
 
-  async #settleLists(step: Step): Promise<void> {
-    const process = this.#process;
-    // What waits for a full disk does not end before it is healed.
-    if (process === null || process.pipeline.trouble !== null || this.#disk.isArmed || this.#diskFailed) return;
-    this.#count(step.do);
-    const { pipeline } = process;
-    const share = "share" in step ? step.share : 0;
-    const isMeant = (): boolean => this.#random.chance(share);
-    switch (step.do) {
-      case "commit":
-        await time.until(pipeline.releaseQuarantine([]));
-        return;
-      case "release":
-      case "discard": {
-        const rows = pipeline.listQuarantine({ limit: 1000 }).items.filter(isMeant);
-        this.#witness.ask(step.do === "release" ? "released" : "discarded", rows);
-        const ids = rows.map(({ id }) => id);
-        await time.until(step.do === "release" ? pipeline.releaseQuarantine(ids) : pipeline.discardQuarantine(ids));
-        this.#witness.ask(null, []);
-        return;
-      }
-      default: {
-        const rows = pipeline.listRejections({ limit: 1000 }).items.filter(isMeant);
-        const ids = rows.map(({ id }) => id);
-        if (step.do === "retry-rejections") {
-          assert.equal(await time.until(pipeline.releaseRejections(ids)), 0, "what was rejected is rejected again");
-          return;
-        }
-        this.#witness.discardRejections(rows);
-        await time.until(pipeline.discardRejections(ids));
-      }
-    }
-  }
-
   async #trouble(step: Step): Promise<void> {
-    if (step.do === "skip") return this.#skip();
     if (this.#broker === null) {
       if (step.do === "retention") this.#count("retention");
+      return;
+    }
+    if (step.do === "skip") {
+      if (this.#process === null || this.#isInTrouble) return;
+      this.#count("skip", await skipUnreadable(this.#process.pipeline, this.#broker, this.#witness));
       return;
     }
     if (step.do === "unreachable") this.#isLogTroubled = true;
     for (const name of harmBroker(this.#broker, step, this.#random, this.#clock.now())) this.#count(name);
     this.#broker.changed();
-  }
-
-  async #skip(): Promise<void> {
-    const process = this.#process;
-    if (process === null || this.#diskFailed || this.#disk.isArmed || process.pipeline.trouble !== null) return;
-    for (const { name } of process.pipeline.sensors.list()) {
-      for (const { topic, partition, reason, resumeAt } of process.pipeline.status(name).standstills) {
-        const found = this.#broker?.topics.get(topic);
-        if (reason !== "unreadable" || resumeAt === null || found === undefined) continue;
-        this.#witness.skipTo = { key: keyOf(topic, partition, found.id), sensor: topic, to: resumeAt };
-        const skipped = await time
-          .until(process.pipeline.skip(topic, partition, resumeAt).then(() => true))
-          .catch((error: unknown) => {
-            // The log was cut back below it meanwhile.
-            if (!SimulatedProcess.isNamed(error)) throw error;
-            return false;
-          });
-        this.#witness.skipTo = null;
-        if (skipped) this.#count("skip");
-      }
-    }
   }
 
   /** Compares everything that can be compared now. */

@@ -2,6 +2,7 @@
 import { createHistory } from "../oracle/generator.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 import { Seeded } from "../oracle/seeded.ts";
+import { DAMAGED_FILES, DAMAGES, type Damage } from "./damage.ts";
 
 export interface PlannedRecord {
   /** Their bytes, one a character; null: none. */
@@ -32,7 +33,9 @@ export type Deed =
       readonly times: number;
       readonly shortBytes: number;
     }
-  | { readonly do: "heal-disk" };
+  | { readonly do: "heal-disk" }
+  /** While no process runs, which was closed or killed. */
+  | ({ readonly do: "damage"; readonly isClosed: boolean } & Damage);
 
 export type Step = Deed & {
   /** Of everything that is left to chance while it is done. */
@@ -136,6 +139,15 @@ const partition = (random: Seeded): number => random.int(0, 8);
 /** Now, or in the middle of what comes next. */
 const later = (random: Seeded): number => (random.chance(0.3) ? 0 : Math.ceil(random.scale(1, OPERATIONS_MAX)));
 
+const damaged: Fault = (random, put) =>
+  put({
+    do: "damage",
+    isClosed: random.chance(0.5),
+    file: random.pick(DAMAGED_FILES),
+    how: random.pick(DAMAGES),
+    at: random.next(),
+  });
+
 const FAULTS: readonly Fault[] = [
   (random, put) => put({ do: "pass", ms: random.pick([400, 2000, 31_000, 65_000]) }),
   (random, put) => put({ do: "clock", byMs: random.pick([-1, 1]) * Math.ceil(random.scale(500, 8_000_000)) }),
@@ -159,6 +171,8 @@ const FAULTS: readonly Fault[] = [
   },
   (random, put) =>
     put({ do: random.pick(["release", "discard", "retry-rejections", "discard-rejections"]), share: random.next() }),
+  damaged,
+  damaged,
   (_, put) => put({ do: "retention" }),
   (_, put) => put({ do: "heal-disk" }),
 ];

@@ -5,10 +5,11 @@ import { openZone, type Zone } from "../../src/core/zone.ts";
 import { openEmbeddedLog } from "../../src/log/embedded/embedded-log.ts";
 import type { Log } from "../../src/log/log.ts";
 import { BOUNDS } from "../../src/pipeline/bounds.ts";
+import { openHistory } from "../../src/pipeline/made-anew.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { Checkpointer } from "../../src/store/checkpointer.ts";
-import { Database } from "../../src/store/database.ts";
+import type { Database } from "../../src/store/database.ts";
 import { localThread } from "./local-thread.ts";
 import type { Plan } from "./plan.ts";
 import { type HostClock, time } from "./virtual-time.ts";
@@ -48,6 +49,8 @@ export interface ProcessOptions {
   readonly witness: Witness;
   /** The log of a broker; null: the embedded one. */
   readonly brokerLog: Log | null;
+  /** What is in the directory was damaged: what then is missing must be named. */
+  readonly isDamaged: boolean;
 }
 
 export class SimulatedProcess {
@@ -55,6 +58,8 @@ export class SimulatedProcess {
   readonly log: Log;
   readonly state: State;
   readonly pipeline: Pipeline;
+  /** What it found damaged: a sentence each. */
+  notices: readonly string[] = [];
   /** Why it ended by itself; null: it did not. */
   failure: { readonly error: unknown } | null = null;
   readonly #db: Database;
@@ -77,7 +82,8 @@ export class SimulatedProcess {
       const retention = { directory, retentionBytes: RETENTION_BYTES, clock, thread };
       const log = options.brokerLog ?? (await time.until(openEmbeddedLog(retention)));
       undo.push(() => log.close());
-      const db = Database.open(directory);
+      const notices: string[] = [];
+      const { db } = await openHistory(directory, log, (notice) => notices.push(notice));
       undo.push(() => db.close());
       const state = new State(db, plan.isTight ? { ...BOUNDS, ...FEW, ...TIGHT } : { ...BOUNDS, ...FEW });
       const checkpointer = new Checkpointer(db.file, thread, db.pagesFile);
@@ -94,7 +100,8 @@ export class SimulatedProcess {
         keepMs: plan.keepMs,
       });
       const process: SimulatedProcess = new SimulatedProcess(log, db, state, checkpointer, pipeline);
-      witness.found(ending, state, pipeline);
+      process.notices = [...notices, ...state.notices, ...(log.notices ?? [])];
+      witness.found(ending, state, pipeline, options.isDamaged && process.notices.length > 0);
       pipeline.start().catch(() => {}); // it goes on trying
       await time.settle();
       return process;

@@ -10,7 +10,13 @@ import { Worker } from "../simulation/workers.ts";
 
 const SEEDS = 80;
 /** What comes of a history too seldom for so few. */
-const SELDOM = new Set(["power-loss-rolled-back", "released-alone", "start-failed", "append-unknown"]);
+const SELDOM = new Set([
+  "power-loss-rolled-back",
+  "released-alone",
+  "start-failed",
+  "append-unknown",
+  "damage-refused",
+]);
 
 const worker = Worker.create();
 const skip = worker === null ? NEEDS_COMPILER : false;

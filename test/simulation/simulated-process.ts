@@ -10,6 +10,7 @@ import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { State } from "../../src/pipeline/state.ts";
 import { Checkpointer } from "../../src/store/checkpointer.ts";
 import type { Database } from "../../src/store/database.ts";
+import { HistoryGuard } from "../../src/store/history-guard.ts";
 import { localThread } from "./local-thread.ts";
 import type { Plan } from "./plan.ts";
 import { type HostClock, time } from "./virtual-time.ts";
@@ -83,11 +84,14 @@ export class SimulatedProcess {
       const log = options.brokerLog ?? (await time.until(openEmbeddedLog(retention)));
       undo.push(() => log.close());
       const notices: string[] = [];
-      const { db } = await openHistory(directory, log, (notice) => notices.push(notice));
+      const guard = new HistoryGuard(thread);
+      undo.push(() => guard.close());
+      const { db } = await time.until(openHistory(directory, log, guard, (notice) => notices.push(notice)));
       undo.push(() => db.close());
       const state = new State(db, plan.isTight ? { ...BOUNDS, ...FEW, ...TIGHT } : { ...BOUNDS, ...FEW });
       const checkpointer = new Checkpointer(db.file, thread, db.pagesFile);
       undo.push(() => checkpointer.close());
+      guard.close();
       const watched = witness.watch(log, state, checkpointer, clock, () => process.pipeline);
       const pipeline = new Pipeline({
         state,

@@ -122,7 +122,10 @@ async function publish(port: number, lines: readonly string[], ...more: readonly
 const MAP = [{ like: "zigbee2mqtt" }];
 const WHO = ["-u", "anybody", "-P", TOKEN];
 
-describe("mosquitto", { skip: skipWithoutMosquitto() }, () => {
+// They wait for each other most of the time.
+const concurrency = 3;
+
+describe("mosquitto", { skip: skipWithoutMosquitto(), concurrency }, () => {
   test("its publisher, by both versions; a wrong password and none", { timeout: 60_000 }, async () => {
     const server = new Server({ map: MAP });
     await server.start();
@@ -195,7 +198,7 @@ describe("mosquitto", { skip: skipWithoutMosquitto() }, () => {
   }
 });
 
-describe("paho", async () => {
+describe("paho", { concurrency }, async () => {
   const python = await findPythonWith(PAHO);
   const skip = "missing" in python ? python.missing : false;
   for (const version of ["3.1.1", "5"]) {

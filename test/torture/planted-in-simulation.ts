@@ -189,4 +189,22 @@ export const IN_SIMULATION: readonly Planted[] = [
       ],
     ],
   },
+  {
+    name: "a sensor's only device loses its past when another one comes",
+    promise: "by-device",
+    file: "src/pipeline/device-series.ts",
+    changes: [["this.#history.fork(sole.sensor, sole.series);", ""]],
+  },
+  {
+    name: "what waits of a device is not in answers about it",
+    promise: "by-device",
+    file: "src/pipeline/pipeline.ts",
+    changes: [["if (device !== undefined) this.#state.deviceSeries.settle(series);", ""]],
+  },
+  {
+    name: "readings of a second device are in the series of the first",
+    promise: "by-device",
+    file: "src/pipeline/device-series.ts",
+    changes: [["=== of.sole.device && isOne(readings, count)) return;", "!== 0) return;"]],
+  },
 ];

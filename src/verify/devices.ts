@@ -36,6 +36,7 @@ interface DevicesCheck {
 export function* checkDevices(check: DevicesCheck): Generator<void> {
   const { db, identities, sensor, own, changed, repairs, tell } = check;
   const held = yield* checkRemoved(check, check.removed);
+  const isHeld = sensor.totals.deleted === 0 || sensor.totals.keptSince === Number.NEGATIVE_INFINITY;
   const seriesOf = new Map(own.map((series) => [series.device, series]));
   const sums = { readings: 0, duplicates: 0, conflicts: 0, late: 0, heldBack: 0 };
   let areWhole = true;
@@ -50,7 +51,7 @@ export function* checkDevices(check: DevicesCheck): Generator<void> {
       yield* climb.run();
       for (const [key, bytes] of climb.repairs) repairs.set(key, bytes);
       if (climb.total === null || held === null) continue;
-      if (series.isWhole && device.isWhole && sensor.totals.expired === 0) {
+      if (series.isWhole && device.isWhole && sensor.totals.expired === 0 && isHeld) {
         compareDevice(sensor, device, climb.total, held.get(device.id), tell);
       }
     }

@@ -55,9 +55,10 @@ export function* checkRemoved(
     held.set(device, known);
   }
   if (!isWhole) return null;
-  const { deleted, expired } = sensor.totals;
+  const { deleted, keptSince } = sensor.totals;
   const all = held.get(ALL_DEVICES)?.count ?? 0;
-  if (expired === 0 ? deleted !== all : deleted < all) {
+  // Of what is not kept any more nothing is held.
+  if (keptSince === Number.NEGATIVE_INFINITY ? deleted !== all : deleted < all) {
     const [stored, expected] = [`${deleted}`, `${all}, by the pages that deletions hold`];
     tell({ proof: "parts", sensor: sensor.name, what: 'total "deleted"', second: null, stored, expected });
   }

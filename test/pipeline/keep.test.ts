@@ -17,7 +17,8 @@ const commit = async ({ pipeline }: Running): Promise<unknown> => pipeline.relea
 const held = ({ pipeline }: Running) => {
   const { aggregate } = pipeline.query("temperature", EVER, ALL_NEEDS);
   const { totals, keptSince } = pipeline.status("temperature");
-  assert.equal(aggregate.count, totals.counted - totals.expired, "counted readings are in windows, or expired");
+  const left = totals.counted - totals.expired - totals.deleted;
+  assert.equal(aggregate.count, left, "counted readings are in windows, expired or deleted");
   return { ...totals, count: aggregate.count, keptSince };
 };
 
@@ -186,3 +187,31 @@ test("the known time follows the host's clock back at once, and ahead only when 
   assert.equal(new KnownTime(clock, NOW).now(), NOW, "a process that starts knows what the last one did");
   assert.equal(new KnownTime(clock, clock.now() + DAY).now(), clock.now(), "or less");
 });
+
+test("what a deletion holds is kept no longer than the rest; an undo gives back what is left of it", () =>
+  withPipeline(KEEP, async (running) => {
+    await running.send(...daily(8));
+    const said = { by: "anna", reason: "" };
+    const second = (days: number): number => Math.floor((NOW - days * DAY) / 1000);
+    const window = { start: second(7), end: second(3) + 1 };
+    const made = await running.pipeline.corrections.delete({ sensor: "temperature", device: null, window }, said);
+    assert.deepEqual([made.readings, held(running).count, held(running).deleted], [5, 3, 5]);
+    running.clock.advance(6 * DAY);
+    await running.send(reading("d", 100, NOW + 6 * DAY, 1));
+    await commit(running);
+    await running.reopen();
+    const before = held(running);
+    assert.deepEqual([before.keptSince, before.count, before.deleted], [Date.UTC(2026, 3, 27), 4, 5]);
+    assert.equal(running.pipeline.corrections.list()[0].readings, 2);
+    const old = { start: second(7), end: second(6) };
+    await assert.rejects(
+      running.pipeline.corrections.delete({ sensor: "temperature", device: null, window: old }, said),
+      { code: "request-invalid", message: /its history begins after that time/ },
+    );
+    await running.pipeline.corrections.undo(1, "anna");
+    const { count, deleted } = held(running);
+    assert.deepEqual([count, deleted], [6, 3]);
+    assert.equal(running.pipeline.status("temperature").firstTime, NOW - 4 * DAY);
+    await running.reopen();
+    assert.equal(held(running).count, 6);
+  }));

@@ -102,7 +102,7 @@ export class PendingRows {
 
   /** Frees the room of rows that were taken, while none are hidden. O(rows that wait). */
   compact(): void {
-    if (this.#hidden.length > 0) return;
+    if (this.#hidden.length > 0 || this.#waiting === this.#used) return;
     const waiting = this.#waiting;
     const { bytes } = this;
     const before = this.#indexes;

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { billOfMaterials } from "./bill-of-materials.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -13,6 +13,10 @@ const PACKAGE = resolve(process.argv[2] ?? join(ROOT, "build/package"));
 
 /** The npm package that brings Node to a checkout: whoever installs tidemark has a Node. */
 const ONLY_IN_CHECKOUT = "node";
+
+/** Modules that others may import. */
+const LIBRARY = "index";
+const CLIENT = "client/connect";
 
 /** What is as it is in the checkout. */
 const COPIED = ["LICENSE", "README.md", "CHANGELOG.md", "THIRD-PARTY.md", "docs", "clients"];
@@ -42,6 +46,18 @@ function rewrite(pattern: string): void {
   }
 }
 
+/** Takes away declarations that nobody can reach from what the package exports. */
+function dropUnreached(entries: readonly string[]): void {
+  const reached = new Set(entries.map((entry) => join(PACKAGE, "dist", `${entry}.d.ts`)));
+  for (const file of reached) {
+    const next = readFileSync(file, "utf8").matchAll(/(?:\bfrom |\bimport\()"(\.[^"]+)\.js"/g);
+    for (const [, specifier] of next) reached.add(join(dirname(file), `${specifier}.d.ts`));
+  }
+  for (const file of globSync("dist/**/*.d.ts", { cwd: PACKAGE })) {
+    if (!reached.has(join(PACKAGE, file))) rmSync(join(PACKAGE, file));
+  }
+}
+
 /** What `npm install` reads: the checkout's without tools, scripts and the Node of its own. */
 function packageJson(): object {
   const own = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
@@ -54,8 +70,8 @@ function packageJson(): object {
     license,
     type,
     bin,
-    exports: { ".": entry("index"), "./client": entry("client/connect"), "./package.json": "./package.json" },
-    types: "./dist/index.d.ts",
+    exports: { ".": entry(LIBRARY), "./client": entry(CLIENT), "./package.json": "./package.json" },
+    types: `./dist/${LIBRARY}.d.ts`,
     files: ["bin", "dist", "sbom.cdx.json", ...COPIED.slice(2)],
     engines: { node: "^22.22.0 || >=24.0.0" },
     dependencies: Object.fromEntries(Object.entries(dependencies).filter(([each]) => each !== ONLY_IN_CHECKOUT)),
@@ -86,6 +102,7 @@ for (const name of COPIED)
   if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(PACKAGE, name), { recursive: true });
 cpSync(join(ROOT, "bin"), join(PACKAGE, "bin"), { recursive: true });
 for (const pattern of ["dist/**/*.js", "dist/**/*.d.ts", "bin/*.js"]) rewrite(pattern);
+dropUnreached([LIBRARY, CLIENT]);
 writeFileSync(join(PACKAGE, "sbom.cdx.json"), `${JSON.stringify(billOfMaterials(), null, 2)}\n`);
 writeFileSync(join(PACKAGE, "package.json"), `${JSON.stringify(packageJson(), null, 2)}\n`);
 console.log(`made ${PACKAGE}; npm pack makes the tarball of it`);

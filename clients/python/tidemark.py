@@ -15,6 +15,7 @@ import json
 import random
 import secrets
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -69,8 +70,12 @@ class Tidemark:
         token: Optional[str] = None,
         device: Optional[str] = None,
         timeout: float = 30.0,
+        ca: Optional[str] = None,
     ) -> None:
-        """`token` is what the server wants (`--token`); `device` whose readings `send` sends, drawn at random if not given, which is one more device each time."""
+        """`token` is what the server wants (`--token`); `device` whose readings `send` sends, drawn at random if not given, which is one more device each time.
+
+        `ca` is the path of a PEM file: an authority to trust beside the usual ones, where the server's certificate is of one of your own.
+        """
         if not url.startswith(("http://", "https://")):
             raise TidemarkError(f"Cannot connect: expected a URL such as http://localhost:5000, was {url}", "config-invalid")
         self._url = url if url.endswith("/") else url + "/"
@@ -78,6 +83,7 @@ class Tidemark:
         self._device = device if device is not None else "client-" + secrets.token_hex(8)
         self._boot = secrets.token_hex(8)
         self._timeout = timeout
+        self._trust = None if ca is None else _trusting(ca)
         self._sequences: Dict[str, int] = {}  # names belong to a sensor: so do sequences
 
     def compute(
@@ -263,9 +269,18 @@ class Tidemark:
         if self._token is not None:
             request.add_unredirected_header("Authorization", "Bearer " + self._token)
         try:
-            return urllib.request.urlopen(request, timeout=timeout)
+            return urllib.request.urlopen(request, timeout=timeout, context=self._trust)
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
+
+
+def _trusting(ca: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=ca)
+    except OSError as error:  # also ssl.SSLError: no PEM
+        raise TidemarkError(f"Cannot read the authority in {ca}: {error}", "config-invalid") from error
+    return context
 
 
 def _bounds(start: Optional[Moment], end: Optional[Moment], end_exclusive: Optional[Moment]) -> Dict[str, Any]:

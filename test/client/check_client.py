@@ -1,4 +1,4 @@
-"""Run by python.test.ts: check_client.py FILE PROXY_URL GUARDED_URL. The proxy loses the answers of the first two appends to `lossy`."""
+"""Run by python.test.ts: check_client.py FILE PROXY_URL GUARDED_URL SECURE_URL CA. The proxy loses the answers of the first two appends to `lossy`."""
 
 import datetime
 import importlib.util
@@ -8,7 +8,7 @@ import time
 spec = importlib.util.spec_from_file_location("tidemark", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-proxy, guarded = sys.argv[2:4]
+proxy, guarded, secure, ca = sys.argv[2:6]
 
 server = module.Tidemark(proxy, device="cellar")
 
@@ -53,6 +53,13 @@ writer = module.Tidemark(guarded, token="a-token-that-only-writes")
 missing = raised(lambda: writer.sensors())
 assert missing.code == "role-missing" and "expected a token of the role read, was one of write" in str(missing), missing
 assert writer.send("guarded", 1)["appended"] == 1
+if secure:  # there is an openssl to make its certificate
+    assert module.Tidemark(secure, ca=ca).send("secure", 1)["appended"] == 1
+    unknown = raised(lambda: module.Tidemark(secure).sensors())
+    assert unknown.code == "server-unreachable" and "certificate verify failed" in str(unknown), unknown
+    for wrong in (ca + ".missing", sys.argv[1]):
+        unread = raised(lambda: module.Tidemark(secure, ca=wrong))
+        assert unread.code == "config-invalid" and wrong in str(unread), unread
 unsent = raised(lambda: module.Tidemark("http://127.0.0.1:1").send("x", 1, within=0))
 assert isinstance(unsent, module.UnsentError) and unsent.code == "server-unreachable", unsent
 assert unsent.unsent[0]["sequence"] == 0 and unsent.retryable, unsent.unsent

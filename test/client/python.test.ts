@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { Authority, skipWithoutOpenssl } from "../system/certificates.ts";
 import { openLosingProxy } from "./losing-proxy.ts";
 import { openServer } from "./server.ts";
 
@@ -16,15 +17,20 @@ const PYTHONS = ["python3", "python3.9"].filter((python) => {
 });
 const skip = PYTHONS.length === 0 ? "no Python 3.9 or later: install python3" : false;
 
-test("a Python client of the standard library", { skip, timeout: 60_000 }, async () => {
+test("a Python client of the standard library", { skip, timeout: 60_000 }, async (t) => {
+  const authority = skipWithoutOpenssl() === false ? new Authority() : null;
+  t.after(() => authority?.remove());
+  const certificate = authority?.sign("DNS:localhost,IP:127.0.0.1");
   for (const python of PYTHONS) {
     const [server, guarded] = [
       await openServer(),
       await openServer("--token", TOKEN, "--token-write", "a-token-that-only-writes"),
     ];
+    const secure = certificate && (await openServer("--tls-cert", certificate.cert, "--tls-key", certificate.key));
     const proxy = await openLosingProxy(server.port);
     proxy.plan.push("lost", "busy", "lost");
-    const child = spawn(python, ["-B", join(import.meta.dirname, "check_client.py"), CLIENT, proxy.url, guarded.url]);
+    const given = [CLIENT, proxy.url, guarded.url, secure?.url.replace("http:", "https:") ?? "", authority?.ca ?? ""];
+    const child = spawn(python, ["-B", join(import.meta.dirname, "check_client.py"), ...given]);
     try {
       let [output, errors] = ["", ""];
       child.stdout.on("data", (chunk: Buffer) => {
@@ -42,7 +48,7 @@ test("a Python client of the standard library", { skip, timeout: 60_000 }, async
     } finally {
       child.kill("SIGKILL");
       proxy.close();
-      await Promise.all([server.close(), guarded.close()]);
+      await Promise.all([server.close(), guarded.close(), secure?.close()]);
     }
   }
 });

@@ -180,10 +180,8 @@ export class Simulation {
   }
 
   async #deliver(batch: Batch): Promise<void> {
-    // Time passes until it comes: were the clock set forward, the pipeline would judge anew what it holds back, whenever its ticker looks.
-    const aheadMs = batch.nowMs - this.#clock.now();
-    if (aheadMs >= 0) this.#clock.advance(aheadMs);
-    else this.#clock.set(batch.nowMs);
+    this.#clock.advance(Math.max(0, batch.nowMs - this.#clock.now())); // set forward, it has what is held back judged anew
+    this.#clock.set(batch.nowMs);
     if (this.#topicIds.get(batch.sensor) !== batch.topicId) {
       this.#topicIds.set(batch.sensor, batch.topicId);
       const partitions = Array.from({ length: this.#history.options.partitions }, (_, i) => i);

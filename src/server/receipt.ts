@@ -233,10 +233,12 @@ export class Receipt {
   text(): string {
     const { past, nowMs } = this.#moment;
     const { start, end } = this.#window;
+    // Of devices, where a sensor has none yet, nothing is answered that could be complete.
+    const isOpen = this.#notes.length > 0 || !Number.isFinite(this.#completeUntil);
     const head = JSON.stringify({
       window: { from: formatSecond(start), toExclusive: formatSecond(end), seconds: end - start },
       backlog: this.#engine.backlog,
-      completeUntil: this.#notes.length > 0 ? null : formatMs(this.#completeUntil),
+      completeUntil: isOpen ? null : formatMs(this.#completeUntil),
       ...(this.#notes.length === 0 ? {} : { completeUntilNote: this.#notes.join("; ") }),
       ...(past === null ? {} : { asOf: { moment: formatMs(nowMs), revision: formatMs(past.revision) } }),
     });

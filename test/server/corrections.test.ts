@@ -125,6 +125,17 @@ test("a renamed sensor is asked, fed and listed under its names, and no more und
   assert.deepEqual(await counts("noise", "loudness"), { result: { noise: { count: 4, sum: 23 } }, errors: unknown });
 });
 
+test("a receipt of devices that there are none of yet claims nothing", async () => {
+  await post("/readings/silent", "none");
+  const { body } = await post("/readings/silent", '{"device":"d","value":1,"time":"2099-01-01T00:00:00Z"}');
+  assert.equal(body["appended"], 1);
+  while ((await total("silent")) === 0);
+  const asked = { silent: ["max"], from: "2020-01-13", to: "2020-01-13" };
+  const answer = await post("/compute/metrics?receipt=true&by=device", asked);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal((answer.body["receipt"] as Json)["completeUntil"], null);
+});
+
 test("what cannot be read or done is refused, and says what was expected", async () => {
   const refused: readonly [path: string, body: unknown, status: number, detail: RegExp][] = [
     ["delete", { sensor: "warmth", from: "2020" }, 400, /expected to or toExclusive/],

@@ -18,12 +18,13 @@ const SWEEP_COMMITS = 32;
 /** A commit that changes more than this writes several deltas: no single row is large or slow to write. */
 const DELTA_BYTES_MAX = 262_144;
 
-const out = new ByteWriter(4096);
 const state = new ByteWriter(512);
 
 /** Writes deltas and sweeps with each commit, and reads them at recovery. */
 export class Deltas {
   readonly #db: Database;
+  /** The delta being written: kept between the steps of a commit, in which another history of the process may write its own. */
+  readonly #out = new ByteWriter(4096);
   readonly #devices: Devices;
   readonly #insert: StatementSync;
   readonly #drop: StatementSync;
@@ -86,19 +87,19 @@ export class Deltas {
       if (devices.hasStaleRow(slot) && !devices.isWritten(slot)) yield devices.writeRow(slot, asOf);
     }
     let delta = asOf;
-    out.reset();
+    this.#out.reset();
     for (const slot of devices.dirtySlots) {
       if (devices.isWritten(slot)) continue;
       if (devices.isNew(slot)) yield devices.writeRow(slot, asOf);
       else {
         state.reset();
         writeState(devices, state, slot, devices.cells[slot * DEVICE_CELLS + CHANGED_WORD]);
-        out.varint(devices.cells[slot * DEVICE_CELLS + ID]);
-        out.block(state.view());
-        yield out.length < DELTA_BYTES_MAX ? 0 : this.#writeDelta(delta++);
+        this.#out.varint(devices.cells[slot * DEVICE_CELLS + ID]);
+        this.#out.block(state.view());
+        yield this.#out.length < DELTA_BYTES_MAX ? 0 : this.#writeDelta(delta++);
       }
     }
-    if (out.length > 0) yield this.#writeDelta(delta++);
+    if (this.#out.length > 0) yield this.#writeDelta(delta++);
     devices.endWrite();
     this.#end = Math.max(delta, asOf + 1);
     this.#db.guarded(() => {
@@ -108,9 +109,9 @@ export class Deltas {
   }
 
   #writeDelta(delta: number): number {
-    this.#db.guarded(() => this.#insert.run(delta, out.view()));
-    const bytes = out.length;
-    out.reset();
+    this.#db.guarded(() => this.#insert.run(delta, this.#out.view()));
+    const bytes = this.#out.length;
+    this.#out.reset();
     return bytes;
   }
 

@@ -12,6 +12,8 @@ export interface Bounds {
   /** Readings that wait for a commit, and for how long, ms. */
   readonly commitReadings: number;
   readonly commitIntervalMs: number;
+  /** How long a commit works before it lets others run, ms: a fraction of what a reader of the live stream would notice. */
+  readonly commitSliceMs: number;
   /** Bytes of changed pages, blocks and rows that wait for a commit. */
   readonly waitingBytes: number;
   /** Added to it for each changed series, which has a page of each level open; a commit would only open them again. */
@@ -46,6 +48,7 @@ export interface Bounds {
 export const BOUNDS: Bounds = {
   commitReadings: COMMIT_READINGS,
   commitIntervalMs: COMMIT_INTERVAL_MS,
+  commitSliceMs: 4,
   /** A tenth of the whole process's memory. */
   waitingBytes: 32 * 1024 * 1024,
   /** What a few readings take on six levels; 10,000 sensors would commit every 60,000 readings without it. */

@@ -11,7 +11,7 @@ import type { Deletion, Mark, Stored } from "./correction.ts";
 import { CORRECTIONS_MAX } from "./ledger.ts";
 import type { Series } from "./sensors.ts";
 import type { SerialQueue } from "./serial-queue.ts";
-import { inSlices, type State } from "./state.ts";
+import type { State } from "./state.ts";
 import { Taker } from "./taker.ts";
 
 const NUMBERS = { sums: true, quantiles: false };
@@ -194,7 +194,7 @@ export class Correcting implements Corrections {
   }
 
   async #apply(deletion: Deletion, series: Series): Promise<void> {
-    const moved = await inSlices(
+    const moved = await this.#state.inSlices(
       deletion.undone === null ? this.#taker.remove(deletion, series) : this.#taker.restore(deletion, series),
     );
     if (moved > 0) series.news.add("corrected", deletion.window.start, deletion.window.end);

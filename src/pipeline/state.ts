@@ -18,9 +18,6 @@ import { Removed } from "./removed.ts";
 import { Sensors } from "./sensors.ts";
 import { type Source, Sources } from "./sources.ts";
 
-/** How long a commit works before it lets others run, ms: a fraction of what a reader of the live stream would notice. */
-const COMMIT_SLICE_MS = 4;
-
 /** Opened from the database, changed by ingest, written by commits. */
 export class State {
   readonly db: Database;
@@ -127,7 +124,7 @@ export class State {
     this.deviceSeries.prepare(this.horizon.hasMoved);
     this.db.begin();
     try {
-      bytes = await inSlices(this.#write());
+      bytes = await this.inSlices(this.#write());
       this.db.commit();
     } catch (error) {
       this.db.rollback();
@@ -138,7 +135,7 @@ export class State {
     this.waitingReadings = 0;
     this.bytesWritten += bytes;
     this.commits++;
-    await inSlices(this.identities.evict());
+    await this.inSlices(this.identities.evict());
   }
 
   *#write(): Generator<number> {
@@ -147,21 +144,22 @@ export class State {
 
   /** Folds deferred readings once they are many. Lets others run in between; nothing may be taken in meanwhile. */
   async catchUp(): Promise<void> {
-    if (this.deviceSeries.isBehind) await inSlices(this.deviceSeries.catchUp());
-    if (this.history.isBehind) await inSlices(this.history.catchUp());
+    if (this.deviceSeries.isBehind) await this.inSlices(this.deviceSeries.catchUp());
+    if (this.history.isBehind) await this.inSlices(this.history.catchUp());
   }
-}
 
-/** Does the work step by step and lets others run in between; at its end, too. @returns the sum of what the steps yield */
-export async function inSlices(work: Iterable<number>): Promise<number> {
-  let sliceEnd = performance.now() + COMMIT_SLICE_MS;
-  let sum = 0;
-  for (const step of work) {
-    sum += step;
-    if (performance.now() < sliceEnd) continue;
+  /** Does the work step by step and lets others run in between; at its end, too. @returns the sum of what the steps yield */
+  async inSlices(work: Iterable<number>): Promise<number> {
+    const { commitSliceMs } = this.bounds;
+    let sliceEnd = performance.now() + commitSliceMs;
+    let sum = 0;
+    for (const step of work) {
+      sum += step;
+      if (performance.now() < sliceEnd) continue;
+      await nextTurn();
+      sliceEnd = performance.now() + commitSliceMs;
+    }
     await nextTurn();
-    sliceEnd = performance.now() + COMMIT_SLICE_MS;
+    return sum;
   }
-  await nextTurn();
-  return sum;
 }

@@ -9,7 +9,7 @@ import type { Deletion } from "./correction.ts";
 import type { DeviceOwn } from "./device-series.ts";
 import { ALL_DEVICES } from "./removed.ts";
 import type { Series } from "./sensors.ts";
-import { inSlices, type State } from "./state.ts";
+import type { State } from "./state.ts";
 
 /** Pages of seconds that one deletion may look at, of ten minutes each, those of devices too: some seconds of work, and what waits for its commit. */
 const PAGES_MAX = 20_000;
@@ -53,7 +53,9 @@ export class Taker {
     if (this.#isAll(series, own)) return { taken: whole, left: new Aggregate(NUMBERS) };
     this.mustBeAble(series, device, window);
     const left = new Aggregate(NUMBERS);
-    await inSlices(this.#others(series, own, window, (seconds) => seconds.mergeInto(left, 0, SECONDS_PER_PAGE, true)));
+    await this.#state.inSlices(
+      this.#others(series, own, window, (seconds) => seconds.mergeInto(left, 0, SECONDS_PER_PAGE, true)),
+    );
     return { taken: this.#query(own.series, window), left };
   }
 

@@ -25,6 +25,7 @@ const DAY = 86_400_000;
 /** Each of them is reached many times. */
 const LITTLE = {
   commitReadings: 37,
+  commitSliceMs: 0,
   waitingRows: 9,
   residentDevices: 3,
   bootNames: 2,
@@ -39,7 +40,8 @@ function ways({ log }: Pick<ReplicasOptions, "log">): Omit<ReplicaOptions, "zone
     { nowMs: NOW, bounds: {}, rowsMax: 100_000, rowsAtOnce: 100_000, chances: never },
     {
       nowMs: NOW,
-      bounds: {},
+      // Commits of both, which are in one process, go on in turns.
+      bounds: { commitSliceMs: 0 },
       rowsMax: 60,
       rowsAtOnce: 7,
       chances: { commit: 0.1, restart: 0.03, kill: 0.1, ask: 0.3 },

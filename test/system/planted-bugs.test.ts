@@ -17,6 +17,9 @@ const DAY_MS = 86_400_000;
 /** Of those that a file of tests finds: some 3 s each. */
 const CHOSEN = 12;
 
+/** Rounds of a real process that is killed. */
+const ROUNDS_MAX = 5;
+
 const day = Math.floor(Date.now() / DAY_MS);
 const elsewhere = PLANTED.filter(({ by }) => by !== undefined);
 const chosen = [...IN_SIMULATION, ...new Seeded(day).shuffle(elsewhere).slice(0, CHOSEN)];
@@ -46,10 +49,17 @@ test("kill -9 of a real process finds it too: offsets are committed before their
   const sources = mkdtempSync(join(tmpdir(), "tidemark-planted-"));
   t.after(() => rmSync(sources, { recursive: true, force: true }));
   copyWith(sources, EARLY_OFFSETS);
-  const broken = crash({ log: "embedded", seed: 51, readings: 3000, kills: 4, bulk: 0, windows: 40, sources });
-  await assert.rejects(broken, (error: unknown) => {
+  // A kill has to come after a commit without pages and before the next: on a busy machine not every round has one that does.
+  for (let seed = 51; seed < 51 + ROUNDS_MAX; seed++) {
+    const round = crash({ log: "embedded", seed, readings: 3000, kills: 4, bulk: 0, windows: 40, sources });
+    const error = await round.then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    if (error === null) continue;
     assert.ok(error instanceof assert.AssertionError, String(error));
-    t.diagnostic(error.message.split("\n", 1)[0]);
-    return true;
-  });
+    t.diagnostic(`seed ${seed}: ${error.message.split("\n", 1)[0]}`);
+    return;
+  }
+  assert.fail(`not found in ${ROUNDS_MAX} rounds`);
 });

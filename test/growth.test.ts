@@ -70,8 +70,8 @@ const GROWTHS: readonly Growth[] = [
           'import { BOUNDS, type Bounds } from "./bounds.ts";\nimport { BusiestCommit } from "./busiest-commit.ts";',
         ],
         [
-          "sources, horizon, clockOffset];",
-          "sources, horizon, clockOffset, new BusiestCommit(db, () => this.waitingReadings)];",
+          "horizon, clockOffset, history.revisions];",
+          "horizon, clockOffset, history.revisions, new BusiestCommit(db, () => this.waitingReadings)];",
         ],
       ],
     },

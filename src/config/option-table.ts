@@ -167,7 +167,7 @@ export const OPTIONS = [
     value: "TOKEN",
     kept: true,
     repeated: true,
-    text: "token of clients that may ask, release, discard, skip, correct, and see why it is not ready",
+    text: "token of clients that may ask, correct, release, discard, skip, and see what is amiss",
   },
   { id: "token-admin-file", value: "FILE", kept: true, text: "… in a file" },
   {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { AlertsConfig, RuleToTry } from "../config/alerts-config.ts";
 import { messageOf, TidemarkError } from "../core/errors.ts";
-import { valueText } from "../core/figures.ts";
+import { plural, valueText } from "../core/figures.ts";
 import { printable } from "../core/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import { columns } from "./columns.ts";
@@ -21,7 +21,16 @@ export async function alerts(config: AlertsConfig, { out }: Console): Promise<vo
       ? requireSuccess(await ask(client, pathOf(config)), "list alerts")
       : await tried(config, await ruleOf(config, trying));
   if (json) printJson(Object.fromEntries(fields), out);
-  else for (const line of trying === null ? listLines(fields) : trialLines(fields)) out(line);
+  else if (trying !== null) for (const line of trialLines(fields)) out(line);
+  else if (listOf(fields, "items").length > 0) for (const line of listLines(fields)) out(line);
+  else
+    out(
+      (await hasRules(config)) ? "no alerts" : "no alerts, as there are no rules: docs/ALERTS.md says how to write one",
+    );
+}
+
+async function hasRules({ client }: AlertsConfig): Promise<boolean> {
+  return listOf(requireSuccess(await ask(client, "alerts/rules"), "list rules"), "items").length > 0;
 }
 
 function pathOf({ state, rule, sensor, limit }: AlertsConfig): string {
@@ -63,7 +72,6 @@ const nameOf = (fields: Fields): string => {
 
 function listLines(fields: Fields): string[] {
   const items = listOf(fields, "items");
-  if (items.length === 0) return ["no alerts"];
   const rows = items.map((item) => [
     text(item, "state"),
     text(item, "rule"),
@@ -81,8 +89,11 @@ function listLines(fields: Fields): string[] {
 function trialLines(fields: Fields): string[] {
   const found = listOf(fields, "alerts");
   const [start, end] = [Date.parse(text(fields, "from")), Date.parse(text(fields, "toExclusive"))];
-  const head = `${timeOf(fields, "from")} to ${timeOf(fields, "toExclusive")}, judged at ${fields.get("instants")} instants`;
-  if (found.length === 0) return [head, "it would have raised nothing"];
+  const head = `${timeOf(fields, "from")} to ${timeOf(fields, "toExclusive")}, judged at ${plural(Number(fields.get("instants")), "instant")}`;
+  if (found.length === 0) {
+    const hasJudged = Number(fields.get("instants")) > 0;
+    return [head, hasJudged ? "it would have raised nothing" : "no sensor that it is for has readings until then"];
+  }
   const subjects = [...Map.groupBy(found, nameOf)];
   const pictures = subjects.map(([name, own]) => [name, picture(own, start, end), `${own.length}`]);
   const rows = found.map((item) => [

@@ -1,5 +1,6 @@
 /** `tidemark delete`, `rename` and `corrections`: asks a server to correct the past, says what it would change, and lists and undoes what was. */
 import type { CorrectionsConfig, DeleteConfig, RenameConfig } from "../config/correct-config.ts";
+import { plural } from "../core/figures.ts";
 import { printable } from "../core/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import { columns } from "./columns.ts";
@@ -21,17 +22,17 @@ export async function deleteReadings(config: DeleteConfig, { out }: Console): Pr
   if (json) return printJson(Object.fromEntries(fields), out);
   if (!dryRun) {
     const made = fieldsOf(fields.get("correction"));
-    out(`deleted ${made.get("readings")} readings of ${about(made)}`);
+    out(`deleted ${readingsOf(made)} of ${about(made)}`);
     out(`undo it with: tidemark corrections undo ${made.get("number")}`);
     return;
   }
   const preview = fieldsOf(fields.get("preview"));
-  const count = preview.get("readings");
+  const seconds = plural(Number(preview.get("seconds")), "second");
   const where =
-    count === 0
+    preview.get("readings") === 0
       ? ""
-      : ` in ${preview.get("seconds")} seconds from ${text(preview, "firstTime")} to ${text(preview, "lastTime")}`;
-  out(`would delete ${count} readings of ${sensor}${where}`);
+      : ` in ${seconds} from ${time(preview, "firstTime")} to ${time(preview, "lastTime")}`;
+  out(`would delete ${readingsOf(preview)} of ${sensor}${where}`);
   const rows = ["before", "after"].map((name) => {
     const numbers = fieldsOf(preview.get(name));
     return [name, ...["count", "mean", "min", "max"].map((metric) => text(numbers, metric))];
@@ -71,7 +72,7 @@ export async function corrections(config: CorrectionsConfig, { out }: Console): 
     const isDeletion = item.get("kind") === "delete";
     return [
       text(item, "number"),
-      text(item, "at"),
+      time(item, "at"),
       text(item, "by"),
       about(item),
       isDeletion || undone !== null ? state : "–",
@@ -88,7 +89,16 @@ function about(made: Fields): string {
   const sensor = text(made, "sensor");
   if (made.get("kind") === "rename") return `${sensor} called ${text(made, "to")}`;
   const device = made.get("device") === null ? "" : ` of device ${text(made, "device")}`;
-  return `${sensor}${device} from ${text(made, "from")} until before ${text(made, "toExclusive")}`;
+  return `${sensor}${device} from ${time(made, "from")} until before ${time(made, "toExclusive")}`;
+}
+
+function readingsOf(item: Fields): string {
+  return plural(Number(item.get("readings")), "reading");
+}
+
+/** Whole seconds without their milliseconds. */
+function time(item: Fields, name: string): string {
+  return text(item, name).replace(".000Z", "Z");
 }
 
 function text(item: Fields, name: string): string {

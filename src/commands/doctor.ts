@@ -1,6 +1,7 @@
 /** `tidemark doctor`: what is configured and how it is, and what to do about each thing that is not well. */
 import type { DoctorConfig } from "../config/doctor-config.ts";
 import { systemClock } from "../core/clock.ts";
+import { plural } from "../core/figures.ts";
 import { printable } from "../core/printable.ts";
 import { paintIn, type Style } from "../ui/paint.ts";
 import { cut, padEnd } from "../ui/text-width.ts";
@@ -50,8 +51,8 @@ export async function doctor(config: DoctorConfig, terminal: Terminal): Promise<
 function summary(failing: number, warned: number): string {
   if (failing + warned === 0) return "all is well";
   const parts = [
-    ...(failing === 0 ? [] : [`${failing} ${failing === 1 ? "failure" : "failures"}`]),
-    ...(warned === 0 ? [] : [`${warned} ${warned === 1 ? "warning" : "warnings"}`]),
+    ...(failing === 0 ? [] : [`${plural(failing, "failure")}`]),
+    ...(warned === 0 ? [] : [`${plural(warned, "warning")}`]),
   ];
   return parts.join(", ");
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import type { ImportConfig } from "../config/import-config.ts";
 import { messageOf, TidemarkError } from "../core/errors.ts";
-import { countText } from "../core/figures.ts";
+import { countText, plural } from "../core/figures.ts";
 import { printable } from "../core/printable.ts";
 import { Random } from "../core/random.ts";
 import { formatMs } from "../core/time.ts";
@@ -93,7 +93,9 @@ class Importing {
     this.#progress.end();
     for (const line of layoutLines(this.#reader.layout)) out(line);
     for (const line of shown) out(`  ${printable(line)}`);
-    out(`would import ${readings(this.#readings)} to ${this.#config.sensor}${this.#spanText()}; nothing was sent`);
+    out(
+      `would import ${plural(this.#readings, "reading")} to ${this.#config.sensor}${this.#spanText()}; nothing was sent`,
+    );
     return this.#report();
   }
 
@@ -130,7 +132,9 @@ class Importing {
     const left = queue.waiting;
     const failure: TidemarkError | null = queue.failure ?? trouble;
     if (left > 0 && this.#appended === 0 && failure !== null) throw failure;
-    out(`imported ${readings(this.#appended)} to ${sensor}${this.#spanText()}; what was there already counts once`);
+    out(
+      `imported ${plural(this.#appended, "reading")} to ${sensor}${this.#spanText()}; what was there already counts once`,
+    );
     const code = this.#report();
     if (left === 0 && !ended.aborted) return code;
     const why = failure === null || signal.aborted ? "interrupted" : messageOf(failure);
@@ -201,7 +205,7 @@ class Importing {
   #report(): number {
     const { err } = this.#console;
     if (this.#faulty === 0) return 0;
-    err(`not imported: ${countText(this.#faulty)} ${this.#faulty === 1 ? "line" : "lines"}`);
+    err(`not imported: ${plural(this.#faulty, "line")}`);
     for (const { line, reason } of this.#faults) err(`  line ${line}: ${printable(reason)}`);
     const more = this.#faulty - this.#faults.length;
     if (more > 0) err(`  and ${countText(more)} more`);
@@ -218,8 +222,4 @@ function layoutLines(layout: Layout | null): string[] {
       : `CSV with ${delimiter === "\t" ? "tab" : delimiter} between columns, ${hasHeader ? "with" : "without"} titles`;
   const fields = Object.entries(columns).map(([field, column]) => `${field}=${column}`);
   return [printable(`${what}: ${fields.join(", ")}`)];
-}
-
-function readings(count: number): string {
-  return `${countText(count)} ${count === 1 ? "reading" : "readings"}`;
 }

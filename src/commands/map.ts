@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import type { MapConfig } from "../config/map-config.ts";
 import { systemClock } from "../core/clock.ts";
 import { messageOf, TidemarkError } from "../core/errors.ts";
+import { plural } from "../core/figures.ts";
 import { printable } from "../core/printable.ts";
 import { formatMs } from "../core/time.ts";
 import { openZone } from "../core/zone.ts";
@@ -63,7 +64,7 @@ function tell(
   for (const each of tried) {
     const { name } = each.map.spec;
     if (each.refusal !== null) {
-      const passed = each.passed === 0 ? "" : ` (${each.passed} values are passed over)`;
+      const passed = each.passed === 0 ? "" : ` (passed over: ${plural(each.passed, "value")})`;
       out(`${printable(name)}: no, ${REFUSALS[each.refusal]}${passed}`);
       continue;
     }

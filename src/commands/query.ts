@@ -1,7 +1,7 @@
 /** `tidemark query`: the metrics of a window, as a table or as the server's JSON. */
 import type { QueryConfig } from "../config/query-config.ts";
 import { TidemarkError } from "../core/errors.ts";
-import { meanText, NOTHING, valueText } from "../core/figures.ts";
+import { meanText, NOTHING, plural, valueText } from "../core/figures.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import { printable } from "../core/printable.ts";
 import { isPattern } from "../core/sensor-pattern.ts";
@@ -115,7 +115,12 @@ function leftOut({ sensors }: Question, devices: ReadonlyMap<string, unknown>): 
     const without = Number(shown.get("withoutSeries") ?? 0);
     const more =
       typeof shown.get("next") === "string" ? [`${sensor}: there are more devices; --top shows the largest`] : [];
-    return [...more, ...(without > 0 ? [`${sensor}: ${without} devices have no series of their own`] : [])];
+    return [
+      ...more,
+      ...(without > 0
+        ? [`${sensor}: without a series of its own: ${plural(without, "device")} (tidemark devices ${sensor})`]
+        : []),
+    ];
   });
 }
 

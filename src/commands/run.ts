@@ -6,6 +6,7 @@ import type { WatchConfig } from "../config/send-config.ts";
 import { readingToken } from "../config/token-settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { plural } from "../core/figures.ts";
 import { isPattern } from "../core/sensor-pattern.ts";
 import { watch } from "../ui/watch.ts";
 import { type Started, start, stop } from "./background.ts";
@@ -50,7 +51,7 @@ export async function startCommand(invocation: ServerInvocation, terminal: Termi
 
 function shownStart({ joined, simulated, server }: Started): string {
   const { length } = simulated;
-  const what = `${length} simulated ${length === 1 ? "sensor" : "sensors"}`;
+  const what = `${plural(length, "simulated sensor")}`;
   if (joined) return length === 0 ? `runs already: ${server.url}` : `runs already, started ${what}: ${server.url}`;
   return length === 0 ? `started: ${server.url}` : `started: ${server.url} with ${what}`;
 }

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import type { SendConfig } from "../config/send-config.ts";
 import { systemClock } from "../core/clock.ts";
 import { messageOf, type TidemarkError } from "../core/errors.ts";
-import { countText } from "../core/figures.ts";
+import { plural } from "../core/figures.ts";
 import { NAME_BYTES_MAX } from "../core/limits.ts";
 import { printable } from "../core/printable.ts";
 import { Random } from "../core/random.ts";
@@ -130,20 +130,16 @@ class Sending {
     const [appended, rejected] = [this.#appended, this.#rejected];
     if (json) printJson({ appended, rejected, unsent: left, problems: this.#problems }, out);
     else {
-      if (appended > 0 || left === 0) out(`appended ${readings(appended)} to ${sensor}`);
+      if (appended > 0 || left === 0) out(`appended ${plural(appended, "reading")} to ${sensor}`);
       const kept = this.#kept === 0 ? "" : `; tidemark rejections --sensor ${sensor} lists what came with others`;
-      if (rejected > 0) err(`rejected ${readings(rejected)}${kept}`);
+      if (rejected > 0) err(`rejected ${plural(rejected, "reading")}${kept}`);
       const what = values.length > 0 ? "value" : "line";
       for (const { line, reason } of this.#problems) err(`  ${what} ${line}: ${printable(reason)}`);
     }
     if (left === 0) return rejected === 0 ? 0 : 1;
-    if (trouble === null) err(`not sent: ${readings(left)}, interrupted`);
+    if (trouble === null) err(`not sent: ${plural(left, "reading")}, interrupted`);
     else if (appended === 0) throw trouble;
-    else err(`not sent: ${readings(left)}; ${messageOf(trouble)}`);
+    else err(`not sent: ${plural(left, "reading")}; ${messageOf(trouble)}`);
     return 1;
   }
-}
-
-function readings(count: number): string {
-  return `${countText(count)} ${count === 1 ? "reading" : "readings"}`;
 }

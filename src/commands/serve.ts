@@ -3,6 +3,7 @@ import { openApp } from "../app.ts";
 import { type Config, reloadedFiles } from "../config/server-config.ts";
 import { shownSettings } from "../config/settings-shown.ts";
 import { shownPattern, shownTarget } from "../config/values.ts";
+import { plural } from "../core/figures.ts";
 import { releaseWhenSettled } from "../runtime/spare-memory.ts";
 import { programVersion } from "../runtime/version.ts";
 import type { Console } from "./console.ts";
@@ -58,7 +59,7 @@ export async function serve(config: Config, terminal: Console): Promise<void> {
 function shownSensors({ sensors, topics }: Config): string {
   if (topics !== null) return `topics ${shownPattern(topics.include)}`;
   if (sensors === null) return "sensors as they appear";
-  return `${sensors.length} ${sensors.length === 1 ? "sensor" : "sensors"}`;
+  return plural(sensors.length, "sensor");
 }
 
 function urlOf(address: string, port: number, isTls: boolean): string {

@@ -79,7 +79,7 @@ export function deleteConfig(settings: Settings, operands: readonly string[], cw
 
 /** Reads the configuration of `tidemark rename`. @throws TidemarkError "config-invalid" */
 export function renameConfig(settings: Settings, operands: readonly string[], cwd: string): RenameConfig {
-  if (operands.length !== 2) throw invalid(`Cannot rename: expected SENSOR NAME, were ${operands.length} operands`);
+  if (operands.length !== 2) throw invalid(`Cannot rename: expected SENSOR NAME, was ${shown(operands.join(" "))}`);
   const [sensor, to] = operands.map((operand) => {
     const name = parseSensor(operand);
     if ("expected" in name) throw invalid(`Cannot rename: expected ${name.expected}, was ${shown(operand)}`);

@@ -15,6 +15,11 @@ export function countText(count: number): string {
   return counts.format(count);
 }
 
+/** How many of something whose plural ends in s: "1 reading", "1,234 readings". */
+export function plural(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A value as short as it can be told: whole numbers whole, others with three decimals, very large and small ones with an exponent. */
 export function valueText(value: number | null): string {
   if (value === null) return NOTHING;

@@ -1,4 +1,5 @@
 /** What is around every page: navigation, whether what is seen is live and why not, the server's clock. */
+import { plural } from "../core/figures.ts";
 import { element, setText } from "./dom.ts";
 import type { Live } from "./live.ts";
 import { PAGES } from "./pages.ts";
@@ -55,7 +56,7 @@ export function startFrame(live: Live, theme: Theme): Frame {
   live.subscribe(({ alerts }) => {
     const on = alerts?.on ?? 0;
     badge.hidden = on === 0;
-    setText(badge, on === 1 ? "1 alert" : `${on} alerts`);
+    setText(badge, plural(on, "alert"));
   });
   return {
     main,

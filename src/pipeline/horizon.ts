@@ -1,5 +1,6 @@
 /** How far back each sensor's history is kept. What ends before is deleted with a commit; later readings of that time are counted, but not folded. */
 import type { Clock } from "../core/clock.ts";
+import { plural } from "../core/figures.ts";
 import type { OnNotice } from "../core/notice.ts";
 import { formatSecond } from "../core/time.ts";
 import type { History } from "../rollups/history.ts";
@@ -148,10 +149,16 @@ export class Horizon implements CommitPart {
       this.#moved.set(series, this.#moved.get(series) ?? (expired > 0 ? first : null));
       readings += expired;
       if (expired > 0)
-        lines.push(`the history of "${series.name}" before ${formatSecond(target)} is deleted: ${expired} readings`);
+        lines.push(
+          `the history of "${series.name}" before ${formatSecond(target)} is deleted: ${plural(expired, "reading")}`,
+        );
     }
     if (lines.length <= LINES_MAX) for (const line of lines) this.#options.onNotice(line, "expired");
-    else this.#options.onNotice(`old history of ${lines.length} sensors is deleted: ${readings} readings`, "expired");
+    else
+      this.#options.onNotice(
+        `old history of ${plural(lines.length, "sensor")} is deleted: ${plural(readings, "reading")}`,
+        "expired",
+      );
   }
 
   /** The next commit deletes pages. */

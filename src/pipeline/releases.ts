@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { plural } from "../core/figures.ts";
 import type { OnNotice } from "../core/notice.ts";
 import type { Chosen, ChosenRejections } from "../engine/engine.ts";
 import type { Series } from "./sensors.ts";
@@ -54,7 +55,7 @@ export class Releases {
       if (!isClosed()) throw error; // the next process goes on
     }
     if (count > 0)
-      onNotice?.(`the clock was set forward: ${count} readings that it had held back are released`, "released");
+      onNotice?.(`the clock was set forward: released ${plural(count, "reading")} that it had held back`, "released");
   }
 
   discardQuarantine(which: Chosen): Promise<number> {

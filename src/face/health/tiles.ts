@@ -1,5 +1,5 @@
 /** A tile a number: what it is now, how it moved in this visit while the page was looked at, and what it is measured against. */
-import { countText, NOTHING, rateText } from "../../core/figures.ts";
+import { countText, NOTHING, plural, rateText } from "../../core/figures.ts";
 import { drawing, element, setText } from "../dom.ts";
 
 /** What was known at one time. */
@@ -170,10 +170,6 @@ function areaOf(values: readonly (number | null)[]): string {
     .slice(start)
     .map((value, i) => `L${start + i} ${HEIGHT - (Number(value) / most) * (HEIGHT - 2)}`);
   return `M${start} ${HEIGHT}${points.join("")}V${HEIGHT}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${countText(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** 1234567 → "1.23 MB". */

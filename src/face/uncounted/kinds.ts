@@ -1,5 +1,5 @@
 /** The two lists of what was not counted: what their items look like, and what can be done with them. */
-import { ageText, countText, valueText } from "../../core/figures.ts";
+import { ageText, countText, plural, valueText } from "../../core/figures.ts";
 import { printable } from "../../core/printable.ts";
 import { element } from "../dom.ts";
 import { hrefOf } from "../router.ts";
@@ -61,7 +61,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     explanation:
       "Readings whose clock is impossible: more than a few minutes ahead when they came, or before the year 2000. A released one is counted at the time that it carries.",
     empty: "No reading is held back.",
-    noun: (count) => `${countText(count)} ${count === 1 ? "reading" : "readings"}`,
+    noun: (count) => plural(count, "reading"),
     release: {
       verb: "Release",
       consequence: "Counted at the time that each carries. This cannot be undone.",
@@ -95,7 +95,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     path: "rejections",
     explanation: "Records that are no reading, with the bytes that came. A newer tidemark may be able to read them.",
     empty: "No record was rejected.",
-    noun: (count) => `${countText(count)} ${count === 1 ? "record" : "records"}`,
+    noun: (count) => plural(count, "record"),
     release: {
       verb: "Read again",
       consequence: "What can be read by now is counted, the rest stays here.",
@@ -132,7 +132,7 @@ function stacked(fact: string | HTMLElement, more: readonly (string | null)[]): 
 /** Bytes as text that obeys nothing, or in hexadecimal where they are no text. */
 function bytesCell({ bytes, bytesEncoding, length, cut }: Rejected): HTMLElement {
   const text = bytesEncoding === "utf8" ? printable(bytes) : hexadecimal(bytes);
-  const size = `${countText(length)} ${length === 1 ? "byte" : "bytes"}${cut ? ", cut here" : ""}`;
+  const size = `${plural(length, "byte")}${cut ? ", cut here" : ""}`;
   if (text.length <= SHOWN_MAX) {
     return element(
       "span",

@@ -94,7 +94,7 @@ describe("start on Kafka", { skip: skipWithoutKafka(), timeout: 300_000 }, () =>
     const logFile = join(data.path, "run", `sensor-${sensor}.log`);
     await eventually(() => assert.match(readFileSync(logFile, "utf8"), new RegExp(`sending to ${log} as`)));
     await eventually(async () => assert.ok((await totalsOf(port, sensor)).counted >= 2));
-    const { pid } = JSON.parse(readFileSync(join(data.path, "run", `sensor-${sensor}.json`), "utf8"));
+    const { pid } = JSON.parse(readFileSync(join(data.path, "run", `sensor-${sensor}.json`), "utf8").split("\n", 1)[0]);
     process.kill(pid, "SIGKILL");
     await eventually(() => assert.equal(birthOf(pid), null));
     assert.match(

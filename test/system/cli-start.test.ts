@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { rotate } from "../../src/commands/bounded-log.ts";
 import { birthOf } from "../../src/commands/process-birth.ts";
+import { type ProcessRecord, writeRecord } from "../../src/commands/run-files.ts";
 import {
   dataDirectory,
   done,
@@ -18,8 +19,8 @@ import {
   tidemark,
 } from "./cli.ts";
 
-const recordOf = (data: string, name: string): { pid: number; birth: string; url: string } =>
-  JSON.parse(readFileSync(join(data, "run", `${name}.json`), "utf8"));
+const recordOf = (data: string, name: string): ProcessRecord =>
+  JSON.parse(readFileSync(join(data, "run", `${name}.json`), "utf8").split("\n", 1)[0]);
 const logOf = (data: string, name: string): string => readFileSync(join(data, "run", `${name}.log`), "utf8");
 const recordsOf = (data: string): string[] => readdirSync(join(data, "run")).filter((file) => file.endsWith(".json"));
 
@@ -97,10 +98,16 @@ describe("start and stop", () => {
     const record = recordOf(data.path, "sensor-a");
     await succeeded(["stop", "--data", data.path]);
     const stranger = launch("sleep", ["600"]);
-    writeFileSync(join(data.path, "run", "sensor-a.json"), JSON.stringify({ ...record, pid: stranger.pid }));
-    writeFileSync(join(data.path, "run", "server.json"), JSON.stringify({ ...record, pid: stranger.pid, birth: "" }));
-    writeFileSync(join(data.path, "run", "sensor-b.json"), '{"pid":-1,"birth":"x"}');
-    writeFileSync(join(data.path, "run", "sensor-c.json"), "cut off {");
+    writeRecord(data.path, { ...record, pid: stranger.pid });
+    writeRecord(data.path, { ...record, name: "server", pid: stranger.pid, birth: "" });
+    for (const damaged of ['{"pid":-1,"birth":"x"}\n', "cut off {"]) {
+      const path = join(data.path, "run", "sensor-b.json");
+      writeFileSync(path, damaged);
+      const { code, stderr } = await done(["stop", "--data", data.path]);
+      assert.equal(code, 1);
+      assert.match(stderr, /sensor-b\.json is damaged; end the process that runs on .* by hand/);
+      rmSync(path);
+    }
     assert.match(await succeeded(["stop", "--data", data.path]), /^nothing runs on /);
     assert.deepEqual(recordsOf(data.path), []);
     assert.notEqual(birthOf(stranger.pid), null);

@@ -74,7 +74,10 @@ describe("backup", () => {
       const before = sender.acknowledged;
       const said = await succeeded(["backup", at(name), "--data", at("data")]);
       const sent = sender.acknowledged + 500;
-      assert.match(said, /^backed up .*: history\.db, log\.db \([\d.]+ [kM]B\), read again and found whole\n$/);
+      assert.match(
+        said,
+        /^backed up .*: history\.db, alerts\.db, log\.db \([\d.]+ [kM]B\), read again and found whole\n$/,
+      );
       assert.deepEqual(readdirSync(at(name)).sort(), ["alerts.db", "backup.json", "history.db", "log.db"]);
       assert.match(await succeeded(["restore", at(name), "--data", at(`${name}-restored`)]), /^restored /);
       const copy = await serve(at(`${name}-restored`));

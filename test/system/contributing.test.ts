@@ -8,7 +8,7 @@ import { launch, ROOT } from "./cli.ts";
 /** What stands in blocks of no language takes too long here; package.test.ts makes the package. */
 const NOT_RUN: readonly RegExp[] = [
   /^npm test$/,
-  /^npm run (torture|soak|fuzz|planted)/,
+  /^npm run (torture|soak|fuzz|flips|planted)/,
   /^npm run build$/,
   /^npm pack /,
 ];

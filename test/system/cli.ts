@@ -1,7 +1,7 @@
 /** The command line as a person has it: real processes, real terminals (util-linux `script`), directories of their own. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,6 +12,21 @@ const PROGRAM = join(ROOT, "bin/tidemark.js");
 
 /** No step of a test takes so long, also on a machine that has much else to do. */
 const STEP_MS_MAX = 120_000;
+
+/** The file by which scripts/install.sh knows what is installed. */
+const STAMP = ".tidemark-package-lock.json";
+
+/**
+ * Gives a copy of the tree the packages of this one, a link each, as installed for the copy's own lock file: what the copy installs or
+ * removes is never what is linked to (npm empties a folder that node_modules is a link to).
+ */
+export function linkPackages(tree: string): void {
+  const packages = join(ROOT, "node_modules");
+  const links = join(tree, "node_modules");
+  mkdirSync(links);
+  for (const name of readdirSync(packages)) if (name !== STAMP) symlinkSync(join(packages, name), join(links, name));
+  cpSync(join(tree, "package-lock.json"), join(links, STAMP));
+}
 
 /** A test that failed leaves processes behind, and they would keep its file from ending. */
 const alive = new Set<ChildProcess>();

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { eventually, freePort, inTerminal, launch, ROOT, skipWithoutTerminal } from "./cli.ts";
+import { eventually, freePort, inTerminal, launch, linkPackages, ROOT, skipWithoutTerminal } from "./cli.ts";
 
 const TREE = ["Makefile", "package.json", "package-lock.json", ".npmrc", "bin", "scripts", "src"] as const;
 
@@ -24,9 +24,7 @@ const TREE = ["Makefile", "package.json", "package-lock.json", ".npmrc", "bin", 
 function checkout(dependencies: boolean): string {
   const path = mkdtempSync(join(tmpdir(), "tidemark-make-"));
   for (const name of TREE) cpSync(join(ROOT, name), join(path, name), { recursive: true });
-  if (dependencies) {
-    symlinkSync(join(ROOT, "node_modules"), join(path, "node_modules"));
-  }
+  if (dependencies) linkPackages(path);
   return path;
 }
 

@@ -1,10 +1,10 @@
 /** The README's commands, as they stand there, one after the other, from a copy of the tree (on a free port). */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { eventually, freePort, inTerminal, launch, ROOT, skipWithoutTerminal } from "./cli.ts";
+import { eventually, freePort, inTerminal, launch, linkPackages, ROOT, skipWithoutTerminal } from "./cli.ts";
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 
@@ -32,7 +32,7 @@ describe("README", { skip: skipWithoutTerminal() }, () => {
   for (const name of ["Makefile", "package.json", "package-lock.json", "bin", "scripts", "src"]) {
     cpSync(join(ROOT, name), join(tree, name), { recursive: true });
   }
-  symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
+  linkPackages(tree);
   after(async () => {
     await launch("make", ["stop"], { cwd: tree }).ended;
     rmSync(tree, { recursive: true, force: true });

@@ -86,7 +86,9 @@ test("a process short of descriptors syncs its history when it has some again; a
   const server = await serve(data.path);
   fail("open", "history.db-wal");
   assert.equal((await server.post(1)).status, 200);
-  await eventually(async () => assert.match((await server.ready()).body, /Cannot open the history to sync it: EMFILE/));
+  // By our own call, or by SQLite's where the thread has not opened it before.
+  const short = /Cannot open the history to sync it: (EMFILE|unable to open database file)/;
+  await eventually(async () => assert.match((await server.ready()).body, short));
   fail();
   await eventually(async () => assert.equal((await server.ready()).status, 200));
   fail("sync", "history.db-wal");

@@ -17,7 +17,7 @@ export const PAGES: readonly PageEntry[] = [
   {
     name: "history",
     title: "History",
-    styles: ["face/history/page.css"],
+    styles: ["face/history/page.css", "face/rows.css"],
     load: () => import("./history/page.ts"),
   },
   {

@@ -4,16 +4,29 @@
 export interface UrlState {
   readonly params: URLSearchParams;
   /**
-   * Changes some parameters; null takes one out. `push` makes a step that the back button undoes; `replace` (while typing, dragging) none.
+   * Changes some parameters. `push` makes a step that the back button undoes; `replace` (while typing, dragging) none.
    * The page is told by `update`.
    */
-  set(changes: Readonly<Record<string, string | readonly string[] | null>>, how: "push" | "replace"): void;
+  set(changes: Changes, how: "push" | "replace"): void;
 }
 
 /** An address within the page. */
 export function hrefOf(page: string, params: Readonly<Record<string, string>> | URLSearchParams = {}): string {
   const query = new URLSearchParams(params).toString();
   return query === "" ? `#/${page}` : `#/${page}?${query}`;
+}
+
+/** Changes of some parameters of an address; null takes one out. */
+export type Changes = Readonly<Record<string, string | readonly string[] | null>>;
+
+/** An address with these changes. */
+export function hrefWith(page: string, params: URLSearchParams, changes: Changes): string {
+  const next = new URLSearchParams(params);
+  for (const [name, value] of Object.entries(changes)) {
+    next.delete(name);
+    for (const one of value === null ? [] : [value].flat()) next.append(name, one);
+  }
+  return hrefOf(page, next);
 }
 
 /** Follows the address. */
@@ -39,13 +52,8 @@ export class Router implements UrlState {
     this.#onChange(this.page, this.params);
   }
 
-  set(changes: Readonly<Record<string, string | readonly string[] | null>>, how: "push" | "replace"): void {
-    const next = new URLSearchParams(this.params);
-    for (const [name, value] of Object.entries(changes)) {
-      next.delete(name);
-      for (const one of value === null ? [] : [value].flat()) next.append(name, one);
-    }
-    const href = hrefOf(this.page, next);
+  set(changes: Changes, how: "push" | "replace"): void {
+    const href = hrefWith(this.page, this.params, changes);
     if (href === hrefOf(this.page, this.params)) return;
     if (how === "push") history.pushState(null, "", href);
     else history.replaceState(null, "", href);

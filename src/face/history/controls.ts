@@ -1,6 +1,7 @@
 /** What people choose on the page: sensors, window, percentiles, y axis, comparison. It says what was chosen; the page decides. */
 import type { Zone } from "../../core/zone.ts";
 import { element, setText } from "../dom.ts";
+import { hrefOf } from "../router.ts";
 import type { Drag } from "./gestures.ts";
 import { fieldText } from "./ticks.ts";
 import { moves, PERCENTILES_MAX, type Range, SENSORS_MAX, sameRange, type View, type YAxis } from "./view.ts";
@@ -269,4 +270,14 @@ export function windowState(view: View): string {
   if (view.selection !== null) return "the window stands still while something is selected";
   if (view.home !== null) return "the window stands still while you look closer";
   return moves(view.range) ? "" : "the window has two fixed ends";
+}
+
+/** There is nothing to draw: what may be done about it. @param hasSensors some were asked for; else none has sent anything @param onAll all readings are wanted */
+export function emptyOf(hasSensors: boolean, onAll: () => void): HTMLElement[] {
+  return [
+    element("p", {}, hasSensors ? "Nothing was measured in this window." : "No sensor has sent a reading yet."),
+    hasSensors
+      ? element("button", { class: "primary", onclick: onAll }, "Show all readings")
+      : element("a", { href: hrefOf("now") }, "How to send the first one"),
+  ];
 }

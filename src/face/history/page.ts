@@ -5,16 +5,16 @@ import { ApiError } from "../api.ts";
 import { element, setText } from "../dom.ts";
 import type { LiveEvent } from "../live.ts";
 import type { Context, Mounted, Page } from "../page.ts";
-import { hrefOf } from "../router.ts";
-import { Controls, windowState } from "./controls.ts";
+import { Controls, emptyOf, windowState } from "./controls.ts";
+import { Devices } from "./devices.ts";
 import { Due } from "./due.ts";
 import { type Board, type Drag, followGestures } from "./gestures.ts";
 import { legendOf } from "./legend.ts";
 import { Panels } from "./panels.ts";
-import { bucketAt, downloadOf, hasNumbers, isIn, type Picture, Pictures, type Wanted } from "./picture.ts";
+import { bucketAt, filesOf, hasNumbers, isIn, nameOf, type Picture, Pictures, type Wanted } from "./picture.ts";
 import { meansOf, placeTip, sentenceOf, tableOf, tooltipOf } from "./readout.ts";
 import { Selection } from "./selection.ts";
-import { panned, type Span, wholeSeconds, zoomed } from "./span.ts";
+import { moveMsOf, panned, type Span, wholeSeconds, zoomed } from "./span.ts";
 import { spanText } from "./ticks.ts";
 import { FIRST_RANGE, moves, rangeOfSpan, readView, type View, writeView } from "./view.ts";
 
@@ -23,11 +23,6 @@ const FIRST_SENSORS = 3;
 
 /** A change of the past is drawn after this, ms: what comes meanwhile is drawn with it. */
 const PAST_MS = 250;
-
-/** A window that moves is drawn anew so often that it moves by a pixel or so, ms. */
-const MOVE_MS_MIN = 1000;
-const MOVE_MS_MAX = 10_000;
-const MOVES_PER_SPAN = 3600;
 
 /** After a request that was not answered the next is sent, ms. */
 const AGAIN_MS = 3000;
@@ -53,6 +48,7 @@ class History implements Mounted, Board {
   readonly #panels: Panels;
   readonly #controls: Controls;
   readonly #selection: Selection;
+  readonly #devices: Devices;
   readonly #caption = element("p", { id: "shown" });
   readonly #legend = element("p", { class: "legend" });
   readonly #fault = element("p", { class: "fault", role: "alert" });
@@ -64,6 +60,8 @@ class History implements Mounted, Board {
   readonly #figure: HTMLElement;
   readonly #ends: (() => void)[];
   #view: View = readView(new URLSearchParams());
+  /** The view as it was asked for last: the list of devices has a part of the address of its own. */
+  #key = "";
   #picture: Picture | null = null;
   /** What is seen while the numbers for it are on their way; null: the picture's. */
   #moving: Span | null = null;
@@ -84,7 +82,8 @@ class History implements Mounted, Board {
     this.#context = context;
     this.#pictures = new Pictures(api);
     this.#panels = new Panels(time.zone, theme);
-    const change = (changes: Partial<View>) => this.#change(changes);
+    const change = (changes: Partial<View>) =>
+      this.#change("sensors" in changes ? { device: "", ...changes } : changes);
     this.#controls = new Controls({
       zone: time.zone,
       change,
@@ -92,6 +91,10 @@ class History implements Mounted, Board {
       names: () => live.rows.keys(),
     });
     this.#selection = new Selection({ api, zone: time.zone, token: about.token, change, announce: context.announce });
+    this.#devices = new Devices(context, () => {
+      this.#figure.scrollIntoView({ block: "nearest" });
+      this.root.focus({ preventScroll: true });
+    });
     this.root = element(
       "div",
       { class: "board", tabindex: 0, role: "group", "aria-label": `Charts. ${KEYS}` },
@@ -110,11 +113,13 @@ class History implements Mounted, Board {
       this.#controls.window,
       this.#fault,
       element("div", { class: "tools" }, this.#controls.sensors, this.#buttons()),
+      this.#devices.ways,
       this.#controls.display,
       this.#figure,
       this.#empty,
       this.#files,
       this.#selection.root,
+      this.#devices.root,
     );
     const resized = new ResizeObserver(() => this.#panels.resize());
     resized.observe(this.#panels.root);
@@ -126,12 +131,17 @@ class History implements Mounted, Board {
       theme.onChange(() => this.#redraw()),
       followGestures(this),
       live.subscribe((event) => this.#heard(event)),
+      () => this.#devices.close(),
     ];
   }
 
   update(params: URLSearchParams): void {
-    clearTimeout(this.#settling);
     this.#view = readView(params);
+    this.#devices.update(this.#sensors);
+    const key = JSON.stringify(this.#view);
+    if (key === this.#key && !this.#isWaiting) return;
+    this.#key = key;
+    clearTimeout(this.#settling);
     this.#context.live.say(windowState(this.#view));
     this.#controls.update(this.#view, this.#sensors);
     setText(this.#back, moves(this.#view.home ?? FIRST_RANGE) ? "Back to live" : "Back");
@@ -271,17 +281,19 @@ class History implements Mounted, Board {
   }
 
   get #sensors(): readonly string[] {
-    const { sensors } = this.#view;
-    return sensors.length > 0 ? sensors : [...this.#context.live.rows.keys()].slice(0, FIRST_SENSORS);
+    const { sensors, device } = this.#view;
+    const first = device === "" ? FIRST_SENSORS : 1;
+    return sensors.length > 0 ? sensors : [...this.#context.live.rows.keys()].slice(0, first);
   }
 
   /** @param isChosen else, where someone looks at what moves, it is asked for as it stands */
   #wanted(isChosen: boolean): Wanted {
-    const { range, percentiles, shift } = this.#view;
+    const { device, range, percentiles, shift } = this.#view;
     const held = isChosen || this.#hair === null || !moves(range) ? null : this.#picture;
     const points = Math.min(1000, Math.max(100, Math.ceil(this.root.clientWidth / 200) * 100));
     const metrics = ["mean", "min", "max", ...percentiles];
-    return { sensors: this.#sensors, metrics, range: held === null ? range : rangeOfSpan(held.span), points, shift };
+    const asked = held === null ? range : rangeOfSpan(held.span);
+    return { sensors: this.#sensors, device, metrics, range: asked, points, shift };
   }
 
   /** @param isChosen somebody waits for it, and is told when it is there */
@@ -303,10 +315,13 @@ class History implements Mounted, Board {
       this.#draw(picture, isChosen);
       setText(this.#fault, "");
       this.#controls.isRefused = false;
-      if (moves(this.#view.range)) this.#again.within(this.#moveMs(picture.span));
+      if (moves(this.#view.range)) this.#again.within(moveMsOf(picture.span));
     } catch (error) {
       setText(this.#fault, error instanceof Error ? error.message : String(error));
+      const isNoSeries = error instanceof ApiError && error.code === "no-device-series";
+      if (isNoSeries) this.#clear();
       this.#figure.hidden = this.#picture === null;
+      if (isNoSeries) return;
       if (!(error instanceof ApiError) || error.status !== 400) this.#again.within(AGAIN_MS);
       else this.#controls.isRefused = !error.message.startsWith("Cannot"); // then it is not about the window
     } finally {
@@ -315,12 +330,15 @@ class History implements Mounted, Board {
     }
   }
 
-  #setLoading(isLoading: boolean): void {
-    this.#figure.setAttribute("aria-busy", String(isLoading));
+  /** What was drawn is not what is asked for. */
+  #clear(): void {
+    this.#picture = null;
+    for (const part of [this.#empty, this.#selection.root]) part.hidden = true;
+    this.#files.replaceChildren();
   }
 
-  #moveMs({ start, end }: Span): number {
-    return Math.min(MOVE_MS_MAX, Math.max(MOVE_MS_MIN, (end - start) / MOVES_PER_SPAN));
+  #setLoading(isLoading: boolean): void {
+    this.#figure.setAttribute("aria-busy", String(isLoading));
   }
 
   /** What changed in the window is drawn again: the newest readings as the window moves, the past at once. */
@@ -334,7 +352,7 @@ class History implements Mounted, Board {
         if (!isIn(this.#picture, sensor, span)) continue;
         const isTail = cause === "reading" && moves(this.#view.range);
         if (!isTail) this.#tableMs = Number.NEGATIVE_INFINITY;
-        this.#again.within(isTail ? this.#moveMs(this.#picture.span) : PAST_MS);
+        this.#again.within(isTail ? moveMsOf(this.#picture.span) : PAST_MS);
       }
     }
   }
@@ -349,19 +367,10 @@ class History implements Mounted, Board {
     if (this.#moving !== null) this.#panels.setSpan(this.#moving);
     this.#panels.setBox(this.#view.selection, "select");
     const buckets = `${now.edges.length - 1} buckets of ${now.step}`;
-    setText(this.#caption, `${wanted.sensors.join(", ")}: ${spanText(span, zone)}, ${buckets}, ${zone.name}`);
+    const names = wanted.sensors.map((sensor) => nameOf(wanted, sensor)).join(", ");
+    setText(this.#caption, `${names}: ${spanText(span, zone)}, ${buckets}, ${zone.name}`);
     this.#legend.replaceChildren(...legendOf(wanted));
-    this.#files.replaceChildren(
-      "What is shown: ",
-      ...(["csv", "json"] as const).flatMap((format) => [
-        element(
-          "a",
-          { href: downloadOf(picture, null, format), download: `${wanted.sensors.join("-")}.${format}` },
-          format.toUpperCase(),
-        ),
-        " ",
-      ]),
-    );
+    this.#files.replaceChildren(...filesOf("What is shown: ", picture, null));
     this.#selection.update(this.#view, picture);
     if (isChosen || performance.now() - this.#tableMs > TABLE_MS) {
       this.#tableMs = performance.now();
@@ -377,18 +386,12 @@ class History implements Mounted, Board {
     if (this.#picture !== null) this.#draw(this.#picture, false);
   }
 
-  /** There is nothing to draw: what may be done about it. */
   #showEmpty(): void {
     const hasSensors = this.#sensors.length > 0;
     this.#empty.hidden = false;
     this.#figure.hidden = !hasSensors;
     const all = () => this.#change({ range: { from: "", to: "", toExclusive: "" }, home: null, selection: null });
-    this.#empty.replaceChildren(
-      element("p", {}, hasSensors ? "Nothing was measured in this window." : "No sensor has sent a reading yet."),
-      hasSensors
-        ? element("button", { class: "primary", onclick: all }, "Show all readings")
-        : element("a", { href: hrefOf("now") }, "How to send the first one"),
-    );
+    this.#empty.replaceChildren(...emptyOf(hasSensors, all));
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Zone } from "../../core/zone.ts";
 import { element, setText } from "../dom.ts";
 import type { Theme } from "../theme.ts";
-import { hasNumbers, type Picture } from "./picture.ts";
+import { hasNumbers, nameOf, type Picture } from "./picture.ts";
 import { type Column, draw, type Line, type Scale, scaleAround, yTicksOf } from "./plot.ts";
 import { shortNumbers } from "./short.ts";
 import type { Span } from "./span.ts";
@@ -72,14 +72,15 @@ export class Panels {
   /** Draws a picture. */
   show(picture: Picture, y: YAxis): void {
     const { sensors } = picture.wanted;
-    const shape = JSON.stringify(sensors);
+    const names = sensors.map((sensor) => nameOf(picture.wanted, sensor));
+    const shape = JSON.stringify(names);
     this.#picture = picture;
     this.#y = y;
     if (shape !== this.#shape) {
       this.destroy();
       this.#shape = shape;
       this.#looks = { ink: this.#theme.colour("--soft"), grid: this.#theme.colour("--line") };
-      this.#panels = sensors.map((sensor, i) => this.#create(sensor, i));
+      this.#panels = names.map((name, i) => this.#create(name, i));
     }
     this.#panels.forEach(({ none }, i) => {
       none.hidden = hasNumbers(picture, sensors[i]);
@@ -171,12 +172,12 @@ export class Panels {
     return (ms - this.#span.start) / (this.#span.end - this.#span.start);
   }
 
-  #create(sensor: string, index: number): Panel {
+  #create(name: string, index: number): Panel {
     const readout = element("span", { class: "readout" });
     const none = element("p", { class: "none" }, "No readings in this window");
     const hair = element("i", { class: "hair", hidden: true });
     const box = element("i", { class: "box", hidden: true });
-    const head = element("div", { class: `head series-${index + 1}` }, element("h3", {}, sensor), readout);
+    const head = element("div", { class: `head series-${index + 1}` }, element("h3", {}, name), readout);
     const canvas = element("canvas");
     const over = element("div", { class: "over" }, none, box, hair);
     const root = element("section", { class: "panel" }, head, element("div", { class: "plot" }, canvas, over));

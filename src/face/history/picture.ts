@@ -1,5 +1,6 @@
 /** What is drawn: answers of `GET /series`, asked for again only where something in them has changed. */
 import type { Api } from "../api.ts";
+import { element } from "../dom.ts";
 import type { Span } from "./span.ts";
 import { type Range, rangeOfSpan } from "./view.ts";
 
@@ -15,6 +16,8 @@ export interface Series {
 /** What to draw. */
 export interface Wanted {
   readonly sensors: readonly string[];
+  /** Of the one sensor; "": all devices. */
+  readonly device: string;
   readonly metrics: readonly string[];
   readonly range: Range;
   readonly points: number;
@@ -91,21 +94,40 @@ export function isIn({ wanted, span, earlier }: Picture, sensor: string, changed
   );
 }
 
-function pathOf({ sensors, metrics, range, points }: Wanted, shift: string): string {
-  return `series?${new URLSearchParams([...pairsOf(sensors, metrics, range), ["points", `${points}`], ["shift", shift]].filter(isSet))}`;
+function pathOf(wanted: Wanted, shift: string): string {
+  const { range, points } = wanted;
+  return `series?${new URLSearchParams([...pairsOf(wanted, range), ["points", `${points}`], ["shift", shift]].filter(isSet))}`;
+}
+
+/** A sensor's name, and that of the device whose numbers alone are shown. */
+export function nameOf({ device }: Wanted, sensor: string): string {
+  return device === "" ? sensor : `${sensor}, device ${device}`;
+}
+
+/** Links to a picture's numbers as files. */
+export function filesOf(words: string, picture: Picture, within: Span | null): (Node | string)[] {
+  const { sensors, device } = picture.wanted;
+  const name = [...sensors, device].filter(Boolean).join("-");
+  const links = (["csv", "json"] as const).flatMap((format) => [
+    element("a", { href: downloadOf(picture, within, format), download: `${name}.${format}` }, format.toUpperCase()),
+    " ",
+  ]);
+  return [words, ...links];
 }
 
 /** The address of a picture's numbers as a file: the same buckets, whatever the clock says by then. */
-export function downloadOf({ wanted, now, span }: Picture, within: Span | null, format: "csv" | "json"): string {
-  const pairs = pairsOf(wanted.sensors, wanted.metrics, rangeOfSpan(within ?? span));
+function downloadOf({ wanted, now, span }: Picture, within: Span | null, format: "csv" | "json"): string {
+  const pairs = pairsOf(wanted, rangeOfSpan(within ?? span));
   return `series?${new URLSearchParams([...pairs, ["every", now.step], ["format", format]].filter(isSet))}`;
 }
 
-function pairsOf(sensors: readonly string[], metrics: readonly string[], range: Range): [string, string][] {
-  return [["sensor", sensors.join(",")], ["metrics", metrics.join(",")], ...Object.entries(range)] as [
-    string,
-    string,
-  ][];
+function pairsOf({ sensors, device, metrics }: Wanted, range: Range): string[][] {
+  return [
+    ["sensor", sensors.join(",")],
+    ["device", device],
+    ["metrics", metrics.join(",")],
+    ...Object.entries<string>({ ...range }),
+  ];
 }
 
 function isSet([, value]: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 /** Exact numbers of one bucket, beside the pointer, and of all buckets, as a table for whoever does not see the chart. */
 import type { Zone } from "../../core/zone.ts";
 import { element } from "../dom.ts";
-import type { Picture } from "./picture.ts";
+import { nameOf, type Picture } from "./picture.ts";
 import { exactText } from "./selection.ts";
 import { spanText } from "./ticks.ts";
 
@@ -23,17 +23,18 @@ function spanAt({ now: { edges } }: Picture, bucket: number, zone: Zone): string
 export function tooltipOf(picture: Picture, index: number, bucket: number, zone: Zone): Node[] {
   const { sensors, metrics, shift } = picture.wanted;
   const sensor = sensors[index];
+  const name = nameOf(picture.wanted, sensor);
   const rows: [string, string][] = metrics.map((metric) => [metric, numberAt(picture, sensor, metric, bucket)]);
   if (picture.earlier !== null)
     rows.push([`mean ${shift} before`, exactText(picture.earlier.series[sensor]["mean"][bucket])]);
   const isEmpty = rows.every(([, text]) => text === "–");
   return [
     element("p", {}, spanAt(picture, bucket, zone)),
-    element("strong", {}, isEmpty ? `${sensor}: no readings` : sensor),
+    element("strong", {}, isEmpty ? `${name}: no readings` : name),
     element(
       "dl",
       {},
-      ...(isEmpty ? [] : rows).flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]),
+      ...(isEmpty ? [] : rows).flatMap(([metric, text]) => [element("dt", {}, metric), element("dd", {}, text)]),
     ),
   ];
 }
@@ -57,7 +58,7 @@ export function meansOf(picture: Picture, bucket: number | null): string[] {
 /** One sentence for whoever hears the page. */
 export function sentenceOf(picture: Picture, bucket: number, zone: Zone): string {
   const means = meansOf(picture, bucket).map(
-    (text, i) => `${picture.wanted.sensors[i]} ${text === "–" ? "nothing" : text}`,
+    (text, i) => `${nameOf(picture.wanted, picture.wanted.sensors[i])} ${text === "–" ? "nothing" : text}`,
   );
   return `${spanAt(picture, bucket, zone)}: ${means.join(", ")}`;
 }
@@ -74,7 +75,9 @@ export function tableOf(picture: Picture, zone: Zone): HTMLTableElement {
     const cells = columns.map(([sensor, metric]) => element("td", {}, numberAt(picture, sensor, metric, bucket)));
     return element("tr", {}, element("th", { scope: "row" }, spanAt(picture, bucket, zone)), ...cells);
   });
-  const heads = columns.map(([sensor, metric]) => element("th", { scope: "col" }, `${sensor} ${metric}`));
+  const heads = columns.map(([sensor, metric]) =>
+    element("th", { scope: "col" }, `${nameOf(picture.wanted, sensor)} ${metric}`),
+  );
   return element(
     "table",
     {},

@@ -2,7 +2,7 @@
 import type { Zone } from "../../core/zone.ts";
 import type { Api } from "../api.ts";
 import { element, setText } from "../dom.ts";
-import { downloadOf, type Picture } from "./picture.ts";
+import { filesOf, nameOf, type Picture, type Wanted } from "./picture.ts";
 import type { Span } from "./span.ts";
 import { spanText } from "./ticks.ts";
 import { momentText, type View } from "./view.ts";
@@ -70,7 +70,7 @@ export class Selection {
 
   /** Shows a view's selection, as it is now. @param picture what is drawn above */
   update({ selection, asked }: View, picture: Picture): void {
-    const { sensors } = picture.wanted;
+    const { sensors, device } = picture.wanted;
     this.root.hidden = selection === null;
     this.#abort.abort();
     if (selection === null) {
@@ -81,30 +81,21 @@ export class Selection {
     const seconds = (selection.end - selection.start) / 1000;
     setText(this.#span, `${spanText(selection, this.#host.zone)}, ${seconds.toLocaleString("en-US")} seconds`);
     this.#asked.value = asked.join(", ");
-    setText(this.#code, curlOf(body, this.#host.token));
-    this.#files.replaceChildren(
-      "The buckets of the selection: ",
-      ...(["csv", "json"] as const).flatMap((format) => [
-        element(
-          "a",
-          { href: downloadOf(picture, selection, format), download: `${sensors.join("-")}.${format}` },
-          format.toUpperCase(),
-        ),
-        " ",
-      ]),
-    );
-    void this.#compute(body, sensors);
+    const path = `compute/metrics${device && `?${new URLSearchParams({ device })}`}`;
+    setText(this.#code, curlOf(path, body, this.#host.token));
+    this.#files.replaceChildren(...filesOf("The buckets of the selection: ", picture, selection));
+    void this.#compute(path, body, picture.wanted);
   }
 
-  async #compute(body: Readonly<Record<string, unknown>>, sensors: readonly string[]): Promise<void> {
+  async #compute(path: string, body: Readonly<Record<string, unknown>>, wanted: Wanted): Promise<void> {
     const { signal } = (this.#abort = new AbortController());
-    const key = JSON.stringify(body);
+    const key = path + JSON.stringify(body);
     const isNew = key !== this.#shown;
     this.#shown = key;
     try {
-      const { result, errors } = await this.#host.api.json<Answer>("compute/metrics", { method: "POST", body, signal });
+      const { result, errors } = await this.#host.api.json<Answer>(path, { method: "POST", body, signal });
       setText(this.#fault, errors.join("\n"));
-      this.#table.replaceChildren(tableOf(result, sensors));
+      this.#table.replaceChildren(tableOf(result, wanted));
       if (isNew) this.#host.announce("The selection is computed");
     } catch (error) {
       if (signal.aborted) return;
@@ -132,16 +123,16 @@ function boundsOf({ start, end }: Span): { from: string; toExclusive: string } {
 }
 
 /** A line for a shell of POSIX. */
-function curlOf(body: unknown, token: boolean): string {
+function curlOf(path: string, body: unknown, token: boolean): string {
   const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-  const url = new URL("compute/metrics", document.baseURI.replace(/#.*/, ""));
+  const url = new URL(path, document.baseURI.replace(/#.*/, ""));
   const header = token ? ' --header "Authorization: Bearer $TIDEMARK_TOKEN"' : "";
   return `curl ${quoted(url.href)}${header} --data ${quoted(JSON.stringify(body))}`;
 }
 
 /** A row a metric, a column a sensor: as many sensors as fit, and metrics that are added go on below. */
-function tableOf(result: Answer["result"], sensors: readonly string[]): HTMLElement {
-  const answered = sensors.filter((sensor) => result[sensor] !== undefined);
+function tableOf(result: Answer["result"], wanted: Wanted): HTMLElement {
+  const answered = wanted.sensors.filter((sensor) => result[sensor] !== undefined);
   const metrics = [...new Set(answered.flatMap((sensor) => Object.keys(result[sensor])))];
   return element(
     "table",
@@ -149,7 +140,12 @@ function tableOf(result: Answer["result"], sensors: readonly string[]): HTMLElem
     element(
       "thead",
       {},
-      element("tr", {}, element("td"), ...answered.map((sensor) => element("th", { scope: "col" }, sensor))),
+      element(
+        "tr",
+        {},
+        element("td"),
+        ...answered.map((sensor) => element("th", { scope: "col" }, nameOf(wanted, sensor))),
+      ),
     ),
     element(
       "tbody",

@@ -54,3 +54,13 @@ function within({ start, end }: Span, nowMs: number): Span {
   const by = Math.max(START_MS_MIN - start, 0) + Math.min(nowMs - (start + end) / 2, 0);
   return { start: start + by, end: end + by };
 }
+
+/** A window that moves is drawn anew so often that it moves by a pixel or so, ms. */
+const MOVE_MS_MIN = 1000;
+const MOVE_MS_MAX = 10_000;
+const MOVES_PER_SPAN = 3600;
+
+/** When a window that moves with the clock is to be drawn again, ms. */
+export function moveMsOf({ start, end }: Span): number {
+  return Math.min(MOVE_MS_MAX, Math.max(MOVE_MS_MIN, (end - start) / MOVES_PER_SPAN));
+}

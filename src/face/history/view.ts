@@ -16,6 +16,8 @@ export type YAxis =
 /** All of the page's state. */
 export interface View {
   readonly sensors: readonly string[];
+  /** The one device of the one sensor that is shown; "": all. */
+  readonly device: string;
   readonly range: Range;
   /** Where `0` leads back to, once somebody has zoomed. */
   readonly home: Range | null;
@@ -51,8 +53,10 @@ export function readView(query: URLSearchParams): View {
   const list = (name: string) => [...new Set(query.getAll(name).flatMap((names) => names.split(",")))].filter(Boolean);
   const range = { from: text("from"), to: text("to"), toExclusive: text("toExclusive") };
   const asked = list("asked");
+  const device = query.get("device") ?? "";
   return {
-    sensors: list("sensor").slice(0, SENSORS_MAX),
+    sensors: list("sensor").slice(0, device === "" ? SENSORS_MAX : 1),
+    device,
     range: ["from", "to", "toExclusive"].some((name) => query.has(name)) ? range : FIRST_RANGE,
     home: query.has("home") ? rangeOf(text("home")) : null,
     percentiles: list("percentiles").slice(0, PERCENTILES_MAX),
@@ -70,6 +74,7 @@ export function writeView(view: View): Record<string, string | readonly string[]
   const everything = RANGE.every((name) => range[name] === "");
   return {
     sensor: view.sensors,
+    device: view.device || null,
     from: first ? null : everything ? "" : range.from || null,
     to: first ? null : range.to || null,
     toExclusive: range.toExclusive || null,

@@ -12,27 +12,48 @@ interface Badge {
   readonly one: string;
   readonly many: string;
   readonly meaning: string;
-  /** Where they are listed: `kind` of the page "Not counted". */
-  readonly kind?: string;
+  /** The address where they are listed. */
+  readonly href?: (sensor: string) => string;
+  /** It may grow without anything being odd. */
+  readonly isPlain?: boolean;
+}
+
+/** A kind of the page "Not counted". */
+function listed(kind: string): (sensor: string) => string {
+  return (sensor) => hrefOf("uncounted", { kind, sensor });
 }
 
 const BADGES: readonly Badge[] = [
+  {
+    count: ({ devices }) => (devices > 1 ? devices : 0),
+    one: "device",
+    many: "devices",
+    meaning: "each with numbers of its own",
+    href: (sensor) => hrefOf("history", { sensor, devices: sensor }),
+    isPlain: true,
+  },
   { count: ({ late }) => late, one: "late", many: "late", meaning: "counted, over a minute after newer ones" },
   {
     count: ({ duplicates }) => duplicates,
     one: "duplicate",
     many: "duplicates",
     meaning: "came again, and counted once",
-    kind: "other",
+    href: listed("other"),
   },
-  { count: (row) => row.quarantined, one: "held back", many: "held back", meaning: "of a wrong clock", kind: "held" },
-  { count: (row) => row.rejected, one: "rejected", many: "rejected", meaning: "no readings", kind: "rejected" },
+  {
+    count: (row) => row.quarantined,
+    one: "held back",
+    many: "held back",
+    meaning: "of a wrong clock",
+    href: listed("held"),
+  },
+  { count: (row) => row.rejected, one: "rejected", many: "rejected", meaning: "no readings", href: listed("rejected") },
   {
     count: ({ gapRecords, cutRecords }) => gapRecords + cutRecords,
     one: "lost",
     many: "lost",
     meaning: "the log dropped them",
-    kind: "other",
+    href: listed("other"),
   },
 ];
 
@@ -60,7 +81,7 @@ export class Card {
     rate: element("dd"),
     "complete until": element("dd"),
   };
-  readonly #badges = BADGES.map(({ meaning, kind }) => element(kind === undefined ? "span" : "a", { title: meaning }));
+  readonly #badges = BADGES.map(({ meaning, href }) => element(href === undefined ? "span" : "a", { title: meaning }));
   readonly #time: ServerTime;
   /** When each badge last grew, by the browser's monotonic clock. */
   #grewAt: number[] = [];
@@ -110,8 +131,8 @@ export class Card {
       setText(this.#link, row.sensor);
       this.#link.href = hrefOf("history", { sensor: row.sensor });
       this.#link.title = row.sensor;
-      BADGES.forEach(({ kind }, i) => {
-        if (kind !== undefined) this.#badges[i].setAttribute("href", hrefOf("uncounted", { kind, sensor: row.sensor }));
+      BADGES.forEach(({ href }, i) => {
+        if (href !== undefined) this.#badges[i].setAttribute("href", href(row.sensor));
       });
     } else if (row.received > before.received) this.#beat();
     const { count, mean, min, max } = span === "all" ? row : row.minute;
@@ -130,11 +151,11 @@ export class Card {
     this.#line.setAttribute("d", line);
     this.#area.setAttribute("d", area);
     this.#end.setAttribute("d", end);
-    BADGES.forEach(({ count, one, many }, i) => {
+    BADGES.forEach(({ count, one, many, isPlain }, i) => {
       const now = count(row);
       (this.#badges[i].parentElement ?? this.#badges[i]).hidden = now === 0;
       setText(this.#badges[i], `${countText(now)} ${now === 1 ? one : many}`);
-      if (before !== null && now > count(before)) this.#grewAt[i] = performance.now();
+      if (before !== null && now > count(before) && !isPlain) this.#grewAt[i] = performance.now();
     });
     this.tick();
   }

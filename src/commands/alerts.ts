@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { AlertsConfig, RuleToTry } from "../config/alerts-config.ts";
 import { messageOf, TidemarkError } from "../core/errors.ts";
-import { plural, valueText } from "../core/figures.ts";
+import { NOTHING, plural, valueText } from "../core/figures.ts";
 import { printable } from "../core/printable.ts";
 import { ask, fieldsOf, printJson, requireSuccess } from "./client.ts";
 import { columns } from "./columns.ts";
@@ -77,7 +77,7 @@ function listLines(fields: Fields): string[] {
     text(item, "rule"),
     nameOf(item),
     timeOf(item, "from"),
-    timeOf(item, "ended"),
+    timeOf(item, "ended") || NOTHING,
     valueText(Number(item.get("value"))),
   ]);
   const lines = columns([["STATE", "RULE", "SENSOR", "SINCE", "UNTIL", "VALUE"], ...rows], new Set([5]));
@@ -100,7 +100,7 @@ function trialLines(fields: Fields): string[] {
     nameOf(item),
     timeOf(item, "from"),
     timeOf(item, "raised"),
-    timeOf(item, "ended"),
+    timeOf(item, "ended") || NOTHING,
     valueText(Number(item.get("value"))),
   ]);
   return [

@@ -28,10 +28,10 @@ export function shownSettings(config: Config): Record<string, string> {
     "tls-key": config.tls?.key ?? "none",
     "rate-limit": String(config.requestsPerSecond ?? "none"),
     "allow-anonymous": String(config.allowAnonymous),
-    "public-url": config.publicUrls.join(","),
-    "cors-origin": config.corsOrigins.join(","),
+    "public-url": config.publicUrls.join(",") || "none",
+    "cors-origin": config.corsOrigins.join(",") || "none",
     "influx-sensor": config.influx.sensor.join(","),
-    "influx-device": config.influx.device.join(","),
+    "influx-device": config.influx.device.join(",") || "none",
     "mqtt-listen": String(config.mqttListen ?? "none"),
   } satisfies Partial<Record<OptionId, string>>;
 }

@@ -156,7 +156,9 @@ export class Revisions implements CommitPart {
     const row = this.isNoting ? this.#db.lookUp(this.#find, Math.floor(ms)) : undefined;
     if (row !== undefined) return { ms: Number(row.ms), era: Number(row.era) };
     const { since } = this;
-    const expected = since === null ? "no revision is kept yet" : `expected a moment from ${formatMs(since)} on`;
+    const isOff = this.#options?.bytesMax === 0;
+    const none = isOff ? "none is kept (--revisions)" : "no revision is kept yet; the next commit makes one";
+    const expected = since === null ? none : `expected a moment from ${formatMs(since)} on`;
     throw new TidemarkError("revision-gone", `Cannot answer as of ${formatMs(ms)}: ${expected}`);
   }
 

@@ -67,7 +67,7 @@ const WALKED: readonly (readonly [line: RegExp, output: RegExp])[] = [
     /greenhouse\/bed-3\/state {2}once[\s\S]*map: (\{"name":"greenhouse","topic":"greenhouse\/\{device\}\/state".*"id":"time"\})/,
   ],
   [/^tidemark series moisture/, /moisture[\s\S]*[\u2800-\u28ff]/],
-  [/^tidemark alerts --state on/, /on +dry +moisture +2026-01-01T06:00:00Z +32\n/],
+  [/^tidemark alerts --state on/, /on +dry +moisture +2026-01-01T06:00:00Z +– +32\n/],
   [/^tidemark alerts --state taken-back/, /taken-back +dry +moisture +2026-01-01T06:00:00Z/],
 ];
 

@@ -93,13 +93,16 @@ async function checkReady({ client }: DoctorConfig): Promise<Finding[]> {
   const notices = fields.get("notices");
   const texts: readonly unknown[] = Array.isArray(notices) ? notices : [];
   if (texts.length === 0) return [ok("readings", "taken in")];
-  return texts.map((text) =>
-    warning(
-      "readings",
-      String(text),
-      "tidemark sensors --sort trouble; tidemark skip reads on behind what is unreadable",
-    ),
-  );
+  return texts.map((text) => warning("readings", String(text), adviceOf(String(text))));
+}
+
+/** What to do about something that is worse than it should be though readings are taken in. */
+function adviceOf(notice: string): string {
+  if (notice.startsWith("alerts to "))
+    return "look at that target, and at `alerts` in tidemark.config.json; what waits is told once it answers";
+  if (notice.startsWith("mqtt"))
+    return "look at the broker, and at `mqtt` and `mqtt-listen` in tidemark.config.json; it is tried again";
+  return "tidemark sensors --sort trouble; tidemark skip reads on behind what is unreadable";
 }
 
 /** Whether we are let in, and how the sensors are. */

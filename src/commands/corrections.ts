@@ -24,6 +24,8 @@ export async function deleteReadings(config: DeleteConfig, { out }: Console): Pr
     const made = fieldsOf(fields.get("correction"));
     out(`deleted ${readingsOf(made)} of ${about(made)}`);
     out(`undo it with: tidemark corrections undo ${made.get("number")}`);
+    if (config.device !== null && made.get("readings") === 0)
+      out(`tidemark devices ${sensor} lists the devices that there are`);
     return;
   }
   const preview = fieldsOf(fields.get("preview"));

@@ -36,7 +36,9 @@ export const COMMANDS = [
     name: "start",
     operands: "",
     text: "the server in the background; joins one that runs already",
-    more: ["Each process writes to a log file of its own under DIR/run. Returns once the server is ready."],
+    more: [
+      "Each process writes to a log file of its own under DIR/run. Returns once the server is ready; an MQTT broker may be connected a little later (tidemark doctor).",
+    ],
     examples: ["tidemark start", "tidemark start --data ./plants --port 5001 --timezone Europe/Berlin"],
     options: ["start:watch", "simulate", "demo", ...SERVER],
   },
@@ -175,6 +177,29 @@ export const COMMANDS = [
     ],
   },
   {
+    name: "alerts",
+    operands: "",
+    text: "what rules found, the newest first; or what a rule would have found",
+    more: [
+      "Rules stand under `alerts` in tidemark.config.json, or are put over HTTP (docs/ALERTS.md). --try takes the name of one, a file that ends with .json, or the rule itself.",
+    ],
+    examples: [
+      "tidemark alerts --state on",
+      `tidemark alerts --try '{"sensor":"temperature","metric":"mean","window":"5m","above":28}' --from now-1w`,
+    ],
+    options: [
+      "alerts:state",
+      "alerts:rule",
+      "alerts:sensor",
+      "alerts:limit",
+      "alerts:try",
+      "query:from",
+      "query:to",
+      "json",
+      ...CLIENT,
+    ],
+  },
+  {
     name: "export",
     operands: "SENSOR …",
     text: "the history of sensors in buckets, a row each: CSV or NDJSON",
@@ -221,7 +246,7 @@ export const COMMANDS = [
   {
     name: "backup",
     operands: "DIR",
-    text: "copies history and log of a data directory into a new one, also while a server runs",
+    text: "copies history, alerts and log of a data directory into a new one, also while a server runs",
     more: [
       "The copy is of one moment, and is read again and checked. DIR appears once it is whole: a backup that was interrupted leaves none. The readings of a Kafka stay in that Kafka.",
     ],
@@ -288,29 +313,6 @@ export const COMMANDS = [
       `echo '[{"like":"esphome"}]' > a.json; echo 21 | tidemark map --try a.json --topic a/sensor/t/state`,
     ],
     options: ["map:try", "map:topic", "map:preset", "timezone", "json"],
-  },
-  {
-    name: "alerts",
-    operands: "",
-    text: "what rules found, the newest first; or what a rule would have found",
-    more: [
-      "Rules stand under `alerts` in tidemark.config.json, or are put over HTTP (docs/ALERTS.md). --try takes the name of one, a file that ends with .json, or the rule itself.",
-    ],
-    examples: [
-      "tidemark alerts --state on",
-      `tidemark alerts --try '{"sensor":"temperature","metric":"mean","window":"5m","above":28}' --from now-1w`,
-    ],
-    options: [
-      "alerts:state",
-      "alerts:rule",
-      "alerts:sensor",
-      "alerts:limit",
-      "alerts:try",
-      "query:from",
-      "query:to",
-      "json",
-      ...CLIENT,
-    ],
   },
   {
     name: "unrouted",

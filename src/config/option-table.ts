@@ -181,7 +181,7 @@ export const OPTIONS = [
     id: "rate-limit",
     value: "N",
     kept: true,
-    text: "requests a second from one address and with one token (default: as many as come)",
+    text: "HTTP requests a second from one address and with one token (default: as many as come)",
   },
   { id: "allow-anonymous", kept: true, text: "listen beyond this machine without a token" },
   {

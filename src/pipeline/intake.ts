@@ -59,14 +59,15 @@ export class Intake {
 
   /** Counts records that the log has lost, and goes on behind them, so that they are counted once. */
   async #passOver({ from, to, cutFrom }: Gap, { own }: Source, partition: PartitionState): Promise<void> {
+    // Offsets from `to` on mean other records by now. First of all, as it can fail: it is tried again where nothing else has changed.
+    if (cutFrom !== undefined) this.#options.state.ledger.cut(partition, to);
     own.totals.gapRecords += to - from;
     own.totals.cutRecords += cutFrom === undefined ? 0 : cutFrom - to;
     own.changed = true;
     partition.next = to;
     if (cutFrom === undefined) return;
-    // Offsets from `to` on mean other records by now: the history must say so before anything else happens.
+    // The history must say so before anything else happens.
     partition.committed = NOT_COMMITTED;
-    this.#options.state.ledger.cut(partition, to);
     await this.#options.commit();
   }
 

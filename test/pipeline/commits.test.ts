@@ -123,6 +123,33 @@ test("a log that was cut back below what was read: counted, told, and read on fr
     assert.equal(running.pipeline.status("temperature").totals.cutRecords, 4);
   }));
 
+test("a full disk while a log that was cut back is noted: nothing has changed, and it is noted the next time", () =>
+  withPipeline({}, async (running) => {
+    await running.send(...readings(0, 10));
+    const { pipeline, state, log } = running;
+    const window = { start: NOW / 1000 - 60, end: NOW / 1000 + 60 };
+    const asked = { sensor: "temperature", device: null, window };
+    await pipeline.corrections.delete(asked, { by: "anna", reason: "" });
+    const again = running.arrivals(...readings(20, 3)).map((arrival, i) => ({ ...arrival, offset: 6 + i }));
+    const gap = { from: 6, to: 6, cutFrom: 10 };
+    const keep = state.ledger.keep.bind(state.ledger);
+    state.ledger.keep = () => {
+      state.ledger.keep = keep;
+      throw new TidemarkError("disk-full", "planted: no space is left");
+    };
+    void log.deliver(again, { gap });
+    while (pipeline.trouble === null) await delay(5);
+    assert.match(pipeline.trouble, /planted/);
+    assert.equal(pipeline.status("temperature").totals.cutRecords, 0);
+    while (log.opened.length < 2) await delay(20); // it follows again
+    assert.deepEqual(log.opened[1], [{ topic: "temperature", partition: 0, offset: 10 }]);
+    await log.deliver(again, { gap });
+    // What was deleted is what lay there then: the new records under these offsets count.
+    const { totals } = pipeline.status("temperature");
+    assert.deepEqual([totals.cutRecords, totals.deleted, totals.counted], [4, 10, 13]);
+    assert.equal(pipeline.query("temperature", EVER, ALL_NEEDS).aggregate.count, 3);
+  }));
+
 test("a page that cannot be read ends the pipeline, and nothing of the broken batch is committed", () =>
   withPipeline({}, async (running) => {
     await running.send(...readings(0, 3));

@@ -1,4 +1,5 @@
 /** Whom a rule judges: sensors as a whole, or each of their devices that has a series of its own. */
+import { matcherOf } from "../core/sensor-pattern.ts";
 import type { Subject } from "./alert.ts";
 import type { Rule } from "./rule.ts";
 import type { AlertEngine } from "./rule-state.ts";
@@ -9,6 +10,8 @@ const PART = 1000;
 /** Keeps the names of devices while there are as many: a device that has a series keeps it. */
 export class Subjects {
   readonly #engine: AlertEngine;
+  /** By the names and patterns of a rule. */
+  readonly #matchers = new WeakMap<readonly string[], (name: string) => boolean>();
   readonly #devices = new Map<string, { readonly count: number; readonly names: readonly string[] }>();
 
   constructor(engine: AlertEngine) {
@@ -18,10 +21,14 @@ export class Subjects {
   /** O(devices of the sensor) when one of them is new. */
   of({ devices }: Rule, sensor: string): readonly Subject[] {
     if (devices === null) return [{ sensor, device: null }];
-    const patterns = devices.map(patternOf);
-    return this.#namesOf(sensor).flatMap((device) =>
-      patterns.some((pattern) => pattern.test(device)) ? { sensor, device } : [],
-    );
+    let matches = this.#matchers.get(devices);
+    if (matches === undefined) {
+      matches = matcherOf(devices);
+      this.#matchers.set(devices, matches);
+    }
+    return this.#namesOf(sensor)
+      .filter(matches)
+      .map((device) => ({ sensor, device }));
   }
 
   /** Of sensors whose names are other ones by now. */
@@ -43,12 +50,4 @@ export class Subjects {
     this.#devices.set(sensor, { count, names });
     return names;
   }
-}
-
-/** Anchored; `*` is any run of characters, `?` is one. */
-function patternOf(text: string): RegExp {
-  const source = text.replace(/[.*+?^${}()|[\]\\]/g, (sign) =>
-    sign === "*" ? ".*" : sign === "?" ? "." : `\\${sign}`,
-  );
-  return new RegExp(`^${source}$`, "su");
 }

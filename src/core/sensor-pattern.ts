@@ -1,4 +1,4 @@
-/** Wildcards over names of sensors: `*` is any run of characters, also none, `?` is one. No other character of a name means anything. */
+/** Wildcards over names: `*` is any run of characters, also none, `?` is one. No other character means anything. */
 import { sensorNameFault } from "./sensor-name.ts";
 
 /** Whether a text has wildcards: no name of a sensor has. */
@@ -13,7 +13,7 @@ export function patternFault(text: string): string | null {
 }
 
 /**
- * Whether a name is meant by one of the patterns.
+ * Whether a name, of a sensor or of a device, is meant by one of the patterns.
  * @example
  * ```ts
  * const isMeant = matcherOf(["plant-*", "attic"]);
@@ -22,8 +22,11 @@ export function patternFault(text: string): string | null {
  */
 export function matcherOf(patterns: readonly string[]): (name: string) => boolean {
   const sources = patterns.map((pattern) =>
-    pattern.replace(/[.*?]+/g, (run) => run.replace(/\./g, "\\.").replace(/\*+/g, ".*").replace(/\?/g, ".")),
+    pattern
+      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+      .replace(/\*+/g, ".*")
+      .replace(/\?/g, "."),
   );
-  const any = new RegExp(`^(?:${sources.join("|")})$`);
+  const any = new RegExp(`^(?:${sources.join("|")})$`, "su");
   return (name) => any.test(name);
 }

@@ -51,9 +51,9 @@ export interface Preview {
 export interface Corrections {
   /** All, oldest first. O(corrections). */
   list(): readonly Correction[];
-  /** @throws TidemarkError "not-found" | "request-invalid" */
+  /** @throws TidemarkError "not-found" | "no-device-series" | "request-invalid" | "correction-refused" */
   preview(asked: DeletionAsked): Promise<Preview>;
-  /** Resolves once it is durable and in all answers. @throws TidemarkError "not-found" | "request-invalid" | "not-ready" | "disk-full" */
+  /** Resolves once it is durable and in all answers. @throws as `preview`, and "not-ready" | "disk-full" */
   delete(asked: DeletionAsked, said: Said): Promise<Correction>;
   /** The sensor has another name from now on; what still comes under the old one goes to it. @throws as `delete`, and "request-invalid" when the name is taken */
   rename(sensor: string, to: string, said: Said): Promise<Correction>;

@@ -7,6 +7,7 @@ import type { Window } from "../core/window.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Answers } from "../engine/past.ts";
 import type { Moment } from "./as-of.ts";
+import { NO_REACH, type Reach } from "./asked-window.ts";
 import type { Ask, ComputeRequest, RefusedRequest } from "./compute-request.ts";
 import { type DevicesQuery, devicesAsked } from "./devices-asked.ts";
 import { passedSeconds } from "./passed-seconds.ts";
@@ -55,8 +56,6 @@ export function windowText({ start, end }: Window): string {
   return `${formatSecond(start)}/${formatSecond(end)}`;
 }
 
-const NO_HISTORY = { firstMs: null, lastMs: null };
-
 /** The window that a request means, at this moment. */
 export function windowOf(
   request: ComputeRequest,
@@ -65,17 +64,13 @@ export function windowOf(
 ): Window | RefusedRequest {
   const { bounds } = request;
   const open = bounds.from === null || bounds.to === null;
-  const window = resolveWindow(bounds, open ? historyOf(request.sensors, answers, device) : NO_HISTORY, nowMs);
+  const window = resolveWindow(bounds, open ? historyOf(request.sensors, answers, device) : NO_REACH, nowMs);
   if (!("errors" in window)) return window;
   return { refused: request.errors.toSpliced(request.boundsAt, 0, ...window.errors.map(({ text }) => text)) };
 }
 
 /** First and newest counted reading of these sensors, or of a device of them. */
-export function historyOf(
-  sensors: readonly string[],
-  answers: Answers,
-  device?: string,
-): { firstMs: number | null; lastMs: number | null } {
+export function historyOf(sensors: readonly string[], answers: Answers, device?: string): Reach {
   let firstMs = Number.POSITIVE_INFINITY;
   let lastMs = Number.NEGATIVE_INFINITY;
   for (const sensor of sensors) {
@@ -83,7 +78,7 @@ export function historyOf(
     if (firstTime !== null && firstTime < firstMs) firstMs = firstTime;
     if (lastTime !== null && lastTime > lastMs) lastMs = lastTime;
   }
-  return firstMs <= lastMs ? { firstMs, lastMs } : NO_HISTORY;
+  return firstMs <= lastMs ? { firstMs, lastMs } : NO_REACH;
 }
 
 /** `{"result":{"temperature":{"count":61,"min":2}},"errors":[]}` */

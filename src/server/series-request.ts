@@ -2,8 +2,6 @@
 
 import { edgesOf, parseStep, type Step, shiftedBack, stepFor, stepText } from "../core/calendar.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { parseBounds, resolveWindow, type WindowFault } from "../core/time-window.ts";
-import type { Window } from "../core/window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../core/zone.ts";
 import { namesShown } from "../engine/directory.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -11,6 +9,7 @@ import type { Needs } from "../metrics/aggregate.ts";
 import { nearestMetric } from "../metrics/nearest-metric.ts";
 import { findMetric, type Metric } from "../metrics/registry.ts";
 import { type Moment, momentOf } from "./as-of.ts";
+import { windowAsked } from "./asked-window.ts";
 import { historyOf } from "./compute-answer.ts";
 import { type DevicesQuery, requireSense } from "./devices-asked.ts";
 import { METRICS_PER_SENSOR_MAX, SERIES_BUCKETS_MAX, SERIES_NUMBERS_MAX, SERIES_SENSORS_MAX } from "./limits.ts";
@@ -69,7 +68,10 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, as
   if (device !== undefined) for (const sensor of sensors) engine.span(sensor, device);
   const moment = momentOf(query.asOf, engine, zone, askedMs);
   if ("fault" in moment) throw new RequestError(400, moment.fault);
-  const window = windowOf(query, sensors, moment, zone);
+  const { from, to, toExclusive } = query;
+  const window = windowAsked({ from, to, toExclusive }, zone, moment.nowMs, {
+    reach: () => historyOf(sensors, moment.answers, device),
+  });
   const columns = by === undefined ? sensors.length : sensors.length * (top ?? limit ?? SERIES_DEVICES);
   const step = query.every === undefined ? stepFor(window, query.points ?? POINTS, zone) : stepOf("every", query.every);
   if (query.every !== undefined && query.points !== undefined) {
@@ -126,18 +128,6 @@ function metricsOf(query: SeriesQuery): Metric[] {
       );
     return metric;
   });
-}
-
-function windowOf(query: SeriesQuery, sensors: readonly string[], { answers, nowMs }: Moment, zone: Zone): Window {
-  const { from, to, toExclusive } = query;
-  const bounds = parseBounds({ from, to, toExclusive }, zone, nowMs);
-  const window = "errors" in bounds ? bounds : resolveWindow(bounds, historyOf(sensors, answers, query.device), nowMs);
-  if ("errors" in window) throw new RequestError(400, textOf(window));
-  return window;
-}
-
-function textOf({ errors }: WindowFault): string {
-  return errors.map(({ text }) => text).join("; ");
 }
 
 function stepOf(name: string, text: string): Step {

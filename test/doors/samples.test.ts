@@ -315,4 +315,8 @@ test("what is suggested for messages of no preset", () => {
   assert.deepEqual(linesOf(routed.read), [["deg_C", "hall-8", 21, "2023-11-14T22:14:20.000Z", "time"]]);
   assert.equal(suggested("plant/x", "hello"), null);
   assert.equal(suggested("plant/x", "[]"), null);
+  // By HTTP a name that a preset knows, without a time or a device, does not make it that preset's message.
+  assert.deepEqual(suggestMap(null, payloadOf(Buffer.from('{"temperature":1}'), undefined), NOW), {
+    readings: [{ at: "temperature", sensor: "temperature" }],
+  });
 });

@@ -5,6 +5,7 @@ import { formatMs } from "../../core/time.ts";
 import type { Tokens } from "../../core/tokens.ts";
 import type { Zone } from "../../core/zone.ts";
 import { programVersion } from "../../runtime/version.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import type { Guard } from "../guard.ts";
 import { describe, objectOf, ROLES_HELD, TEXT, TIME } from "../route-schema.ts";
 
@@ -35,7 +36,7 @@ export interface AboutOptions {
 /** Adds the route. */
 export function registerAbout(scope: FastifyInstance, { clock, zone, tokens, guard }: AboutOptions): void {
   scope.get(ABOUT_PATH, { schema: SCHEMA }, ({ raw }, reply) =>
-    reply.header("cache-control", "no-store").send({
+    sendFresh(reply, {
       version: programVersion(),
       timezone: zone.name,
       time: formatMs(clock.now()),

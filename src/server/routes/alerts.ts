@@ -1,5 +1,5 @@
 /** `/alerts`: what was found, the rules, and rules tried on the past (docs/ALERTS.md). */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Alert, REASONS, STATES, shownAlert } from "../../alerts/alert.ts";
 import type { Alerts, RuleView } from "../../alerts/alerts.ts";
 import type { DeliveryView } from "../../alerts/delivery-view.ts";
@@ -8,13 +8,13 @@ import type { Trial } from "../../alerts/trial.ts";
 import type { Clock } from "../../core/clock.ts";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
-import { parseBounds, resolveWindow } from "../../core/time-window.ts";
 import type { Zone } from "../../core/zone.ts";
+import { windowAsked } from "../asked-window.ts";
 import type { BodyBudget } from "../body-budget.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import { PART_PARAMETERS, type PartQuery, partAsked, partOf, SENSOR_PARAMETER } from "../list-request.ts";
-import { RequestError } from "../problem.ts";
 import {
   describe,
   NATURAL,
@@ -183,7 +183,7 @@ export function registerAlerts(
     });
     bodies.post(`${PATH}/try`, { schema: TRY }, async ({ body }: FastifyRequest<{ Body: TryBody }>, reply) => {
       const { rule, from, to } = body;
-      const window = windowOf({ from, ...(to === undefined ? {} : { to }) }, zone, clock.now());
+      const window = windowAsked({ from, to }, zone, clock.now());
       const trial = await alerts.try("tried", rule, window);
       return sendFresh(reply, shownTrial(trial, window));
     });
@@ -214,13 +214,6 @@ function noRule(name: string, doing: string): TidemarkError {
   return new TidemarkError("not-found", `Cannot ${doing} the rule ${JSON.stringify(name)}: there is none of this name`);
 }
 
-function windowOf(given: { readonly from: string; readonly to?: string }, zone: Zone, nowMs: number) {
-  const bounds = parseBounds(given, zone, nowMs);
-  const window = "errors" in bounds ? bounds : resolveWindow(bounds, { firstMs: null, lastMs: null }, nowMs);
-  if ("errors" in window) throw new RequestError(400, window.errors.map(({ text }) => text).join("; "));
-  return window;
-}
-
 const shownSecond = (second: number): string => formatMs(second * 1000);
 
 function shownRule({ rule, isConfigured, begin, judged, on }: RuleView): object {
@@ -247,8 +240,4 @@ function shownTrial(
     ended: alert.ended === null ? null : shownSecond(alert.ended),
   }));
   return { from: shownSecond(start), toExclusive: shownSecond(end), every, instants, whole: isWhole, alerts: shown };
-}
-
-function sendFresh(reply: FastifyReply, body: object): FastifyReply {
-  return reply.header("cache-control", "no-store").send(body);
 }

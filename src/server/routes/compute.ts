@@ -6,12 +6,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
+import { formatMs } from "../../core/time.ts";
 import { BOUND_NAMES } from "../../core/time-window.ts";
 import type { Window } from "../../core/window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../../core/zone.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { AnswerQueue } from "../answer-queue.ts";
-import { AS_OF_HEADER, AS_OF_PARAMETER, AS_OF_SHOWN, asOfHeader, type Moment, momentOf } from "../as-of.ts";
+import { AS_OF_HEADER, AS_OF_PARAMETER, AS_OF_SHOWN, type Moment, momentOf } from "../as-of.ts";
 import type { BodyBudget } from "../body-budget.ts";
 import { readBody, takeBodies } from "../body-reader.ts";
 import {
@@ -261,7 +262,8 @@ export class ComputeRoute {
 
   #success(text: string, window: Window, moment: Moment): HttpAnswer {
     const { backlog } = this.#options.engine;
-    const headers = [WINDOW_HEADER, windowText(window), ...Object.entries(asOfHeader(moment)).flat()];
+    const headers = [WINDOW_HEADER, windowText(window)];
+    if (moment.past !== null) headers.push(AS_OF_HEADER, formatMs(moment.nowMs));
     if (backlog > 0) headers.push(BACKLOG_HEADER, String(backlog));
     return { status: 200, type: JSON_TYPE, text, headers };
   }

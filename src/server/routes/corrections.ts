@@ -2,13 +2,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import { formatMs } from "../../core/time.ts";
-import { parseBounds, resolveWindow } from "../../core/time-window.ts";
 import type { Window } from "../../core/window.ts";
 import { findZone, ZONE_EXPECTED, type Zone } from "../../core/zone.ts";
 import type { Correction, Preview } from "../../engine/correction.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Aggregate } from "../../metrics/aggregate.ts";
+import { windowAsked } from "../asked-window.ts";
 import type { BodyBudget } from "../body-budget.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import { PART_PARAMETERS, type PartQuery, partAsked, partOf } from "../list-request.ts";
@@ -173,7 +174,7 @@ export function registerCorrections(scope: FastifyInstance, options: Corrections
     const all = corrections.list().filter(({ number }) => number > after);
     const items = all.slice(0, limit).map(shown);
     const next = all.length > limit ? all[limit - 1].number : null;
-    return reply.header("cache-control", "no-store").send({ items, next });
+    return sendFresh(reply, { items, next });
   });
   scope.post(`${PATH}/delete`, { schema: DELETE }, async ({ body }: FastifyRequest<{ Body: DeleteBody }>) => {
     const { sensor, device = null, dryRun = false } = body;
@@ -207,15 +208,7 @@ function windowOf(
   if (own === null)
     throw new RequestError(400, `${what}: timezone ${JSON.stringify(timezone)}: expected ${ZONE_EXPECTED}`);
   if (to === undefined && toExclusive === undefined) throw new RequestError(400, `${what}: expected to or toExclusive`);
-  const nowMs = clock.now();
-  const bounds = parseBounds(
-    { from, ...(to === undefined ? {} : { to }), ...(toExclusive === undefined ? {} : { toExclusive }) },
-    own,
-    nowMs,
-  );
-  const window = "errors" in bounds ? bounds : resolveWindow(bounds, { firstMs: null, lastMs: null }, nowMs);
-  if ("errors" in window) throw new RequestError(400, `${what}: ${window.errors.map(({ text }) => text).join("; ")}`);
-  return window;
+  return windowAsked({ from, to, toExclusive }, own, clock.now(), { what: `${what}: ` });
 }
 
 function shown({ window, at, undone, ...correction }: Correction): object {

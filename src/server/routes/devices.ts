@@ -6,6 +6,7 @@ import { formatMs } from "../../core/time.ts";
 import { namesShown } from "../../engine/directory.ts";
 import type { DeviceStatus, Engine } from "../../engine/engine.ts";
 import { allDevices } from "../devices-asked.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import { LIST_ITEMS, LIST_ITEMS_MAX } from "../limits.ts";
 import {
   describe,
@@ -96,9 +97,7 @@ export function registerDevices(scope: FastifyInstance, engine: Engine): void {
     const { devices, deviceSeries } = engine.status(sensor);
     const items = found.slice(0, limit);
     const next = found.length > limit ? items[limit - 1].device : null;
-    return reply
-      .header("cache-control", "no-store")
-      .send({ items: items.map(shown), next, devices, withSeries: deviceSeries });
+    return sendFresh(reply, { items: items.map(shown), next, devices, withSeries: deviceSeries });
   });
 }
 

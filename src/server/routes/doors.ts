@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { formatMs } from "../../core/time.ts";
 import type { DoorConnections, DoorCounts, DoorProblem, DoorView } from "../../doors/door-counts.ts";
 import type { Unrouted, UnroutedItem } from "../../doors/mapping/unrouted.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import { describe, NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL, TIME } from "../route-schema.ts";
 
 const DOORS_PATH = "/doors";
@@ -92,10 +93,10 @@ export function registerDoors(scope: FastifyInstance, doors: DoorsOptions): void
       const { name, trouble, counts, connections } = door;
       return { name, trouble, counts, connections, problems };
     });
-    return reply.header("cache-control", "no-store").send({ items });
+    return sendFresh(reply, { items });
   });
   scope.get(UNROUTED_PATH, { schema: UNROUTED }, (_request, reply) => {
     const { unrouted } = doors;
-    return reply.header("cache-control", "no-store").send({ items: unrouted.list(), dropped: unrouted.dropped });
+    return sendFresh(reply, { items: unrouted.list(), dropped: unrouted.dropped });
   });
 }

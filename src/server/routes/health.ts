@@ -4,6 +4,7 @@ import type { DoorView } from "../../doors/door-counts.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { catchingUpText } from "../compute-answer.ts";
 import { type ConnectionCounts, LIVEZ_PATH } from "../connections.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import type { Guard } from "../guard.ts";
 import { problem, sendProblem } from "../problem.ts";
 import { describe, NATURAL, objectOf, TEXT } from "../route-schema.ts";
@@ -53,7 +54,7 @@ export function registerHealth(
 ): void {
   // An answer at all shows that the event loop runs.
   scope.get(LIVEZ_PATH, { schema: LIVEZ }, (_request, reply) =>
-    reply.header("cache-control", "no-store").send({ status: "alive", connections: connections() }),
+    sendFresh(reply, { status: "alive", connections: connections() }),
   );
   scope.get(READYZ_PATH, { schema: READYZ }, (request, reply) => {
     reply.header("cache-control", "no-store");

@@ -1,11 +1,12 @@
 /** Lists of sensors, quarantined readings and rejected records; the latter two can be released or discarded. */
 import { isUtf8 } from "node:buffer";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../core/errors.ts";
 import { formatMs } from "../../core/time.ts";
 import { namesShown } from "../../engine/directory.ts";
 import type { Chosen, Engine, ListPart, Quarantined, RejectedRecord, SensorStatus } from "../../engine/engine.ts";
 import type { BodyBudget } from "../body-budget.ts";
+import { sendFresh } from "../fresh-answer.ts";
 import { takeJson } from "../json-body.ts";
 import { IDS_BODY_BYTES_MAX } from "../limits.ts";
 import {
@@ -166,10 +167,6 @@ function registerSource<T>(scope: FastifyInstance, engine: Engine, source: ListS
 function mustBeKnown(engine: Engine, sensor: string | undefined, what: string): void {
   if (sensor === undefined || engine.sensors.find(sensor) !== undefined) return;
   throw new TidemarkError("not-found", `Cannot ${what} of "${sensor}": expected one of ${namesShown(engine.sensors)}`);
-}
-
-function sendFresh(reply: FastifyReply, body: object): FastifyReply {
-  return reply.header("cache-control", "no-store").send(body);
 }
 
 function shownTime(ms: number | null): string | null {

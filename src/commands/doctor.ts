@@ -51,8 +51,8 @@ export async function doctor(config: DoctorConfig, terminal: Terminal): Promise<
 function summary(failing: number, warned: number): string {
   if (failing + warned === 0) return "all is well";
   const parts = [
-    ...(failing === 0 ? [] : [`${plural(failing, "failure")}`]),
-    ...(warned === 0 ? [] : [`${plural(warned, "warning")}`]),
+    ...(failing === 0 ? [] : [plural(failing, "failure")]),
+    ...(warned === 0 ? [] : [plural(warned, "warning")]),
   ];
   return parts.join(", ");
 }

@@ -51,7 +51,7 @@ export async function startCommand(invocation: ServerInvocation, terminal: Termi
 
 function shownStart({ joined, simulated, server }: Started): string {
   const { length } = simulated;
-  const what = `${plural(length, "simulated sensor")}`;
+  const what = plural(length, "simulated sensor");
   if (joined) return length === 0 ? `runs already: ${server.url}` : `runs already, started ${what}: ${server.url}`;
   return length === 0 ? `started: ${server.url}` : `started: ${server.url} with ${what}`;
 }

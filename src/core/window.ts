@@ -1,5 +1,7 @@
 /** Time windows: whole seconds of UTC, half-open. */
 
+import { TIME_MS_MAX, TIME_MS_MIN } from "./limits.ts";
+
 /** The history's resolution, ms: nothing finer is asked for or stored at the lowest level. */
 export const RESOLUTION_MS = 1000;
 
@@ -8,6 +10,9 @@ export interface Window {
   readonly start: number;
   readonly end: number;
 }
+
+/** All seconds that a reading can be of. */
+export const EVER: Window = { start: TIME_MS_MIN / RESOLUTION_MS, end: (TIME_MS_MAX + 1) / RESOLUTION_MS };
 
 /** Whether a second belongs to both. */
 export function overlap(a: Window, b: Window): boolean {

@@ -1,17 +1,14 @@
 /** The history as it was at a revision: the `Past` of this process. */
 import { TidemarkError } from "../core/errors.ts";
 import { formatMs } from "../core/time.ts";
-import type { Window } from "../core/window.ts";
+import { EVER, type Window } from "../core/window.ts";
 import type { Past, Revised } from "../engine/past.ts";
-import { ALL_NEEDS, type Needs } from "../metrics/aggregate.ts";
+import type { Needs } from "../metrics/aggregate.ts";
 import type { Answer } from "../metrics/answer.ts";
 import type { History } from "../rollups/history.ts";
 import type { Revision } from "../rollups/revisions.ts";
 import type { Sensors } from "./sensors.ts";
 import type { State } from "./state.ts";
-
-/** The seconds of the years 1 to 9999. */
-const EVER: Window = { start: -62_135_596_800, end: 253_402_300_800 };
 
 /** Asks the history of this process. */
 export class PastHistory implements Past {
@@ -53,7 +50,7 @@ export class PastHistory implements Past {
     const id = this.#idOf(sensor, device);
     const expired = this.#history.revisions.expiredSince(this.#at, id);
     const kept = { ...EVER, start: expired?.end ?? EVER.start };
-    const needs = { ...ALL_NEEDS, sums: false, quantiles: false };
+    const needs = { sums: false, quantiles: false };
     const { count, firstTime, lastTime } = this.#guarded(() => {
       return this.#history.queryPast(id, kept, needs, this.#at).aggregate;
     });

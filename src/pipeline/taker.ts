@@ -1,7 +1,7 @@
 /** Takes the readings of a deletion out of a sensor's series and those of its devices, and gives them back. */
 import { TidemarkError } from "../core/errors.ts";
 import { formatSecond } from "../core/time.ts";
-import type { Window } from "../core/window.ts";
+import { EVER, type Window } from "../core/window.ts";
 import { Aggregate } from "../metrics/aggregate.ts";
 import { SECONDS_PER_PAGE } from "../rollups/levels.ts";
 import type { SecondsPage } from "../rollups/seconds-page.ts";
@@ -13,9 +13,6 @@ import type { State } from "./state.ts";
 
 /** Pages of seconds that one deletion may look at, of ten minutes each, those of devices too: some seconds of work, and what waits for its commit. */
 const PAGES_MAX = 20_000;
-
-/** All seconds that a reading can be of. */
-const EVER: Window = { start: -62_135_596_800, end: 253_402_300_800 };
 
 const NUMBERS = { sums: true, quantiles: false };
 

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
+import { plural } from "../../core/figures.ts";
 import { networkOf } from "../../core/loopback.ts";
 import type { OnNotice } from "../../core/notice.ts";
 import type { DoorConnections } from "../door-counts.ts";
@@ -84,7 +85,7 @@ export class ListenerDoor extends MappedDoor implements SessionHost {
     }, CHECK_MS).unref();
     const { length } = this.maps.mappers;
     const shown = addresses.map(({ address, port }) => `${address.includes(":") ? `[${address}]` : address}:${port}`);
-    const what = `${length} ${length === 1 ? "map" : "maps"}`;
+    const what = plural(length, "map");
     this.#onNotice(
       `mqtt-listener: listening on ${settings.tls === null ? "mqtt" : "mqtts"}://${shown.join(", ")}, ${what}`,
       "door-open",

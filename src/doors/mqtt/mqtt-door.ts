@@ -1,5 +1,6 @@
 /** A client of an MQTT broker whose messages are mapped (message-queue.ts). */
 import type { Clock } from "../../core/clock.ts";
+import { plural } from "../../core/figures.ts";
 import type { OnNotice } from "../../core/notice.ts";
 import { type DoorOptions, MappedDoor, TOPIC_CODES } from "../mapped-door.ts";
 import { Connection } from "./connection.ts";
@@ -72,7 +73,7 @@ export class MqttDoor extends MappedDoor {
 
   get #mapCount(): string {
     const { length } = this.maps.mappers;
-    return `${length} ${length === 1 ? "map" : "maps"}`;
+    return plural(length, "map");
   }
 
   override get trouble(): string | null {

@@ -236,8 +236,9 @@ class Verification {
 
   /** What is claimed of sensors, of the series of their devices. */
   #deviceProofs(proofs: readonly SensorProof[]): SensorProof[] {
+    const bySensor = new Map(proofs.map((proof) => [proof.sensor.id, proof]));
     return storedDeviceSeries(this.#db).flatMap(({ series, sensor, name, isWhole }) => {
-      const proof = proofs.find((known) => known.sensor.id === sensor);
+      const proof = bySensor.get(sensor);
       if (proof === undefined || !isWhole) return [];
       return { ...proof, sensor: { ...proof.sensor, id: series, device: Buffer.from(name).toString() } };
     });
@@ -246,11 +247,10 @@ class Verification {
   /** Pages of devices, and the counts of all. */
   async #checkDevices(proofs: readonly SensorProof[], changed: ReadonlyMap<number, Uint8Array | null>): Promise<void> {
     const identities = new Identities(this.#db, BOUNDS);
-    const all = storedDeviceSeries(this.#db);
-    const held = storedRemoved(this.#db);
+    const all = Map.groupBy(storedDeviceSeries(this.#db), ({ sensor }) => sensor);
+    const held = Map.groupBy(storedRemoved(this.#db), ({ sensor }) => sensor);
     for (const { sensor } of proofs) {
-      const own = all.filter((series) => series.sensor === sensor.id);
-      const removed = held.filter((series) => series.sensor === sensor.id);
+      const [own, removed] = [all.get(sensor.id) ?? [], held.get(sensor.id) ?? []];
       const check = {
         db: this.#db,
         identities,

@@ -1,5 +1,5 @@
 /** The devices of a sensor: a list, a part of it at a time, whose names lead to the device's own history. */
-import { ageText, countText, decimalsOf, NOTHING, shortText } from "../../core/figures.ts";
+import { ageText, countText, decimalsOf, NOTHING, plural, shortText } from "../../core/figures.ts";
 import { element, setText } from "../dom.ts";
 import type { Context } from "../page.ts";
 import { type Changes, hrefWith } from "../router.ts";
@@ -200,9 +200,7 @@ export class Devices {
     const device = url.params.get("device");
     const lists = this.#sensors.flatMap((sensor) => {
       const count = live.rows.get(sensor)?.devices ?? 0;
-      return count === 0
-        ? []
-        : [this.#link(`${countOf(count, "device")} of ${sensor}`, { ...CLOSED, devices: sensor })];
+      return count === 0 ? [] : [this.#link(`${plural(count, "device")} of ${sensor}`, { ...CLOSED, devices: sensor })];
     });
     const [sensor] = this.#sensors;
     const back = device ? [`Device ${device}`, this.#link(`All of ${sensor}`, { device: null })] : [];
@@ -225,7 +223,7 @@ export class Devices {
     const items = this.#part.items.filter(({ device }) => device.startsWith(find));
     const next = items.length < this.#part.items.length ? null : this.#part.next;
     const own = withSeries < devices ? `, ${countText(withSeries)} of them with a series of their own` : "";
-    setText(this.#counts, countOf(devices, "device") + own);
+    setText(this.#counts, plural(devices, "device") + own);
     const turn = (words: string, after: string | null) => {
       const onclick = () => {
         this.#isAwaited = true;
@@ -294,16 +292,12 @@ export class Devices {
   }
 }
 
-function countOf(count: number, noun: string): string {
-  return `${countText(count)} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** What is odd about a device, in words; "held-back" has a column. */
 function notesOf({ flags, conflicts, isWhole, hasSeries, since }: Device, moment: (ms: number) => string): string {
   return [
     hasSeries ? null : "no series of its own",
     flags.includes("stuck") ? "stuck: repeats itself" : null,
-    conflicts === 0 ? null : countOf(conflicts, "conflict"),
+    conflicts === 0 ? null : plural(conflicts, "conflict"),
     flags.includes("simulated") ? "simulated" : null,
     since === null ? null : `series since ${moment(Date.parse(since))}`,
     isWhole ? null : "more was counted before",

@@ -70,6 +70,7 @@ export function createAlertHistory({ seed, readings, startMs }: AlertHistoryOpti
     recreate: false,
     replays: false,
     oversized: false,
+    renames: false,
   } as const;
   return {
     options: { ...options, ...kind },
@@ -77,6 +78,7 @@ export function createAlertHistory({ seed, readings, startMs }: AlertHistoryOpti
     fates: [],
     batches,
     marks,
+    corrections: [],
     caseCounts: new Map(),
     describe: () => "",
     randomWindows: (count) =>

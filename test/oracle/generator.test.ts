@@ -1,6 +1,7 @@
 /** Generated histories: everything occurs, everything repeats, and the oracle's rules find what the generator knows to be true. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Deletion } from "./deletions.ts";
 import { createHistory, type GeneratorOptions, type History } from "./generator.ts";
 import { Oracle } from "./oracle.ts";
 import { Seeded } from "./seeded.ts";
@@ -47,10 +48,39 @@ describe("the rules find the truth", () => {
   });
 });
 
+test("deletions take what the generator knows to be there, in any order of undoing", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const history = make(seed, 600, { replays: seed % 2 === 0 });
+    const oracle = new Oracle({ zone: history.options.zone });
+    const made = new Map<number, Deletion>();
+    for (const batch of history.batches) {
+      for (const [i, correction] of history.corrections.entries()) {
+        if (correction.batch !== batch.index) continue;
+        if (correction.do === "delete") {
+          const before = oracle.deleted(correction.sensor);
+          made.set(i, oracle.delete(correction));
+          assert.equal(oracle.deleted(correction.sensor) - before, correction.takes, `seed ${seed}, correction ${i}`);
+        } else if (correction.do === "undo") {
+          const deletion = made.get(correction.of);
+          if (deletion !== undefined) oracle.undo(deletion);
+        }
+      }
+      for (const arrival of history.arrivals.slice(batch.start, batch.end)) oracle.receive(arrival);
+    }
+    for (const deletion of made.values()) oracle.undo(deletion);
+    const all = oracle.sensors.map((sensor) => oracle.totals(sensor).counted);
+    assert.deepEqual(
+      oracle.sensors.map((sensor) => oracle.readings(sensor).length),
+      all,
+    );
+  }
+});
+
 test("the same options give the same history, another seed another one", () => {
   const [one, same, other] = [make(7, 600), make(7, 600), make(8, 600)];
   assert.deepEqual(one.arrivals, same.arrivals);
   assert.deepEqual([one.batches, one.marks, one.fates], [same.batches, same.marks, same.fates]);
+  assert.deepEqual(one.corrections, same.corrections);
   assert.deepEqual(one.randomWindows(30), same.randomWindows(30));
   assert.notDeepEqual(one.randomWindows(30, 1), one.randomWindows(30, 2));
   assert.notDeepEqual(one.arrivals, other.arrivals);

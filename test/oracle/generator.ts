@@ -18,6 +18,7 @@
  * `order: "any"` (the counted set does not depend on how partitions are interleaved; fates of single arrivals may then differ, sums do not).
  * Where the log will not take some records, filter `arrivals` by fate (`rejected:record-too-large`) before feeding both sides, or set `oversized: false`.
  */
+import { createCorrections, type Known } from "./corrections.ts";
 import { createDevices, KINDS } from "./devices.ts";
 import { GARBAGE, GARBAGE_CODES } from "./garbage.ts";
 import { type Batch, CASES, type GeneratorOptions, type History, type Mark } from "./history.ts";
@@ -61,6 +62,7 @@ function resolve(given: GeneratorOptions): Required<GeneratorOptions> {
     replays: false,
     garbage: Math.max(GARBAGE_CODES.length - 1, Math.floor(given.readings * 0.01)),
     oversized: true,
+    renames: true,
     ...given,
   };
 }
@@ -78,8 +80,9 @@ class Builder {
   readonly #fates: Fate[] = [];
   readonly #batches: Batch[] = [];
   readonly #marks: Mark[] = [];
-  /** Counted readings of each sensor. */
+  /** Counted readings of each sensor, and what is known of them and their copies. */
   readonly #counted: { time: number; value: number }[][];
+  readonly #known: Known[][];
   readonly #topicIds: string[];
   readonly #offsets: number[][];
 
@@ -87,6 +90,7 @@ class Builder {
     this.#options = options;
     this.#random = new Seeded(options.seed);
     this.#counted = options.sensors.map(() => []);
+    this.#known = options.sensors.map(() => []);
     this.#topicIds = options.sensors.map((_, sensor) => this.#topicId(sensor, 1));
     this.#offsets = options.sensors.map(() => new Array<number>(options.partitions).fill(0));
   }
@@ -107,12 +111,14 @@ class Builder {
     });
     this.#describeCounted();
     const [cases, random] = [this.#cases, this.#random.int(0, 2 ** 31)];
+    const starts = this.#batches.map(({ start }) => start);
     return {
       options: this.#options,
       arrivals: this.#arrivals,
       fates: this.#fates,
       batches: this.#batches,
       marks: this.#marks,
+      corrections: createCorrections(this.#options, this.#known, starts, new Seeded(random), this.#tally),
       caseCounts: cases,
       describe: () => [...cases].map(([name, count]) => `${String(count).padStart(8)}  ${name}`).join("\n"),
       randomWindows: (count, seed = random) => this.#windows(count, seed),
@@ -310,6 +316,12 @@ class Builder {
     this.#tally(`fate-${fate}`);
     const { value } = sending.conflict ?? reading.written;
     if (fate === "counted") this.#counted[sending.sensor].push({ time, value });
+    if (fate === "counted" || fate === "duplicate") {
+      const { name } = reading.device;
+      const device = name === null ? null : Buffer.from(String(name)).toString("latin1");
+      const [arrival, second, isCopy] = [this.#fates.length, Math.floor(time / 1000), fate === "duplicate"];
+      this.#known[sending.sensor].push({ arrival, device, second, isCopy });
+    }
     return fate;
   }
 

@@ -1,4 +1,5 @@
 /** A generated history: what is asked of the generator and what it returns, and the names of all cases. Part of test/oracle, which imports nothing from src/. */
+import type { Correction } from "./corrections.ts";
 import { GARBAGE_CODES } from "./garbage.ts";
 import type { Arrival, Fate } from "./oracle.ts";
 import type { AskedWindow } from "./windows.ts";
@@ -30,6 +31,8 @@ export interface GeneratorOptions {
   readonly garbage?: number;
   /** Records over 1 MiB (default true). */
   readonly oversized?: boolean;
+  /** Corrections give sensors other names (default true). */
+  readonly renames?: boolean;
 }
 
 /** Consecutive arrivals of one topic and partition, processed at one time. */
@@ -57,6 +60,8 @@ export interface History {
   readonly fates: readonly Fate[];
   readonly batches: readonly Batch[];
   readonly marks: readonly Mark[];
+  /** In the order of their batches. They concern the answers, not the fates: a driver may leave all of them out. */
+  readonly corrections: readonly Correction[];
   /** How often each case occurred, 0 for the ones that did not. */
   readonly caseCounts: ReadonlyMap<string, number>;
   /** The case counts as a text, one a line. */
@@ -81,7 +86,9 @@ export const CASES: readonly string[] = [
   ...GARBAGE_CODES.map((code) => `rejected:${code}`),
   ...words(`fate-counted fate-duplicate fate-ahead fate-before-2000 fate-replay recreated-topic
     ties seconds-with-many-readings hours-with-many-values
-    batch-of-one batch-of-many mark-commit mark-restart mark-kill`),
+    batch-of-one batch-of-many mark-commit mark-restart mark-kill
+    correction-delete correction-delete-device correction-undo correction-rename correction-rename-undone
+    correction-takes-nothing correction-over-another copy-of-deleted counted-into-deleted`),
 ];
 
 function words(text: string): string[] {

@@ -6,21 +6,17 @@
  *   oracle.answer("temperature", startSec, endSec, "p99")              // number | null
  *   oracle.fault("temperature", startSec, endSec, "p99", got)          // null, or what is wrong with `got`
  *   oracle.totals("temperature"), oracle.rejections, oracle.quarantine
+ *   oracle.delete({ sensor, device, start, end }), oracle.undo(deletion)
  *
  * Windows are whole seconds of UTC, half-open. Times are ms since the epoch.
  */
+import { type Copies, copiesIn } from "./copies.ts";
 import { type Decoded, decodeRecord, deviceOf, type Outcome, refused } from "./decode.ts";
+import { type Asked, type Deletion, Deletions, type Marks } from "./deletions.ts";
 import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
 import { KnownDevices } from "./known-devices.ts";
-import {
-  type CopiesCame,
-  type CountedReading,
-  type Interval,
-  metricOf,
-  quantileFault,
-  Sample,
-  shareOf,
-} from "./statistics.ts";
+import { type CountedReading, type Interval, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
+import { NOTHING, type Totals } from "./totals.ts";
 
 const AHEAD_MS = 300_000;
 const YEAR_2000 = 946_684_800_000;
@@ -53,22 +49,6 @@ export function fateOf([first, ...others]: readonly ReadingFate[]): Fate {
   return others.length === 0 ? first : `${first}+${others.join("+")}`;
 }
 
-export interface Totals {
-  readonly received: number;
-  readonly counted: number;
-  readonly duplicates: number;
-  /** Duplicates with another value than the first: the most that can be recognised (a part of `duplicates`). */
-  readonly conflicts: number;
-  readonly quarantined: number;
-  readonly rejected: number;
-  /** Counted readings that came late. */
-  readonly late: number;
-  /** Boots that a sequence beginning anew has started; a device's first boot is none. */
-  readonly implicitBoots: number;
-  /** Counted readings by what tells them apart. */
-  readonly identities: { readonly explicit: number; readonly sequence: number; readonly offset: number };
-}
-
 export interface Rejection {
   readonly arrival: Arrival;
   readonly code: string;
@@ -94,7 +74,10 @@ interface Sensor {
   readonly known: KnownDevices;
   /** Explicit ids, each with the value it first came with. */
   readonly ids: Map<string, number>;
+  /** All that were counted; `left` of them by the deletions, null: to be found. */
   readonly readings: CountedReading[];
+  readonly deletions: Deletions;
+  left: readonly CountedReading[] | null;
   /** How the copies of each identity came, but of those that are an offset or depend on the order of one partition. */
   readonly copies: Map<string, Copies>;
   totals: Totals;
@@ -102,25 +85,8 @@ interface Sensor {
   sample: { key: string; sample: Sample } | null;
 }
 
-/** All arrivals of one identity, and how they came. */
-interface Copies extends CopiesCame {
-  readonly arrivals: Arrival[];
-}
-
 /** What tells a reading from its duplicates. */
 type IdentityKind = keyof Totals["identities"];
-
-const NOTHING = {
-  received: 0,
-  counted: 0,
-  duplicates: 0,
-  conflicts: 0,
-  quarantined: 0,
-  rejected: 0,
-  late: 0,
-  implicitBoots: 0,
-  identities: { explicit: 0, sequence: 0, offset: 0 },
-} satisfies Totals;
 
 export class Oracle {
   readonly rejections: Rejection[] = [];
@@ -141,7 +107,7 @@ export class Oracle {
 
   /** Takes one record in. */
   receive(arrival: Arrival): Fate {
-    const log = JSON.stringify([arrival.topicId, arrival.partition]);
+    const log = logOf(arrival);
     if (arrival.offset < (this.#next.get(log) ?? 0)) return "replay";
     this.#next.set(log, arrival.offset + 1);
     const outcomes = decodeRecord(arrival.value, this.#zone);
@@ -176,7 +142,7 @@ export class Oracle {
     }
 
     const isLate = time < front - LATE_AFTER_MS;
-    const copies = copiesOf(sensor, device, payload);
+    const copies = copiesIn(sensor.copies, device, payload);
     copies[reason !== null ? "isImpossible" : isLate ? "isLate" : "isOnTime"] = true;
     copies.arrivals.push(arrival);
     if (arrival.partition !== copies.arrivals[0].partition) copies.isSpread = true;
@@ -208,7 +174,8 @@ export class Oracle {
       });
       return reason;
     }
-    this.#count(sensor, { time, value, device, came: { isLate, copies } }, kind);
+    const origin = { log: logOf(arrival), offset: arrival.offset, releasedAfter: 0 };
+    this.#count(sensor, { time, value, device, came: { isLate, copies }, origin }, kind);
     return "counted";
   }
 
@@ -220,9 +187,28 @@ export class Oracle {
       const sensor = this.#sensor(held.arrival.sensor);
       this.#add(sensor, { quarantined: -1 });
       sensor.known.of(held.name).heldBack--;
-      this.#count(sensor, { time: held.time, value: held.value, device: held.name }, held.kind);
+      const origin = { log: logOf(held.arrival), offset: held.arrival.offset, releasedAfter: sensor.deletions.made };
+      this.#count(sensor, { time: held.time, value: held.value, device: held.name, origin }, held.kind);
     }
     return released.length;
+  }
+
+  /** Takes counted readings out of all answers. @param marks how far it reaches; default: all that was received */
+  delete(asked: Asked, marks: Marks = new Map(this.#next)): Deletion {
+    const sensor = this.#sensor(asked.sensor);
+    this.#changed(sensor);
+    return sensor.deletions.make(asked, marks);
+  }
+
+  /** As if it had never been made. */
+  undo(deletion: Deletion): void {
+    deletion.isUndone = true;
+    this.#changed(this.#sensor(deletion.sensor));
+  }
+
+  /** How many of the counted readings are deleted. */
+  deleted(sensor: string): number {
+    return this.totals(sensor).counted - this.readings(sensor).length;
   }
 
   /**
@@ -243,8 +229,16 @@ export class Oracle {
     return [...this.#sensors.keys()];
   }
 
-  /** The raw counted readings of a sensor, in the order they were counted. */
+  /** The raw counted readings of a sensor that are not deleted, in the order they were counted. */
   readings(sensor: string): readonly CountedReading[] {
+    const state = this.#sensors.get(sensor);
+    if (state === undefined) return [];
+    state.left ??= state.deletions.left(state.readings);
+    return state.left;
+  }
+
+  /** … and those that are. */
+  counted(sensor: string): readonly CountedReading[] {
     return this.#sensors.get(sensor)?.readings ?? [];
   }
 
@@ -278,7 +272,7 @@ export class Oracle {
         const second = Math.floor(reading.time / 1000);
         return second >= startSec && second < endSec && (device === undefined || reading.device === device);
       };
-      state.sample = { key, sample: new Sample(state.readings.filter(inside)) };
+      state.sample = { key, sample: new Sample(this.readings(sensor).filter(inside)) };
     }
     return state.sample.sample;
   }
@@ -339,6 +333,8 @@ export class Oracle {
         known: new KnownDevices(),
         ids: new Map(),
         readings: [],
+        deletions: new Deletions(),
+        left: null,
         copies: new Map(),
         totals: NOTHING,
         sample: null,
@@ -356,11 +352,16 @@ export class Oracle {
 
   #count(sensor: Sensor, reading: CountedReading, kind: IdentityKind): void {
     sensor.readings.push(reading);
+    this.#changed(sensor);
     sensor.known.count(reading.device ?? "", reading.came?.isLate === true);
-    sensor.sample = null;
     this.#add(sensor, { counted: 1, late: reading.came?.isLate ? 1 : 0 });
     const { identities } = sensor.totals;
     sensor.totals = { ...sensor.totals, identities: { ...identities, [kind]: identities[kind] + 1 } };
+  }
+
+  #changed(sensor: Sensor): void {
+    sensor.left = null;
+    sensor.sample = null;
   }
 
   #add(sensor: Sensor, more: Partial<Omit<Totals, "identities">>): void {
@@ -379,17 +380,9 @@ export class Oracle {
   }
 }
 
-/** What is known of the copies of a reading; an object of its own where nothing tells them. */
-function copiesOf(sensor: Sensor, device: string, { id, boot, sequence, time }: Decoded): Copies {
-  const unknown: Copies = { isLate: false, isOnTime: false, isImpossible: false, isSpread: false, arrivals: [] };
-  const isTold = id !== null || (sequence !== null && (boot !== null || time !== null));
-  if (!isTold) return unknown;
-  const key = JSON.stringify(
-    id !== null ? [id] : boot !== null ? [device, boot, sequence] : [device, sequence, time, 0],
-  );
-  const known = sensor.copies.get(key) ?? unknown;
-  sensor.copies.set(key, known);
-  return known;
+/** The name of a partition: what offsets count. */
+function logOf({ topicId, partition }: Pick<Arrival, "topicId" | "partition">): string {
+  return JSON.stringify([topicId, partition]);
 }
 
 function utf8(latin1: string): string {

@@ -2,6 +2,7 @@
  * Every metric, recomputed from the raw readings of one window. Sums are exact and rounded once, quantiles come from the sorted values.
  * Part of test/oracle, which imports nothing from src/.
  */
+import type { Origin } from "./deletions.ts";
 import { ExactMoments, roundRational, takeApart } from "./exact.ts";
 
 /** Up to so many distinct values quantiles are exact; past it values that share their top bits are one, the most bits that leave no more. */
@@ -20,6 +21,8 @@ export interface CountedReading {
   readonly device?: string;
   /** Absent of readings made by hand. */
   readonly came?: Came;
+  /** Absent of readings made by hand. */
+  readonly origin?: Origin;
 }
 
 /** When a counted reading came. */

@@ -15,6 +15,9 @@ import { Database } from "../../src/store/database.ts";
 import type { Batch, History } from "../oracle/generator.ts";
 import { Oracle } from "../oracle/oracle.ts";
 import type { Seeded } from "../oracle/seeded.ts";
+import type { CountedReading } from "../oracle/statistics.ts";
+import { compareDeadLetters } from "./compare-dead-letters.ts";
+import { type CorrectionsOutcome, MadeCorrections } from "./made-corrections.ts";
 import { PastComparison, type PastOutcome } from "./past-comparison.ts";
 import { ReplayLog } from "./replay-log.ts";
 
@@ -40,7 +43,7 @@ export interface SimulationOptions {
   readonly rowsAtOnce?: number;
 }
 
-export interface Outcome extends PastOutcome {
+export interface Outcome extends PastOutcome, CorrectionsOutcome {
   readonly windows: number;
   readonly comparisons: number;
   readonly kills: number;
@@ -68,12 +71,14 @@ export class Simulation {
   #inAnyOrder = false;
   #outcome = { windows: 0, comparisons: 0, kills: 0, restarts: 0, bytesWritten: 0 };
   readonly #past: PastComparison;
+  readonly #corrections: MadeCorrections;
 
   constructor(history: History, options: SimulationOptions = {}) {
     this.#history = history;
     this.#options = options;
     this.#oracle = new Oracle({ zone: history.options.zone });
     this.#past = new PastComparison(history, this.#oracle);
+    this.#corrections = new MadeCorrections(this.#oracle, history.corrections, (sensor) => this.#withSeries(sensor));
     this.#clock = new ManualClock(history.options.nowMs);
     ({
       db: this.#db,
@@ -204,6 +209,7 @@ export class Simulation {
             this.#past.remember(this.#pipeline);
           } else await this.#reopen(mark.kind === "kill", batch.index);
         }
+        if (await this.#corrections.make(batch.index, this.#pipeline)) this.#compare(Math.ceil(windows / 10));
         await this.#deliver(batch);
         for (const arrival of arrivals.slice(batch.start, batch.end)) this.#oracle.receive(arrival);
         this.#compareTotals(batch.sensor);
@@ -216,11 +222,15 @@ export class Simulation {
       await this.#beside?.settle();
       this.#beside?.compare(this.#oracle);
       this.#past.compareAll(this.#pipeline, Math.ceil(windows / 10));
-      return { ...this.#outcome, ...this.#past.outcome };
+      return this.outcome;
     } finally {
       await this.#close();
       rmSync(this.#root, { recursive: true, force: true });
     }
+  }
+
+  get outcome(): Outcome {
+    return { ...this.#outcome, ...this.#past.outcome, ...this.#corrections.outcome };
   }
 
   /**
@@ -245,7 +255,7 @@ export class Simulation {
         this.#compareDevices(sensor);
       }
       this.#compareWindows(this.#history.randomWindows(windows));
-      return { ...this.#outcome, ...this.#past.outcome };
+      return this.outcome;
     } finally {
       await this.#close();
       rmSync(this.#root, { recursive: true, force: true });
@@ -256,8 +266,9 @@ export class Simulation {
     for (const sensor of this.#history.options.sensors) {
       this.#compareTotals(sensor);
       this.#compareDevices(sensor);
-      this.#compareDeadLetters(sensor);
+      compareDeadLetters(this.#pipeline, this.#oracle, sensor, this.#note(sensor));
     }
+    this.#corrections.compare(this.#pipeline);
     this.#past.compareOne(this.#pipeline, this.#outcome.windows);
     this.#compareWindows(this.#history.randomWindows(windows, this.#outcome.windows + 1));
   }
@@ -298,9 +309,11 @@ export class Simulation {
     });
     const byName = (a: { device: string }, b: { device: string }) => (a.device < b.device ? -1 : 1);
     assert.deepEqual(got.toSorted(byName), expected.toSorted(byName), this.#note(sensor));
-    const counted = Map.groupBy(this.#oracle.readings(sensor), ({ device }) => utf8(device ?? ""));
-    for (const { device, firstTime, lastTime, lastValue } of listed) {
-      const readings = counted.get(device) ?? [];
+    const byDevice = (all: readonly CountedReading[]) => Map.groupBy(all, ({ device }) => utf8(device ?? ""));
+    const [counted, left] = [byDevice(this.#oracle.counted(sensor)), byDevice(this.#oracle.readings(sensor))];
+    for (const { device, firstTime, lastTime, lastValue, hasSeries } of listed) {
+      // What a deletion leaves of a device shows its series only.
+      const readings = (hasSeries ? left : counted).get(device) ?? [];
       const latest = readings.length === 0 ? null : Math.max(...readings.map(({ time }) => time));
       const values = readings.filter(({ time }) => time === latest).map(({ value }) => value);
       const span = [
@@ -330,6 +343,7 @@ export class Simulation {
       this.#note(sensor),
     );
     assert.equal(received, counted + duplicates + quarantined + rejected, this.#note(sensor));
+    assert.equal(totals.deleted, this.#oracle.deleted(sensor), this.#note(sensor));
     assert.ok(
       totals.conflicts <= expected.conflicts,
       `${this.#note(sensor)}: conflicts ${totals.conflicts} of ${expected.conflicts}`,
@@ -361,40 +375,5 @@ export class Simulation {
     const { given, fewest, most } = this.#oracle.sample(sensor, start, end, name).late;
     const isRight = this.#inAnyOrder ? fewest <= aggregate.late && aggregate.late <= most : aggregate.late === given;
     assert.ok(isRight, `${this.#note(sensor)}, late of [${start}, ${end}): ${aggregate.late}, not ${given}`);
-  }
-
-  #compareDeadLetters(sensor: string): void {
-    const held = this.#pipeline.listQuarantine({ sensor, limit: 1_000_000 }).items;
-    assert.deepEqual(
-      held.map(({ device, boot, sequence, value, time, judgedAgainst, reason }) => ({
-        device,
-        boot,
-        sequence,
-        value,
-        time,
-        judgedAgainst,
-        reason,
-      })),
-      this.#oracle.quarantine
-        .filter((row) => row.arrival.sensor === sensor)
-        .map(({ device, boot, sequence, value, time, judgedAgainst, reason }) => ({
-          device,
-          boot,
-          sequence,
-          value,
-          time,
-          judgedAgainst,
-          reason,
-        })),
-      this.#note(sensor),
-    );
-    const refused = this.#pipeline.listRejections({ sensor, limit: 1_000_000 }).items;
-    assert.deepEqual(
-      refused.map(({ code, partition, offset }) => ({ code, partition, offset })),
-      this.#oracle.rejections
-        .filter((row) => row.arrival.sensor === sensor)
-        .map(({ code, arrival }) => ({ code, partition: arrival.partition, offset: arrival.offset })),
-      this.#note(sensor),
-    );
   }
 }

@@ -129,6 +129,12 @@ export interface DeviceStatus {
   readonly since: number | null;
 }
 
+/** A number that devices can be ranked by. */
+export type DeviceNumber = keyof Pick<
+  DeviceStatus,
+  "readings" | "duplicates" | "conflicts" | "late" | "heldBack" | "lastTime" | "lastValue" | "lastHeard"
+>;
+
 /** A reading held back because of its clock. */
 export interface Quarantined {
   readonly id: number;
@@ -209,6 +215,13 @@ export interface Engine extends Answers {
   asOf(ms: number): Past;
   /** Devices of a sensor by the bytes of their names, those behind `after`. O(limit + devices since the last commit). */
   devices(query: { sensor: string; after?: string; limit: number }): readonly DeviceStatus[];
+  /** The same in the order of a number, the largest first, of equal ones by name. O(devices); lets others run in between. */
+  rankDevices(query: {
+    sensor: string;
+    by: DeviceNumber;
+    after?: string;
+    limit: number;
+  }): Promise<readonly DeviceStatus[]>;
   /** What is known of a device; null: nothing was heard of it. O(1). */
   device(sensor: string, device: string): DeviceStatus | null;
   /** O(partitions that feed it). */

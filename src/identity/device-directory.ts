@@ -21,6 +21,10 @@ import {
 } from "./device-columns.ts";
 import { readState } from "./device-state.ts";
 import { type Devices, STUCK_DUPLICATES } from "./devices.ts";
+import { compare, FirstDevices, type Place } from "./first-devices.ts";
+
+/** Rows of devices that are read, or slots that are looked at, before the caller may let others run: below a millisecond. */
+const ROWS_AT_ONCE = 256;
 
 /** A device; times in ms, null where there is none. */
 export interface KnownDevice {
@@ -39,6 +43,30 @@ export interface KnownDevice {
   readonly lastValue: number | null;
   readonly lastHeard: number | null;
   readonly isStuck: boolean;
+}
+
+/** The numbers that devices can be ranked by; null ranks last. */
+const NUMBERS = {
+  lastHeard: ({ cells, counts }, slot) =>
+    Math.max(cells[slot * DEVICE_CELLS + HEARD_AT], counts[slot * DEVICE_COUNTS + LAST_HEARD]),
+  lastTime: ({ counts }, slot) => counts[slot * DEVICE_COUNTS + LAST_TIME],
+  lastValue: ({ counts }, slot) => {
+    const at = slot * DEVICE_COUNTS;
+    return Number.isFinite(counts[at + LAST_TIME]) ? counts[at + LAST_VALUE] : Number.NEGATIVE_INFINITY;
+  },
+  readings: ({ counts }, slot) => counts[slot * DEVICE_COUNTS + READINGS],
+  duplicates: ({ counts }, slot) => counts[slot * DEVICE_COUNTS + DUPLICATES],
+  conflicts: ({ counts }, slot) => counts[slot * DEVICE_COUNTS + CONFLICTS],
+  late: ({ counts }, slot) => counts[slot * DEVICE_COUNTS + LATE_READINGS],
+  heldBack: ({ counts }, slot) => counts[slot * DEVICE_COUNTS + HELD_BACK],
+} as const satisfies Record<string, (columns: DeviceColumns, slot: number) => number>;
+
+/** Which of a sensor's devices, in the order of a number. */
+export interface RankQuery {
+  readonly by: keyof typeof NUMBERS;
+  /** Those behind this device; undefined: from the largest number on. */
+  readonly after?: string;
+  readonly limit: number;
 }
 
 /** Finds devices by name. */
@@ -81,21 +109,77 @@ export class DeviceDirectory {
   list(sensor: number, after: string | null, limit: number): KnownDevice[] {
     // Not behind a name: the nameless device is one of the list.
     const rows = this.#db.lookUpAll(this.#list, sensor, after === null ? -1 : Buffer.from(after), limit);
-    const found = new Map<string, KnownDevice>();
+    const first = new FirstDevices<KnownDevice>(limit);
     for (const row of rows) {
       const name = row.name as Uint8Array;
       const slot = this.#slotOf(sensor, name);
-      found.set(keyOf(name), slot < 0 ? this.#stored(row) : knownOf(this.#devices, slot, name));
+      first.add(0, name, () => (slot < 0 ? this.#stored(row) : knownOf(this.#devices, slot, name)));
     }
-    const from = after === null ? null : keyOf(Buffer.from(after));
+    const from = after === null ? null : Buffer.from(after);
     const { names, dirtySlots } = this.#devices;
     for (const slot of dirtySlots) {
       if (!this.#devices.isNew(slot) || names.namespace(slot) !== sensor) continue;
       const name = names.bytes(slot);
-      if (from === null || keyOf(name) > from) found.set(keyOf(name), knownOf(this.#devices, slot, name));
+      if (from === null || Buffer.compare(name, from) > 0) first.add(0, name, () => knownOf(this.#devices, slot, name));
     }
-    const keys = [...found.keys()].sort();
-    return keys.slice(0, limit).map((key) => found.get(key) as KnownDevice);
+    return first.inOrder();
+  }
+
+  /**
+   * Up to `limit` devices in the order of a number, the largest first. O(devices), in columns where they are resident; yields so that the
+   * caller can let others run in between. What changes meanwhile is seen as it was, or as it is.
+   */
+  *rank(sensor: number, { by, after, limit }: RankQuery): Generator<void, KnownDevice[]> {
+    const number = NUMBERS[by];
+    const behind = after === undefined ? null : this.#placeOf(sensor, after, by);
+    const first = new FirstDevices<KnownDevice>(limit);
+    /** By number of a device's row: it was looked at. Those that come meanwhile have higher ones, and are left out. */
+    const isDone = new Uint8Array(this.#devices.nextId);
+    const isNext = (id: number): boolean => {
+      if (isDone[id] !== 0) return false;
+      isDone[id] = 1;
+      return true;
+    };
+    const look = (columns: DeviceColumns, slot: number, nameOf: () => Uint8Array): void => {
+      const value = number(columns, slot);
+      if (!first.mayHold(value) || (behind !== null && value > behind.value)) return;
+      const name = nameOf();
+      if (behind === null || compare({ value, name }, behind) > 0)
+        first.add(value, name, () => knownOf(columns, slot, name));
+    };
+    const devices = this.#devices;
+    const { names } = devices;
+    let left = devices.known.get(sensor) ?? 0;
+    let steps = 0;
+    for (const slot of devices.slotsOf.get(sensor) ?? []) {
+      // In between some may be evicted: these are found by their rows. Others may get their slots, which are in the list, too.
+      if (++steps % ROWS_AT_ONCE === 0) yield;
+      if (!devices.isLoaded(slot) || names.namespace(slot) !== sensor) continue;
+      if (!isNext(devices.cells[slot * DEVICE_CELLS + ID])) continue;
+      left--;
+      look(devices, slot, () => names.bytes(slot));
+    }
+    for (let name: Uint8Array | number = -1; left > 0; ) {
+      const rows = this.#db.lookUpAll(this.#list, sensor, name, ROWS_AT_ONCE);
+      if (rows.length === 0) break;
+      for (const row of rows) {
+        const its = row.name as Uint8Array;
+        name = its;
+        if (!isNext(Number(row.id))) continue;
+        left--;
+        const slot = this.#slotOf(sensor, its);
+        if (slot >= 0) look(devices, slot, () => its);
+        else look(this.#read(row), 0, () => its);
+      }
+      yield;
+    }
+    return first.inOrder();
+  }
+
+  /** Null: there is no such device. */
+  #placeOf(sensor: number, name: string, by: RankQuery["by"]): Place | null {
+    const known = this.find(sensor, name);
+    return known === null ? null : { value: known[by] ?? Number.NEGATIVE_INFINITY, name: Buffer.from(name) };
   }
 
   /** The slot of a resident device; -1: it is not resident, or there is none. */
@@ -105,6 +189,11 @@ export class DeviceDirectory {
   }
 
   #stored(row: Record<string, unknown>): KnownDevice {
+    return knownOf(this.#read(row), 0, row.name as Uint8Array);
+  }
+
+  /** A row as slot 0 of columns; valid until the next one is read. */
+  #read(row: Record<string, unknown>): DeviceColumns {
     const scratch = this.#scratch;
     scratch.clear(0);
     this.#db.decoded("device", row.state, (state) => {
@@ -113,13 +202,8 @@ export class DeviceDirectory {
       readState(scratch, from, 0, () => {});
     });
     scratch.cells[ID] = Number(row.id);
-    return knownOf(scratch, 0, row.name as Uint8Array);
+    return scratch;
   }
-}
-
-/** A text for each name that sorts as its bytes do. */
-function keyOf(name: Uint8Array): string {
-  return Buffer.from(name).toString("latin1");
 }
 
 function knownOf({ cells, counts }: DeviceColumns, slot: number, name: Uint8Array): KnownDevice {

@@ -19,7 +19,7 @@ import {
   LATE_READINGS,
   READINGS,
 } from "./device-columns.ts";
-import { DeviceDirectory, type KnownDevice } from "./device-directory.ts";
+import { DeviceDirectory, type KnownDevice, type RankQuery } from "./device-directory.ts";
 import { Devices } from "./devices.ts";
 import { ExplicitIds } from "./explicit-ids.ts";
 import { Identity } from "./identity.ts";
@@ -44,7 +44,7 @@ export {
   SERIES_FRESH,
   SERIES_NONE,
 } from "./device-columns.ts";
-export type { KnownDevice } from "./device-directory.ts";
+export type { KnownDevice, RankQuery } from "./device-directory.ts";
 export { CONFLICT, NEW } from "./identity.ts";
 
 /** About the bytes that a boot and an explicit id take in memory until they are committed. */
@@ -184,6 +184,11 @@ export class Identities implements CommitPart {
   /** Up to `limit` devices of a sensor by name (its bytes), those behind `after`. O(limit + devices that are new). */
   listDevices(sensor: number, after: string | null, limit: number): KnownDevice[] {
     return this.#directory.list(sensor, after, limit);
+  }
+
+  /** As `DeviceDirectory.rank`. */
+  rankDevices(sensor: number, query: RankQuery): Generator<void, KnownDevice[]> {
+    return this.#directory.rank(sensor, query);
   }
 
   /** Devices of a sensor that send nothing new. */

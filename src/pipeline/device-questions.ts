@@ -1,9 +1,13 @@
 /** What a question about devices is answered from. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { TidemarkError } from "../core/errors.ts";
 import type { DeviceStatus, SensorSpan } from "../engine/engine.ts";
-import type { KnownDevice } from "../identity/identities.ts";
+import type { KnownDevice, RankQuery } from "../identity/identities.ts";
 import type { Series } from "./sensors.ts";
 import type { State } from "./state.ts";
+
+/** How long devices are looked through before others may run, ms. */
+const SLICE_MS = 4;
 
 /** Reads the state; changes nothing. */
 export class DeviceQuestions {
@@ -23,6 +27,18 @@ export class DeviceQuestions {
   list(sensor: Series, { after, limit }: { after?: string; limit: number }): DeviceStatus[] {
     const known = this.#state.identities.listDevices(sensor.id, after ?? null, limit);
     return known.map((device) => this.#statusOf(sensor, device));
+  }
+
+  /** In the order of a number. O(devices); lets others run in between. */
+  async rank(sensor: Series, query: RankQuery): Promise<DeviceStatus[]> {
+    const looking = this.#state.identities.rankDevices(sensor.id, query);
+    for (let sliceEnd = performance.now() + SLICE_MS; ; ) {
+      const { done, value } = looking.next();
+      if (done === true) return value.map((device) => this.#statusOf(sensor, device));
+      if (performance.now() < sliceEnd) continue;
+      await nextTurn();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
   }
 
   #statusOf(sensor: Series, { id, name, ...known }: KnownDevice): DeviceStatus {

@@ -24,6 +24,7 @@ import type {
   SensorStatus,
 } from "../engine/engine.ts";
 import type { Past } from "../engine/past.ts";
+import type { RankQuery } from "../identity/identities.ts";
 import type { Log } from "../log/log.ts";
 import type { Needs } from "../metrics/aggregate.ts";
 import { type Answer, emptyAnswer } from "../metrics/answer.ts";
@@ -343,6 +344,10 @@ export class Pipeline implements Engine {
 
   devices({ sensor, ...query }: { sensor: string; after?: string; limit: number }): DeviceStatus[] {
     return this.#devices.list(this.#sensor(sensor), query);
+  }
+
+  async rankDevices({ sensor, ...query }: { sensor: string } & RankQuery): Promise<DeviceStatus[]> {
+    return this.#devices.rank(this.#sensor(sensor), query);
   }
 
   device(sensor: string, device: string): DeviceStatus | null {

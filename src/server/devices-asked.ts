@@ -92,7 +92,7 @@ export async function devicesAsked(
 }
 
 /** By the bytes of their names; lets others run in between. */
-export async function* allDevices(engine: Engine, sensor: string, first?: string): AsyncGenerator<DeviceStatus> {
+async function* allDevices(engine: Engine, sensor: string, first?: string): AsyncGenerator<DeviceStatus> {
   let after = first;
   let sliceEnd = performance.now() + SLICE_MS;
   for (;;) {

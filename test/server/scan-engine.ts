@@ -218,6 +218,13 @@ export class ScanEngine implements Engine {
     return sorted.filter(({ device }) => after === undefined || device > after).slice(0, limit);
   }
 
+  async rankDevices({ sensor, by, after, limit }: Parameters<Engine["rankDevices"]>[0]): Promise<DeviceStatus[]> {
+    const key = (device: DeviceStatus): number => device[by] ?? Number.NEGATIVE_INFINITY;
+    const all = [...this.devices({ sensor, limit: Infinity })];
+    all.sort((a, b) => (key(a) === key(b) ? 0 : key(b) - key(a)));
+    return all.slice(1 + all.findIndex(({ device }) => device === after)).slice(0, limit);
+  }
+
   status(sensor: string): SensorStatus {
     const readings = this.#of(sensor);
     const totals = { ...NO_TOTALS, counted: readings.length, ...this.totals.get(sensor) };

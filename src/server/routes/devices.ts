@@ -4,8 +4,7 @@ import { TidemarkError } from "../../core/errors.ts";
 import { isSimulatorName } from "../../core/simulator-name.ts";
 import { formatMs } from "../../core/time.ts";
 import { namesShown } from "../../engine/directory.ts";
-import type { DeviceStatus, Engine } from "../../engine/engine.ts";
-import { allDevices } from "../devices-asked.ts";
+import type { DeviceNumber, DeviceStatus, Engine } from "../../engine/engine.ts";
 import { sendFresh } from "../fresh-answer.ts";
 import { LIST_ITEMS, LIST_ITEMS_MAX } from "../limits.ts";
 import {
@@ -19,18 +18,17 @@ import {
   TIME_OR_NULL,
 } from "../route-schema.ts";
 
-/** What a list can be sorted by: the largest first, but for names. */
-const SORTS = {
-  name: () => 0,
-  lastHeard: (device) => device.lastHeard,
-  lastTime: (device) => device.lastTime,
-  lastValue: (device) => device.lastValue,
-  readings: (device) => device.readings,
-  duplicates: (device) => device.duplicates,
-  conflicts: (device) => device.conflicts,
-  late: (device) => device.late,
-  heldBack: (device) => device.heldBack,
-} as const satisfies Record<string, (device: DeviceStatus) => number | null>;
+/** What a list can be sorted by besides names: the largest first. */
+const NUMBERS = [
+  "lastHeard",
+  "lastTime",
+  "lastValue",
+  "readings",
+  "duplicates",
+  "conflicts",
+  "late",
+  "heldBack",
+] as const satisfies readonly DeviceNumber[];
 
 /** What is odd about a device. */
 const FLAGS = ["stuck", "held-back", "conflicts", "simulated"] as const;
@@ -55,7 +53,7 @@ const DEVICE = objectOf({
 
 interface DevicesQuery {
   readonly sensor?: string;
-  readonly sort?: keyof typeof SORTS;
+  readonly sort?: "name" | DeviceNumber;
   readonly after?: string;
   readonly limit?: number;
 }
@@ -68,7 +66,7 @@ const SCHEMA = describe({
     "`POST /compute/metrics?device=…` or `?by=device`, and the same of `GET /series`. The others are counted here and in the sensor's answers.",
   query: queryOf({
     sensor: { ...TEXT, description: "one of `GET /sensors`" },
-    sort: { enum: Object.keys(SORTS), description: "by name, or by a number, the largest first (name)" },
+    sort: { enum: ["name", ...NUMBERS], description: "by name, or by a number, the largest first (name)" },
     after: { ...TEXT, description: "`next` of the part before" },
     limit: { type: "integer", minimum: 1, maximum: LIST_ITEMS_MAX, description: `at most so many (${LIST_ITEMS})` },
   }),
@@ -93,31 +91,14 @@ export function registerDevices(scope: FastifyInstance, engine: Engine): void {
       const text = `Cannot list devices of "${sensor}": expected one of ${namesShown(engine.sensors)}`;
       throw new TidemarkError("not-found", text);
     }
-    const found = sort === "name" ? await byName(engine, sensor, after, limit) : await bySort(engine, sensor, query);
+    // One more, which says whether any follow.
+    const part = { sensor, ...(after === undefined ? {} : { after }), limit: limit + 1 };
+    const found = sort === "name" ? engine.devices(part) : await engine.rankDevices({ ...part, by: sort });
     const { devices, deviceSeries } = engine.status(sensor);
     const items = found.slice(0, limit);
     const next = found.length > limit ? items[limit - 1].device : null;
     return sendFresh(reply, { items: items.map(shown), next, devices, withSeries: deviceSeries });
   });
-}
-
-/** One more than the limit, where there are. */
-async function byName(
-  engine: Engine,
-  sensor: string,
-  after: string | undefined,
-  limit: number,
-): Promise<readonly DeviceStatus[]> {
-  return engine.devices({ sensor, ...(after === undefined ? {} : { after }), limit: limit + 1 });
-}
-
-/** The part behind `after` of all devices. O(devices · log devices). */
-async function bySort(engine: Engine, sensor: string, { sort = "name", after }: DevicesQuery): Promise<DeviceStatus[]> {
-  const all: DeviceStatus[] = [];
-  for await (const device of allDevices(engine, sensor)) all.push(device);
-  const key = (device: DeviceStatus): number => SORTS[sort](device) ?? Number.NEGATIVE_INFINITY;
-  all.sort((a, b) => (key(a) === key(b) ? 0 : key(b) - key(a)));
-  return after === undefined ? all : all.slice(1 + all.findIndex(({ device }) => device === after));
 }
 
 function shown(device: DeviceStatus): object {

@@ -1,8 +1,10 @@
 /** Histories made without a log: records go the pipeline's own way (decode, identity, clocks, fold, commit), only faster than a log brings them. */
 
 import { systemClock } from "../../src/core/clock.ts";
+import { REVISION_BYTES } from "../../src/core/limits.ts";
 import { Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
+import { BOUNDS, type Bounds } from "../../src/pipeline/bounds.ts";
 import { Ingest } from "../../src/pipeline/ingest.ts";
 import type { Series } from "../../src/pipeline/sensors.ts";
 import type { Source } from "../../src/pipeline/sources.ts";
@@ -30,10 +32,15 @@ export class HistoryBuilder {
   #ms = 0;
   #cpuMicros = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, bounds: Partial<Bounds> = {}) {
     this.#db = Database.open(directory);
-    this.state = new State(this.#db);
+    this.state = new State(this.#db, { ...BOUNDS, ...bounds });
     this.#ingest = new Ingest(this.state, { clock: systemClock, zone: openZone("UTC"), clockAheadMs: 300_000 });
+  }
+
+  /** Notes what commits change, as a server does. */
+  noteRevisions(): void {
+    this.state.history.revisions.start({ clock: systemClock, bytesMax: REVISION_BYTES });
   }
 
   sensor(name: string): Series {

@@ -1,5 +1,6 @@
 /** The rows of the bench, in the order they run: those that need the broker first, one after the other. */
 import type { Row } from "../harness/bench.ts";
+import { devices } from "./devices.ts";
 import { disk } from "./disk.ts";
 import { growth } from "./growth.ts";
 import { http } from "./http.ts";
@@ -33,6 +34,7 @@ export const ROWS: readonly Row[] = [
   start,
   memory,
   disk,
+  devices,
   growth,
   stages,
   machine,

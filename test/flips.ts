@@ -9,7 +9,7 @@ import { randomInt } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readCommandLine, refuse } from "./command-line.ts";
 import { tryKept } from "./flips/again.ts";
 import { type Choice, flipsOf } from "./flips/choice.ts";
 import { ENDINGS, type Ending, makeSubjects, nameOf, type Subject } from "./flips/subject.ts";
@@ -93,17 +93,22 @@ function keep(subject: Subject, flip: Flip, fault: string): void {
   writeFileSync(join(KEPT, name), `${JSON.stringify({ found: fault.split("\n", 1)[0], subject, flip }, null, 1)}\n`);
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals } = readCommandLine({
+  name: "flips",
+  about: [
+    "Flips a bit of a byte of a data directory, opens it, asks everything of it, and compares with what the undamaged one answers.",
+    "What is answered in silence, hangs, or is no error of ours is printed and kept: then the exit code is 1.",
+  ],
+  positionals: { "FILE.json": "instead: tries a kept one again" },
   options: {
-    all: { type: "boolean", default: false },
-    part: { type: "string", default: "0/1" },
-    random: { type: "string" },
-    large: { type: "boolean", default: false },
-    log: { type: "string" },
-    ending: { type: "string" },
-    seed: { type: "string", default: String(randomInt(1, SEED_MAX)) },
-    jobs: { type: "string", default: "1" },
+    all: { text: "each byte of each file" },
+    part: { value: "I/N", text: "with --all: each Nth from the Ith on (0/1)" },
+    random: { value: "N", text: "so many at random of each directory (1000)" },
+    large: { text: "of a large directory, not of small ones" },
+    log: { value: "LOG", text: "embedded or kafka (both)" },
+    ending: { value: "HOW", text: `${ENDINGS.join(" or ")} (both)` },
+    seed: { value: "N", text: "of directories and bits (at random)" },
+    jobs: { value: "N", text: "at the same time (1)" },
   },
 });
 if (positionals.length === 1) {
@@ -111,15 +116,19 @@ if (positionals.length === 1) {
   console.log(`${outcome}: ${said}`);
   process.exit(0);
 }
-const [seed, jobs, random] = [values.seed, values.jobs, values.random ?? "1000"].map(Number);
-const [part, parts] = values.part.split("/").map(Number);
+const [seed, jobs, random] = [values.seed ?? randomInt(1, SEED_MAX), values.jobs ?? 1, values.random ?? 1000].map(
+  Number,
+);
+const [part, parts] = (values.part ?? "0/1").split("/").map(Number);
 const logs = (["embedded", "kafka"] as const).filter((name) => values.log === undefined || values.log === name);
 const endings = ENDINGS.filter((name) => values.ending === undefined || values.ending === name);
 const areRight = seed > 0 && random > 0 && jobs >= 1 && jobs <= availableParallelism() && part >= 0 && part < parts;
 if (!areRight || logs.length === 0 || endings.length === 0 || (values.all && values.random !== undefined)) {
-  const options = "[--all [--part I/N] | --random N] [--large] [--log embedded|kafka] [--ending closed|killed]";
-  console.error(`Cannot flip: expected ${options} [--seed N] [--jobs 1…${availableParallelism()}]`);
-  process.exit(2);
+  const jobsExpected = `at most ${availableParallelism()} jobs`;
+  refuse(
+    "flips",
+    `expected --all or --random, numbers above 0, ${jobsExpected}, and a log and an ending that there are`,
+  );
 }
 const choice: Choice = values.all ? { part, parts } : { random };
 // In memory where there is such a place: thousands of syncs, of which none is the point.

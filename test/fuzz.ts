@@ -5,30 +5,32 @@
  */
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
+import { readCommandLine, refuse } from "./command-line.ts";
 import { fuzz, keepInCorpus, minimise } from "./fuzz/fuzz.ts";
 import { TARGETS } from "./fuzz/targets.ts";
 
 const SEED_MAX = 2 ** 31 - 1;
 
-const { values } = parseArgs({
+const names = TARGETS.map(({ name }) => name);
+const { values } = readCommandLine({
+  name: "fuzz",
+  about: [
+    "Random inputs for everything that reads bytes from outside, guided by which sources they run.",
+    "What crashes, hangs or grows is printed, made small, and kept for later runs: then the exit code is 1.",
+  ],
   options: {
-    target: { type: "string" },
-    inputs: { type: "string" },
-    minutes: { type: "string" },
-    seed: { type: "string", default: String(randomInt(SEED_MAX)) },
+    target: { value: "T", text: `only ${names.join(", ")}` },
+    inputs: { value: "N", text: "for each target (100000)" },
+    minutes: { value: "M", text: "or how long for each" },
+    seed: { value: "N", text: "of the inputs (at random)" },
   },
 });
-const names = TARGETS.map(({ name }) => name);
 const chosen = values.target === undefined ? names : names.filter((name) => name === values.target);
-const seed = Number(values.seed);
+const seed = Number(values.seed ?? randomInt(SEED_MAX));
 const inputs = Number(values.inputs ?? (values.minutes === undefined ? 100_000 : Number.POSITIVE_INFINITY));
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 if (chosen.length === 0 || !(inputs > 0) || !Number.isSafeInteger(seed) || (minutes !== undefined && !(minutes > 0))) {
-  console.error(
-    `Cannot fuzz: expected [--target T] [--inputs N | --minutes M] [--seed N], targets are ${names.join(", ")}`,
-  );
-  process.exit(2);
+  refuse("fuzz", `expected numbers above 0, and one of ${names.join(", ")} as --target`);
 }
 console.log(`fuzz with seed ${seed}`);
 let [failures, total] = [0, 0];

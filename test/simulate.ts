@@ -7,7 +7,7 @@ import { randomInt } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
-import { parseArgs } from "node:util";
+import { readCommandLine, refuse } from "./command-line.ts";
 import { COUNTED, type Counts } from "./simulation/counts.ts";
 import { NEEDS_COMPILER } from "./simulation/disk.ts";
 import { createPlan, type Plan } from "./simulation/plan.ts";
@@ -100,14 +100,19 @@ async function again(path: string): Promise<string | null> {
   return fault;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals } = readCommandLine({
+  name: "simulate",
+  about: [
+    "Generated histories against everything below the HTTP server, on a simulated disk, clock and broker; the oracle agrees after every step.",
+    "A history that fails is printed with its seed, made small, and kept: then the exit code is 1.",
+  ],
+  positionals: { "PLAN.json": "instead: runs a kept one again" },
   options: {
-    histories: { type: "string" },
-    minutes: { type: "string" },
-    seed: { type: "string", default: String(randomInt(1, SEED_MAX)) },
-    jobs: { type: "string", default: "1" },
-    sources: { type: "string" },
+    histories: { value: "N", text: "how many (1000)" },
+    minutes: { value: "M", text: "or how long" },
+    seed: { value: "N", text: "of the first history (at random)" },
+    jobs: { value: "N", text: "at the same time (1)" },
+    sources: { value: "DIR", text: "the sources to run, as a planted bug has them (these)" },
   },
 });
 if (positionals.length === 1) {
@@ -115,15 +120,12 @@ if (positionals.length === 1) {
   console.log(fault ?? `ok ${positionals[0]}`);
   process.exit(fault === null ? 0 : 1);
 }
-const [seed, jobs] = [Number(values.seed), Number(values.jobs)];
+const [seed, jobs] = [Number(values.seed ?? randomInt(1, SEED_MAX)), Number(values.jobs ?? 1)];
 const histories = values.histories === undefined ? Number.POSITIVE_INFINITY : Number(values.histories);
 const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes);
 const areRight = Number.isSafeInteger(seed) && seed > 0 && jobs >= 1 && jobs <= availableParallelism();
 if (!areRight || !(histories > 0) || !(minutes > 0) || positionals.length > 1) {
-  console.error(
-    `Cannot simulate: expected [--histories N] [--minutes M] [--seed N] [--jobs 1…${availableParallelism()}], or PLAN.json`,
-  );
-  process.exit(2);
+  refuse("simulate", `expected numbers above 0, at most ${availableParallelism()} jobs, or one PLAN.json`);
 }
 const isLimited = Number.isFinite(histories) || Number.isFinite(minutes);
 const limits: Limits = {

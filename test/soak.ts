@@ -7,7 +7,7 @@ import { randomInt } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { readCommandLine, refuse } from "./command-line.ts";
 import { startBroker } from "./kafka/broker.ts";
 import { type Line, type Picture, percentile, writePicture } from "./torture/picture.ts";
 import { Soak, type SoakReport } from "./torture/soak-run.ts";
@@ -80,24 +80,29 @@ function pictureOf(report: SoakReport, what: string): Picture {
   };
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals } = readCommandLine({
+  name: "soak",
+  about: [
+    "One server under steady load with a fault each minute; every answer is compared all the time, and at the end to the bit.",
+    "Prints a line a minute. Exit code 1 when an answer was wrong.",
+  ],
+  positionals: { "HOST:PORT": "with --kafka: a broker that runs" },
   options: {
-    minutes: { type: "string", default: "60" },
-    rate: { type: "string", default: "2000" },
-    data: { type: "string" },
-    kafka: { type: "boolean", default: false },
-    seed: { type: "string", default: String(randomInt(SEED_MAX)) },
-    picture: { type: "string", default: PICTURE },
+    minutes: { value: "M", text: "how long (60)" },
+    rate: { value: "N", text: "readings a second (2000)" },
+    data: { value: "DIR", text: "the server's data directory (one under the system's place for temporary files)" },
+    kafka: { text: "reads from a broker of its own, or from HOST:PORT" },
+    seed: { value: "N", text: "of the faults and readings (at random)" },
+    picture: { value: "FILE", text: `percentiles over time, as SVG (${relative(process.cwd(), PICTURE)})` },
   },
 });
-const [minutes, rate, seed] = [Number(values.minutes), Number(values.rate), Number(values.seed)];
+const [minutes, rate, seed] = [values.minutes ?? 60, values.rate ?? 2000, values.seed ?? randomInt(SEED_MAX)].map(
+  Number,
+);
+const pictureFile = values.picture ?? PICTURE;
 const [address] = positionals;
 if (!(minutes > 0) || !(rate > 0) || !Number.isSafeInteger(seed) || (address !== undefined && !values.kafka)) {
-  console.error(
-    "Cannot soak: expected [--minutes M] [--rate N] [--data DIR] [--kafka [HOST:PORT]] [--seed N] [--picture FILE]",
-  );
-  process.exit(2);
+  refuse("soak", "expected numbers above 0, and HOST:PORT only with --kafka");
 }
 const broker = values.kafka && address === undefined ? await startBroker() : null;
 const bootstrap = broker?.bootstrap ?? address;
@@ -120,11 +125,11 @@ const picture = pictureOf(
   report,
   `${date} UTC, ${minutes} min, ${rate} readings/s asked for, ${log}, seed ${seed}; ${machine}`,
 );
-mkdirSync(dirname(values.picture), { recursive: true });
-writePicture(values.picture, picture);
+mkdirSync(dirname(pictureFile), { recursive: true });
+writePicture(pictureFile, picture);
 for (const row of picture.table)
   console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(16) : cell.padStart(10))).join(""));
 for (const fact of picture.facts) console.log(fact);
 for (const each of report.wrong) console.log(`WRONG ${each}`);
-console.log(`picture: ${relative(process.cwd(), values.picture)}`);
+console.log(`picture: ${relative(process.cwd(), pictureFile)}`);
 process.exit(report.wrong.length > 0 ? 1 : 0);

@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { readCommandLine, refuse } from "./command-line.ts";
 import { type Broker, startBroker } from "./kafka/broker.ts";
 import { Seeded } from "./oracle/seeded.ts";
 import { type CrashSettings, KILL_BROKER } from "./torture/crash.ts";
@@ -215,35 +215,37 @@ async function scale(): Promise<void> {
   await runBackfill({ days: 365, steps: 10, print: console.log });
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals } = readCommandLine({
+  name: "torture",
+  about: [
+    "Runs real servers on your disk, kills and hinders them while they take readings in, and compares every answer with the oracle.",
+    "A round is a process; one that fails is printed with the command that runs it again, and its directory is left: then the exit code is 1.",
+  ],
+  positionals: { scale: "instead: 100,000 devices, and a year of three sensors" },
   options: {
-    data: { type: "string" },
-    minutes: { type: "string" },
-    rounds: { type: "string" },
-    seed: { type: "string", default: String(randomInt(SEED_MAX)) },
-    kafka: { type: "boolean", default: false },
-    picture: { type: "string", default: PICTURE },
+    rounds: { value: "N", text: "how many rounds" },
+    minutes: { value: "M", text: "or how long (5)" },
+    data: { value: "DIR", text: "where the rounds have their directories (the system's place for temporary files)" },
+    kafka: { text: "every second round reads from a broker of its own, or from HOST:PORT if that follows" },
+    seed: { value: "N", text: "of the first round (at random)" },
+    picture: { value: "FILE", text: `what happened, as SVG (${relative(process.cwd(), PICTURE)})` },
   },
 });
 if (positionals[0] === "scale") await scale();
 else {
   const rounds = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(values.rounds);
   const minutes = Number(values.minutes ?? (values.rounds === undefined ? 5 : Number.POSITIVE_INFINITY));
-  const seed = Number(values.seed);
+  const seed = Number(values.seed ?? randomInt(SEED_MAX));
   const [address, ...more] = positionals;
   const isAddress = address === undefined || (values.kafka && /^[^/]+:\d+$/.test(address));
   if (!(minutes > 0) || !(rounds > 0) || !Number.isSafeInteger(seed) || more.length > 0 || !isAddress) {
-    console.error(
-      "Cannot torture: expected [--data DIR] [--kafka [HOST:PORT]] [--rounds N | --minutes M] [--seed N] [--picture FILE], or scale",
-    );
-    process.exit(2);
+    refuse("torture", "expected numbers above 0, and HOST:PORT behind --kafka or nothing");
   }
   const data = values.data === undefined ? undefined : resolve(values.data);
   if (data !== undefined) mkdirSync(data, { recursive: true });
   const broker = values.kafka && address === undefined ? await startBroker() : null;
   const kafka = broker ?? address ?? null;
-  const failures = await torture({ data, minutes, rounds, seed, picture: resolve(values.picture), kafka });
+  const failures = await torture({ data, minutes, rounds, seed, picture: resolve(values.picture ?? PICTURE), kafka });
   await broker?.stop();
   process.exit(failures > 0 ? 1 : 0);
 }

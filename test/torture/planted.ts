@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../command-line.ts";
 import { copyWith, type PlantedBug, plant, restore } from "./broken-copy.ts";
 import { AS_OF } from "./planted-as-of.ts";
 import { AT_REST } from "./planted-at-rest.ts";
@@ -163,9 +163,14 @@ async function runAll(bugs: readonly Planted[], isControl: boolean): Promise<num
 }
 
 if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { control: { type: "boolean", default: false } },
+  const { values, positionals } = readCommandLine({
+    name: "planted",
+    about: [
+      "Plants each known bug in a copy of the sources, runs what must catch it, and prints what did and how long it took.",
+      "Exit code 1 when one was not caught.",
+    ],
+    positionals: { PATTERN: "only those whose name matches" },
+    options: { control: { text: "the same tests in a copy without a bug: nothing may fail" } },
   });
   const chosen = PLANTED.filter(({ name }) => new RegExp(positionals[0] ?? "").test(name));
   const once = values.control ? [...new Map(chosen.map((bug) => [`${bug.by} ${bug.log}`, bug])).values()] : chosen;

@@ -48,6 +48,8 @@ export class Sample {
   /** Ascending. */
   readonly sorted: Float64Array;
   readonly distinct: number;
+  /** Null: not found yet. */
+  #dropped: number | null = null;
 
   constructor(readings: readonly CountedReading[]) {
     this.readings = readings;
@@ -115,6 +117,11 @@ export class Sample {
 
   /** Low bits that are dropped: the fewest that leave no more than `DISTINCT_MAX` values, by trying one after the other. */
   dropped(): number {
+    this.#dropped ??= this.#findDropped();
+    return this.#dropped;
+  }
+
+  #findDropped(): number {
     if (this.distinct <= DISTINCT_MAX) return 0;
     const bits = [...new Set(this.sorted)].map(bitsOf);
     let dropped = DROPPED_MIN;

@@ -49,6 +49,13 @@ export class Following {
 
   /** Finds the topics to read, and creates missing ones where allowed. @throws TidemarkError "log-unreachable" | "log-refused" | "disk-full" */
   async find(): Promise<readonly Topic[]> {
+    const topics = await this.#findTopics();
+    // They are opened once what runs has ended.
+    for (const topic of topics) this.#state.sources.appeared(topic);
+    return topics;
+  }
+
+  async #findTopics(): Promise<readonly Topic[]> {
     const { sensors, mayCreate } = this.#rule;
     if (sensors !== null && mayCreate) return this.#log.create(sensors);
     const names = sensors ?? (await this.#log.topics()).filter((name) => this.#passes(name));

@@ -61,7 +61,12 @@ function compare(path: string, sums: SumsFile, onCompared: OnCompared): PageChec
   const { head } = sums;
   const wal = new WalFile(`${path}-wal`, head.pageBytes);
   const inWal = new Set<number>();
-  wal.read((page) => inWal.add(page));
+  const isMissing = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  let firstPage: Uint8Array | null = null;
+  wal.read((page, bytes) => {
+    inWal.add(page);
+    if (isMissing && page === 1) firstPage = Uint8Array.from(bytes);
+  });
   const walLost = isLost(head, wal);
   const pages = !walLost && wal.pageCount > 0 ? wal.pageCount : head.pageCount;
   const bad: number[] = [];
@@ -75,6 +80,8 @@ function compare(path: string, sums: SumsFile, onCompared: OnCompared): PageChec
     if (bytes === null || sumOf(bytes) !== sum) bad.push(page);
   }
   const found = bad.length === 0 ? new Map<number, Uint8Array>() : findAgain(wal, bad, sums);
+  // To SQLite a database without a first page is a new one: it deletes the write-ahead log beside it, whatever that holds.
+  if (firstPage !== null && !walLost) found.set(1, firstPage);
   return {
     pages,
     compared,

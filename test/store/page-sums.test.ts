@@ -208,6 +208,16 @@ describe("whole pages", () => {
   });
 });
 
+test("a database that is gone, or empty, while all its pages stand in the write-ahead log is put back", async () => {
+  const made = await makeHistory("all-in-wal", { commits: 12, closed: false });
+  for (const take of [rmSync, truncateSync] as const) {
+    assert.equal(
+      outcomeOf(made, (copy) => take(join(copy, "history.db"))),
+      "repaired",
+    );
+  }
+});
+
 test("what the sqlite3 shell moves into the database raises no alarm", async () => {
   for (const moveAt of [0, 8]) {
     const made = await makeHistory(`shell-${moveAt}`, { commits: 12, moveAt, closed: false });

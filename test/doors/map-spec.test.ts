@@ -34,6 +34,7 @@ const REFUSED: readonly (readonly [map: unknown, message: RegExp])[] = [
   [[{ ...FINE, boot: { at: "n" } }], /boot" .*expected sequence with it/],
   [[{ ...FINE, repeatsWithin: "2 days" }], /repeatsWithin" .*expected a duration up to an hour/],
   [[{ ...FINE, changed: "yes" }], /changed" .*expected true or false, was "yes"$/],
+  [[{ ...FINE, noValue: "-9999" }], /noValue" .*expected a number that stands for no value, .*was "-9999"$/],
   [[{ ...FINE, retained: "keep" }], /retained" .*expected "ignore", "take"/],
   [[{ ...FINE, with: ["a b"] }], /with\/0" .*expected a name that a capture may have, was "a b"$/],
   [[{ ...FINE, when: { q: { a: 1 } } }], /when\/q" .*expected a value, or a list/],

@@ -58,7 +58,7 @@ describe("presets", () => {
   }
 
   test("each is tested here, and is a map that a configuration could hold", () => {
-    const tested = new Set([...KNOWN.map(({ like }) => like), "sparkplug-json"]);
+    const tested = new Set([...KNOWN.map(({ like }) => like), "sparkplug-json", "chirpstack-v3"]);
     assert.deepEqual(
       Object.keys(PRESETS).filter((name) => !tested.has(name)),
       [],

@@ -61,6 +61,8 @@ export interface MapSpec {
   /** null: the capture `device`, or none. */
   readonly device: Template | null;
   readonly readings: readonly ReadingRule[];
+  /** Numbers that say that there is no value. */
+  readonly noValue: readonly number[];
   readonly time: TimeRule;
   readonly identity: IdentityRule;
   /** null: copies are told by their identity only. */
@@ -84,6 +86,7 @@ const KEYS = [
   "device",
   "readings",
   "also",
+  "noValue",
   "time",
   "id",
   "boot",
@@ -159,6 +162,7 @@ class MapReader {
       when: this.#when(fields["when"]),
       device: fields["device"] === undefined ? null : this.#template(fields["device"], "device"),
       readings: readings.map(([each, path]) => this.#reading(each, path)),
+      noValue: this.#numbers(fields["noValue"] ?? [], "noValue"),
       time,
       identity: this.#identity(fields, time),
       repeatsMs:
@@ -221,6 +225,14 @@ class MapReader {
       this.#made(each, at, "a topic such as tele/{node}/SENSOR", (text) => new TopicPattern(text));
     if (!Array.isArray(value)) return [make(value, path)];
     return this.#list(value, path).map(([each, at]) => make(each, at));
+  }
+
+  #numbers(value: unknown, path: string): number[] {
+    const each: readonly unknown[] = Array.isArray(value) ? value : [value];
+    return each.map((number) => {
+      if (typeof number === "number") return number;
+      throw this.#fault(path, "a number that stands for no value, such as -9999, or a list of them", value);
+    });
   }
 
   #flag(value: unknown, path: string): boolean {

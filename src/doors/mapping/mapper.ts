@@ -14,7 +14,19 @@ import { type Scale, scaled, unitOf } from "./units.ts";
 const READINGS_MAX = 10_000;
 
 /** What devices write that have no value. */
-const NO_VALUE: readonly string[] = ["", "nan", "unknown", "unavailable", "none", "null", "undefined", "n/a", "-"];
+const NO_VALUE: readonly string[] = [
+  "",
+  "nan",
+  "unknown",
+  "unavailable",
+  "none",
+  "null",
+  "undefined",
+  "n/a",
+  "-",
+  "--",
+  "---",
+];
 
 const PLAIN_NUMBER = /^[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})(e[+-]?\d{1,3})?$/i;
 
@@ -204,7 +216,8 @@ export class Mapper {
     // Where anything is read that is there, much of it is no number, and need not be.
     const isAny = rule.at.names.length > 0 || rule.sensor.names.length > 0 || spec.list !== null;
     const isText = rule.isText || reading.isText;
-    const value = numberOf(found.value, isText);
+    const number = numberOf(found.value, isText);
+    const value = typeof number === "number" && spec.noValue.includes(number) ? null : number;
     if (value === null || (typeof value === "string" && isAny && !(rule.isText && typeof found.value === "string"))) {
       if (typeof found.value !== "object" || found.value === null) reading.passed++;
       return;

@@ -25,7 +25,8 @@ export function payloadOf(body: Uint8Array, type: string | undefined): Payload {
     return { kind: "value", value: fieldsOf(new URLSearchParams(text)), isText: true };
   }
   try {
-    return { kind: "value", value: JSON.parse(text), isText: false };
+    const value: unknown = JSON.parse(text);
+    return { kind: "value", value, isText: typeof value === "string" };
   } catch (error) {
     if (!/^[[{]/.test(text)) return { kind: "value", value: text, isText: true };
     return { kind: "fault", fault: `expected JSON, ${messageOf(error)}` };
@@ -66,7 +67,8 @@ export function withEventHeaders(
       return match === null || typeof value !== "string" ? [] : [[match[1], percentDecoded(value)]];
     });
     const data = payload.kind === "value" ? payload.value : null;
-    return { kind: "value", value: { ...Object.fromEntries(attributes), data }, isText: false };
+    const isText = payload.kind === "value" && payload.isText;
+    return { kind: "value", value: { ...Object.fromEntries(attributes), data }, isText };
   }
   return payload;
 }

@@ -10,7 +10,7 @@ const ABSOLUTE_MIN = 2 ** 28;
 /** Names begin with a letter or digit (section 4.5.1). */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9\-:./_]*$/;
 
-/** What is measured in the units that name it best (section 12.1); elsewhere a name without a part of its own is a "value". */
+/** What is measured in the units that name it best (section 12.1); elsewhere a name without a part of its own is the unit. */
 const MEASURED: Readonly<Record<string, string>> = {
   Cel: "temperature",
   K: "temperature",
@@ -24,6 +24,8 @@ const MEASURED: Readonly<Record<string, string>> = {
   dB: "sound",
   "m/s": "speed",
   "%EL": "battery",
+  lat: "latitude",
+  lon: "longitude",
 };
 
 /** A resolved record. `time` is in seconds since the epoch, `ago` in seconds before the pack came. */
@@ -98,5 +100,5 @@ function resolved(record: unknown, base: Base, where: string): Resolved[] {
 /** The base name is what sends, the name behind it what is measured; with one of them only, its unit says that. */
 function namesOf(base: string, name: string, unit: string | null): { device: string; sensor: string } {
   if (base !== "" && name !== "") return { device: base.replace(/[-:./_]+$/, ""), sensor: name };
-  return { device: (base + name).replace(/[-:./_]+$/, ""), sensor: MEASURED[unit ?? ""] ?? "value" };
+  return { device: (base + name).replace(/[-:./_]+$/, ""), sensor: MEASURED[unit ?? ""] ?? unit ?? "value" };
 }

@@ -2,6 +2,7 @@
 import { openZone } from "../../core/zone.ts";
 import { presetMap, readMaps } from "./map-spec.ts";
 import { type Mapped, Mapper } from "./mapper.ts";
+import { type Captures, TopicPattern } from "./pattern.ts";
 import type { Payload } from "./payload.ts";
 import { PRESETS } from "./presets.ts";
 
@@ -13,6 +14,9 @@ const READINGS_MAX = 20;
 
 /** Objects within objects that are looked into. */
 const DEPTH_MAX = 8;
+
+/** Levels that people put into the topics of their devices. */
+const LEVELS_MAX = 4;
 
 /** Levels of a topic that say what a message is, not whose it is. */
 const KINDS =
@@ -28,26 +32,63 @@ const DEVICES =
 const NOT_MEASURED =
   /^(id|_id|seq|sequence|counter|count|version|rssi|snr|lqi|linkquality|port|fport|fcnt|uptime|heap)$/i;
 
+/** A level that is one of several of a device. */
+const CHANNEL = /^\d{1,3}$/;
+
 let presets: readonly Mapper[] | null = null;
 
 /** @param topic null: the message came by HTTP, and is told by the name of its map. null: there is nothing in it that could be a reading */
 export function suggestMap(topic: string | null, payload: Payload, arrivalMs: number): Suggested | null {
   presets ??= Object.keys(PRESETS).map((name) => new Mapper(presetMap(name), openZone("UTC")));
-  let best = { like: "", readings: 0 };
+  let best: { readonly map: Suggested; readonly readings: number } = { map: {}, readings: 0 };
   for (const preset of presets) {
-    const captures = topic === null ? {} : preset.match(topic);
-    if (captures === null || (topic !== null && preset.skips(topic))) continue;
-    const { readings, faults } = preset.read(payload, captures, arrivalMs);
+    const fit = topic === null ? { captures: {}, more: {} } : fitOf(preset, topic);
+    if (fit === null || (topic !== null && preset.skips(topic))) continue;
+    const { readings, faults } = preset.read(payload, fit.captures, arrivalMs);
     // Without a topic a name such as "temperature" tells no preset from another: its time has to be there, or what says whose it is.
     const isAny = preset.spec.readings.some(({ at }) => at.text === "{field}");
     const isTold = ({ time, device, id }: Mapped) =>
       time !== undefined || (!isAny && (device !== "" || id !== undefined));
     if (faults.length > 0 || (topic === null && !readings.every(isTold))) continue;
-    if (readings.length > best.readings) best = { like: preset.spec.name, readings: readings.length };
+    if (readings.length <= best.readings) continue;
+    const map = { like: preset.spec.name, ...fit.more };
+    best = { map, readings: readings.length };
   }
-  if (best.readings > 0) return { like: best.like };
+  if (best.readings > 0) return best.map;
   const made = payload.kind === "value" ? ofPayload(topic, payload.value) : null;
   return made !== null && isUsable(made) ? made : null;
+}
+
+/** A preset as it could be for a topic. */
+interface Fit {
+  readonly captures: Captures;
+  /** What its map says beside `like`. */
+  readonly more: Suggested;
+}
+
+/** The preset as it is, or with levels of that topic among its own, as devices let people set them. */
+function fitOf({ spec }: Mapper, topic: string): Fit | null {
+  const levels = topic.split("/");
+  for (const pattern of spec.topics) {
+    const captures = pattern.match(topic);
+    if (captures !== null) return { captures, more: {} };
+  }
+  for (const { text } of spec.topics) {
+    const own = text.split("/");
+    const spare = levels.length - own.length;
+    const rest = own[own.length - 1].endsWith("...}");
+    for (let more = rest ? 1 : spare; more > 0 && more <= Math.min(spare, LEVELS_MAX); more++) {
+      for (let at = 0; at < own.length; at++) {
+        const between = levels.slice(at, at + more);
+        if (between.some((level) => /[{}+#]/.test(level))) continue;
+        const made = [...own.slice(0, at), ...between.map(escaped), ...own.slice(at)].join("/");
+        const captures = new TopicPattern(made).match(topic);
+        if (captures !== null)
+          return { captures, more: { name: nameOf([spec.name, ...between], () => true), topic: made } };
+      }
+    }
+  }
+  return null;
 }
 
 function ofPayload(topic: string | null, value: unknown): Suggested | null {
@@ -62,7 +103,7 @@ function ofPayload(topic: string | null, value: unknown): Suggested | null {
   if (found.readings.length === 0) return null;
   const at = deviceLevel(levels);
   return {
-    ...(topic === null ? {} : { name: nameOf(levels), topic: patternOf(levels, at) }),
+    ...(topic === null ? {} : { name: nameOf(levels, (i) => i !== at), topic: patternOf(levels, at) }),
     ...(list === null ? {} : { list }),
     ...(at >= 0 || found.device === null ? {} : { with: { device: found.device } }),
     readings: found.readings,
@@ -73,11 +114,19 @@ function ofPayload(topic: string | null, value: unknown): Suggested | null {
 /** A number is the payload: the topic says of what, and whose. */
 function plain(levels: readonly string[]): Suggested {
   const last = KINDS.test(levels[levels.length - 1]) && levels.length > 1 ? levels.length - 2 : levels.length - 1;
-  const at = last - 1 - [...levels.slice(0, last)].reverse().findIndex((level) => !KINDS.test(level));
+  const isChannel = (level: string | undefined) => level !== undefined && CHANNEL.test(level);
+  const isName = (level: string, i: number) => i < last && !KINDS.test(level) && !isChannel(level);
+  // `x/relay/0/power`: what is before a number says of which kind it is, so that the device is before that.
+  const before = levels.findLastIndex((level, i) => isName(level, i) && !isChannel(levels[i + 1]));
+  const named = before >= 0 ? before : levels.findLastIndex(isName);
+  const at = named >= 0 ? named : levels.findLastIndex((level, i) => i < last && isChannel(level));
+  const number = at < 0 ? -1 : levels.findIndex((level, i) => i > at && i < last && isChannel(level));
   const topic = levels.map((level, i) =>
-    i === last ? "{sensor}" : i === at && last > 0 ? "{device}" : escaped(level),
+    i === last ? "{sensor}" : i === at ? "{device}" : i === number ? "{channel}" : escaped(level),
   );
-  return { name: nameOf(levels), topic: topic.join("/"), readings: [{ at: "", sensor: "{sensor}" }] };
+  const device = number < 0 ? {} : { device: "{device}/{channel}" };
+  const name = nameOf(levels, (i) => i !== last && i !== at && i !== number);
+  return { name, topic: topic.join("/"), ...device, readings: [{ at: "", sensor: "{sensor}" }] };
 }
 
 interface Looked {
@@ -119,8 +168,15 @@ function escaped(text: string): string {
   return text.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
-function nameOf(levels: readonly string[]): string {
-  return levels[0].replaceAll(/[^\p{L}\p{N}._ -]/gu, "").slice(0, 60) || "mapped";
+/** Of the levels that are always these, but for words for a kind of message: maps have names of their own. */
+function nameOf(levels: readonly string[], isFixed: (index: number) => boolean): string {
+  const told = levels.filter((level, i) => isFixed(i) && (i === 0 || !KINDS.test(level))).join(" ");
+  const name = (text: string) =>
+    text
+      .replaceAll(/[^\p{L}\p{N}._ -]/gu, "")
+      .slice(0, 60)
+      .trim();
+  return name(told) || name(levels[0]) || "mapped";
 }
 
 /** Braces in names and the like make maps that the configuration would not take. */

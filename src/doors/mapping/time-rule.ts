@@ -71,11 +71,23 @@ export class TimeRules {
   #written(text: string, zone: Zone): TimeRead | TimeFault {
     const reader = this.#readers.get(zone) ?? new TimeReader(zone);
     this.#readers.set(zone, reader);
-    const bytes = Buffer.from(text.trim());
+    const bytes = Buffer.from(padded(text.trim()));
     const problem = reader.read(bytes, 0, bytes.length);
     if (problem === TIME_READ) return { ms: reader.startMs, isOwn: true };
     return unreadable(reasonOf(problem) || "a time such as 2020-01-13T15:12:00Z", text);
   }
+}
+
+/** Months, days and hours of one digit, as weather stations write them: `2016-5-10 2:34:15`. */
+const UNPADDED = /^(\d{4})-(\d{1,2})-(\d{1,2})([ T])(\d{1,2}):(\d{1,2}):(\d{1,2})(?!\d)/;
+
+function padded(text: string): string {
+  const two = (digits: string) => digits.padStart(2, "0");
+  return text.replace(
+    UNPADDED,
+    (_all, year, month, day, between, hour, minute, second) =>
+      `${year}-${two(month)}-${two(day)}${between}${two(hour)}:${two(minute)}:${two(second)}`,
+  );
 }
 
 function isNoTime(value: unknown): boolean {

@@ -18,7 +18,7 @@ export const UNITS: Readonly<Record<string, Scale>> = {
   kPa: times(10),
   inHg: times(33.863886666667),
   mmHg: times(1.3332236842105),
-  psi: times(68.947572931783),
+  psi: times(68.9475729316836),
   "m/s": times(1),
   "km/h": times(1 / 3.6),
   mph: times(0.44704),

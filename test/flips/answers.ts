@@ -17,8 +17,9 @@ export function answersOf({ engine }: Core, { size, seed }: Subject): Answers {
   for (const { name, followed } of engine.sensors.list()) {
     // Who was heard from since the start is in `completeUntil`, too.
     const { lastArrival, unreadKeys, repeatedIds, passedOver, lag, completeUntil, ...status } = engine.status(name);
-    const texts = [JSON.stringify({ ...status, followed, span: engine.span(name) })];
-    const { totals } = status;
+    // Conflicts are found of values that are remembered: a start and a correction forget them.
+    const { conflicts, ...totals } = status.totals;
+    const texts = [JSON.stringify({ ...status, totals, followed, span: engine.span(name) })];
     const sum = totals.counted + totals.duplicates + totals.quarantined + totals.rejected;
     if (sum !== totals.received) throw new Error(`${name}: received ${totals.received}, the sum is ${sum}`);
     for (const { start, end } of windowsIn(status.firstTime ?? 0, status.lastTime ?? 0, WINDOWS[size], seed)) {

@@ -1,5 +1,4 @@
 /** One flip of one bit in a copy of a directory: what is asked of it then, and whether each answer is right, or said to be wrong. */
-import { createHash, type Hash } from "node:crypto";
 import {
   closeSync,
   copyFileSync,
@@ -13,16 +12,11 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { runningServer } from "../../src/commands/run-files.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
-import { LookedAtLog } from "../../src/log/embedded/open-log.ts";
-import { guardedHistory } from "../../src/store/database.ts";
-import { guardDatabase } from "../../src/store/guarded-open.ts";
-import { sumsPath } from "../../src/store/page-check.ts";
-import { SumsFile } from "../../src/store/sums-file.ts";
 import { Seeded } from "../oracle/seeded.ts";
 import { type Answers, answersOf, differing } from "./answers.ts";
+import { leftOf } from "./left.ts";
 import {
   kafkaOf,
   noteRunning,
@@ -68,8 +62,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
 
 /** Of a small directory all is sent again; of a large one a few records. */
 const SENT_AGAIN = { small: Number.POSITIVE_INFINITY, large: 6 };
-/** One in so many is opened and asked in any case; of the others those of which something else is left (`#seen`) than of all before. */
-const ASKED = 100;
+/** One in so many is opened and asked in any case; of the others those of which something else is left (`leftOf`) than of all before. */
+const ASKED = 200;
 
 /** Sensors and lists that answer otherwise than they should. */
 type Lacking = readonly { readonly name: string; readonly text: string }[];
@@ -84,6 +78,10 @@ export class Trials {
   /** What became of flips of which the same was left. */
   readonly #known = new Map<string, Judged>();
   #flipped: { readonly flip: Flip; readonly state: string } | null = null;
+  /** Of the undamaged directory, and the directories that these are in. */
+  readonly #files: readonly string[];
+  readonly #directories: ReadonlySet<string>;
+  readonly #wanted: ReadonlySet<string>;
   /** Of each file as it was copied last. */
   readonly #copied = new Map<string, string>();
   #truth: Answers = new Map();
@@ -98,7 +96,10 @@ export class Trials {
     this.#random = new Seeded(subject.seed);
     cpSync(healthy, this.#healthy, { recursive: true });
     noteRunning(this.#healthy);
-    mkdirSync(this.#work);
+    this.#files = filesOf(this.#healthy);
+    this.#directories = new Set(["", ...this.#files.map((file) => dirname(file)).filter((name) => name !== ".")]);
+    this.#wanted = new Set([...this.#files, ...this.#directories]);
+    for (const directory of this.#directories) mkdirSync(join(this.#work, directory), { recursive: true });
   }
 
   /** Every file of the directory, and its bytes. */
@@ -131,7 +132,7 @@ export class Trials {
   /** @throws Error that says what is wrong: an answer in silence, an error that is none of ours, a hang */
   async try(flip: Flip): Promise<Judged> {
     try {
-      const seen = this.#random.int(1, ASKED) === 1 ? null : this.#damaged(flip, () => this.#seen(flip.file));
+      const seen = this.#random.int(1, ASKED) === 1 ? null : this.#damaged(flip, () => leftOf(this.#work, flip.file));
       const known = seen === null ? undefined : this.#known.get(seen);
       if (known !== undefined) return known;
       const judged = await this.#damaged(flip, () => this.#judge());
@@ -149,34 +150,6 @@ export class Trials {
     this.#flip(path, flip);
     this.#flipped = { flip, state: stateOf(path) };
     return work();
-  }
-
-  /**
-   * All that is left of the flip once the database was looked at, as it is before it is opened: what is said, each row as SQLite reads it, each sum. Two
-   * flips of which the same is left go on alike. Null: it is of a file that is not looked at.
-   */
-  #seen(file: string): string | null {
-    const [name] = file.split(".");
-    const path = join(this.#work, `${name}.db`);
-    const hash = createHash("sha1");
-    if (file.endsWith(".ends")) return null;
-    try {
-      if (name === "history") {
-        const { damage, notices } = guardDatabase(guardedHistory(path));
-        // It is set aside as it is, or refused.
-        if (damage !== null) return `damaged: ${damage}`;
-        hash.update(notices.join("; "));
-      } else if (name === "log") {
-        const looked = new LookedAtLog(path);
-        looked.close();
-        hash.update(looked.notices.join("; "));
-      } else return null;
-      hashRows(path, hash);
-      hashSums(path, hash);
-    } catch {
-      return null;
-    }
-    return `${name} ${hash.digest("hex")}`;
   }
 
   /** @returns what the file is then, to be told from what it becomes */
@@ -198,14 +171,15 @@ export class Trials {
       this.#flip(join(this.#work, flip.file), flip);
       this.#copied.set(flip.file, stateOf(join(this.#work, flip.file)));
     }
-    const wanted = filesOf(this.#healthy);
-    for (const file of filesOf(this.#work)) {
-      if (!wanted.includes(file)) rmSync(join(this.#work, file), { recursive: true });
+    for (const directory of this.#directories) {
+      for (const name of readdirSync(join(this.#work, directory))) {
+        const file = join(directory, name);
+        if (!this.#wanted.has(file)) rmSync(join(this.#work, file), { recursive: true });
+      }
     }
-    for (const file of wanted) {
+    for (const file of this.#files) {
       const path = join(this.#work, file);
       if (this.#copied.get(file) === stateOf(path)) continue;
-      mkdirSync(dirname(path), { recursive: true });
       copyFileSync(join(this.#healthy, file), path);
       this.#copied.set(file, stateOf(path));
     }
@@ -318,29 +292,6 @@ function saidOf(notices: readonly string[]): string {
     )
     .sort()
     .join("; ");
-}
-
-function hashRows(path: string, hash: Hash): void {
-  const db = new DatabaseSync(path);
-  try {
-    for (const { name, sql } of db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").all()) {
-      hash.update(String(sql));
-      for (const row of db.prepare(`SELECT * FROM "${name}"`).iterate()) {
-        for (const value of Object.values(row)) hash.update(value instanceof Uint8Array ? value : `${value},`);
-      }
-    }
-  } finally {
-    db.close();
-  }
-}
-
-/** As they are believed. */
-function hashSums(path: string, hash: Hash): void {
-  const sums = SumsFile.open(sumsPath(path), false);
-  if (sums === null) return;
-  hash.update(JSON.stringify(sums.head));
-  for (let page = 1; page <= sums.head.pageCount; page++) hash.update(`${sums.get(page)},`);
-  sums.close();
 }
 
 /** Enough to tell that a file was changed or replaced. */

@@ -1,16 +1,18 @@
 /** Readings held back because the server's clock was behind: released by themselves once it is set, and nothing else is. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { after, mock, suite, test } from "node:test";
 import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
 import { EVER, NOW, type Running, reading, withPipeline } from "./running.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** What the ticker does, until there is nothing more to do. */
+/** Time passes for the ticker, each half second, until there is nothing more to do. */
 async function settled({ pipeline }: Running): Promise<void> {
-  await new Promise((ticked) => setTimeout(ticked, 1200));
-  await pipeline.releaseQuarantine([]);
+  for (let ticks = 0; ticks < 3; ticks++) {
+    mock.timers.tick(500);
+    await pipeline.releaseQuarantine([]);
+  }
 }
 
 const totalsOf = ({ pipeline }: Running) => {
@@ -27,8 +29,10 @@ const live = (sequence: number) => [
   reading("ahead", sequence, NOW + 2 * HOUR + DAY + sequence * 1000),
 ];
 
-// Beside each other, as all of them wait for tickers of real time.
-suite("a clock that was behind", { concurrency: true }, () => {
+suite("a clock that was behind", () => {
+  mock.timers.enable({ apis: ["setInterval"] });
+  after(() => mock.timers.reset());
+
   for (const restart of [false, true]) {
     test(`two hours behind, then set${restart ? ", with a restart in between" : ""}: released once, copies stay duplicates, a device a day ahead stays`, () =>
       withPipeline({}, async (bench) => {

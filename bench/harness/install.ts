@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { cacheDir, classPath } from "../../test/kafka/jars.ts";
+import { keptAt } from "../../test/cache.ts";
+import { classPath } from "../../test/kafka/jars.ts";
 import { run } from "./child.ts";
 
 export const PEERS = join(import.meta.dirname, "..", "peers");
@@ -27,7 +28,7 @@ export interface InstallPolicy {
   say(text: string): void;
 }
 
-const cache = (name: string): string => join(cacheDir(), "bench", name);
+const cache = (name: string): string => keptAt(join("bench", name));
 
 /** Output of a command, or null where there is no such command. */
 export function output(command: string, args: readonly string[]): string | null {

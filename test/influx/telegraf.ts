@@ -1,10 +1,9 @@
 /** Telegraf, for tests: built once through the Go module proxy with the plugins that they need, or the tests are skipped by name. Run alone it builds it. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { kept, run } from "../cache.ts";
 import { type Found, findPythonWith } from "../kafka/foreign.ts";
-import { cacheDir, lockFile, run } from "../kafka/jars.ts";
 
 const MODULE = "github.com/influxdata/telegraf/cmd/telegraf@v1.37.2";
 const PLUGINS = "custom,inputs.socket_listener,outputs.influxdb,outputs.influxdb_v2,parsers.influx,serializers.influx";
@@ -17,27 +16,18 @@ export async function findTelegraf(): Promise<Found> {
   const version = createHash("sha256")
     .update(MODULE + PLUGINS)
     .digest("hex");
-  const home = join(cacheDir(), `telegraf-${version.slice(0, 8)}`);
-  const found = { path: join(home, "telegraf") };
-  if (existsSync(home)) return found;
-  mkdirSync(cacheDir(), { recursive: true });
-  const lock = await lockFile(join(cacheDir(), "telegraf-build.lock"));
   try {
-    if (existsSync(home)) return found;
-    const go = await findGo();
-    if ("missing" in go) return go;
-    const partial = `${home}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    const environment = ["CGO_ENABLED=0", `GOBIN=${partial}`, `PATH=${dirname(go.path)}:/usr/bin:/bin`];
-    await run("env", [...environment, go.path, "install", "-tags", PLUGINS, MODULE]);
-    renameSync(partial, home);
-    return found;
+    const home = await kept(`telegraf-${version.slice(0, 8)}`, async (partial) => {
+      const go = await findGo();
+      if ("missing" in go) throw new Error(go.missing);
+      const environment = ["CGO_ENABLED=0", `GOBIN=${partial}`, `PATH=${dirname(go.path)}:/usr/bin:/bin`];
+      await run("env", [...environment, go.path, "install", "-tags", PLUGINS, MODULE]);
+    });
+    return { path: join(home, "telegraf") };
   } catch (error) {
     return {
       missing: `Telegraf could not be built (Go ${GO_MINOR_MIN} or later and its module proxy are needed): ${error}`,
     };
-  } finally {
-    lock.close();
   }
 }
 

@@ -8,8 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Admin, Producer, type SASLOptions } from "@platformatic/kafka";
+import { kept } from "../cache.ts";
 import {
   type Availability,
+  archiveFlags,
+  CLASS_ARCHIVE,
   classPath,
   fetchJars,
   formattedDir,
@@ -56,7 +59,7 @@ const SETTINGS = {
   "broker.heartbeat.interval.ms": "500",
 } as const;
 
-const HEAP = ["-Xms96m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
+const HEAP = ["-Xms96m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 export interface BrokerOptions {
   /** Broker settings over the defaults. */
@@ -108,6 +111,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const available = jarsAvailable();
   if (!available.ok) throw new Error(`Cannot start a Kafka broker: ${available.why}; ${available.how}`);
   await fetchJars();
+  await kept(CLASS_ARCHIVE, archiveClasses);
+  return startOne(options);
+}
+
+/** A broker that starts, answers and ends, and leaves the classes that it had loaded. */
+async function archiveClasses(partial: string): Promise<void> {
+  const broker = await startOne({ jvm: [...HEAP, `-XX:ArchiveClassesAtExit=${partial}`] });
+  await broker.stop();
+}
+
+async function startOne(options: BrokerOptions): Promise<Broker> {
   for (let attempt = 1; ; attempt++) {
     const broker = new Broker(options, options.port ?? (await freePort()), await freePort());
     try {
@@ -200,7 +214,7 @@ export class Broker {
   #spawn(settings: string): ChildProcess {
     const output = openSync(join(this.dataDir, "output.txt"), "a");
     const flags = [
-      ...(this.#options.jvm ?? HEAP),
+      ...(this.#options.jvm ?? [...HEAP, ...archiveFlags()]),
       `-Dlog4j2.configurationFile=${join(import.meta.dirname, "log4j2.properties")}`,
     ];
     const java = spawn("java", [...flags, "-cp", classPath(), "kafka.Kafka", settings], {

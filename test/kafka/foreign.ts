@@ -1,10 +1,10 @@
 /** Producers that nobody here wrote, for tests: kcat (librdkafka), two Python clients and Kafka's own Java tools. Each is fetched once, or its tests are skipped by name. */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { cacheDir, classPath, fetchJars, lockFile, run } from "./jars.ts";
+import { kept, run } from "../cache.ts";
+import { archiveFlags, classPath, fetchJars } from "./jars.ts";
 
 /** Pinned: another list, another directory. kafka-python is an implementation of its own, confluent-kafka is librdkafka. */
 const PYTHON_PACKAGES = [
@@ -40,27 +40,18 @@ export function findPython(): Promise<Found> {
   return findPythonWith(PYTHON_PACKAGES);
 }
 
-/** A Python with these packages of PyPI, in the cache directory. */
+/** A Python with these packages of PyPI. */
 export async function findPythonWith(packages: readonly string[]): Promise<Found> {
   const name = `python-${createHash("sha256").update(packages.join()).digest("hex").slice(0, 8)}`;
-  const home = join(cacheDir(), name);
-  const found = { path: join(home, "bin", "python") };
-  if (existsSync(home)) return found;
-  mkdirSync(cacheDir(), { recursive: true });
-  const lock = await lockFile(join(cacheDir(), "python-download.lock"));
   try {
-    if (existsSync(home)) return found;
-    const partial = `${home}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    await run("python3", ["-m", "venv", partial]);
-    const python = join(partial, "bin", "python");
-    await run(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...packages]);
-    renameSync(partial, home);
-    return found;
+    const home = await kept(name, async (partial) => {
+      await run("python3", ["-m", "venv", partial]);
+      const python = join(partial, "bin", "python");
+      await run(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...packages]);
+    });
+    return { path: join(home, "bin", "python") };
   } catch (error) {
     return { missing: `no Python with ${packages[0]} could be made (python3, venv and PyPI are needed): ${error}` };
-  } finally {
-    lock.close();
   }
 }
 
@@ -144,6 +135,6 @@ export function feed(command: string, args: readonly string[], input: string): P
 export async function javaTool(name: string, args: readonly string[], input = ""): Promise<string> {
   await fetchJars();
   const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, "log4j2.properties")}`;
-  const flags = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", logging];
+  const flags = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", ...archiveFlags(), logging];
   return feed("java", [...flags, "-cp", classPath(), `org.apache.kafka.tools.${name}`, ...args], input);
 }

@@ -1,32 +1,23 @@
-/** Node-RED as its users have it, fetched once into the cache directory, and a flow of it that publishes numbered temperatures. */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+/** Node-RED as its users have it, fetched once, and a flow of it that publishes numbered temperatures. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { kept, run } from "../cache.ts";
 import type { Found } from "../kafka/foreign.ts";
-import { cacheDir, lockFile, run } from "../kafka/jars.ts";
 
 const VERSION = "5.0.7";
 
 /** Node-RED's program; its tests are skipped where npm cannot fetch it (280 packages, 117 MB, 26 s). */
 export async function findNodeRed(): Promise<Found> {
-  const home = join(cacheDir(), `node-red-${VERSION}`);
-  const found = { path: join(home, "node_modules", "node-red", "red.js") };
-  if (existsSync(home)) return found;
-  mkdirSync(cacheDir(), { recursive: true });
-  const lock = await lockFile(join(cacheDir(), "node-red-download.lock"));
   try {
-    if (existsSync(home)) return found;
-    const partial = `${home}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    mkdirSync(partial);
-    writeFileSync(join(partial, "package.json"), "{}");
-    const options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", partial];
-    await run("npm", ["install", ...options, `node-red@${VERSION}`]);
-    renameSync(partial, home);
-    return found;
+    const home = await kept(`node-red-${VERSION}`, async (partial) => {
+      mkdirSync(partial);
+      writeFileSync(join(partial, "package.json"), "{}");
+      const options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", partial];
+      await run("npm", ["install", ...options, `node-red@${VERSION}`]);
+    });
+    return { path: join(home, "node_modules", "node-red", "red.js") };
   } catch (error) {
     return { missing: `no Node-RED could be fetched (npm install node-red): ${error}` };
-  } finally {
-    lock.close();
   }
 }
 

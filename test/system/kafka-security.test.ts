@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Broker, skipWithoutOwnKafka, startBroker } from "../kafka/broker.ts";
-import { classPath } from "../kafka/jars.ts";
+import { archiveFlags, classPath } from "../kafka/jars.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
 import { dataDirectory, done, launch, succeeded, tidemark } from "./cli.ts";
 
@@ -59,11 +59,12 @@ describe("a Kafka with TLS and passwords", {
     writeFileSync(client, lines.join("\n"));
     const tool = ["-cp", classPath(), "kafka.admin.ConfigCommand", "--bootstrap-server", broker.bootstrap];
     const user = ["--command-config", client, "--alter", "--entity-type", "users", "--entity-name", "tidemark"];
-    for (const name of MECHANISMS.slice(1)) {
+    const add = async (name: string): Promise<void> => {
       const added = ["--add-config", `${name}=[password=${PASSWORD}]`];
-      const { code, stdout, stderr } = await launch("java", [...tool, ...user, ...added]).ended;
+      const { code, stdout, stderr } = await launch("java", [...archiveFlags(), ...tool, ...user, ...added]).ended;
       assert.equal(code, 0, stdout + stderr);
-    }
+    };
+    await Promise.all(MECHANISMS.slice(1).map(add));
   });
   after(async () => {
     await broker?.stop();

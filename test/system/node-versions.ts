@@ -1,17 +1,17 @@
-/** Other versions of Node, from npm, kept in .cache/node. */
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+/** Other versions of Node, from npm. */
 import { join } from "node:path";
-import { ROOT } from "./cli.ts";
+import { kept, run } from "../cache.ts";
 
 /** @returns the folder of its `node`; null where it is not to be had */
-export function folderOfNode(version: string): string | null {
+export async function folderOfNode(version: string): Promise<string | null> {
   const name = `node-${process.platform}-${process.arch}`;
-  const prefix = join(ROOT, ".cache/node", version);
-  const folder = join(prefix, "node_modules", name, "bin");
-  if (!existsSync(join(folder, "node"))) {
-    const args = ["install", "--prefix", prefix, "--no-save", "--prefer-offline", "--no-audit", "--no-fund"];
-    spawnSync("npm", [...args, `${name}@${version}`], { stdio: "ignore" });
+  const options = ["--no-save", "--prefer-offline", "--no-audit", "--no-fund"];
+  try {
+    const home = await kept(`node-${version}`, (partial) =>
+      run("npm", ["install", "--prefix", partial, ...options, `${name}@${version}`]),
+    );
+    return join(home, "node_modules", name, "bin");
+  } catch {
+    return null;
   }
-  return existsSync(join(folder, "node")) ? folder : null;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { closeSync, cpSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { Admin } from "@platformatic/kafka";
 import { ManualClock, systemClock } from "../../src/core/clock.ts";
 import { messageOf } from "../../src/core/errors.ts";
@@ -15,6 +16,9 @@ import { type Broker, skipWithoutOwnKafka, startBroker } from "../kafka/broker.t
 import { RawProducer } from "../kafka/raw-producer.ts";
 import { readPartitions } from "../kafka/reading.ts";
 import { readRecords, record, refused, type Seen, seen, values } from "../suites/log-suite.ts";
+
+/** Between two looks at who leads: brokers that elect need the cores. */
+const LOOK_MS = 50;
 
 const numbers = (count: number, first = 0): NewRecord[] =>
   Array.from({ length: count }, (_, i) => record(String(first + i)));
@@ -211,10 +215,10 @@ test(`leaders that change, by death and by election: every record once, in order
   assert.equal(await leaderOf0(), 2);
   await appendAndRead();
   await second.kill();
-  while ((await leaderOf0()) !== 1);
+  while ((await leaderOf0()) !== 1) await delay(LOOK_MS);
   await appendAndRead();
   await second.restart();
-  while ((await leaderOf0()) !== 2);
+  while ((await leaderOf0()) !== 2) await delay(LOOK_MS);
   await appendAndRead();
   await log.close();
   await admin.close();

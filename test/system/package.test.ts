@@ -124,8 +124,8 @@ describe("the package", () => {
     assert.match(run(process.execPath, [join(prefix, "bin/tidemark"), "--version"], folder), /^tidemark \d/);
   });
 
-  test("a Node that is too old gets one line", (t) => {
-    const node = folderOfNode(TOO_OLD);
+  test("a Node that is too old gets one line", async (t) => {
+    const node = await folderOfNode(TOO_OLD);
     if (node === null) return t.skip(`no Node ${TOO_OLD} from npm`);
     const { status, stdout, stderr } = spawnSync(join(node, "node"), [join(installed, "bin/tidemark.js"), "run"], {
       encoding: "utf8",
@@ -141,17 +141,18 @@ describe("the package", () => {
   });
 
   for (const version of OLDEST) {
-    describe(`with Node ${version}`, () => {
-      const node = folderOfNode(version);
+    describe(`with Node ${version}`, async () => {
+      const node = await folderOfNode(version);
       const skip = node === null ? `no Node ${version} from npm` : false;
       const env = { PATH: `${node}${delimiter}${process.env["PATH"]}` };
       const inHome = (command: string, ...args: readonly string[]): Running =>
         launch(command, args, { cwd: home, env });
-      const tidemark = (...args: readonly string[]): Running => inHome("npx", "--no-install", "tidemark", ...args);
+      const tidemark = (...args: readonly string[]): Running => inHome("node_modules/.bin/tidemark", ...args);
 
       test("a server takes readings, answers, and shows the page", { skip, timeout: 120_000 }, async () => {
         const data = join(folder, `data-${version}`);
-        const serve = tidemark("serve", "--data", data, "--port", "0", "--token", TOKEN);
+        const options = ["serve", "--data", data, "--port", "0", "--token", TOKEN];
+        const serve = inHome("npx", "--no-install", "tidemark", ...options);
         const [, url] = /listening on (http:\S+):/.exec(await serve.until(/listening on \S+/)) ?? [];
         const headers = { authorization: `Bearer ${TOKEN}` };
         const page = await fetch(new URL("/", url), { headers });

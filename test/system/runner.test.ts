@@ -94,7 +94,7 @@ test("no test at all is no success", async () => {
 });
 
 test("npm test -- FILE runs that file only", async () => {
-  const { code, stdout } = await launch("npm", ["test", "--", "test/core/zone.test.ts"], {
+  const { code, stdout } = await launch("npm", ["test", "--", "test/core/time.test.ts"], {
     cwd: ROOT,
     env: { NODE_TEST_CONTEXT: "" },
   }).ended;

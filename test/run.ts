@@ -1,6 +1,7 @@
 /**
  * The test runner: `node test/run.ts [quick | all | PATH …] [--name PATTERN]`, `quick` when nothing is named.
- * A process per file, as many at once as there are cores, none longer than its time; every failure in full; the last line counts.
+ * A process per file, as many at once as there are cores and one more of those that wait, none longer than its time; every failure in full; the last
+ * line counts.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -19,15 +20,35 @@ const SYSTEM_MS_MAX = 900_000;
 
 /** The system tests that take longest, in that order. */
 const LONGEST: readonly string[] = [
-  "kafka-crash",
-  "kafka-foreign-producers",
-  "crash-embedded",
-  "bad-input",
-  "runner",
-  "cli-start",
-  "make-run",
-  "cli-sensor",
   "planted-bugs",
+  "kafka-log",
+  "crash-embedded",
+  "contributing",
+  "simulation",
+  "cli-start",
+  "kafka-security",
+  "oracle-embedded",
+  "crash-kafka",
+];
+
+/**
+ * System tests that wait for more than half of their time, the longest first: for brokers to start or to be found gone, packages to be installed, whole seconds to pass.
+ * Measured: CPU time of all their processes, against the time that was not spent waiting for a core. No core waits with them.
+ */
+const WAITING: readonly string[] = [
+  "make-run",
+  "package",
+  "kafka-crash",
+  "failing-disk",
+  "sensors-appear",
+  "bad-input",
+  "kafka-topics",
+  "simulators",
+  "cli-sensor",
+  "mqtt",
+  "runner",
+  "cli-serve",
+  "alerts",
 ];
 
 /** What a file wrote itself is shown from its end when it fails, characters. */
@@ -67,6 +88,14 @@ function isSystem(file: string): boolean {
   return file.includes(`${join("test", "system")}`);
 }
 
+function isWaiting(file: string): boolean {
+  return WAITING.some((name) => isSystemTest(file, name));
+}
+
+function isSystemTest(file: string, name: string): boolean {
+  return file.endsWith(join("system", `${name}.test.ts`));
+}
+
 function filesOf(args: readonly string[]): { files: string[]; missing: string[] } {
   const every = globSync("test/**/*.test.ts", { cwd: ROOT })
     .sort()
@@ -84,14 +113,16 @@ function filesOf(args: readonly string[]): { files: string[]; missing: string[] 
       else missing.push(arg);
     }
   }
+  for (const name of [...LONGEST, ...WAITING]) if (!every.some((file) => isSystemTest(file, name))) missing.push(name);
   return { files: [...found].sort((a, b) => rankOf(a) - rankOf(b)), missing };
 }
 
 /** What is quick to know comes early; then the longest first, so that no core waits for the last of them. */
 function rankOf(file: string): number {
   if (!isSystem(file)) return -1;
-  const rank = LONGEST.findIndex((name) => file.endsWith(join("system", `${name}.test.ts`)));
-  return rank === -1 ? LONGEST.length : rank;
+  const ranked = [...LONGEST, ...WAITING];
+  const rank = ranked.findIndex((name) => isSystemTest(file, name));
+  return rank === -1 ? ranked.length : rank;
 }
 
 /** Kills the file's process and all that it started and did not let go of. */
@@ -202,20 +233,22 @@ function printed(result: FileResult): string {
 async function runAll(
   files: readonly string[],
   name: string | undefined,
-  environment: NodeJS.ProcessEnv,
+  environmentOf: (file: string) => Promise<NodeJS.ProcessEnv>,
 ): Promise<FileResult[]> {
   const results: FileResult[] = [];
-  const waiting = [...files];
-  const lane = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile(file, name, environment);
+  const waiting = files.filter(isWaiting);
+  const others = files.filter((file) => !isWaiting(file));
+  const lane = async (next: () => string | undefined) => {
+    for (let file = next(); file !== undefined; file = next()) {
+      const result = await runFile(file, name, await environmentOf(file));
       results.push(result);
       if (result.passed + result.skipped.length + result.failures.length === 0) continue; // no test of that name
       console.log(printed(result));
       for (const failure of result.failures) console.log(`\n${failure}\n`);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), files.length) }, lane));
+  const cores = Array.from({ length: availableParallelism() }, () => lane(() => others.shift() ?? waiting.shift()));
+  await Promise.all([...cores, lane(() => waiting.shift())]);
   return results;
 }
 
@@ -232,21 +265,22 @@ function readArguments(): { name: string | undefined; paths: readonly string[] }
 async function main(): Promise<number> {
   const { name, paths } = readArguments();
   const { files, missing } = filesOf(paths.length === 0 ? ["quick"] : paths);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      for (const child of children) killGroup(child);
-      process.exit(1);
-    });
-  }
+  process.on("exit", () => {
+    for (const child of children) killGroup(child);
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
   const wantsBroker = process.env[KAFKA_VARIABLE] === undefined && files.some(isSystem) && jarsAvailable().ok;
-  const broker = wantsBroker ? await startBroker() : null;
-  const environment: NodeJS.ProcessEnv = {
-    NODE_COMPILE_CACHE: COMPILED,
-    ...process.env,
-    ...(broker === null ? {} : { [KAFKA_VARIABLE]: broker.bootstrap }),
-  };
+  // Beside the quick files, which need none.
+  const starting = wantsBroker ? startBroker() : null;
+  starting?.catch(() => {}); // whoever needs it is told
+  const environment: NodeJS.ProcessEnv = { NODE_COMPILE_CACHE: COMPILED, ...process.env };
+  const environmentOf = async (file: string): Promise<NodeJS.ProcessEnv> =>
+    starting === null || !isSystem(file)
+      ? environment
+      : { ...environment, [KAFKA_VARIABLE]: (await starting).bootstrap };
   const startedAt = performance.now();
-  const results = await runAll(files, name, environment).finally(() => broker?.stop());
+  const results = await runAll(files, name, environmentOf);
+  await (await starting)?.kill();
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const failed = results.reduce((sum, result) => sum + failedOf(result), 0);
   const skipped = results.flatMap((result) => result.skipped);

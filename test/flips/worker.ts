@@ -2,7 +2,6 @@
  * Tries flips on a copy of a directory: its arguments are the subject as JSON, the undamaged directory, and one to work in. Reads lines of JSON, each some
  * flips; writes what became of each, a line each, and a line with the files of the directory first.
  */
-import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Subject } from "./subject.ts";
 import { type Flip, type Judged, Trials } from "./trial.ts";
@@ -11,7 +10,8 @@ import { type Flip, type Judged, Trials } from "./trial.ts";
 export type Told = { readonly flip: Flip } & (Judged | { readonly fault: string });
 
 const [subject, healthy, work] = process.argv.slice(2);
-const say = (message: object): void => void writeSync(1, `${JSON.stringify(message)}\n`);
+// Of a pipe that is full this waits.
+const say = (message: object): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
 let stray: unknown = null;
 process.on("unhandledRejection", (error) => {
   stray ??= error;

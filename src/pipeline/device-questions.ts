@@ -55,7 +55,8 @@ export class DeviceQuestions {
   span(sensor: Series, device: string): SensorSpan {
     const { firstTime, lastTime, lastValue } = this.#own(sensor, device).known;
     return {
-      firstTime: firstTime ?? sensor.totals.span.firstTime,
+      // Of what older versions counted the first is not known; of a device whose readings were all deleted there is none.
+      firstTime: lastTime === null ? null : (firstTime ?? sensor.totals.span.firstTime),
       lastTime,
       lastValue,
       keptSince: sensor.totals.span.keptSince,

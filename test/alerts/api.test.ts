@@ -248,3 +248,23 @@ test("readings that are deleted take alerts back, and an undo raises them again"
   assert.equal(undone.status, 200, JSON.stringify(undone.body));
   await until(states, isSo(["silent ended", "silent on", "warm ended"]));
 });
+
+test("a device whose readings are all deleted was never silent", async (t) => {
+  const { ask, send, clock, until } = await startServer(t, undefined);
+  const rule = { sensor: "attic", device: "*", noDataFor: "15s", every: "5s", from: "2026-05-01T12:00:00Z" };
+  await ask("/alerts/rules/silent", "PUT", rule);
+  await send("attic", [1, 20, "a"], [55, 20, "a"], [30, 20, "b"]);
+  clock.advance(70_000);
+  const found = async () =>
+    (await ask("/alerts")).body.items
+      .map(({ device, state }: Record<string, string>) => `${device} ${state}`)
+      .sort()
+      .join();
+  await until(found, (all) => all === "a ended,b on");
+  const deletion = { sensor: "attic", device: "b", from: "2026-05-01 12:00:30", to: "2026-05-01 12:00:30" };
+  const deleted = await ask("/corrections/delete", "POST", deletion);
+  assert.equal(deleted.status, 200, JSON.stringify(deleted.body));
+  await until(found, (all) => all === "a ended,b taken-back");
+  await ask("/corrections/undo", "POST", { number: 1 });
+  await until(found, (all) => all === "a ended,b on");
+});

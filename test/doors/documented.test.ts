@@ -146,6 +146,15 @@ describe("LoRaWAN", () => {
     assert.deepEqual(linesOf("chirpstack-v3", { body: published }), [
       `temperatureSensor_1 ${eui} 25 2021-02-02T01:02:03.500Z`,
     ]);
+    // The uplink of one version is refused by the map of the other, and not taken for something else.
+    const v4 = {
+      deduplicationId: "3ac7e3c4",
+      time: "2022-07-18T09:34:15Z",
+      deviceInfo: { devEui: "01" },
+      object: { t: 1 },
+    };
+    assert.deepEqual(linesOf("chirpstack-v3", { topic, body: v4 }), ["!capture-missing"]);
+    assert.deepEqual(linesOf("chirpstack", { topic, body: v3 }), ["!capture-missing"]);
     assert.deepEqual(suggestMap(topic, payloadOf(Buffer.from(JSON.stringify(v3)), undefined), NOW), {
       like: "chirpstack-v3",
     });

@@ -12,9 +12,10 @@ import { dirname, join, relative, resolve } from "node:path";
 import { readCommandLine, refuse } from "./command-line.ts";
 import { type Broker, startBroker } from "./kafka/broker.ts";
 import { Seeded } from "./oracle/seeded.ts";
+import { canPreload } from "./simulation/disk.ts";
 import { type CrashSettings, KILL_BROKER } from "./torture/crash.ts";
 import type { CrashReport } from "./torture/crash-run.ts";
-import { FAULTS, missingFaults, Shim } from "./torture/faults.ts";
+import { FAULTS, missingFaults } from "./torture/faults.ts";
 import { type Picture, percentile, writePicture } from "./torture/picture.ts";
 
 /** A round that takes longer hangs, which is a failure. */
@@ -96,10 +97,9 @@ async function torture({ data, minutes, rounds: roundsMax, seed, picture, kafka 
   const rounds: Round[] = [];
   const until = Number.isFinite(roundsMax) ? `${roundsMax} rounds` : `${minutes} min`;
   console.log(`torture with seed ${seed}, ${until}${bootstrap === null ? "" : `, Kafka at ${bootstrap}`}`);
-  const shim = new Shim();
   for (const log of bootstrap === null ? (["embedded"] as const) : (["embedded", "kafka"] as const))
-    for (const [fault, why] of missingFaults(log, shim, own !== null)) console.log(`${log}: without ${fault}: ${why}`);
-  shim.end();
+    for (const [fault, why] of missingFaults(log, canPreload(), own !== null))
+      console.log(`${log}: without ${fault}: ${why}`);
   while (rounds.length < roundsMax && performance.now() - began < minutes * 60_000) {
     const settings = roundOf(rounds.length, random, bootstrap !== null, data);
     const text = JSON.stringify(settings);
@@ -162,6 +162,7 @@ function pictureOf(rounds: readonly Round[], seed: number, minutes: number): Pic
       failed === 0 ? "tidemark under torture: every answer right" : `tidemark under torture: ${failed} rounds FAILED`,
     facts: [
       `${passed.length} rounds passed, ${failed} failed, seed ${seed}`,
+      `power lost ${sum(({ powerLosses }) => powerLosses)} times, with ${sum(({ sectorsLost }) => sectorsLost)} sectors and names that were not synced`,
       `kill -9: ${kills("embedded")} on the embedded log, ${kills("kafka")} on Kafka; ${sum(({ records }) => records)} records in the logs, ${sum(({ sentTwice }) => sentTwice)} of them sent twice`,
       failed === 0 ? `${answers}: 0 wrong; 0 readings lost, 0 doubled` : `${answers} in the rounds that passed`,
     ],

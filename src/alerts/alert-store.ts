@@ -78,6 +78,8 @@ export class AlertStore {
   readonly #waiting = new Map<string, number>();
   #written = 0;
   #synced = 0;
+  /** Why a sync failed, until all was written anew. */
+  #syncFailed: string | null = null;
   #kept: number;
   #on: number;
   /** Deliveries that were dropped as too many waited, since the start. */
@@ -143,16 +145,35 @@ export class AlertStore {
   async sync(): Promise<void> {
     const written = this.#written;
     if (this.#synced >= written) return;
+    if (this.#syncFailed !== null) return this.syncNow();
     await promisify(fdatasync)(this.#wal).catch((error: unknown) => {
-      throw new TidemarkError("disk-full", `Cannot sync the alerts: ${messageOf(error)}`, error);
+      throw this.#unsynced(error);
     });
     this.#synced = Math.max(this.#synced, written);
   }
 
-  /** The same, at once. */
+  /** The same, at once. @throws TidemarkError "disk-full" */
   syncNow(): void {
-    if (this.#synced < this.#written) fdatasyncSync(this.#wal);
+    if (this.#synced >= this.#written) return;
+    try {
+      if (this.#syncFailed !== null) this.#move();
+      else fdatasyncSync(this.#wal);
+    } catch (error) {
+      throw this.#unsynced(error);
+    }
     this.#synced = this.#written;
+  }
+
+  #unsynced(error: unknown): TidemarkError {
+    this.#syncFailed ??= messageOf(error);
+    return new TidemarkError("disk-full", `Cannot sync the alerts: ${this.#syncFailed}`, error);
+  }
+
+  /** After a sync that failed another one of the same file proves nothing: all that the write-ahead log has is written once more, into the database. */
+  #move(): void {
+    const moved = this.#get("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (moved?.["busy"] !== 0) throw new Error("another program reads it");
+    this.#syncFailed = null;
   }
 
   rules(): RuleRow[] {

@@ -63,13 +63,17 @@ export function recordOf(
   return birth === null ? null : { name, pid, birth, url, settings };
 }
 
-/** Replaces the process's record as a whole. */
+/** Replaces the process's record as a whole. @throws TidemarkError "data-dir-unusable" | "disk-full" */
 export function writeRecord(data: string, record: ProcessRecord): void {
   const path = recordPath(data, record.name);
   const beside = `${path}.${process.pid}`;
   const text = JSON.stringify(record);
-  writeFileSync(beside, `${text}\n${checksumOf(text)}\n`, { mode: 0o600 });
-  renameSync(beside, path);
+  try {
+    writeFileSync(beside, `${text}\n${checksumOf(text)}\n`, { mode: 0o600, flush: true });
+    renameSync(beside, path);
+  } catch (error) {
+    throw unusable(data, error);
+  }
 }
 
 function checksumOf(text: string): string {

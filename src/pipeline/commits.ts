@@ -82,7 +82,9 @@ export class Commits {
   /** Tells the log of the last commit once it is on disk, unless that was done: the log may delete what is before it. */
   async tell(): Promise<void> {
     await this.#telling;
-    if (this.#told === this.#state.commits) return;
+    // What is kept beside the history, and could not be written, is written again, whether anything comes or not.
+    const isBehind = this.#options.checkpointer.error !== null || this.#endsTrouble !== null;
+    if (this.#told === this.#state.commits && !isBehind) return;
     this.#telling ??= this.#tell().finally(() => {
       this.#telling = null;
     });
@@ -106,7 +108,7 @@ export class Commits {
       sources.onDisk(safe);
       this.#endsTrouble = null;
     } catch (error) {
-      // With the next commit: meanwhile it says less.
+      // Later: meanwhile it says less.
       this.#endsTrouble = `Cannot write what the history holds beside it: ${messageOf(error)}`;
     }
     const positions = safe.map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset }));

@@ -250,12 +250,19 @@ export class Database {
     }
   }
 
-  /** A file of names and values beside it, closed with it, that says this in place of what it said; null: nothing is written beside one that is only read. */
+  /**
+   * A file of names and values beside it, closed with it, that says this in place of what it said; null: nothing is written beside one that is only read.
+   * @throws TidemarkError "data-dir-unusable"
+   */
   openBeside(path: string, values: Iterable<readonly [name: string, value: string]>): EndsFile | null {
     if (this.pagesFile === null) return null;
-    const file = EndsFile.createDurably(path, values);
-    this.#beside.push(file);
-    return file;
+    try {
+      const file = EndsFile.createDurably(path, values);
+      this.#beside.push(file);
+      return file;
+    } catch (error) {
+      throw openError(this.file, error);
+    }
   }
 
   /** Says what is in it, and on disk. @throws Error of the system: what was not said is said with the next */

@@ -7,7 +7,9 @@ import {
   closeSync,
   fdatasync,
   fdatasyncSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   renameSync,
@@ -94,8 +96,9 @@ export class EndsFile {
   /** As `put`, and on disk when it returns: some milliseconds of this thread. @throws Error of the system; then none of it counts as said */
   putDurably(values: readonly (readonly [name: string, value: string])[]): void {
     const before = values.map(([name]) => [name, this.#values.get(name)] as const);
+    const file = this.#file;
+    const { size } = fstatSync(file);
     try {
-      const file = this.#file;
       this.put(values);
       fdatasyncSync(this.#file);
       if (this.#file !== file) this.#syncName();
@@ -105,7 +108,18 @@ export class EndsFile {
         else this.#values.set(name, value);
       }
       this.#isBehind = true;
+      this.#takeBack(file, size);
       throw error;
+    }
+  }
+
+  /** What was refused is not to be found by whoever reads the file next. What the disk refuses of this, too, is done with the next `put`. */
+  #takeBack(file: number, size: number): void {
+    try {
+      if (this.#file === file) ftruncateSync(file, size);
+      else this.put([]);
+    } catch {
+      // As above.
     }
   }
 

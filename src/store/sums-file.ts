@@ -132,8 +132,10 @@ export class SumsFile {
   write(head: SumsHead): void {
     this.#writeBlocks();
     this.head = head;
-    this.#sequence++;
-    writeSync(this.#file, headBytes(head, this.#sequence), 0, HEAD_BYTES, (this.#sequence % HEAD_PLACES) * BLOCK_BYTES);
+    const sequence = this.#sequence + 1;
+    writeSync(this.#file, headBytes(head, sequence), 0, HEAD_BYTES, (sequence % HEAD_PLACES) * BLOCK_BYTES);
+    // Not before: one that was written in part is written again, in its place, and the other one stands.
+    this.#sequence = sequence;
   }
 
   sync(): void {

@@ -16,14 +16,10 @@ import {
 } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import { leftAfter, RENAME, SYNC, TRUNCATE, UNLINK, WRITE } from "./power-loss.ts";
 
-const WRITE = 1;
-const TRUNCATE = 2;
-export const SYNC = 4;
-export const OPEN = 8;
-const UNLINK = 16;
 /** What changes files. */
-export const CHANGES = WRITE | TRUNCATE | SYNC | UNLINK;
+export const CHANGES = WRITE | TRUNCATE | SYNC | UNLINK | RENAME;
 
 /** Offsets in `struct control`, and its size. */
 const WHAT = 0;
@@ -35,12 +31,10 @@ const FAILED = 32;
 const SHORT_BYTES = 40;
 const JOURNAL = 44;
 const PART = 48;
-const CONTROL_BYTES = 112;
+const AHEAD_S = 112;
+const CONTROL_BYTES = 120;
 const PART_BYTES = 64;
 const FOR_EVER = 2n ** 63n;
-
-/** The smallest piece that a disk writes as a whole. */
-const SECTOR = 512;
 
 export const NEEDS_COMPILER = "needs a C compiler (Debian: gcc libc6-dev)";
 
@@ -74,39 +68,60 @@ function compile(directory: string): string | null {
   return library;
 }
 
+/** Whether there is a C compiler that makes what a process can preload. */
+export function canPreload(): boolean {
+  const disk = Disk.create();
+  disk?.dispose();
+  return disk !== null;
+}
+
 /** Made by whoever starts the process that is to have it; `Disk.own` is the same disk, seen from inside that process. */
 export class Disk {
   /** The files of the disk are below this. */
   readonly directory: string;
+  /** Every file there is, not only databases. */
+  readonly #isEvery: boolean;
   readonly #root: string;
   readonly #control: number;
   readonly #journal: string;
+  #journals = 0;
   readonly #block = Buffer.alloc(CONTROL_BYTES);
 
-  private constructor(root: string) {
+  private constructor(root: string, directory: string, isEvery: boolean) {
     this.#root = root;
-    this.directory = join(root, "disk");
+    this.directory = directory;
+    this.#isEvery = isEvery;
     this.#control = openSync(join(root, "control"), "r+");
     this.#journal = join(root, "journal");
   }
 
-  /** A disk without faults; null without a C compiler. */
+  /** A disk of databases in RAM, without faults; null without a C compiler. */
   static create(): Disk | null {
+    const disk = Disk.#made(null);
+    if (disk !== null) mkdirSync(disk.directory);
+    return disk;
+  }
+
+  /** As `create`, but of all files of a directory, which stays where it is. */
+  static of(directory: string): Disk | null {
+    return Disk.#made(directory);
+  }
+
+  static #made(directory: string | null): Disk | null {
     const root = mkdtempSync(join(directoryOfRam(), "tidemark-disk-"));
     if (compile(root) === null) {
       rmSync(root, { recursive: true });
       return null;
     }
-    mkdirSync(join(root, "disk"));
     writeFileSync(join(root, "control"), Buffer.alloc(CONTROL_BYTES));
     writeFileSync(join(root, "journal"), "");
-    return new Disk(root);
+    return new Disk(root, directory ?? join(root, "disk"), directory !== null);
   }
 
   /** The disk that this process was started with; null: none. */
   static get own(): Disk | null {
-    const root = process.env["DISK_ROOT"];
-    return root === undefined ? null : new Disk(root);
+    const { DISK_ROOT: root, DISK_DIRECTORY: directory, DISK_EVERY: every } = process.env;
+    return root === undefined || directory === undefined ? null : new Disk(root, directory, every !== undefined);
   }
 
   /** For the process that is to have it. */
@@ -117,6 +132,7 @@ export class Disk {
       DISK_DIRECTORY: this.directory,
       DISK_CONTROL: join(this.#root, "control"),
       DISK_JOURNAL: this.#journal,
+      ...(this.#isEvery ? { DISK_EVERY: "1" } : {}),
     };
   }
 
@@ -166,34 +182,34 @@ export class Disk {
     return this.#number(COUNT);
   }
 
-  /** Begins to note what each file was, with nothing that is not synced. */
+  /** Begins to note what each file was: what was written until now is on the disk. */
   startJournal(): void {
     const file = openSync(this.#journal, "r+");
     ftruncateSync(file, 0);
     closeSync(file);
     const on = Buffer.alloc(4);
-    on.writeUInt32LE(1);
+    on.writeUInt32LE(++this.#journals);
     this.#set(JOURNAL, on);
   }
 
+  /** The clock of the process is so far ahead of the host's. */
+  setClock(aheadSeconds: number): void {
+    const bytes = Buffer.alloc(CONTROL_BYTES - AHEAD_S);
+    bytes.writeBigInt64LE(BigInt(aheadSeconds));
+    this.#set(AHEAD_S, bytes);
+  }
+
   /**
-   * What was written since its last sync is on the disk or not, sector by sector, as `isKept` says. Only while nobody has the files open; begins a new
-   * journal, as the disk is read anew after the power is back.
-   * @returns sectors that were lost
+   * What was written since its last sync is on the disk or not, as `isKept` says (power-loss.ts); of a directory's files so are their names. Only while
+   * nobody has the files open; begins a new journal, as the disk is read anew after the power is back.
+   * @returns sectors, and names, that were lost
    */
   losePower(isKept: () => boolean): number {
     this.#set(JOURNAL, Buffer.alloc(4));
-    let lost = 0;
-    for (const [path, writes] of unsynced(readFileSync(this.#journal))) {
-      if (writes.length === 0 || !existsSync(path)) continue;
-      let content: Buffer = readFileSync(path);
-      for (const write of writes.toReversed()) content = undone(content, write);
-      for (const write of writes) {
-        const { content: now, lost: more } = redone(content, write, isKept);
-        content = now;
-        lost += more;
-      }
-      writeFileSync(path, content);
+    const { files, lost } = leftAfter(readFileSync(this.#journal), isKept, this.#isEvery);
+    for (const [path, content] of files) {
+      if (content === null) rmSync(path, { force: true });
+      else writeFileSync(path, content);
     }
     this.startJournal();
     return lost;
@@ -203,73 +219,4 @@ export class Disk {
     closeSync(this.#control);
     rmSync(this.#root, { recursive: true, force: true });
   }
-}
-
-interface Change {
-  readonly isTruncate: boolean;
-  readonly offset: number;
-  readonly oldSize: number;
-  readonly old: Buffer;
-  readonly bytes: Buffer;
-}
-
-const ENTRY_BYTES = 40;
-
-/** The changes of each file that came after its last sync, in their order. */
-function unsynced(journal: Buffer): Map<string, Change[]> {
-  const paths = new Map<number, string>();
-  const changes = new Map<string, Change[]>();
-  let at = 0;
-  while (at + ENTRY_BYTES <= journal.length) {
-    const kind = journal.readUInt32LE(at);
-    const file = journal.readUInt32LE(at + 4);
-    const [offset, length, oldSize, oldLength] = [8, 16, 24, 32].map((field) =>
-      Number(journal.readBigUInt64LE(at + field)),
-    );
-    at += ENTRY_BYTES;
-    if (kind === OPEN) {
-      const path = journal.toString("utf8", at, at + length);
-      paths.set(file, path);
-      if (!changes.has(path)) changes.set(path, []);
-      at += length;
-      continue;
-    }
-    const old = journal.subarray(at, at + oldLength);
-    at += oldLength;
-    const bytes = kind === WRITE ? journal.subarray(at, at + length) : Buffer.alloc(0);
-    at += bytes.length;
-    const path = paths.get(file);
-    if (path === undefined) throw new Error(`BUG: file ${file} was changed but never opened`);
-    if (kind === SYNC || kind === UNLINK) changes.set(path, []);
-    else changes.get(path)?.push({ isTruncate: kind === TRUNCATE, offset, oldSize, old, bytes });
-  }
-  return changes;
-}
-
-function sized(content: Buffer, size: number): Buffer {
-  return content.length >= size
-    ? content.subarray(0, size)
-    : Buffer.concat([content, Buffer.alloc(size - content.length)]);
-}
-
-function undone(content: Buffer, { offset, oldSize, old }: Change): Buffer {
-  const now = Buffer.from(sized(content, oldSize));
-  old.copy(now, offset);
-  return now;
-}
-
-function redone(content: Buffer, change: Change, isKept: () => boolean): { content: Buffer; lost: number } {
-  const { isTruncate, offset, bytes } = change;
-  if (isTruncate) return isKept() ? { content: sized(content, offset), lost: 0 } : { content, lost: 1 };
-  let now = content;
-  let lost = 0;
-  for (let from = 0; from < bytes.length; ) {
-    const to = Math.min(bytes.length, from + SECTOR - ((offset + from) % SECTOR));
-    if (isKept()) {
-      if (now.length < offset + to) now = sized(now, offset + to);
-      bytes.copy(now, offset + from, from, to);
-    } else lost++;
-    from = to;
-  }
-  return { content: now, lost };
 }

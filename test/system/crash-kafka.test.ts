@@ -1,4 +1,4 @@
-/** kill -9 of the real process while it reads from a real broker, commits and recovers: the same answers as the oracle's. */
+/** kill -9 of the real process, and power losses, while it reads from a real broker, commits and recovers: the same answers as the oracle's. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { skipWithoutKafka } from "../kafka/broker.ts";
@@ -6,11 +6,12 @@ import { crash } from "../torture/crash.ts";
 
 const KILLS = 5;
 const SEED = 41;
+const faults = ["commit", "power", "ingest", "power", "stop"] as const;
 
-test(`answers exactly as the oracle after kill -9 at any moment: Kafka, seed ${SEED}`, {
+test(`answers exactly as the oracle after kills and power losses: Kafka, seed ${SEED}`, {
   skip: skipWithoutKafka(),
 }, async (t) => {
-  const report = await crash({ log: "kafka", seed: SEED, readings: 8000, kills: KILLS, bulk: 0, windows: 60 });
+  const report = await crash({ log: "kafka", seed: SEED, readings: 8000, kills: KILLS, bulk: 0, windows: 60, faults });
   t.diagnostic(JSON.stringify(report));
   assert.equal(report.killedInCommit + report.killedInIngest + report.stopped, KILLS);
 });

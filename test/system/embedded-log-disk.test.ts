@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/core/clock.ts";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { openEmbeddedLog } from "../../src/log/embedded/embedded-log.ts";
+import { Disk, NEEDS_COMPILER } from "../simulation/disk.ts";
 import { readRecords, record } from "../suites/log-suite.ts";
-import { Shim } from "../torture/faults.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tidemark-disk-"));
 after(() => rmSync(root, { recursive: true }));
@@ -49,13 +49,14 @@ test("after a write error nothing more is acknowledged, and what was is there", 
 
 for (const end of ["close", "recover", "kill"]) {
   test(`a log whose sync failed, then ${end}: nothing is taken for damaged, all acknowledged is there`, async (t) => {
-    const shim = new Shim();
-    if (shim.missing !== null) return t.skip(shim.missing);
     const directory = join(root, `sync-${end}`);
+    const disk: Disk | null = Disk.of(directory);
+    if (disk === null) return t.skip(NEEDS_COMPILER);
+    const env = { ...process.env, ...disk.environment };
     const acknowledged = new Map<string, string[]>(["a", "b", "c"].map((topic) => [topic, []]));
     for (let seed = 1; seed <= 3; seed++) {
       const { stdout, stderr } = spawnSync(process.execPath, [failingSync, directory, `${seed}`, end], {
-        env: { ...process.env, ...shim.environment },
+        env,
         encoding: "utf8",
         maxBuffer: 1e8,
       });
@@ -67,7 +68,7 @@ for (const end of ["close", "recover", "kill"]) {
         else acknowledged.get(topic)?.push(value);
       }
     }
-    shim.end();
+    disk.dispose();
     const log = await openEmbeddedLog({ directory, retentionBytes: 1e9, clock: systemClock });
     await log.create([...acknowledged.keys()]);
     assert.deepEqual(log.notices, []);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Disk, NEEDS_COMPILER, OPEN, SYNC } from "../simulation/disk.ts";
+import { Disk, NEEDS_COMPILER } from "../simulation/disk.ts";
+import { OPEN, SYNC } from "../simulation/power-loss.ts";
 import { eventually, freePort, type Running, tidemark } from "./cli.ts";
 
 const disk = Disk.create();

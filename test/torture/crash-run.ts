@@ -4,11 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
+import { runningProcesses } from "../../src/commands/run-files.ts";
 import type { History } from "../oracle/generator.ts";
 import type { Arrival } from "../oracle/oracle.ts";
 import { Seeded } from "../oracle/seeded.ts";
+import type { Disk } from "../simulation/disk.ts";
 import { ask, compareAnswers, compareTotals, oracleOf, RecordCounts } from "./comparison.ts";
-import type { Fault, Shim } from "./faults.ts";
+import { begin, end, type Fault, losePower } from "./faults.ts";
 import { HttpClient, type Status } from "./http-client.ts";
 import type { ReadingsRequest } from "./requests.ts";
 import { type ProcessOptions, TidemarkProcess } from "./tidemark-process.ts";
@@ -28,8 +30,6 @@ const KINDS: readonly Fault[] = ["commit", "ingest", "commit", "stop"];
 const FAULT_MS = { low: 50, high: 2000 };
 /** Between two looks whether it is ready again, ms. */
 const LOOK_MS = 10;
-/** The clock is set forward by this and back: further than any reading of a history is ahead by (`clock-offset.ts` judges those anew). */
-const CLOCK_S = 3 * 3600;
 
 export interface CrashOptions {
   readonly history: History;
@@ -41,8 +41,8 @@ export interface CrashOptions {
   readonly kills: number;
   /** What is done, in turns; default: kills in commits, kills while it takes in, stops. */
   readonly faults?: readonly Fault[];
-  /** For faults of the disk and the clock: what `process.environment` preloads. */
-  readonly shim?: Shim;
+  /** For faults of the disk and the clock: the one of the data directory, which `process.environment` preloads. */
+  readonly disk?: Disk | null;
   /** For `broker`: kills it and starts it again. */
   readonly killBroker?: () => Promise<void>;
   readonly windows: number;
@@ -62,6 +62,9 @@ export interface CrashReport {
   readonly killedBeforeListening: number;
   readonly killedInReplay: number;
   readonly stopped: number;
+  readonly powerLosses: number;
+  /** Sectors, and changes of names, that these took. */
+  readonly sectorsLost: number;
   /** Each fault as it came, since the run began; `recoveredMs`: from its end until the server was ready, null when the next came before. */
   readonly faults: readonly FaultReport[];
   /** When a start was killed, since the run began. */
@@ -100,6 +103,8 @@ class CrashRun {
     killedBeforeListening: 0,
     killedInReplay: 0,
     stopped: 0,
+    powerLosses: 0,
+    sectorsLost: 0,
   };
   readonly #total: number;
   readonly #faults: Happened[] = [];
@@ -136,6 +141,7 @@ class CrashRun {
   }
 
   async run(): Promise<CrashReport> {
+    if (this.#options.faults?.includes("power")) this.#options.disk?.startJournal();
     const { lanes, produce, produced = [], history, seed, windows, contents } = this.#options;
     await this.#start();
     const senders = [...lanes.map((lane) => this.#send(lane)), produce?.((records) => this.#onProduced(records))];
@@ -261,34 +267,46 @@ class CrashRun {
     const random = this.#random;
     const report: Happened = { fault, atMs: this.#passedMs, recoveredMs: null };
     this.#faults.push(report); // from here on nobody looks whether the one before is over
-    if (fault === "commit" || fault === "ingest" || fault === "stop") {
+    if (fault === "commit" || fault === "ingest" || fault === "power" || fault === "stop") {
       if (fault === "stop") {
         this.#client = this.#nextClient();
         await this.#process?.stop();
         this.#report.stopped++;
-      } else if (fault === "commit") await this.#killInCommit(client);
+      } else if (fault === "commit" || (fault === "power" && random.chance(0.5))) await this.#killInCommit(client);
       else {
         await delay(random.scale(0.5, 30));
         await this.#kill();
         this.#report.killedInIngest++;
       }
-      if (random.chance(0.6)) await this.#killStarting();
+      if (fault === "power") this.#losePower();
+      if (random.chance(0.6)) {
+        await this.#killStarting();
+        if (fault === "power") this.#losePower();
+      }
       const endedMs = performance.now();
       await this.#start();
       this.#watchRecovery(report, endedMs);
       return;
     }
     const ms = random.scale(FAULT_MS.low, FAULT_MS.high);
-    const { shim, killBroker } = this.#options;
+    const { disk = null, killBroker } = this.#options;
     if (fault === "pause") await this.#process?.pause(ms);
     else if (fault === "broker") await killBroker?.();
-    else {
-      const line = { "full-disk": "write .db", "failing-sync": "sync log.db", clock: `clock ${CLOCK_S}` }[fault];
-      shim?.set(line);
+    else if (disk !== null) {
+      begin(fault, disk, random);
       await delay(ms);
-      shim?.set();
+      end(disk);
     }
     this.#watchRecovery(report, performance.now());
+  }
+
+  /** Nothing runs. */
+  #losePower(): void {
+    const { disk = null } = this.#options;
+    if (disk === null) return;
+    this.#report.sectorsLost += losePower(disk, this.#random);
+    this.#report.powerLosses++;
+    runningProcesses(this.#options.process.data); // or the next start would be refused
   }
 
   get #passedMs(): number {

@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
 import { sharedBroker } from "../kafka/broker.ts";
 import { createHistory, type History } from "../oracle/generator.ts";
+import { Disk } from "../simulation/disk.ts";
 import { type CrashOptions, type CrashReport, crashRun } from "./crash-run.ts";
-import { type Fault, missingFaults, Shim } from "./faults.ts";
+import { type Fault, missingFaults } from "./faults.ts";
 import { createTopics, deleteTopics, endOffsets, produce } from "./kafka-sending.ts";
 import { embeddedContents, kafkaContents } from "./log-contents.ts";
 import { bulkLane, lanesOf } from "./requests.ts";
@@ -71,11 +72,12 @@ async function inDirectory<T>(within: string | undefined, work: (data: string) =
 }
 
 /** The faults asked for that can be had, with what they need. */
-function faultsOf({ log, faults }: CrashSettings): Pick<CrashOptions, "faults" | "shim" | "killBroker"> {
+function faultsOf({ log, faults }: CrashSettings, data: string): Pick<CrashOptions, "faults" | "disk" | "killBroker"> {
   if (faults === undefined) return {};
-  const shim = new Shim();
-  const missing = missingFaults(log, shim, process.send !== undefined);
-  return { faults: faults.filter((fault) => !missing.has(fault)), shim, killBroker };
+  const disk = Disk.of(data);
+  process.once("exit", () => disk?.dispose());
+  const missing = missingFaults(log, disk !== null, process.send !== undefined);
+  return { faults: faults.filter((fault) => !missing.has(fault)), disk, killBroker };
 }
 
 /** Asks the process that started this one, whose broker it is. */
@@ -91,10 +93,10 @@ function crashEmbedded(settings: CrashSettings): Promise<CrashReport> {
   const history = historyOf(settings, ["temperature", "humidity", "pressure"]);
   const { zone, nowMs } = history.options;
   const sensors = [...history.options.sensors, "bulk"];
-  const faults = faultsOf(settings);
-  const environment = faults.shim?.environment ?? {};
-  return inDirectory(settings.data, (data) =>
-    crashRun({
+  return inDirectory(settings.data, (data) => {
+    const faults = faultsOf(settings, data);
+    const environment = faults.disk?.environment ?? {};
+    return crashRun({
       ...faults,
       history,
       seed,
@@ -103,8 +105,8 @@ function crashEmbedded(settings: CrashSettings): Promise<CrashReport> {
       kills,
       windows,
       contents: () => embeddedContents(data, sensors, systemClock.now()),
-    }),
-  );
+    });
+  });
 }
 
 /** Two sensors' topics are filled by another client; the third's goes through our own door into a topic that tidemark makes. */
@@ -122,9 +124,9 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
     const [ours, ...foreign] = sensors;
     await createTopics(bootstrap, foreign, PARTITIONS);
     const produced = history.arrivals.filter(({ sensor }) => sensor !== ours);
-    const faults = faultsOf(settings);
-    const report = await inDirectory(settings.data, (data) =>
-      crashRun({
+    const report = await inDirectory(settings.data, (data) => {
+      const faults = faultsOf(settings, data);
+      return crashRun({
         ...faults,
         history,
         seed,
@@ -133,7 +135,7 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
         produce: (onSent) => produce(bootstrap, produced, seed, onSent),
         process: {
           ...{ data, sensors, zone, log: `kafka://${bootstrap}`, flags: ["--create-topics"] },
-          environment: faults.shim?.environment ?? {},
+          environment: faults.disk?.environment ?? {},
           ...(sources === undefined ? {} : { sources }),
         },
         kills,
@@ -144,8 +146,8 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
           const count = [...ends.values()].reduce((sum, end) => sum + end, 0);
           return kafkaContents(bootstrap, sensors, count, systemClock.now());
         },
-      }),
-    );
+      });
+    });
     await deleteTopics(bootstrap, sensors);
     return report;
   } finally {

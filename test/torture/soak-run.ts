@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Seeded } from "../oracle/seeded.ts";
-import { FAULTS, type Fault, missingFaults, Shim } from "./faults.ts";
+import { Disk } from "../simulation/disk.ts";
+import { begin, end, FAULTS, type Fault, losePower, missingFaults } from "./faults.ts";
 import { HttpClient } from "./http-client.ts";
 import { TidemarkProcess } from "./tidemark-process.ts";
 
@@ -25,8 +26,6 @@ const RECOVERY_MS_MAX = 60_000;
 const TWICE = 0.1;
 const LATE = 0.05;
 const DAY_MS = 86_400_000;
-/** Set forward and back again. */
-const CLOCK_S = 3 * 3600;
 /** What is wrong once is mostly wrong again. */
 const WRONG_KEPT = 100;
 
@@ -70,8 +69,8 @@ interface Known {
 export class Soak {
   readonly #options: SoakOptions;
   readonly #random: Seeded;
-  readonly #shim = new Shim();
   readonly #data: string;
+  readonly #disk: Disk | null;
   readonly #run: string;
   readonly #known = new Map<string, Known>();
   readonly #minutes: Minute[] = [];
@@ -90,6 +89,7 @@ export class Soak {
     this.#random = new Seeded(options.seed);
     if (options.data !== undefined) mkdirSync(options.data, { recursive: true });
     this.#data = mkdtempSync(join(options.data ?? tmpdir(), "tidemark-soak-"));
+    this.#disk = Disk.of(this.#data);
     this.#run = this.#data.slice(-6);
     for (const sensor of SENSORS) this.#known.set(this.#nameOf(sensor), { acknowledged: 0, sent: 0, sum: 0 });
   }
@@ -112,7 +112,7 @@ export class Soak {
       this.#isOver = true;
       await this.#process?.kill();
       this.#client.close();
-      this.#shim.end();
+      this.#disk?.dispose();
       if (this.#wrong.length === 0) rmSync(this.#data, { recursive: true, force: true });
     }
     const [acknowledged, sentTwice, checked] = [this.#acknowledged, this.#sentTwice, this.#checked];
@@ -124,7 +124,7 @@ export class Soak {
     this.#process = await TidemarkProcess.start({
       data: this.#data,
       sensors: [...this.#known.keys()],
-      environment: this.#shim.environment,
+      environment: this.#disk?.environment ?? {},
       ...(kafka === undefined ? {} : { log: `kafka://${kafka}`, flags: ["--create-topics"] }),
     });
     this.#client.close();
@@ -135,7 +135,7 @@ export class Soak {
   async #pass(): Promise<void> {
     const { minutes, kafka, killBroker, print } = this.#options;
     const log = kafka === undefined ? "embedded" : "kafka";
-    const missing = missingFaults(log, this.#shim, killBroker !== undefined);
+    const missing = missingFaults(log, this.#disk !== null, killBroker !== undefined);
     for (const [fault, why] of missing) print(`without ${fault}: ${why}`);
     const kinds = FAULTS.filter((fault) => !missing.has(fault));
     let turns: Fault[] = [];
@@ -153,7 +153,7 @@ export class Soak {
       const answersMs = this.#answersMs;
       this.#answersMs = [];
       const perSecond = ((this.#acknowledged - before) * 1000) / (performance.now() - fromMs);
-      this.#minutes.push({ minute, answersMs, perSecond, memoryMb: this.#memoryMb(), ...this.#disk() });
+      this.#minutes.push({ minute, answersMs, perSecond, memoryMb: this.#memoryMb(), ...this.#sizes() });
       print(
         `minute ${minute}: ${fault}, ready after ${recoveredMs.toFixed(0)} ms; ${perSecond.toFixed(0)} readings/s, ${answersMs.length} questions, ${this.#wrong.length} wrong`,
       );
@@ -162,10 +162,15 @@ export class Soak {
 
   /** @returns ms from its end until ready */
   async #do(fault: Fault): Promise<number> {
-    if (fault === "commit" || fault === "ingest") {
+    if (fault === "commit" || fault === "ingest" || fault === "power") {
+      if (fault === "power") {
+        this.#disk?.startJournal();
+        await delay(FAULT_MS);
+      }
       const committing = fault === "commit" ? this.#client.commit().catch(() => {}) : null;
       await this.#process?.kill();
       await committing;
+      if (fault === "power" && this.#disk !== null) losePower(this.#disk, this.#random);
       return this.#startAgain();
     }
     if (fault === "stop") {
@@ -174,10 +179,10 @@ export class Soak {
     }
     if (fault === "pause") await this.#process?.pause(FAULT_MS);
     else if (fault === "broker") await this.#options.killBroker?.();
-    else {
-      this.#shim.set({ "full-disk": "write .db", "failing-sync": "sync log.db", clock: `clock ${CLOCK_S}` }[fault]);
+    else if (this.#disk !== null) {
+      begin(fault, this.#disk, this.#random);
       await delay(FAULT_MS);
-      this.#shim.set();
+      end(this.#disk);
     }
     return this.#untilReady(performance.now());
   }
@@ -320,7 +325,7 @@ export class Soak {
     }
   }
 
-  #disk(): { historyMb: number; logMb: number } {
+  #sizes(): { historyMb: number; logMb: number } {
     const of = (start: string): number =>
       readdirSync(this.#data)
         .filter((name) => name.startsWith(start))

@@ -16,6 +16,7 @@ import {
 import { ownEnvironment } from "./config/config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { TidemarkError } from "./core/errors.ts";
+import { atOnce } from "./core/slices.ts";
 import { machineZone, openZone } from "./core/zone.ts";
 import { recordsOfBody } from "./doors/body.ts";
 import { createLookInto } from "./doors/look-into.ts";
@@ -139,7 +140,7 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
       if (errors.length > 0 || "refused" in window || "refused" in request) {
         throw new TidemarkError("request-invalid", errors.join("; "));
       }
-      const { result }: { result: Computed<Q> } = JSON.parse(answerText(request, window, moment, device));
+      const { result }: { result: Computed<Q> } = JSON.parse(atOnce(answerText(request, window, moment, device)));
       return result;
     },
 

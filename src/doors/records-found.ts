@@ -25,8 +25,9 @@ export interface RecordsFound {
 /** Finds what will become of records, before they are appended. @param faultsMax most faults to return */
 export type LookInto = (records: readonly NewRecord[], faultsMax: number) => RecordsFound;
 
-/** Records that are looked into before others may run: some 10 ms. */
+/** Records that are looked into before others may run, and bytes of them: some 10 ms. A record alone may be larger. */
 const SLICE_RECORDS = 8192;
+const SLICE_BYTES = 262_144;
 
 /** Looks into many records without holding up others; finds what `lookInto` finds in all of them at once. */
 export async function lookInSlices(
@@ -34,15 +35,22 @@ export async function lookInSlices(
   records: readonly NewRecord[],
   faultsMax: number,
 ): Promise<RecordsFound> {
-  if (records.length <= SLICE_RECORDS) return lookInto(records, faultsMax);
   const all = { readings: 0, rejected: 0, faults: [] as RecordFault[] };
-  for (let start = 0; start < records.length; start += SLICE_RECORDS) {
-    if (start > 0) await nextTurn();
-    const slice = records.slice(start, start + SLICE_RECORDS);
-    const { readings, rejected, faults } = lookInto(slice, faultsMax - all.faults.length);
+  for (let start = 0, end = 0; start < records.length; start = end) {
+    end = sliceEnd(records, start);
+    if (end - start === records.length) return lookInto(records, faultsMax);
+    await nextTurn(); // the first time, too: the body was cut into its records just now
+    const { readings, rejected, faults } = lookInto(records.slice(start, end), faultsMax - all.faults.length);
     all.readings += readings;
     all.rejected += rejected;
     for (const fault of faults) all.faults.push({ ...fault, record: start + fault.record });
   }
   return all;
+}
+
+function sliceEnd(records: readonly NewRecord[], start: number): number {
+  let end = start;
+  const most = Math.min(records.length, start + SLICE_RECORDS);
+  for (let bytes = 0; end < most && bytes < SLICE_BYTES; end++) bytes += records[end].value.length;
+  return end;
 }

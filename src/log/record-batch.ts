@@ -161,7 +161,7 @@ const controlRows = new Records(1);
 export function controlType(bytes: Uint8Array, header: BatchHeader, where = "the log"): number {
   const rows = controlRows;
   startBatch(bytes, header, ownRest, where);
-  continueBatch(header, ownRest, 0, rows, Number.POSITIVE_INFINITY, where);
+  continueBatch(header, ownRest, 0, rows, where, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   if (rows.count < 1 || rows.keyStart[0] === ABSENT || rows.keyEnd[0] - rows.keyStart[0] < 4) {
     throw corrupt(where, header.baseOffset, "a control record must have a key of >= 4 bytes");
   }
@@ -206,13 +206,17 @@ export function decodeBatch(
     into.nextOffset = Math.max(from, header.nextOffset);
   } else {
     startBatch(bytes, header, ownRest, where);
-    continueBatch(header, ownRest, from, into, Number.POSITIVE_INFINITY, where);
+    continueBatch(header, ownRest, from, into, where, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
   return header.end;
 }
 
-/** Rows that are decoded at once where a batch is read in pieces: a usual batch is one piece, and columns of more would stay reserved (4 MB). */
-export const PIECE_ROWS = 131_072;
+/**
+ * A batch is taken in in pieces of so many rows, or bytes where a record may hold many readings, at most (one record whatever its size): others
+ * wait for one piece. 4 µs a row where each is of a device that is new.
+ */
+const PIECE_ROWS = 4096;
+const PIECE_BYTES = 32_768;
 
 /** Verifies the batch of the header and inflates its records, for `continueBatch`. @throws TidemarkError "log-corrupt" */
 export function startBatch(bytes: Uint8Array, header: BatchHeader, rest: BatchRest, where = "the log"): void {
@@ -235,7 +239,6 @@ export function startBatch(bytes: Uint8Array, header: BatchHeader, rest: BatchRe
 /**
  * Fills `into` with the next records of the batch; there are more while `rest.left` is not 0.
  * @param from rows of lower offsets are left out
- * @param rowsMax most rows to read
  * @throws TidemarkError "log-corrupt" when a length is malformed
  */
 export function continueBatch(
@@ -243,8 +246,9 @@ export function continueBatch(
   rest: BatchRest,
   from: number,
   into: Records,
-  rowsMax: number,
   where = "the log",
+  rowsMax = PIECE_ROWS,
+  bytesMax = PIECE_BYTES,
 ): void {
   into.count = 0;
   into.appendTime = header.appendTime;
@@ -253,7 +257,7 @@ export function continueBatch(
     const count = Math.min(rest.left, rowsMax) | 0;
     into.reserve(count);
     into.data = rest.data;
-    const fault = decodeColumns(rest, count, header, from, into);
+    const fault = decodeColumns(rest, count, bytesMax, header, from, into);
     if (fault !== "") throw corrupt(where, header.baseOffset, fault);
     if (header.appendTime) into.timestamp.fill(header.maxTimestamp, 0, into.count);
   }
@@ -285,7 +289,14 @@ function decompressed(packed: Uint8Array, header: BatchHeader, where: string): U
  * `| 0` keeps lengths and deltas in small integers (as Kafka's own int32); without it every position becomes a double.
  * @returns "" or what is malformed
  */
-function decodeColumns(rest: BatchRest, count: number, header: BatchHeader, from: number, into: Records): string {
+function decodeColumns(
+  rest: BatchRest,
+  count: number,
+  bytesMax: number,
+  header: BatchHeader,
+  from: number,
+  into: Records,
+): string {
   const { data } = rest;
   const end = rest.end | 0;
   const { offset, timestamp, keyStart, keyEnd, valueStart, valueEnd } = into;
@@ -296,8 +307,11 @@ function decodeColumns(rest: BatchRest, count: number, header: BatchHeader, from
   let keyRows = 0; // rows whose key columns are written: whole runs without keys, the usual case, are filled at once
   let before = rest.before | 0;
   let p = rest.position | 0;
+  const enough = Math.min(end, p + bytesMax) | 0;
+  let left = count;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  for (let left = count; left > 0; left--) {
+  for (; left > 0; left--) {
+    if (p >= enough && p < end) break;
     if (before >= fromDelta - 1) {
       const short = decodeShort(view, p, end, left, row, before, lastDelta, header, into);
       if (short > 0) {
@@ -412,7 +426,7 @@ function decodeColumns(rest: BatchRest, count: number, header: BatchHeader, from
     valueEnd[row] = valueLength < 0 ? ABSENT : valueAt + valueLength;
     row++;
   }
-  rest.left -= count;
+  rest.left -= count - left;
   rest.position = p;
   rest.before = before;
   if (rest.left === 0 && p !== end) return `${end - p} bytes are left after the last record`;

@@ -1,6 +1,6 @@
 /** A request → the text of its answer. The hot path of the server: the answer is joined from ready-made pieces. */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { TidemarkError } from "../core/errors.ts";
+import { inSlices, Pace, type Sliced } from "../core/slices.ts";
 import { formatSecond } from "../core/time.ts";
 import { resolveWindow } from "../core/time-window.ts";
 import type { Window } from "../core/window.ts";
@@ -13,9 +13,6 @@ import { type DevicesQuery, devicesAsked } from "./devices-asked.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import { Receipt } from "./receipt.ts";
 import { NATURAL, type Schema, TEXT } from "./route-schema.ts";
-
-/** Devices answered for before others may run: some ms. */
-const DEVICES_AT_ONCE = 100;
 
 /** Says which window was answered for. */
 export const WINDOW_HEADER = "Tidemark-Window";
@@ -82,22 +79,22 @@ export function historyOf(sensors: readonly string[], answers: Answers, device?:
 }
 
 /** `{"result":{"temperature":{"count":61,"min":2}},"errors":[]}` */
-export function answerText(request: ComputeRequest, window: Window, moment: Moment, device?: string): string {
-  return `${resultText(request, window, moment, null, device)},"errors":${errorsText(request.errors)}}`;
+export function* answerText(request: ComputeRequest, window: Window, moment: Moment, device?: string): Sliced<string> {
+  return `${yield* resultText(request, window, moment, null, device)},"errors":${errorsText(request.errors)}}`;
 }
 
 /** The same with `"receipt"`. */
-export function answerTextWithReceipt(
+export function* answerTextWithReceipt(
   request: ComputeRequest,
   window: Window,
   moment: Moment,
   engine: Engine,
   nowMs: number,
   device?: string,
-): string {
+): Sliced<string> {
   const receipt = new Receipt(engine, window, nowMs, moment);
-  const result = resultText(request, window, moment, receipt, device);
-  return `${result},"errors":${errorsText(request.errors)},"receipt":${receipt.text()}}`;
+  const result = yield* resultText(request, window, moment, receipt, device);
+  return `${result},"errors":${errorsText(request.errors)},"receipt":${yield* receipt.text()}}`;
 }
 
 /** `{"result":{},"errors":["…"]}` */
@@ -109,16 +106,17 @@ function errorsText(errors: readonly string[]): string {
   return errors.length === 0 ? "[]" : JSON.stringify(errors);
 }
 
-function resultText(
+function* resultText(
   request: ComputeRequest,
   window: Window,
   moment: Moment,
   receipt: Receipt | null,
   device?: string,
-): string {
+): Sliced<string> {
   let text = '{"result":{';
   let before = "";
   for (const ask of request.asks) {
+    if (before !== "") yield;
     text += before + ask.label + numbersText(ask, window, moment, receipt, device);
     before = ",";
   }
@@ -177,6 +175,7 @@ export async function answerTextByDevice(
   const receipt = withReceipt ? new Receipt(engine, window, moment.nowMs, moment) : null;
   const results: string[] = [];
   const shown: string[] = [];
+  const pace = new Pace();
   for (const ask of request.asks) {
     const [{ metric }] = ask.metrics;
     const devices = await devicesAsked(engine, ask.sensor, query, (device) => {
@@ -187,13 +186,13 @@ export async function answerTextByDevice(
     const texts: string[] = [];
     for (const device of devices.names) {
       texts.push(`${JSON.stringify(device)}:${numbersText(ask, window, moment, receipt, device)}`);
-      if (texts.length % DEVICES_AT_ONCE === 0) await nextTurn();
+      if (pace.isOver) await pace.rest();
     }
     results.push(`${ask.label}{${texts.join(",")}}`);
     shown.push(`${ask.label}${JSON.stringify(devices)}`);
   }
   const head = `{"result":{${results.join(",")}},"errors":${errorsText(request.errors)},"devices":{${shown.join(",")}}`;
-  return receipt === null ? `${head}}` : `${head},"receipt":${receipt.text()}}`;
+  return receipt === null ? `${head}}` : `${head},"receipt":${await inSlices(receipt.text())}}`;
 }
 
 /** As JSON.stringify has it: no number of JSON is infinite. */

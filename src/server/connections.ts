@@ -161,7 +161,7 @@ export class Connections {
  * The answer that a connection waits for: Node's own note of it (`_httpMessage`), the next of a pipeline once one is sent. Null when there
  * is none, or only to a request that is not here as a whole: its rest is what could not be read.
  */
-function dueOn(socket: Socket): UsualResponse | null {
+export function dueOn(socket: Socket): UsualResponse | null {
   const message: unknown = Reflect.get(socket, "_httpMessage");
   return message instanceof UsualResponse && message.req.complete && !message.destroyed ? message : null;
 }

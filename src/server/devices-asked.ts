@@ -1,13 +1,12 @@
 /** Questions per device: `device=` and `by=device`, and which devices are meant. */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { Pace } from "../core/slices.ts";
 import type { DeviceStatus, Engine } from "../engine/engine.ts";
 import { LIST_ITEMS, LIST_ITEMS_MAX } from "./limits.ts";
 import { RequestError } from "./problem.ts";
 import { NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL } from "./route-schema.ts";
 
-/** Devices looked at before others may run, and how long, ms. */
+/** Devices looked up at one time. */
 const DEVICES_AT_ONCE = 500;
-const SLICE_MS = 4;
 
 /** What a query says of devices; validated. */
 export interface DevicesQuery {
@@ -83,25 +82,49 @@ export async function devicesAsked(
     }
     return { names, next: null, withoutSeries };
   }
-  const ranked: { readonly device: string; readonly value: number }[] = [];
+  const largest = new Largest<string>(top);
   for await (const { device, hasSeries } of allDevices(engine, sensor)) {
-    if (hasSeries) ranked.push({ device, value: rank(device) ?? Number.NEGATIVE_INFINITY });
+    if (hasSeries) largest.add(device, rank(device));
   }
-  ranked.sort((a, b) => (a.value === b.value ? 0 : b.value - a.value));
-  return { names: ranked.slice(0, top).map(({ device }) => device), next: null, withoutSeries };
+  return { names: largest.list(), next: null, withoutSeries };
+}
+
+/** Of many items the ones of the largest keys, so that not all of them are sorted at once; of equal keys the first. */
+class Largest<T> {
+  readonly #most: number;
+  #kept: { readonly item: T; readonly key: number }[] = [];
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @param key null is the smallest */
+  add(item: T, key: number | null): void {
+    this.#kept.push({ item, key: key ?? Number.NEGATIVE_INFINITY });
+    if (this.#kept.length >= 2 * this.#most) this.#sort();
+  }
+
+  /** The largest first. */
+  list(): T[] {
+    this.#sort();
+    return this.#kept.map(({ item }) => item);
+  }
+
+  #sort(): void {
+    this.#kept.sort((a, b) => (a.key === b.key ? 0 : b.key - a.key));
+    this.#kept.length = Math.min(this.#kept.length, this.#most);
+  }
 }
 
 /** By the bytes of their names; lets others run in between. */
 async function* allDevices(engine: Engine, sensor: string, first?: string): AsyncGenerator<DeviceStatus> {
   let after = first;
-  let sliceEnd = performance.now() + SLICE_MS;
+  const pace = new Pace();
   for (;;) {
     const part = engine.devices({ sensor, ...(after === undefined ? {} : { after }), limit: DEVICES_AT_ONCE });
     for (const device of part) {
       yield device;
-      if (performance.now() < sliceEnd) continue;
-      await nextTurn();
-      sliceEnd = performance.now() + SLICE_MS;
+      if (pace.isOver) await pace.rest();
     }
     if (part.length < DEVICES_AT_ONCE) return;
     after = part[part.length - 1].device;

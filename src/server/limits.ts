@@ -117,7 +117,10 @@ export const TIMEOUTS_CHECK_MS = 5_000;
 /** An idle keep-alive connection is closed after this, ms: longer than the 60 s of most proxies, so that they close first. */
 export const IDLE_CONNECTION_MS_MAX = 72_000;
 
-/** A connection on which nothing moves for this long during a request or an answer is cut, ms. The live stream writes every 15 s. */
+/**
+ * A connection on which nothing moves for this long during a request or an answer is cut, ms; with 503 where an answer is due that has not begun,
+ * as behind a commit that a full disk holds up. The live stream writes every 15 s.
+ */
 export const SILENT_CONNECTION_MS_MAX = 60_000;
 
 /** Connections at one time, to all addresses together. Past it 503, and a counter at /livez. */

@@ -8,7 +8,7 @@ import { TidemarkError } from "../core/errors.ts";
 import { isLoopbackAddress } from "../core/loopback.ts";
 import { createServer as createHttpServer } from "../core/node-http.ts";
 import { addressesOf, type ListenAddress, listenOnAll } from "../doors/listening.ts";
-import { type ConnectionCounts, Connections } from "./connections.ts";
+import { type ConnectionCounts, Connections, dueOn } from "./connections.ts";
 import {
   CLOSE_MS_MAX,
   HEADERS_BYTES_MAX,
@@ -34,12 +34,19 @@ export class Ports {
   readonly #handler: Handler;
   readonly #openToOthers: boolean;
   readonly #connections = new Connections();
+  readonly #silentMs: number;
   readonly #tls: TlsIdentity | null;
   #servers: (Server | TlsServer)[] = [];
 
-  /** @param openToOthers whether addresses that other machines reach may be listened on @param tls null: plain HTTP */
-  constructor(handler: Handler, openToOthers: boolean, tls: TlsIdentity | null = null) {
+  /** @param openToOthers whether addresses that other machines reach may be listened on @param tls null: plain HTTP @param silentMs how long nothing may move on a connection within a request or an answer */
+  constructor(
+    handler: Handler,
+    openToOthers: boolean,
+    tls: TlsIdentity | null = null,
+    silentMs = SILENT_CONNECTION_MS_MAX,
+  ) {
     this.#tls = tls;
+    this.#silentMs = silentMs;
     this.#handler = (request, response) => {
       const refusal = this.#connections.use(request, response) ?? strictFault(request);
       if (refusal === null) return handler(request, response);
@@ -62,7 +69,7 @@ export class Ports {
       const text = `Cannot listen on ${beyond}: other machines reach it; expected --token (or TIDEMARK_TOKEN), or --allow-anonymous`;
       throw new TidemarkError("bind-refused", text);
     }
-    const create = () => createPort(this.#handler, this.#connections, this.#tls);
+    const create = () => createPort(this.#handler, this.#connections, this.#tls, this.#silentMs);
     const { servers, addresses } = await listenOnAll(address, "--port", create);
     this.#servers = servers;
     return addresses;
@@ -102,7 +109,12 @@ const HTTP_OPTIONS = {
   connectionsCheckingInterval: TIMEOUTS_CHECK_MS,
 };
 
-function createPort(handler: Handler, connections: Connections, tls: TlsIdentity | null): Server | TlsServer {
+function createPort(
+  handler: Handler,
+  connections: Connections,
+  tls: TlsIdentity | null,
+  silentMs: number,
+): Server | TlsServer {
   const server =
     tls === null
       ? createHttpServer({ ...HTTP_OPTIONS, ServerResponse: UsualResponse }, handler).on(
@@ -111,7 +123,12 @@ function createPort(handler: Handler, connections: Connections, tls: TlsIdentity
         )
       : createTlsPort(tls, HTTP_OPTIONS, handler, connections);
   server.maxHeadersCount = 0; // Node would leave out the rest in silence; bytes and strictFault bound them
-  server.timeout = SILENT_CONNECTION_MS_MAX;
+  server.timeout = silentMs;
+  server.on("timeout", (socket: Socket) => {
+    const due = dueOn(socket);
+    if (due === null || due.headersSent) socket.destroy();
+    else refuse(due, problem("too-busy", `Cannot answer within ${silentMs} ms: it may be done later, or not at all`));
+  });
   // A client that has nothing more to say and shuts its half of the connection still reads: its answers are due.
   Object.assign(server, { httpAllowHalfOpen: true });
   // A client that asks before it sends its body (100-continue) is answered by the route: at once when the body is too large.

@@ -1,4 +1,5 @@
 /** What an answer rests on: `?receipt=true`. */
+import type { Sliced } from "../core/slices.ts";
 import { formatMs, formatSecond } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../engine/engine.ts";
@@ -155,6 +156,8 @@ export class Receipt {
   /** A Map, as sensors may have names that move to the front of an object. */
   readonly #sensors = new Map<string, SensorReceipt>();
   readonly #moment: Moment;
+  /** When the first sensor was answered for: later ones lack less. */
+  readonly #backlog: number;
   /** Of each sensor that is asked per device. */
   readonly #devices = new Map<string, Map<string, DeviceReceipt>>();
   /** Of all sensors the smallest, ms. */
@@ -168,6 +171,7 @@ export class Receipt {
   /** @param moment as of which the answer is; all that is said of the sensor, beside what of it was asked, is of `nowMs` */
   constructor(engine: Engine, window: Window, nowMs: number, moment: Moment) {
     this.#moment = moment;
+    this.#backlog = engine.backlog;
     this.#engine = engine;
     this.#window = window;
     this.#nowMs = nowMs;
@@ -222,27 +226,35 @@ export class Receipt {
     };
   }
 
-  #text(sensor: string, its: SensorReceipt): string {
+  *#text(sensor: string, its: SensorReceipt): Sliced<string> {
     const text = JSON.stringify(its);
     const devices = this.#devices.get(sensor);
     if (devices === undefined) return text;
-    const own = [...devices].map(([device, used]) => `${JSON.stringify(device)}:${JSON.stringify(used)}`);
+    const own: string[] = [];
+    for (const [device, used] of devices) {
+      yield;
+      own.push(`${JSON.stringify(device)}:${JSON.stringify(used)}`);
+    }
     return `${text.slice(0, -1)},"ofDevices":{${own.join(",")}}}`;
   }
 
-  text(): string {
+  *text(): Sliced<string> {
     const { past, nowMs } = this.#moment;
     const { start, end } = this.#window;
     // Of devices, where a sensor has none yet, nothing is answered that could be complete.
     const isOpen = this.#notes.length > 0 || !Number.isFinite(this.#completeUntil);
     const head = JSON.stringify({
       window: { from: formatSecond(start), toExclusive: formatSecond(end), seconds: end - start },
-      backlog: this.#engine.backlog,
+      backlog: this.#backlog,
       completeUntil: isOpen ? null : formatMs(this.#completeUntil),
       ...(this.#notes.length === 0 ? {} : { completeUntilNote: this.#notes.join("; ") }),
       ...(past === null ? {} : { asOf: { moment: formatMs(nowMs), revision: formatMs(past.revision) } }),
     });
-    const sensors = [...this.#sensors].map(([sensor, its]) => `${JSON.stringify(sensor)}:${this.#text(sensor, its)}`);
+    const sensors: string[] = [];
+    for (const [sensor, its] of this.#sensors) {
+      if (sensors.length > 0) yield;
+      sensors.push(`${JSON.stringify(sensor)}:${yield* this.#text(sensor, its)}`);
+    }
     const cost = JSON.stringify({
       pages: this.#pages,
       buckets: this.#buckets,

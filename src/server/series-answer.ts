@@ -1,6 +1,6 @@
 /** The numbers of `GET /series`, written piece by piece, so that an answer of a hundred thousand buckets delays no other. */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { stepText } from "../core/calendar.ts";
+import { Pace } from "../core/slices.ts";
 import { formatSecond } from "../core/time.ts";
 import type { Engine } from "../engine/engine.ts";
 import { numberText } from "./compute-answer.ts";
@@ -8,10 +8,7 @@ import { type DevicesShown, devicesAsked } from "./devices-asked.ts";
 import { passedSeconds } from "./passed-seconds.ts";
 import type { SeriesFormat, SeriesRequest } from "./series-request.ts";
 
-/** How long buckets are merged before others may run, ms. */
-const SLICE_MS = 4;
-
-/** Numbers or lines that are written at once. */
+/** Numbers that are written at once: digits of a double take up to half a microsecond. */
 const PIECE = 4096;
 
 /** Media types, by format. */
@@ -40,19 +37,21 @@ export function writeSeries(request: SeriesRequest, engine: Engine, format: Seri
 
 async function* writeJson(request: SeriesRequest, engine: Engine): AsyncGenerator<string> {
   const { step, zone, edges, sensors, devices } = request;
+  const pace = new Pace();
   yield `{"step":${JSON.stringify(stepText(step))},"timezone":${JSON.stringify(zone.name)},"edges":`;
-  yield* listed(edges, (edge) => String(edge * 1000));
+  yield* listed(edges, (edge) => String(edge * 1000), pace);
   yield ',"series":{';
   const shown: string[] = [];
   for (const [s, sensor] of sensors.entries()) {
     yield `${s === 0 ? "" : ","}${JSON.stringify(sensor)}:{`;
-    if (devices.by === undefined) yield* writeNumbers(request, await numbersOf(request, sensor, devices.device));
-    else {
+    if (devices.by === undefined) {
+      yield* writeNumbers(request, await numbersOf(request, sensor, pace, devices.device), pace);
+    } else {
       const asked = await devicesOf(request, engine, sensor);
       shown.push(`${JSON.stringify(sensor)}:${JSON.stringify(asked)}`);
       for (const [d, device] of asked.names.entries()) {
         yield `${d === 0 ? "" : ","}${JSON.stringify(device)}:{`;
-        yield* writeNumbers(request, await numbersOf(request, sensor, device));
+        yield* writeNumbers(request, await numbersOf(request, sensor, pace, device), pace);
         yield "}";
       }
     }
@@ -61,10 +60,10 @@ async function* writeJson(request: SeriesRequest, engine: Engine): AsyncGenerato
   yield devices.by === undefined ? "}}\n" : `},"devices":{${shown.join(",")}}}\n`;
 }
 
-function* writeNumbers({ metrics }: SeriesRequest, numbers: Numbers): Generator<string> {
+async function* writeNumbers({ metrics }: SeriesRequest, numbers: Numbers, pace: Pace): AsyncGenerator<string> {
   for (const [m, { name }] of metrics.entries()) {
     yield `${m === 0 ? "" : ","}${JSON.stringify(name)}:`;
-    yield* listed(numbers[m], numberText);
+    yield* listed(numbers[m], numberText, pace);
   }
 }
 
@@ -79,9 +78,10 @@ function devicesOf(request: SeriesRequest, engine: Engine, sensor: string): Prom
   });
 }
 
-function* listed<T>(items: readonly T[], text: (item: T) => string): Generator<string> {
+async function* listed<T>(items: readonly T[], text: (item: T) => string, pace: Pace): AsyncGenerator<string> {
   yield "[";
   for (let from = 0; from < items.length; from += PIECE) {
+    if (pace.isOver) await pace.rest();
     yield (from === 0 ? "" : ",") +
       items
         .slice(from, from + PIECE)
@@ -99,22 +99,24 @@ async function* writeRows(
   row: (request: SeriesRequest, bucket: number, columns: readonly Column[]) => string,
 ): AsyncGenerator<string> {
   const numbers: Column[] = [];
+  const pace = new Pace();
   for (const sensor of request.sensors) {
     const { device, by } = request.devices;
     const names = by === undefined ? [device] : (await devicesOf(request, engine, sensor)).names;
     for (const name of names) {
       const shown = by === undefined ? null : (name ?? null);
-      numbers.push({ sensor, device: shown, numbers: await numbersOf(request, sensor, name) });
+      numbers.push({ sensor, device: shown, numbers: await numbersOf(request, sensor, pace, name) });
     }
   }
   yield head(request, numbers);
   const buckets = request.edges.length - 1;
-  for (let from = 0; from < buckets; from += PIECE) {
+  const rows = Math.ceil(PIECE / Math.max(1, numbers.length * request.metrics.length));
+  for (let from = 0; from < buckets; from += rows) {
     let text = "";
-    for (let bucket = from; bucket < Math.min(buckets, from + PIECE); bucket++)
+    for (let bucket = from; bucket < Math.min(buckets, from + rows); bucket++)
       text += row(request, bucket, numbers) + "\n";
     yield text;
-    await nextTurn();
+    if (pace.isOver) await pace.rest();
   }
 }
 
@@ -154,19 +156,17 @@ function jsonRow({ edges, sensors, metrics }: SeriesRequest, bucket: number, col
 export async function numbersOf(
   { edges, metrics, needs, moment: { answers, nowMs } }: Pick<SeriesRequest, "edges" | "metrics" | "needs" | "moment">,
   sensor: string,
+  pace: Pace,
   device?: string,
 ): Promise<Numbers> {
   const numbers: (number | null)[][] = metrics.map(() => []);
   const hasRate = metrics.some(({ overTime }) => overTime);
-  let sliceEnd = performance.now() + SLICE_MS;
   for (let bucket = 0; bucket < edges.length - 1; bucket++) {
     const [start, end] = [edges[bucket], edges[bucket + 1]];
     const { aggregate } = answers.query(sensor, { start, end }, needs, device);
     const seconds = hasRate ? passedSeconds({ start, end }, answers, sensor, nowMs, device) : 0;
     for (const [m, metric] of metrics.entries()) numbers[m].push(metric.read(aggregate, seconds));
-    if (performance.now() < sliceEnd) continue;
-    await nextTurn();
-    sliceEnd = performance.now() + SLICE_MS;
+    if (pace.isOver) await pace.rest();
   }
   return numbers;
 }

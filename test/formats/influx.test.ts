@@ -8,6 +8,7 @@ import { IDENTITY_SEQUENCE, Readings } from "../../src/core/readings.ts";
 import { ABSENT, Records } from "../../src/core/records.ts";
 import { ACCEPTED, PASSED_OVER, rejectionAt } from "../../src/core/rejections.ts";
 import { sensorNameFault } from "../../src/core/sensor-name.ts";
+import { atOnce } from "../../src/core/slices.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { recordsOfLines } from "../../src/doors/influx.ts";
 import { createDecoder, type Decoder } from "../../src/formats/decode.ts";
@@ -55,7 +56,7 @@ class Door {
 
   /** Rows of one body: readings, and the codes and bytes of what is rejected. */
   read(body: string | Buffer, precision = "ns", naming: LineNaming = DEFAULT_NAMING): (Row | [string, string])[] {
-    const { records: given } = recordsOfLines(Buffer.from(body), precision, naming);
+    const { records: given } = atOnce(recordsOfLines(Buffer.from(body), precision, naming));
     const records = new Records(given.length);
     records.data = Buffer.concat(given.map(({ value }) => value));
     let at = 0;
@@ -309,7 +310,7 @@ test("a large body is cut between lines, into the same readings", () => {
   let body = "";
   while (body.length < 600_000) body += `${generatedLine(random)}\n`;
   const expected = influxReference(body, "ns").rows.length;
-  assert.ok(recordsOfLines(Buffer.from(body, "latin1"), "ns", DEFAULT_NAMING).records.length >= 4);
+  assert.ok(atOnce(recordsOfLines(Buffer.from(body, "latin1"), "ns", DEFAULT_NAMING)).records.length >= 4);
   assert.equal(new Door().read(Buffer.from(body, "latin1")).length, expected);
 });
 

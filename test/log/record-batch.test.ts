@@ -279,11 +279,36 @@ test("in pieces a batch gives the same rows, whatever its codec and the size of 
     const rows = [];
     const piece = new Records(1);
     do {
-      continueBatch(header, rest, from, piece, random.integer(1, 5));
+      continueBatch(header, rest, from, piece, "the log", random.integer(1, 5), random.integer(1, 100));
       rows.push(...seen(piece));
     } while (rest.left > 0);
     assert.deepEqual(rows, seen(whole));
     assert.equal(piece.nextOffset, whole.nextOffset);
+  }
+});
+
+test("a piece has a bounded number of records, and of bytes where they are large", () => {
+  for (const [count, size, most] of [
+    [10_000, 4, 4096],
+    [10_000, 300, 200],
+    [200, 8000, 5],
+    [3, 900_000, 1],
+  ]) {
+    const records = Array.from({ length: count }, () => ({ value: Buffer.alloc(size, "1") }));
+    const bytes = encodeBatch({ baseOffset: 0, records, timestamp: 0 });
+    const header = new BatchHeader();
+    assert.ok(readBatchHeader(bytes, 0, bytes.length, header));
+    const rest = new BatchRest();
+    startBatch(bytes, header, rest);
+    const piece = new Records(1);
+    let rows = 0;
+    do {
+      continueBatch(header, rest, 0, piece);
+      assert.ok(piece.count >= 1 && piece.count <= most, `${piece.count} records of ${size} bytes`);
+      rows += piece.count;
+      assert.equal(piece.nextOffset, rows);
+    } while (rest.left > 0);
+    assert.equal(rows, count);
   }
 });
 

@@ -8,6 +8,7 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { DEFAULT_NAMING, type LineNaming } from "../../src/core/line-naming.ts";
 import { Random } from "../../src/core/random.ts";
 import { Records } from "../../src/core/records.ts";
+import { atOnce } from "../../src/core/slices.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { recordsOfLines } from "../../src/doors/influx.ts";
 import { encodeBatch } from "../../src/log/batch-writer.ts";
@@ -36,7 +37,7 @@ class Opened {
   /** A request's lines, as one batch of the log. */
   take(lines: readonly string[], precision = "ns", naming: LineNaming = DEFAULT_NAMING): void {
     const source = this.state.openTopic({ name: "influx", id: "t", partitions: [0] });
-    const { records: given } = recordsOfLines(Buffer.from(lines.join("\n")), precision, naming);
+    const { records: given } = atOnce(recordsOfLines(Buffer.from(lines.join("\n")), precision, naming));
     const records = new Records();
     const bytes = encodeBatch({ baseOffset: this.#offset, records: given, timestamp: NOW });
     decodeBatch(bytes, 0, bytes.length, 0, records);

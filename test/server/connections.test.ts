@@ -1,8 +1,10 @@
 /** Connections on which something is odd: bytes that are no request, no Host, no length, half closed, one too many. */
 import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SPARE_CONNECTIONS_MAX } from "../../src/server/limits.ts";
+import { Ports } from "../../src/server/ports.ts";
 import { type Fixture, openFixture } from "./fixture.ts";
 import { Line, post } from "./line.ts";
 
@@ -154,4 +156,18 @@ test("a client that was told to go keeps no place, whatever it goes on sending",
     client.write("nonsense\r\n\r\n");
   }
   while ((await counts()) > 1);
+});
+
+test("what is not answered for long gets 503, not a connection that is cut; an answer that came to a stop is cut", async (context) => {
+  const held: ServerResponse[] = [];
+  const ports = new Ports((_request, response) => void held.push(response), false, null, 50);
+  context.after(() => ports.close());
+  const [{ port }] = await ports.open({ hosts: ["127.0.0.1"], port: 0 });
+  const [answer] = await all(port, READING);
+  assert.match(answer, /^HTTP\/1.1 503 [\s\S]*Connection: close\r\n[\s\S]*"code":"too-busy"/);
+  const stuck = new Line(port);
+  stuck.socket.write(READING);
+  while (held.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  held[1].writeHead(200, { "content-length": 10 }).write("half");
+  assert.deepEqual(await stuck.answers(Number.POSITIVE_INFINITY), []); // half of one
 });

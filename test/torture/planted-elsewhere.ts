@@ -222,6 +222,27 @@ export const ELSEWHERE: readonly Planted[] = [
     only: "lz4",
   },
   {
+    name: "a body of lines is cut in one go",
+    promise: "never-ends",
+    file: "src/doors/influx.ts",
+    changes: [["if (seen % LINES_AT_ONCE === 0) yield;", ""]],
+    by: "test/server/holding-up.test.ts",
+  },
+  {
+    name: "a batch of the log is taken in in one go",
+    promise: "never-ends",
+    file: "src/log/record-batch.ts",
+    changes: [["if (p >= enough && p < end) break;", ""]],
+    by: "test/log/record-batch.test.ts",
+  },
+  {
+    name: "what is not answered for long is cut without an answer",
+    promise: "never-ends",
+    file: "src/server/ports.ts",
+    changes: [["if (due === null || due.headersSent) socket.destroy();", "if (due !== undefined) socket.destroy();"]],
+    by: "test/server/connections.test.ts",
+  },
+  {
     name: "a broker's answer may name any partition",
     promise: "never-ends",
     file: "src/log/kafka/metadata.ts",

@@ -3,6 +3,7 @@
 const NEWLINE = 10;
 const SPACE = 32;
 const QUOTE = 34;
+const HASH = 35;
 const EQUALS = 61;
 const BACKSLASH = 92;
 
@@ -16,6 +17,8 @@ export class InfluxLines {
   /** The present line, without white space around it. */
   start = 0;
   end = 0;
+  /** False for a comment. */
+  isContent = false;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
     // Nothing is looked for past the end: a batch of the log has many records.
@@ -32,19 +35,26 @@ export class InfluxLines {
 
   /** Moves on to the next line that is neither blank nor a comment. @returns false when there is none */
   next(): boolean {
-    while (this.#next < this.#end) {
-      const bytes = this.#bytes;
-      let start = this.#next;
-      let end = this.#lineEnd(start);
-      this.#next = Math.min(end + 1, this.#end);
-      while (start < end && isBlank(bytes[start])) start++;
-      while (end > start && isBlank(bytes[end - 1])) end--;
-      if (start === end || bytes[start] === 35) continue;
-      this.start = start;
-      this.end = end;
-      return true;
-    }
+    while (this.step()) if (this.isContent) return true;
     return false;
+  }
+
+  /** Moves on by one line, or some blank ones. @returns false when there is none */
+  step(): boolean {
+    const bytes = this.#bytes;
+    let start = this.#next;
+    while (start < this.#end && (bytes[start] === NEWLINE || isBlank(bytes[start]))) start++;
+    if (start === this.#end) {
+      this.#next = start;
+      return false;
+    }
+    let end = this.#lineEnd(start);
+    this.#next = Math.min(end + 1, this.#end);
+    while (end > start && isBlank(bytes[end - 1])) end--;
+    this.isContent = bytes[start] !== HASH;
+    this.start = start;
+    this.end = end;
+    return true;
   }
 
   #lineEnd(start: number): number {

@@ -3,7 +3,7 @@ import { assert, TidemarkError } from "../../core/errors.ts";
 import type { Records } from "../../core/records.ts";
 import { FetchedFailure } from "../fetched-failure.ts";
 import type { Fetched, Gap, LogReader, Position } from "../log.ts";
-import { BatchHeader, decodeBatch, readBatchHeader } from "../record-batch.ts";
+import { BatchHeader, BatchRest, continueBatch, readBatchHeader, startBatch } from "../record-batch.ts";
 import type { ReadConnection, StoredBatch } from "./log-file.ts";
 
 /** Bytes of batches that one read brings, at least one batch: enough that a read's own cost vanishes, few enough for memory. */
@@ -206,8 +206,6 @@ function missing(where: string, from: number, to: number): TidemarkError {
   return new TidemarkError("log-corrupt", `Cannot read ${where}: the batch at offset ${from} is missing (next: ${to})`);
 }
 
-const header = new BatchHeader();
-
 interface EmbeddedContent {
   readonly topic: string;
   readonly partition: number;
@@ -229,6 +227,8 @@ class EmbeddedFetched implements Fetched {
   readonly gap: Gap | null;
   resumeAt: number | null = null;
   readonly #content: EmbeddedContent;
+  readonly #header = new BatchHeader();
+  readonly #rest = new BatchRest();
   #at = 0;
 
   constructor(content: EmbeddedContent) {
@@ -254,20 +254,28 @@ class EmbeddedFetched implements Fetched {
       onDamaged();
       throw error;
     }
-    this.#at++;
+    if (this.#rest.left === 0) this.#at++;
     return true;
   }
 
+  /** Reads a batch, or a piece of it. */
   #read({ base, next, bytes }: StoredBatch, into: Records): void {
     const { where, from } = this.#content;
+    if (this.#rest.left === 0) this.#start(base, next, bytes);
+    continueBatch(this.#header, this.#rest, from, into, where);
+    // Every timestamp in this file is the log's own; a packed batch has them as deltas, without the attribute.
+    into.appendTime = true;
+  }
+
+  #start(base: number, next: number, bytes: Uint8Array): void {
+    const { where } = this.#content;
+    const header = this.#header;
     const whole = readBatchHeader(bytes, 0, bytes.length, header, where) && header.end === bytes.length;
     if (!whole || header.baseOffset !== base || header.nextOffset !== next) {
       const found = `${bytes.length} bytes of offsets ${header.baseOffset} to ${header.nextOffset}`;
       const text = `the batch at offset ${base} is damaged: it must end at offset ${next}, was ${found}`;
       throw new TidemarkError("log-corrupt", `Cannot read ${where}: ${text}`);
     }
-    decodeBatch(bytes, 0, bytes.length, from, into, where);
-    // Every timestamp in this file is the log's own; a packed batch has them as deltas, without the attribute.
-    into.appendTime = true;
+    startBatch(bytes, header, this.#rest, where);
   }
 }

@@ -10,7 +10,6 @@ import {
   CONTROL_ABORT,
   continueBatch,
   controlType,
-  PIECE_ROWS,
   readBatchHeader,
   resumeBehind,
   startBatch,
@@ -148,7 +147,7 @@ export class FetchedBatches implements Fetched {
     const rest = this.#rest;
     const where = `"${this.topic}" partition ${this.partition}`;
     if (rest.left > 0) {
-      continueBatch(header, rest, this.#from, into, PIECE_ROWS, where);
+      continueBatch(header, rest, this.#from, into, where);
       return true;
     }
     const start = this.#position;
@@ -169,7 +168,7 @@ export class FetchedBatches implements Fetched {
     }
     if (header.isTransactional && this.#transactions.isAborted(header.producerId)) return skip(into, nextOffset);
     startBatch(bytes, header, rest, where);
-    continueBatch(header, rest, this.#from, into, PIECE_ROWS, where);
+    continueBatch(header, rest, this.#from, into, where);
     return true;
   }
 }

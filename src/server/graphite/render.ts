@@ -1,5 +1,6 @@
 /** `/graphite/render`: targets → lines of points, each what `POST /compute/metrics` answers for the bucket that begins there. */
 import { edgesOf, shiftedBack, stepFor } from "../../core/calendar.ts";
+import { Pace } from "../../core/slices.ts";
 import type { Zone } from "../../core/zone.ts";
 import { namesShown } from "../../engine/directory.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -87,9 +88,10 @@ async function drawPath(path: string, frame: Frame, edges: readonly number[]): P
   frame.left -= lines.length;
   if (frame.left < 0) throw new RequestError(400, `Cannot draw so many lines: expected at most ${GRAPHITE_LINES_MAX}`);
   const drawn: Drawn[] = [];
+  const pace = new Pace();
   for (const { sensor, metric } of lines) {
     const moment = { answers: engine, past: null, nowMs };
-    const [numbers] = await numbersOf({ edges, metrics: [metric], needs: metric.needs, moment }, sensor);
+    const [numbers] = await numbersOf({ edges, metrics: [metric], needs: metric.needs, moment }, sensor, pace);
     const datapoints = numbers.map((value, i) => [value, frame.edges[i]] as const);
     drawn.push({ target: `${sensor}.${metric.name}`, datapoints });
   }

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
+import { inSlices, type Sliced } from "../../core/slices.ts";
 import { formatMs } from "../../core/time.ts";
 import { BOUND_NAMES } from "../../core/time-window.ts";
 import type { Window } from "../../core/window.ts";
@@ -187,7 +188,9 @@ export class ComputeRoute {
       if (body === undefined) this.#send(response, this.#failure(error), CLOSE);
       else {
         budget.give(body.length);
-        this.#send(response, this.#answer(body, this.#options.zone, {}), NO_HEADERS);
+        const answer = this.#answer(body, this.#options.zone, {});
+        if (!(answer instanceof Promise)) this.#send(response, answer, NO_HEADERS);
+        else answer.then((later) => response.headersSent || this.#send(response, later, NO_HEADERS));
       }
     });
     return true;
@@ -211,7 +214,7 @@ export class ComputeRoute {
         zone === null
           ? unknownZone(timezone)
           : request.query.by === undefined
-            ? this.#answer(request.body, zone, request.query)
+            ? await this.#answer(request.body, zone, request.query)
             : await this.#answerByDevice(request.body, zone, request.query);
       for (let i = 0; i < headers.length; i += 2) reply.header(headers[i], headers[i + 1]);
       return reply.code(status).type(type).send(text);
@@ -223,16 +226,20 @@ export class ComputeRoute {
     this.#closing = true;
   }
 
-  #answer(body: Buffer, zone: Zone, query: Query): HttpAnswer {
+  /** A promise only where it takes long: most answers are ready at once. */
+  #answer(body: Buffer, zone: Zone, query: Query): HttpAnswer | Promise<HttpAnswer> {
+    const failed = (error: unknown): HttpAnswer => this.#failure(error);
     try {
-      return this.#compute(body, zone, query);
+      const answer = inSlices(this.#compute(body, zone, query));
+      return answer instanceof Promise ? answer.catch(failed) : answer;
     } catch (error) {
-      return this.#failure(error);
+      return failed(error);
     }
   }
 
-  #compute(body: Buffer, zone: Zone, { receipt, asOf, device }: Query): HttpAnswer {
+  *#compute(body: Buffer, zone: Zone, { receipt, asOf, device }: Query): Sliced<HttpAnswer> {
     const { engine, clock } = this.#options;
+    const { backlog } = engine;
     const nowMs = clock.now();
     const moment = momentOf(asOf, engine, zone, nowMs);
     if ("fault" in moment) return refusal([moment.fault]);
@@ -243,13 +250,14 @@ export class ComputeRoute {
     if ("refused" in window) return refusal(window.refused);
     const text =
       receipt === "true"
-        ? answerTextWithReceipt(asked, window, moment, engine, nowMs, device)
-        : answerText(asked, window, moment, device);
-    return this.#success(text, window, moment);
+        ? yield* answerTextWithReceipt(asked, window, moment, engine, nowMs, device)
+        : yield* answerText(asked, window, moment, device);
+    return success(text, window, moment, backlog);
   }
 
   async #answerByDevice(body: Buffer, zone: Zone, query: Query): Promise<HttpAnswer> {
     const { engine, clock } = this.#options;
+    const { backlog } = engine;
     const moment = momentOf(query.asOf, engine, zone, clock.now());
     if ("fault" in moment) return refusal([moment.fault]);
     const asked = this.#reader.read(body, zone, moment.nowMs);
@@ -257,15 +265,8 @@ export class ComputeRoute {
     const window = windowOf(asked, moment);
     if ("refused" in window) return refusal(window.refused);
     const withReceipt = query.receipt === "true";
-    return this.#success(await answerTextByDevice(asked, window, moment, engine, query, withReceipt), window, moment);
-  }
-
-  #success(text: string, window: Window, moment: Moment): HttpAnswer {
-    const { backlog } = this.#options.engine;
-    const headers = [WINDOW_HEADER, windowText(window)];
-    if (moment.past !== null) headers.push(AS_OF_HEADER, formatMs(moment.nowMs));
-    if (backlog > 0) headers.push(BACKLOG_HEADER, String(backlog));
-    return { status: 200, type: JSON_TYPE, text, headers };
+    const text = await answerTextByDevice(asked, window, moment, engine, query, withReceipt);
+    return success(text, window, moment, backlog);
   }
 
   #failure(error: unknown): HttpAnswer {
@@ -283,6 +284,14 @@ export class ComputeRoute {
     response.writeHead(status, before.length + headers.length === 0 ? own : [...before, ...headers, ...own]);
     this.#queue.end(response, text);
   }
+}
+
+/** @param backlog when the first of it was computed: later ones lack less */
+function success(text: string, window: Window, moment: Moment, backlog: number): HttpAnswer {
+  const headers = [WINDOW_HEADER, windowText(window)];
+  if (moment.past !== null) headers.push(AS_OF_HEADER, formatMs(moment.nowMs));
+  if (backlog > 0) headers.push(BACKLOG_HEADER, String(backlog));
+  return { status: 200, type: JSON_TYPE, text, headers };
 }
 
 /** Nothing of the request is computed. */

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import type { DeliveryView } from "../../alerts/delivery-view.ts";
 import type { Scrub } from "../../core/scrub.ts";
+import { inSlices, type Sliced } from "../../core/slices.ts";
 import type { DoorConnections, DoorCounts, DoorView } from "../../doors/door-counts.ts";
 import type { Engine, SensorStatus, SensorTotals } from "../../engine/engine.ts";
 import { programVersion } from "../../runtime/version.ts";
@@ -76,25 +77,32 @@ export interface MetricsOptions {
 
 /** Adds the route. */
 export function registerMetrics(scope: FastifyInstance, options: MetricsOptions): void {
-  scope.get(METRICS_PATH, { schema: SCHEMA }, (request, reply) => {
+  scope.get(METRICS_PATH, { schema: SCHEMA }, async (request, reply) => {
     const { accept = "" } = request.headers;
     const openMetrics = accept.includes("application/openmetrics-text");
     reply.header("Cache-Control", "no-store").header("Vary", "Accept");
     if (accept.includes("application/json")) return reply.send(plainSamples(ofProcess(options)));
-    return reply
-      .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
-      .send(
-        expose(
-          [
-            ...ofProcess(options),
-            ...ofDoors(options.doors(), options.unroutedDropped()),
-            ...ofAlerts(options.alerts),
-            ...ofSensors(options.engine),
-          ],
-          openMetrics,
-        ),
-      );
+    const sensors = await inSlices(statusesOf(options.engine));
+    const text = await inSlices(expose(allFamilies(options, sensors), openMetrics));
+    return reply.type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE).send(text);
   });
+}
+
+function* statusesOf(engine: Engine): Sliced<SensorStatus[]> {
+  const statuses: SensorStatus[] = [];
+  for (const { name } of engine.sensors.list()) {
+    yield;
+    statuses.push(engine.status(name));
+  }
+  return statuses;
+}
+
+/** One after the other: those of all sensors together are large. */
+function* allFamilies(options: MetricsOptions, sensors: readonly SensorStatus[]): Generator<Family> {
+  yield* ofProcess(options);
+  yield* ofDoors(options.doors(), options.unroutedDropped());
+  yield* ofAlerts(options.alerts);
+  yield* ofSensors(sensors);
 }
 
 function ofProcess({ engine, connections, live, tls, rate }: MetricsOptions): Family[] {
@@ -278,27 +286,24 @@ function ofAlerts(options: AlertsOptions | undefined): Family[] {
   ];
 }
 
-function ofSensors(engine: Engine): Family[] {
-  const statuses = engine.sensors.list().map(({ name }) => engine.status(name));
+function* ofSensors(statuses: readonly SensorStatus[]): Generator<Family> {
   const samples = (read: (status: SensorStatus) => number | null): Sample[] =>
     statuses.flatMap((status) => {
       const value = read(status);
       return value === null ? [] : [{ value, labels: { sensor: status.sensor } }];
     });
-  return [
-    ...COUNTERS.map(([of, name, help]): Family => {
-      return { name: `tidemark_${name}`, kind: "counter", help, samples: samples(({ totals }) => totals[of]) };
-    }),
-    {
-      name: "tidemark_values_passed_over",
-      kind: "counter",
-      help: "Texts and booleans of line protocol.",
-      samples: samples(({ passedOver }) => passedOver),
-    },
-    ...GAUGES.map(([name, help, read]): Family => {
-      return { name: `tidemark_sensor_${name}`, kind: "gauge", help, samples: samples(read) };
-    }),
-  ];
+  for (const [of, name, help] of COUNTERS) {
+    yield { name: `tidemark_${name}`, kind: "counter", help, samples: samples(({ totals }) => totals[of]) };
+  }
+  yield {
+    name: "tidemark_values_passed_over",
+    kind: "counter",
+    help: "Texts and booleans of line protocol.",
+    samples: samples(({ passedOver }) => passedOver),
+  };
+  for (const [name, help, read] of GAUGES) {
+    yield { name: `tidemark_sensor_${name}`, kind: "gauge", help, samples: samples(read) };
+  }
 }
 
 function seconds(ms: number | null): number | null {

@@ -8,6 +8,7 @@ import { DEFAULT_NAMING } from "../../../src/core/line-naming.ts";
 import { Names } from "../../../src/core/names.ts";
 import { Readings } from "../../../src/core/readings.ts";
 import { ABSENT, Records } from "../../../src/core/records.ts";
+import { atOnce } from "../../../src/core/slices.ts";
 import { findZone, openZone } from "../../../src/core/zone.ts";
 import { recordsOfBody } from "../../../src/doors/body.ts";
 import { recordsOfLines } from "../../../src/doors/influx.ts";
@@ -95,7 +96,7 @@ const influx: Target = {
   mayThrow: isOperating,
   run(input) {
     for (const precision of ["ns", "s"]) {
-      const { records } = recordsOfLines(input, precision, DEFAULT_NAMING);
+      const { records } = atOnce(recordsOfLines(input, precision, DEFAULT_NAMING));
       if (records.length > 0) lookInto(records, 10);
     }
   },

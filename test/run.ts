@@ -21,7 +21,6 @@ const SYSTEM_MS_MAX = 900_000;
 /** The system tests that take longest, in that order. */
 const LONGEST: readonly string[] = [
   "planted-bugs",
-  "kafka-log",
   "crash-embedded",
   "contributing",
   "simulation",
@@ -48,6 +47,7 @@ const WAITING: readonly string[] = [
   "mqtt",
   "runner",
   "cli-serve",
+  "kafka-log",
   "alerts",
 ];
 

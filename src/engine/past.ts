@@ -12,6 +12,15 @@ export interface Answers {
   query(sensor: string, window: Window, needs: Needs, device?: string): Answer;
   /** O(1): what a question with an open bound asks for. @throws TidemarkError "no-device-series" */
   span(sensor: string, device?: string): { readonly firstTime: number | null; readonly lastTime: number | null };
+  /** @throws TidemarkError "no-device-series", "revision-gone" where the device cannot be asked for */
+  requireSeries(sensor: string, device: string): void;
+}
+
+/** Which devices of a sensor could be asked for at a revision. */
+export interface DevicesThen {
+  /** Devices that were known and had no series of their own. */
+  readonly withoutSeries: number;
+  hadSeries(device: string): boolean;
 }
 
 /** What one cause changed in a window. */
@@ -33,11 +42,13 @@ export interface Revised {
 
 /**
  * The history as it was at a revision, to the bit. Asking costs O(what changed since in the window).
- * Its methods throw TidemarkError "revision-gone" where seconds of the window were deleted since, "request-invalid" where too much changed, or a
- * device is named: what their own series were is not noted.
+ * Its methods throw TidemarkError "revision-gone" where seconds of the window were deleted since, "request-invalid" where too much changed.
+ * Of devices it may reach less far back: "revision-gone".
  */
 export interface Past extends Answers {
   /** When that was, ms. */
   readonly revision: number;
-  revised(sensor: string, window: Window): Revised;
+  revised(sensor: string, window: Window, device?: string): Revised;
+  /** O(devices). */
+  devices(sensor: string): DevicesThen;
 }

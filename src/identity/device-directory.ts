@@ -75,6 +75,7 @@ export class DeviceDirectory {
   readonly #devices: Devices;
   readonly #find: StatementSync;
   readonly #list: StatementSync;
+  readonly #count: StatementSync;
   readonly #names: StatementSync;
   /** A column of one device, for those that are not resident. */
   readonly #scratch = new DeviceColumns();
@@ -83,6 +84,7 @@ export class DeviceDirectory {
     this.#db = db;
     this.#devices = devices;
     this.#find = db.prepare("SELECT id, name, state FROM device WHERE sensor=? AND name=?");
+    this.#count = db.prepare("SELECT count(*) AS n FROM device WHERE sensor=? AND id<=?");
     this.#names = db.prepare("SELECT name FROM device WHERE sensor=?");
     this.#list = db.prepare("SELECT id, name, state FROM device WHERE sensor=? AND name>? ORDER BY name LIMIT ?");
   }
@@ -103,6 +105,11 @@ export class DeviceDirectory {
     if (slot >= 0) return knownOf(this.#devices, slot, bytes);
     const row = this.#db.lookUp(this.#find, sensor, bytes);
     return row === undefined ? null : this.#stored(row);
+  }
+
+  /** Devices with a row of a number up to `last`. */
+  countUpTo(sensor: number, last: number): number {
+    return Number(this.#db.lookUp(this.#count, sensor, last)?.n);
   }
 
   /** Up to `limit` devices by the bytes of their names, those behind `after`. */

@@ -131,6 +131,11 @@ export class Identities implements CommitPart {
     return this.devices.known.get(sensor) ?? 0;
   }
 
+  /** Those of them whose rows have numbers up to `last`: they are given in the order in which devices are first heard of. O(devices). */
+  devicesUpTo(sensor: number, last: number): number {
+    return last + 1 < this.devices.nextId ? this.#directory.countUpTo(sensor, last) : this.devicesOf(sensor);
+  }
+
   /** Those of them that are simulated. */
   simulatedDevicesOf(sensor: number): number {
     return this.devices.simulated.get(sensor) ?? 0;

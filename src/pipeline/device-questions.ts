@@ -1,13 +1,11 @@
 /** What a question about devices is answered from. */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { TidemarkError } from "../core/errors.ts";
+import { inSlices } from "../core/slices.ts";
 import type { DeviceStatus, SensorSpan } from "../engine/engine.ts";
 import type { KnownDevice, RankQuery } from "../identity/identities.ts";
+import type { DeviceOwn } from "./device-rows.ts";
 import type { Series } from "./sensors.ts";
 import type { State } from "./state.ts";
-
-/** How long devices are looked through before others may run, ms. */
-const SLICE_MS = 4;
 
 /** Reads the state; changes nothing. */
 export class DeviceQuestions {
@@ -31,14 +29,8 @@ export class DeviceQuestions {
 
   /** In the order of a number. O(devices); lets others run in between. */
   async rank(sensor: Series, query: RankQuery): Promise<DeviceStatus[]> {
-    const looking = this.#state.identities.rankDevices(sensor.id, query);
-    for (let sliceEnd = performance.now() + SLICE_MS; ; ) {
-      const { done, value } = looking.next();
-      if (done === true) return value.map((device) => this.#statusOf(sensor, device));
-      if (performance.now() < sliceEnd) continue;
-      await nextTurn();
-      sliceEnd = performance.now() + SLICE_MS;
-    }
+    const known = await inSlices(this.#state.identities.rankDevices(sensor.id, query));
+    return known.map((device) => this.#statusOf(sensor, device));
   }
 
   #statusOf(sensor: Series, { id, name, ...known }: KnownDevice): DeviceStatus {
@@ -46,9 +38,9 @@ export class DeviceQuestions {
     return { device: name, ...known, hasSeries: own !== null, since: own?.since ?? null };
   }
 
-  /** The number of its series. @throws TidemarkError "no-device-series" */
-  seriesOf(sensor: Series, device: string): number {
-    return this.#own(sensor, device).series;
+  /** Its series. @throws TidemarkError "no-device-series" */
+  ownOf(sensor: Series, device: string): DeviceOwn {
+    return this.#own(sensor, device).own;
   }
 
   /** What its series spans. @throws TidemarkError "no-device-series" */
@@ -63,10 +55,10 @@ export class DeviceQuestions {
     };
   }
 
-  #own(sensor: Series, device: string): { readonly series: number; readonly known: KnownDevice } {
+  #own(sensor: Series, device: string): { readonly own: DeviceOwn; readonly known: KnownDevice } {
     const known = this.#state.identities.device(sensor.id, device);
     const own = known === null ? null : this.#state.deviceSeries.ofDevice(sensor, known.id);
-    if (known !== null && own !== null) return { series: own.series, known };
+    if (known !== null && own !== null) return { own, known };
     const { deviceSeries } = this.#state.bounds;
     let why = "it was never heard from";
     if (known !== null) {

@@ -17,10 +17,8 @@ import { FIRST_PAGE, pageKey, SERIES_NUMBERS } from "../rollups/levels.ts";
 import { PendingRows } from "../rollups/pending-rows.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
+import { type DeviceOwn, DeviceRows, settleRevisions, UNCOMMITTED } from "./device-rows.ts";
 import type { Series } from "./sensors.ts";
-
-const TABLES = `CREATE TABLE IF NOT EXISTS device_series(device INTEGER PRIMARY KEY, sensor INTEGER NOT NULL,
-  series INTEGER NOT NULL UNIQUE, since REAL)`;
 
 /** The highest index of a device's series; indexes count from the highest number down. */
 const TOP = SERIES_NUMBERS - 1;
@@ -31,17 +29,6 @@ const BEHIND_ROWS = 131_072;
 const BUSY_ROWS = 300;
 /** A commit folds more rows than these of one device with all that changed, in steps, and not at once. */
 const THROUGH_ROWS_MAX = 16_384;
-
-/** The series of a device. */
-export interface DeviceOwn {
-  /** The number of the device's row. */
-  readonly device: number;
-  readonly sensor: number;
-  /** The number of its series; the sensor's own, while that has only had this device. */
-  series: number;
-  /** When it began, ms, as the device had sent before; null: it holds all readings of the device. */
-  readonly since: number | null;
-}
 
 /** Devices of one sensor. */
 interface OfSensor {
@@ -92,12 +79,14 @@ export class DeviceSeries implements CommitPart {
   readonly #pending = new PendingRows();
   /** Rows at which those of busy devices are folded next. */
   #behindAt = BEHIND_ROWS;
+  /** What waits had been held back: releases are committed by themselves. */
+  #isReleased = false;
   #isWriting = false;
   /** Why a question could not write what waited of its series: the commit must fail. */
   #writeError: unknown = null;
   /** The commit that is being written deletes old pages, too. */
   #expires = false;
-  readonly #replace: StatementSync;
+  readonly #rows: DeviceRows;
   readonly #soleOf: StatementSync;
 
   constructor(db: Database, history: History, identities: Identities, bounds: DeviceSeriesBounds) {
@@ -105,20 +94,10 @@ export class DeviceSeries implements CommitPart {
     this.#history = history;
     this.#identities = identities;
     this.#bounds = bounds;
-    db.declare(TABLES);
-    this.#replace = db.prepare("INSERT OR REPLACE INTO device_series VALUES(?, ?, ?, ?)");
+    this.#rows = new DeviceRows(db);
     this.#soleOf = db.prepare("SELECT min(id) AS id, min(name) AS name, count(*) AS n FROM device WHERE sensor=?");
     if (bounds.deviceSeries === 0) this.#dropAll();
-    for (const row of db
-      .prepare("SELECT device, sensor, series, since FROM device_series ORDER BY series DESC")
-      .all()) {
-      this.#add({
-        device: Number(row.device),
-        sensor: Number(row.sensor),
-        series: Number(row.series),
-        since: row.since === null ? null : Number(row.since),
-      });
-    }
+    for (const own of this.#rows.list()) this.#add(own);
   }
 
   /** Turned off: series that miss what comes now must not be answered from later. */
@@ -128,7 +107,8 @@ export class DeviceSeries implements CommitPart {
     this.#db.begin();
     try {
       if (lowest > 0) this.#db.prepare("DELETE FROM page WHERE key>=?").run(pageKey(lowest, 0, FIRST_PAGE));
-      this.#db.prepare("DELETE FROM device_series").run();
+      this.#rows.delete();
+      this.#history.revisions.forgetDevices();
       this.#db.commit();
     } catch (error) {
       this.#db.rollback();
@@ -182,7 +162,14 @@ export class DeviceSeries implements CommitPart {
     if (sensor.totals.counted === 0) return of;
     const { id, name, n } = this.#db.lookUp(this.#soleOf, sensor.id) ?? {};
     if (n !== 1 || !(name instanceof Uint8Array) || name.length === 0) return of;
-    this.#make(of, { device: Number(id), sensor: sensor.id, series: sensor.id, since: null });
+    this.#make(of, {
+      device: Number(id),
+      sensor: sensor.id,
+      series: sensor.id,
+      since: null,
+      began: Number.NEGATIVE_INFINITY,
+      forked: null,
+    });
     this.#identities.adoptCounts(Number(id), sensor.totals);
     return of;
   }
@@ -196,10 +183,15 @@ export class DeviceSeries implements CommitPart {
 
   /**
    * Takes the first `count` rows, which are counted and not in the sensor's totals yet: before they are folded into its series.
-   * @param late by row, 1 when it came late; @param since readings before that are in no window, ms
+   * @param late by row, 1 when it came late; @param since readings before that are in no window, ms; @param isReleased they had been held back
    */
-  take(sensor: Series, readings: Readings, late: Uint8Array, count: number, since: number, nowMs: number): void {
+  take(
+    sensor: Series,
+    { readings, late, count }: { readonly readings: Readings; readonly late: Uint8Array; readonly count: number },
+    { since, nowMs, isReleased }: { readonly since: number; readonly nowMs: number; readonly isReleased: boolean },
+  ): void {
     if (this.#bounds.deviceSeries === 0) return;
+    if (isReleased) this.#isReleased = true;
     const { device, time, value } = readings;
     const { cells, counts } = this.#identities.devices;
     const of = this.#begin(sensor);
@@ -210,7 +202,7 @@ export class DeviceSeries implements CommitPart {
       if (cells[slot * DEVICE_CELLS + ID] === of.sole.device && isOne(readings, count)) return;
       this.#part(of, of.sole);
     } else if (sensor.totals.counted === 0 && of.own.length === 0 && isOne(readings, count)) {
-      if (this.#isNamed(slot)) this.#make(of, { ...this.#whose(slot), series: sensor.id, since: null });
+      if (this.#isNamed(slot)) this.#make(of, { ...this.#whose(slot), series: sensor.id, since: null, ...UNCOMMITTED });
       return;
     } else if (readings.uniform && counts[slot * DEVICE_COUNTS + SERIES] === SERIES_NONE) return;
     const pending = this.#pending;
@@ -230,7 +222,8 @@ export class DeviceSeries implements CommitPart {
       if (of.sole?.device === this.#whose(slot).device) return;
       if (of.sole !== null) this.#part(of, of.sole);
       else if (sensor.totals.counted === 0 && of.own.length === 0) {
-        if (this.#isNamed(slot)) this.#make(of, { ...this.#whose(slot), series: sensor.id, since: null });
+        if (this.#isNamed(slot))
+          this.#make(of, { ...this.#whose(slot), series: sensor.id, since: null, ...UNCOMMITTED });
         return;
       }
     }
@@ -241,9 +234,14 @@ export class DeviceSeries implements CommitPart {
 
   /** The devices of a sensor that have a series, with nothing on its way into these. */
   settled(sensor: Series): readonly DeviceOwn[] {
+    for (const series of this.ofSensor(sensor.id)) this.settle(series);
+    return this.all(sensor);
+  }
+
+  /** The devices of a sensor that have a series. */
+  all(sensor: Series): readonly DeviceOwn[] {
     if (this.#bounds.deviceSeries === 0) return [];
     const { own, sole } = this.#begin(sensor);
-    for (const { series } of own) this.settle(series);
     return sole === null ? own : [sole, ...own];
   }
 
@@ -267,7 +265,7 @@ export class DeviceSeries implements CommitPart {
     }
     if (!this.#hasRoom(of) || !this.#isNamed(slot)) return SERIES_NONE;
     const isFresh = this.#identities.devices.counts[slot * DEVICE_COUNTS + SERIES] === SERIES_FRESH;
-    const own = { ...whose, series: --this.#lowest, since: isFresh ? null : nowMs };
+    const own = { ...whose, series: --this.#lowest, since: isFresh ? null : nowMs, ...UNCOMMITTED };
     this.#make(of, own);
     return own.series;
   }
@@ -287,6 +285,8 @@ export class DeviceSeries implements CommitPart {
       return;
     }
     sole.series = --this.#lowest;
+    // Of one that no revision has yet, none has what the sensor's series was.
+    if (sole.began !== Number.POSITIVE_INFINITY) sole.forked = Number.POSITIVE_INFINITY;
     this.#make(of, sole);
     this.#history.fork(sole.sensor, sole.series);
   }
@@ -308,7 +308,7 @@ export class DeviceSeries implements CommitPart {
   }
 
   #fold(index: number): void {
-    this.#history.foldRun(TOP - index, this.#pending.take(index));
+    this.#history.foldRun(TOP - index, this.#pending.take(index), this.#isReleased);
   }
 
   /** Before a question: folds what waits of a series. In the middle of a commit it is written at once, as all is. */
@@ -338,15 +338,14 @@ export class DeviceSeries implements CommitPart {
 
   *write(): Generator<number> {
     this.#isWriting = true;
+    if (this.#bounds.deviceSeries > 0) this.#history.revisions.noteDevices(this.#identities.devices.nextId - 1);
     yield* this.#history.copyForks();
     for (const index of this.#pending.indexes) if (this.#pending.rowsOf(index) > 0) yield this.#store(index);
     if (this.#writeError !== null) throw this.#writeError;
-    for (const { device, sensor, series, since } of this.#changed) {
-      this.#db.guarded(() => {
-        if (series === SERIES_NONE) this.#db.prepare("DELETE FROM device_series WHERE device=?").run(device);
-        else this.#replace.run(device, sensor, series, since);
-      });
-      yield 32;
+    for (const own of this.#changed) {
+      if (own.series === SERIES_NONE) this.#rows.delete(own.device);
+      else this.#rows.put(own, this.#history.revisions.writing);
+      yield 48;
     }
   }
 
@@ -355,7 +354,7 @@ export class DeviceSeries implements CommitPart {
     const series = TOP - index;
     // What expires is taken out of pages in memory, which must be all that a rollback leaves.
     if (!this.#expires && !this.#history.hasChanged(series) && this.#pending.rowsOf(index) <= THROUGH_ROWS_MAX) {
-      return this.#history.writeThrough(series, this.#pending.hide(index));
+      return this.#history.writeThrough(series, this.#pending.hide(index), this.#isReleased);
     }
     this.#fold(index);
     return 0;
@@ -363,7 +362,9 @@ export class DeviceSeries implements CommitPart {
 
   committed(): void {
     this.#isWriting = false;
+    this.#isReleased = false;
     this.#writeError = null;
+    for (const own of this.#changed) settleRevisions(own, this.#history.revisions.writing);
     this.#changed.clear();
     this.#pending.settle();
     this.#behindAt = BEHIND_ROWS;

@@ -297,7 +297,9 @@ export class Ingest {
     const run = this.#run.set(readings.time, readings.value, this.#clocks.verdicts, n);
     const { earliest, latest, latestValue } = run;
     const since = totals.keptSince * 1000;
-    this.#state.deviceSeries.take(sensor, readings, run.late, n, since, this.#options.clock.now());
+    const rows = { readings, late: run.late, count: n };
+    const nowMs = this.#options.clock.now();
+    this.#state.deviceSeries.take(sensor, rows, { since, nowMs, isReleased: cause === "released" });
     totals.counted += n;
     totals.late += this.#lateRows;
     if (earliest < totals.firstTime) totals.firstTime = earliest;

@@ -313,7 +313,7 @@ export class Pipeline implements Engine {
   query(name: string, window: Window, needs: Needs, device?: string): Answer {
     const sensor = this.#sensor(name);
     const { firstTime, lastTime, keptSince } = sensor.totals;
-    const series = device === undefined ? sensor.id : this.#devices.seriesOf(sensor, device);
+    const series = device === undefined ? sensor.id : this.#devices.ownOf(sensor, device).series;
     const start = Math.max(window.start, keptSince, Math.floor(firstTime / 1000));
     const end = Math.min(window.end, Math.floor(lastTime / 1000) + 1);
     if (!(start < end)) return emptyAnswer(needs);
@@ -335,11 +335,15 @@ export class Pipeline implements Engine {
   }
 
   asOf(ms: number): Past {
-    return new PastHistory(this.#state, ms, (ask) => this.#guarded(ask));
+    return new PastHistory(this.#state, this.#devices, ms, (ask) => this.#guarded(ask));
   }
 
   span(name: string, device?: string): SensorSpan {
     return device === undefined ? this.#sensor(name).totals.span : this.#devices.span(this.#sensor(name), device);
+  }
+
+  requireSeries(sensor: string, device: string): void {
+    this.#devices.ownOf(this.#sensor(sensor), device);
   }
 
   devices({ sensor, ...query }: { sensor: string; after?: string; limit: number }): DeviceStatus[] {

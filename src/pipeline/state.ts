@@ -122,6 +122,7 @@ export class State {
     let bytes = 0;
     this.horizon.move();
     this.deviceSeries.prepare(this.horizon.hasMoved);
+    this.history.revisions.begin();
     this.db.begin();
     try {
       bytes = await this.inSlices(this.#write());

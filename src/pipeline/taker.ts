@@ -6,7 +6,7 @@ import { Aggregate } from "../metrics/aggregate.ts";
 import { SECONDS_PER_PAGE } from "../rollups/levels.ts";
 import type { SecondsPage } from "../rollups/seconds-page.ts";
 import type { Deletion } from "./correction.ts";
-import type { DeviceOwn } from "./device-series.ts";
+import type { DeviceOwn } from "./device-rows.ts";
 import { ALL_DEVICES } from "./removed.ts";
 import type { Series } from "./sensors.ts";
 import type { State } from "./state.ts";

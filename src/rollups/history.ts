@@ -20,7 +20,7 @@ import { PageTable } from "./page-table.ts";
 import { type Revised, revisedIn } from "./past-changes.ts";
 import { addPast } from "./past-query.ts";
 import { ReadingRun } from "./reading-run.ts";
-import { addNotes, coverPages, type Revision, Revisions, type Since } from "./revisions.ts";
+import { addNotes, before, coverPages, joined, type Revision, Revisions, type Since } from "./revisions.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
 import type { SecondsPage } from "./seconds-page.ts";
 import { copyOfSeconds, SeriesChanges } from "./series-changes.ts";
@@ -176,13 +176,14 @@ export class History implements CommitPart {
 
   /**
    * Folds a run of a series that did not change since the last commit, and writes its pages at once, inside a transaction: nothing of it
-   * stays in memory, however many series there are. @returns bytes written @throws TidemarkError "disk-full"
+   * stays in memory, however many series there are. @param isReleased they had been held back @returns bytes written
+   * @throws TidemarkError "disk-full"
    */
-  writeThrough(series: number, run: ReadingRun): number {
+  writeThrough(series: number, run: ReadingRun, isReleased: boolean): number {
     const changes = new SeriesChanges(series, this.#pages, this.#throughBacklog, this.revisions);
     let bytes = 0;
     try {
-      changes.foldRun(run);
+      changes.foldRun(run, isReleased);
       changes.foldBacklog();
       for (const step of changes.write()) bytes += step;
     } finally {
@@ -210,26 +211,38 @@ export class History implements CommitPart {
 
   /**
    * The same as it was at a revision, to the bit. O(pages of the window that changed since).
+   * @param sensor of a device's series: its sensor
    * @throws TidemarkError as `Revisions.after`
    */
-  queryPast(series: number, window: Window, needs: Needs, revision: Revision): Answer {
+  queryPast(series: number, window: Window, needs: Needs, revision: Revision, sensor: number = series): Answer {
     return this.#reading(series, window, needs, () => {
       const answer = emptyAnswer(needs);
-      addPast(this.#pages, answer, series, window, this.#since(revision, series, window));
+      addPast(this.#pages, answer, series, window, this.#since(revision, series, window, sensor));
       return answer;
     });
   }
 
-  /** What changed in a window since a revision. @throws TidemarkError as `Revisions.after` */
-  revised(series: number, window: Window, revision: Revision): Revised {
+  /**
+   * What changed in a window since a revision.
+   * @param sensor as of `queryPast` @param forked of a series that began later, as the sensor's was then: the first revision of its own
+   * @throws TidemarkError as `Revisions.after`
+   */
+  revised(
+    series: number,
+    window: Window,
+    revision: Revision,
+    sensor: number = series,
+    forked = Number.NEGATIVE_INFINITY,
+  ): Revised {
     const needs = { sums: false, quantiles: false };
     return this.#reading(series, window, needs, () => {
-      return revisedIn(this.#pages, series, window, this.#since(revision, series, window));
+      return revisedIn(this.#pages, series, window, this.#since(revision, series, window, sensor, forked));
     });
   }
 
-  #since(revision: Revision, series: number, window: Window): Since {
-    const since = this.revisions.after(revision, series, window);
+  #since(revision: Revision, series: number, window: Window, sensor: number, forked = Number.NEGATIVE_INFINITY): Since {
+    let since = this.revisions.after(revision, series, window, sensor);
+    if (revision.ms < forked) since = joined(before(this.revisions.after(revision, sensor, window), forked), since);
     for (const [page, note] of this.#changes.get(series)?.uncommitted(window) ?? []) {
       addNotes(since.notes, page, [note]);
     }
@@ -256,12 +269,11 @@ export class History implements CommitPart {
   }
 
   /**
-   * Writes all changed pages, inside a transaction; call `committed` once that has succeeded. After a rollback it can be called again:
+   * Writes all changed pages, inside a transaction and after `revisions.begin`; call `committed` once that has succeeded. After a rollback it can be called again:
    * nothing is forgotten before. One series after the other, so that few pages are open at once. Yields after each page so that the
    * caller can let others run (nothing may be folded meanwhile).
    */
   *write(): Generator<number> {
-    this.revisions.begin();
     yield* this.catchUp();
     for (const changes of this.#changes.values()) yield* changes.write();
   }

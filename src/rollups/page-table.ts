@@ -87,17 +87,20 @@ export class PageTable {
     const cached = this.cache.get(key);
     if (cached !== undefined) return cached;
     if (number > this.#newestOf(series, level)) return undefined;
-    let bytes = this.#read(key);
-    const origin = bytes === undefined && !this.#areCopied ? this.#forks.get(series) : undefined;
-    if (origin !== undefined) {
-      bytes = this.#read(keyOfSeries(key, origin));
-      if (bytes !== undefined) bytes = rekeyed(key, bytes);
-    }
+    const bytes = this.#readOrOrigin(key);
     if (bytes === undefined) return undefined;
     if (cost !== null) cost.pagesFromDisk++;
     const page = new CachedPage(key, bytes);
     this.cache.add(page);
     return page;
+  }
+
+  /** Of a fork that is not copied yet the page that it begins with. */
+  #readOrOrigin(key: number): Uint8Array | undefined {
+    const bytes = this.#read(key);
+    const origin = bytes === undefined && !this.#areCopied ? this.#forks.get(seriesOf(key)) : undefined;
+    const first = origin === undefined ? undefined : this.#read(keyOfSeries(key, origin));
+    return first === undefined ? bytes : rekeyed(key, first);
   }
 
   #read(key: number): Uint8Array | undefined {
@@ -154,8 +157,9 @@ export class PageTable {
   }
 
   /** Adds a copy of a changed page of another series, all of it merged. @param encoded its bytes under its new key; null: it holds nothing */
-  adopt(series: number, key: number, encoded: Uint8Array | null): CachedPage {
+  adopt(series: number, { key, isStored }: CachedPage, encoded: Uint8Array | null): CachedPage {
     const page = new CachedPage(keyOfSeries(key, series), encoded);
+    page.isStored = isStored;
     this.cache.add(page);
     const place = pageKey(series, page.level, FIRST_PAGE);
     if (pageOf(page.key) > this.#newestOf(series, page.level)) this.#newest.set(place, pageOf(page.key));
@@ -179,11 +183,7 @@ export class PageTable {
 
   /** What is stored of a changed page: as it was committed last, until it is written. @throws TidemarkError "history-corrupt" */
   stored({ key, isStored }: CachedPage): Uint8Array | null {
-    const row: unknown = isStored ? this.#db.lookUp(this.#select, key) : undefined;
-    if (!Array.isArray(row)) return null;
-    if (!(row[0] instanceof Uint8Array)) throw corrupt(key, "its row has no bytes");
-    check(key, row[0]);
-    return row[0];
+    return isStored ? (this.#readOrOrigin(key) ?? null) : null;
   }
 
   /** Whether pages of seconds are stored between two. */

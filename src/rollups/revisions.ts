@@ -6,31 +6,22 @@ import type { StatementSync } from "node:sqlite";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
 import { formatMs } from "../core/time.ts";
-import type { Window } from "../core/window.ts";
+import { EVER, type Window } from "../core/window.ts";
 import type { CommitPart } from "../store/commit-part.ts";
 import type { Database } from "../store/database.ts";
-import { pageKey, pageOf, SECONDS_PER_PAGE } from "./levels.ts";
-import { appendNote, BLANK, type Note, readNotes } from "./revision-note.ts";
+import { REMOVED_SERIES_END, SECONDS_PER_PAGE, seriesOf } from "./levels.ts";
+import { NoteEras, type Range, ROW_BYTES } from "./note-eras.ts";
+import { BLANK, type Note } from "./revision-note.ts";
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS revision(ms INTEGER PRIMARY KEY, era INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS revision_era(era INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS revision_note(era INTEGER, key INTEGER, first INTEGER, bytes BLOB NOT NULL,
-    PRIMARY KEY(era, key, first)) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS revision_range(era INTEGER, series INTEGER, start INTEGER, revision INTEGER, end INTEGER NOT NULL,
-    flags INTEGER NOT NULL, PRIMARY KEY(era, series, start, revision)) WITHOUT ROWID`;
+  CREATE TABLE IF NOT EXISTS revision_devices(ms INTEGER PRIMARY KEY, last INTEGER NOT NULL)`;
 
-/** Notes are kept in so many eras of about the same size: the oldest goes as a whole, and a question looks into each that its moment is before. */
-const ERAS = 16;
+/** The revision from which on the series of devices are noted; none: they are not. */
+const DEVICES_SINCE = "device-revisions-since";
 
-/** A row of notes is added to until it has so many bytes: the page that a sensor fills has one of a few dozen. */
-const ROW_BYTES_MAX = 1024;
-
-/** About what a row takes besides its bytes. */
-const ROW_BYTES = 24;
-
-/** Rows of an old era that are deleted at once: some ms. */
-const ROWS_AT_ONCE = 2048;
+/** Notes of devices may take this share: with a thousand devices they are a thousand times those of their sensor, which shall not lose its past to them. */
+const DEVICES_SHARE = 0.5;
 
 /** Most rows of notes that a question reads, half a year of changed pages: some hundred ms. Past it it is refused, and asks for less. */
 const QUESTION_ROWS_MAX = 32_768;
@@ -43,12 +34,6 @@ export interface Revision {
   /** When it was, ms. */
   readonly ms: number;
   readonly era: number;
-}
-
-/** Pages of seconds that held nothing, or seconds whose content is gone. */
-interface Range extends Window {
-  readonly revision: number;
-  readonly flags: number;
 }
 
 /** What changed of a series after a revision, by page; a page without readings then, and then many, is in `blank` only. */
@@ -69,49 +54,41 @@ export interface RevisionOptions {
 /**
  * States: *off* (nothing is noted) → `start` → *without a base* (the first commit is the first revision, and notes nothing) → *noting*.
  * In a commit: `begin` → `note`, `noteBlank`, `noteExpired` → `write` → `committed`; after a rollback `begin` again.
+ *
+ * Notes of devices' series are kept apart (`NoteEras`), and reach less far back where there are many devices.
  */
 export class Revisions implements CommitPart {
   readonly waitingRows = 0;
   readonly waitingBytes = 0;
   readonly #db: Database;
-  readonly #lastRow: StatementSync;
-  readonly #putRow: StatementSync;
-  readonly #putRange: StatementSync;
-  readonly #rowsOf: StatementSync;
-  readonly #rangesOf: StatementSync;
+  readonly #ofSensors: NoteEras;
+  readonly #ofDevices: NoteEras;
   readonly #find: StatementSync;
   readonly #oldest: StatementSync;
+  readonly #devicesAt: StatementSync;
   #options: RevisionOptions | null = null;
-  /** Ascending, with the bytes of their notes; the last one is written to. */
-  #eras: { readonly era: number; bytes: number }[] = [];
   /** The newest revision, ms; null: there is none. */
   #last: number | null = null;
+  /** The revision that devices' notes reach back to, ms; null: they are not noted yet. And after the commit that is being written. */
+  #devicesSince: number | null = null;
+  #devicesSinceNext: number | null = null;
+  /** The number of the newest device that was noted, and after the commit that is being written. */
+  #devices: number | null = null;
+  #devicesNext: number | null = null;
   /** The latest moment that was asked for, ms; none to come. */
   #asked = Number.NEGATIVE_INFINITY;
   /** Of the commit that is being written. */
   #writing = 0;
   #isNew = false;
-  #bytes = 0;
-  #dropping = 0;
-  /** Eras that were dropped for want of room, since the start. */
-  dropped = 0;
 
   constructor(db: Database) {
     this.#db = db;
     db.declare(TABLES);
-    this.#lastRow = db.prepare(
-      "SELECT first, bytes FROM revision_note WHERE era=? AND key=? ORDER BY first DESC LIMIT 1",
-    );
-    this.#putRow = db.prepare("INSERT OR REPLACE INTO revision_note VALUES(?, ?, ?, ?)");
-    this.#putRange = db.prepare("INSERT OR REPLACE INTO revision_range VALUES(?, ?, ?, ?, ?, ?)");
-    this.#rowsOf = db.prepare(
-      "SELECT key, first, bytes FROM revision_note WHERE era=? AND key>=? AND key<=? ORDER BY key, first LIMIT ?",
-    );
-    this.#rangesOf = db.prepare(
-      `SELECT start, end, revision, flags FROM revision_range WHERE era=? AND series=? AND start<? AND end>? AND revision>? LIMIT ?`,
-    );
+    this.#ofSensors = new NoteEras(db, 1);
+    this.#ofDevices = new NoteEras(db, -1);
     this.#find = db.prepare("SELECT ms, era FROM revision WHERE ms<=? ORDER BY ms DESC LIMIT 1");
     this.#oldest = db.prepare("SELECT min(ms) AS ms FROM revision");
+    this.#devicesAt = db.prepare("SELECT last FROM revision_devices WHERE ms<=? ORDER BY ms DESC LIMIT 1");
   }
 
   /** Begins to note, with the next commit. Where nothing is to be kept, what was is deleted: commits without notes would make it wrong. */
@@ -119,18 +96,30 @@ export class Revisions implements CommitPart {
     this.#options = options;
     if (options.bytesMax === 0) {
       this.#db.begin();
-      this.#db.guarded(() => {
-        for (const table of ["revision", "revision_era", "revision_note", "revision_range"])
-          this.#db.prepare(`DELETE FROM ${table}`).run();
-      });
+      this.#ofSensors.clear();
+      this.forgetDevices();
+      this.#db.guarded(() => this.#db.prepare("DELETE FROM revision").run());
       this.#db.commit();
       return;
     }
-    const eras = this.#db.lookUpAll(this.#db.prepare("SELECT era, bytes FROM revision_era ORDER BY era"));
-    this.#eras = eras.map(({ era, bytes }) => ({ era: Number(era), bytes: Number(bytes) }));
-    if (this.#eras.length === 0) this.#eras.push({ era: 1, bytes: 0 });
+    this.#ofSensors.start();
+    this.#ofDevices.start();
     const last = this.#db.lookUp(this.#db.prepare("SELECT max(ms) AS ms FROM revision"))?.ms;
     this.#last = typeof last === "number" ? last : null;
+    const since = this.#db.setting(DEVICES_SINCE);
+    this.#devicesSince = since === null ? null : Number(since);
+    this.#devices = this.devicesAt({ ms: Number.MAX_SAFE_INTEGER });
+  }
+
+  /** Deletes what was noted of devices, inside a transaction: their series are gone. */
+  forgetDevices(): void {
+    this.#ofDevices.clear();
+    this.#db.guarded(() => {
+      this.#db.prepare("DELETE FROM revision_devices").run();
+      this.#db.prepare("DELETE FROM setting WHERE name=?").run(DEVICES_SINCE);
+    });
+    this.#devicesSince = null;
+    this.#devices = null;
   }
 
   /** Changes are noted: there is a revision that they can be told from. */
@@ -140,7 +129,12 @@ export class Revisions implements CommitPart {
 
   /** Bytes of all notes, about. */
   get bytes(): number {
-    return this.#eras.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#ofSensors.bytes + this.#ofDevices.bytes;
+  }
+
+  /** Eras that were dropped for want of room, since the start. */
+  get dropped(): number {
+    return this.#ofSensors.dropped + this.#ofDevices.dropped;
   }
 
   /** The oldest that can be asked for, ms; null: none can. */
@@ -168,7 +162,10 @@ export class Revisions implements CommitPart {
     const earliest = Math.max(this.#last ?? Number.NEGATIVE_INFINITY, this.#asked) + 1;
     this.#writing = Math.max(Math.floor(this.#options.clock.now()), earliest);
     this.#isNew = this.#last === null;
-    this.#bytes = 0;
+    this.#devicesSinceNext = this.#devicesSince;
+    this.#devicesNext = this.#devices;
+    this.#ofSensors.begin();
+    this.#ofDevices.begin();
   }
 
   /** The revision that is being written, ms. */
@@ -176,135 +173,133 @@ export class Revisions implements CommitPart {
     return this.#writing;
   }
 
-  get #era(): number {
-    return this.#eras[this.#eras.length - 1].era;
+  #of(series: number): NoteEras {
+    return series < REMOVED_SERIES_END ? this.#ofSensors : this.#ofDevices;
   }
 
   /** Notes what a page held. */
   note(key: number, note: Note): void {
     this.#isNew = true;
-    const found = this.#db.lookUp(this.#lastRow, this.#era, key);
-    const old = found?.bytes instanceof Uint8Array && found.bytes.length < ROW_BYTES_MAX ? found.bytes : null;
-    const first = old === null ? note.revision : Number(found?.first);
-    const bytes = appendNote(key, first, old, note);
-    this.#bytes += bytes.length - (old === null ? -ROW_BYTES : old.length);
-    this.#db.guarded(() => this.#putRow.run(this.#era, key, first, bytes));
+    this.#of(seriesOf(key)).note(key, note);
   }
 
   /** Notes that the seconds of these pages held nothing. @param flags RELEASED, CORRECTED or 0 */
   noteBlank(series: number, firstPage: number, endPage: number, flags: number): void {
-    this.#putRangeOf(series, firstPage * SECONDS_PER_PAGE, endPage * SECONDS_PER_PAGE, flags);
+    this.#putRange(series, firstPage * SECONDS_PER_PAGE, endPage * SECONDS_PER_PAGE, flags);
   }
 
-  /** Notes that what these seconds held is deleted, and not kept. */
+  /** Notes that what these seconds held is deleted, and not kept. Of a sensor: it is so of its devices, too. */
   noteExpired(series: number, start: number, end: number): void {
-    if (this.isNoting && start < end) this.#putRangeOf(series, start, end, EXPIRED);
+    if (this.isNoting && start < end) this.#putRange(series, start, end, EXPIRED);
   }
 
-  #putRangeOf(series: number, start: number, end: number, flags: number): void {
+  #putRange(series: number, start: number, end: number, flags: number): void {
     this.#isNew = true;
-    this.#bytes += 2 * ROW_BYTES;
-    this.#db.guarded(() => this.#putRange.run(this.#era, series, start, this.#writing, end, flags));
+    this.#of(series).putRange(series, { start, end, revision: this.#writing, flags });
+  }
+
+  /** Notes that there are devices up to this number, of all sensors, where there were fewer before. */
+  noteDevices(last: number): void {
+    if (this.#options === null || this.#options.bytesMax === 0 || last === this.#devices) return;
+    this.#isNew = true;
+    this.#devicesNext = last;
+    this.#db.guarded(() =>
+      this.#db.prepare("INSERT OR REPLACE INTO revision_devices VALUES(?, ?)").run(this.#writing, last),
+    );
+  }
+
+  /** The number of the newest device that there was at a revision; null: it is not known. */
+  devicesAt({ ms }: Pick<Revision, "ms">): number | null {
+    const last = this.#db.lookUp(this.#devicesAt, ms)?.last;
+    return typeof last === "number" ? last : null;
   }
 
   /** Writes the revision, after all that it changed, and drops the oldest eras past the bound. */
   *write(): Generator<number> {
-    this.#dropping = 0;
     if (this.#options === null || this.#options.bytesMax === 0 || !this.#isNew) return;
-    const [era, bytes] = [this.#era, this.#bytes + ROW_BYTES];
-    this.#db.guarded(() => {
-      this.#db.prepare("INSERT INTO revision VALUES(?, ?)").run(this.#writing, era);
-      this.#db
-        .prepare("INSERT INTO revision_era VALUES(?, ?) ON CONFLICT(era) DO UPDATE SET bytes=bytes+excluded.bytes")
-        .run(era, bytes);
+    const { era } = this.#ofSensors;
+    this.#db.guarded(() => this.#db.prepare("INSERT INTO revision VALUES(?, ?)").run(this.#writing, era));
+    // As it reaches back so far now. What is noted of the first commit says nothing before it.
+    if (this.#devicesSinceNext === null) this.#setDevicesSince(this.#last ?? this.#writing);
+    // What an era has before the first note of the next one changed nothing after that.
+    yield* this.#ofDevices.write(this.#bytesMaxOfDevices, 0, (_, next) => {
+      this.#setDevicesSince((this.#ofDevices.firstOf(next) ?? this.#writing) - 1);
     });
-    yield bytes;
-    let excess = this.bytes + bytes - this.#options.bytesMax;
-    while (excess > 0 && this.#dropping < this.#eras.length - 1) {
-      const oldest = this.#eras[this.#dropping++];
-      excess -= oldest.bytes;
-      yield* this.#drop(oldest.era);
-    }
+    // Its last revision stays: what came later can be told from it.
+    yield* this.#ofSensors.write(this.#bytesMaxOfSensors, ROW_BYTES, (dropped) => {
+      this.#db.guarded(() => {
+        const last = "SELECT max(ms) FROM revision WHERE era=?";
+        this.#db
+          .prepare(`DELETE FROM revision_devices WHERE ms<(SELECT max(ms) FROM revision_devices WHERE ms<=(${last}))`)
+          .run(dropped);
+        this.#db.prepare(`DELETE FROM revision WHERE ms<(${last})`).run(dropped);
+      });
+    });
   }
 
-  /** Its last revision stays: what came later can be told from it. */
-  *#drop(era: number): Generator<number> {
-    for (const [table, key] of [
-      ["revision_note", "era, key, first"],
-      ["revision_range", "era, series, start, revision"],
-    ]) {
-      const some = `(${key}) IN (SELECT ${key} FROM ${table} WHERE era=? LIMIT ${ROWS_AT_ONCE})`;
-      const statement = this.#db.prepare(`DELETE FROM ${table} WHERE ${some}`);
-      for (let rows = 1; rows > 0; ) {
-        this.#db.guarded(() => {
-          rows = Number(statement.run(era).changes);
-        });
-        yield 0;
-      }
-    }
-    this.#db.guarded(() => {
-      this.#db.prepare("DELETE FROM revision_era WHERE era=?").run(era);
-      this.#db.prepare("DELETE FROM revision WHERE ms<(SELECT max(ms) FROM revision WHERE era=?)").run(era);
-    });
-    yield 0;
+  #setDevicesSince(ms: number): void {
+    this.#devicesSinceNext = ms;
+    this.#db.guarded(() => this.#db.setSetting(DEVICES_SINCE, ms));
+  }
+
+  get #bytesMaxOfDevices(): number {
+    return (this.#options?.bytesMax ?? 0) * DEVICES_SHARE;
+  }
+
+  /** All that devices leave. */
+  get #bytesMaxOfSensors(): number {
+    return (this.#options?.bytesMax ?? 0) - Math.min(this.#ofDevices.bytes, this.#bytesMaxOfDevices);
   }
 
   committed(): void {
     if (this.#options === null || this.#options.bytesMax === 0 || !this.#isNew) return;
     this.#last = this.#writing;
     this.#isNew = false;
-    const current = this.#eras[this.#eras.length - 1];
-    current.bytes += this.#bytes + ROW_BYTES;
-    this.#eras.splice(0, this.#dropping);
-    this.dropped += this.#dropping;
-    if (current.bytes >= this.#options.bytesMax / ERAS) this.#eras.push({ era: current.era + 1, bytes: 0 });
+    this.#devicesSince = this.#devicesSinceNext;
+    this.#devices = this.#devicesNext;
+    this.#ofSensors.committed(this.#options.bytesMax);
+    this.#ofDevices.committed(this.#bytesMaxOfDevices);
+  }
+
+  /** @throws TidemarkError "revision-gone" where notes of devices do not reach so far back */
+  requireDevices({ ms }: Pick<Revision, "ms">): void {
+    const since = this.#devicesSince;
+    if (since !== null && ms >= since) return;
+    const expected =
+      since === null ? "none is noted yet; the next commit begins" : `expected a moment from ${formatMs(since)} on`;
+    throw new TidemarkError("revision-gone", `Cannot answer for devices as of ${formatMs(ms)}: ${expected}`);
   }
 
   /**
    * What changed of a series' window after a revision, as far as it is committed. O(changed pages).
+   * @param sensor whose series it is, or the sensor of the device whose it is
    * @throws TidemarkError "revision-gone" where seconds of the window were deleted since, "request-invalid" where too many changed
    */
-  after(revision: Revision, series: number, { start, end }: Window): Since {
-    const notes = new Map<number, Note[]>();
-    const blank: Range[] = [];
-    const low = pageKey(series, 0, Math.floor(start / SECONDS_PER_PAGE));
-    const high = pageKey(series, 0, Math.floor((end - 1) / SECONDS_PER_PAGE));
-    let room = QUESTION_ROWS_MAX;
-    for (const { era } of this.#eras) {
-      if (era < revision.era) continue;
-      const rows = this.#db.lookUpAll(this.#rowsOf, era, low, high, room + 1);
-      const ranges = this.#db.lookUpAll(this.#rangesOf, era, series, end, start, revision.ms, room + 1);
-      room -= rows.length + ranges.length;
-      if (room < 0) {
-        const text = `Cannot answer as of ${formatMs(revision.ms)}: expected <= ${QUESTION_ROWS_MAX} rows of what changed since in the window, a later moment or a shorter window has fewer`;
-        throw new TidemarkError("request-invalid", text);
-      }
-      for (const { key, first, bytes } of rows) {
-        const later = this.#db
-          .decoded("revision_note", bytes, (row) => readNotes(Number(key), Number(first), row))
-          .filter((note) => note.revision > revision.ms);
-        if (later.length > 0) addNotes(notes, pageOf(Number(key)), later);
-      }
-      for (const row of ranges) blank.push(rangeOf(row));
+  after({ ms, era }: Revision, series: number, window: Window, sensor: number = series): Since {
+    const isOfDevice = this.#of(series) === this.#ofDevices;
+    const found = this.#of(series).after({ ms, from: isOfDevice ? 0 : era }, series, window, QUESTION_ROWS_MAX);
+    if (found === null) {
+      const text = `Cannot answer as of ${formatMs(ms)}: expected <= ${QUESTION_ROWS_MAX} rows of what changed since in the window, a later moment or a shorter window has fewer`;
+      throw new TidemarkError("request-invalid", text);
     }
-    const gone = blank.find(({ flags }) => flags === EXPIRED);
+    const ofSensor = isOfDevice
+      ? this.#ofSensors.rangesAfter({ ms, from: era }, sensor, window, QUESTION_ROWS_MAX)
+      : found.ranges;
+    const gone = ofSensor.find(({ flags }) => flags === EXPIRED);
     if (gone !== undefined) {
-      const text = `Cannot answer as of ${formatMs(revision.ms)}: seconds of the window before ${formatMs(gone.end * 1000)} were deleted (--keep) on ${formatMs(gone.revision)}, expected a window or a moment from then on`;
+      const text = `Cannot answer as of ${formatMs(ms)}: seconds of the window before ${formatMs(gone.end * 1000)} were deleted (--keep) on ${formatMs(gone.revision)}, expected a window or a moment from then on`;
       throw new TidemarkError("revision-gone", text);
     }
-    return { notes, blank };
+    const notes = new Map<number, Note[]>();
+    for (const [page, its] of found.notes) addNotes(notes, page, its);
+    return { notes, blank: found.ranges };
   }
 
-  /** The end of the newest range that was deleted of a series after a revision; null: none was. O(ranges of the series). */
-  expiredSince(revision: Revision, series: number): Window | null {
+  /** The range that was deleted first of a sensor after a revision; null: none was. O(ranges of the sensor). */
+  expiredSince({ ms, era }: Revision, sensor: number): Window | null {
     let expired: Range | null = null;
-    for (const { era } of this.#eras) {
-      if (era < revision.era) continue;
-      const [from, to] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
-      for (const row of this.#db.lookUpAll(this.#rangesOf, era, series, to, from, revision.ms, QUESTION_ROWS_MAX)) {
-        const range = rangeOf(row);
-        if (range.flags === EXPIRED && (expired === null || range.start < expired.start)) expired = range;
-      }
+    for (const range of this.#ofSensors.rangesAfter({ ms, from: era }, sensor, EVER, QUESTION_ROWS_MAX)) {
+      if (range.flags === EXPIRED && (expired === null || range.start < expired.start)) expired = range;
     }
     return expired;
   }
@@ -329,6 +324,17 @@ export function addNotes(notes: Map<number, Note[]>, page: number, more: readonl
   else for (const note of more) known.push(note);
 }
 
-function rangeOf({ start, end, revision, flags }: Record<string, unknown>): Range {
-  return { start: Number(start), end: Number(end), revision: Number(revision), flags: Number(flags) };
+/** Of what changed what revisions before one did. */
+export function before({ notes, blank }: Since, end: number): Since {
+  const early = [...notes].map(([page, its]) => [page, its.filter(({ revision }) => revision < end)] as const);
+  return {
+    notes: new Map(early.flatMap(([page, its]) => (its.length === 0 ? [] : [[page, its]]))),
+    blank: blank.filter(({ revision }) => revision < end),
+  };
+}
+
+/** What changed first, and then. */
+export function joined(first: Since, then: Since): Since {
+  for (const [page, notes] of then.notes) addNotes(first.notes, page, notes);
+  return { notes: first.notes, blank: [...first.blank, ...then.blank] };
 }

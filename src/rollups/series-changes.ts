@@ -273,7 +273,7 @@ export class SeriesChanges {
         : page.isOpen
           ? encode(page, key).slice()
           : rekeyed(key, page.encoded as Uint8Array);
-      const copy = fork.#pages.adopt(fork.#series, page.key, bytes);
+      const copy = fork.#pages.adopt(fork.#series, page, bytes);
       if (fork.#pages.markDirty(copy)) fork.#dirty.push(copy);
     }
   }

@@ -1,7 +1,6 @@
 /** Notes what the changes of one series make of its pages of seconds, as these were before: with the commit, or for a question as of an earlier one. */
-import { SENSORS_MAX } from "../core/limits.ts";
 import type { Window } from "../core/window.ts";
-import { pageOf, SECONDS_PER_PAGE } from "./levels.ts";
+import { pageOf, REMOVED_SERIES_END, REMOVED_SERIES_START, SECONDS_PER_PAGE } from "./levels.ts";
 import type { CachedPage } from "./page-cache.ts";
 import type { PageTable } from "./page-table.ts";
 import { CORRECTED, type Note, noteOf, RELEASED } from "./revision-note.ts";
@@ -28,9 +27,10 @@ export class SeriesNotes {
     this.#revisions = revisions;
   }
 
-  /** Only sensors' own: of their devices, and of what was removed, it is not asked how they were. */
+  /** Of what was removed it is not asked how it was. */
   get #isNoting(): boolean {
-    return this.#series <= SENSORS_MAX && this.#revisions.isNoting;
+    const isRemoved = this.#series >= REMOVED_SERIES_START && this.#series < REMOVED_SERIES_END;
+    return !isRemoved && this.#revisions.isNoting;
   }
 
   /** Seconds of a window were replaced: those of its pages among these. */

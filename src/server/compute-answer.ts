@@ -147,11 +147,11 @@ function numbersText(
 }
 
 /** What of a request can be answered for a device; the rest of it are errors. */
-export function ofDevice(request: ComputeRequest, engine: Engine, device: string): ComputeRequest | RefusedRequest {
+export function ofDevice(request: ComputeRequest, answers: Answers, device: string): ComputeRequest | RefusedRequest {
   const missing: string[] = [];
   const asks = request.asks.filter(({ sensor }) => {
     try {
-      engine.span(sensor, device);
+      answers.requireSeries(sensor, device);
       return true;
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== "no-device-series") throw error;
@@ -178,7 +178,7 @@ export async function answerTextByDevice(
   const pace = new Pace();
   for (const ask of request.asks) {
     const [{ metric }] = ask.metrics;
-    const devices = await devicesAsked(engine, ask.sensor, query, (device) => {
+    const devices = await devicesAsked(engine, moment.past, ask.sensor, query, (device) => {
       const { aggregate } = moment.answers.query(ask.sensor, window, ask.needs, device);
       const seconds = metric.overTime ? passedSeconds(window, moment.answers, ask.sensor, moment.nowMs, device) : 0;
       return metric.read(aggregate, seconds);

@@ -1,6 +1,7 @@
 /** Questions per device: `device=` and `by=device`, and which devices are meant. */
 import { Pace } from "../core/slices.ts";
 import type { DeviceStatus, Engine } from "../engine/engine.ts";
+import type { Past } from "../engine/past.ts";
 import { LIST_ITEMS, LIST_ITEMS_MAX } from "./limits.ts";
 import { RequestError } from "./problem.ts";
 import { NATURAL, objectOf, type Schema, TEXT, TEXT_OR_NULL } from "./route-schema.ts";
@@ -63,28 +64,31 @@ function refused(what: string, expected: string): RequestError {
 
 /**
  * Devices of a sensor that have a series: by name, or those of the highest rank. Lets others run in between. O(devices).
- * @param rank of `top`: null ranks last
+ * @param past as of which; null: now @param rank of `top`: null ranks last
  */
 export async function devicesAsked(
   engine: Engine,
+  past: Past | null,
   sensor: string,
   { after, limit = LIST_ITEMS, top }: DevicesQuery,
   rank: (device: string) => number | null,
 ): Promise<DevicesShown> {
   const { devices, deviceSeries } = engine.status(sensor);
-  const withoutSeries = devices - deviceSeries;
+  const then = past?.devices(sensor) ?? null;
+  const withoutSeries = then?.withoutSeries ?? devices - deviceSeries;
+  const canBeAsked = ({ device, hasSeries }: DeviceStatus): boolean => hasSeries && (then?.hadSeries(device) ?? true);
   const names: string[] = [];
   if (top === undefined) {
-    for await (const { device, hasSeries } of allDevices(engine, sensor, after)) {
-      if (!hasSeries) continue;
+    for await (const known of allDevices(engine, sensor, after)) {
+      if (!canBeAsked(known)) continue;
       if (names.length === limit) return { names, next: names[limit - 1], withoutSeries };
-      names.push(device);
+      names.push(known.device);
     }
     return { names, next: null, withoutSeries };
   }
   const largest = new Largest<string>(top);
-  for await (const { device, hasSeries } of allDevices(engine, sensor)) {
-    if (hasSeries) largest.add(device, rank(device));
+  for await (const known of allDevices(engine, sensor)) {
+    if (canBeAsked(known)) largest.add(known.device, rank(known.device));
   }
   return { names: largest.list(), next: null, withoutSeries };
 }

@@ -38,12 +38,15 @@ interface SensorReceipt {
   /** Records in the log that no answer holds yet. */
   readonly lag: number;
   /** With `asOf`: what of the window changed since. */
-  readonly changedSince?: {
-    readonly by: readonly (Pick<RevisedBy, "cause" | "readings" | "seconds"> & Times)[];
-    readonly ranges: readonly Times[];
-  };
+  readonly changedSince?: ChangedSince;
   /** Of a question per device: what it used of each; `counted`, `late`, `coverage` and `quantiles` above are then of the first one. */
   readonly ofDevices?: Readonly<Record<string, DeviceReceipt>>;
+}
+
+/** What of the window changed since a revision. */
+interface ChangedSince {
+  readonly by: readonly (Pick<RevisedBy, "cause" | "readings" | "seconds"> & Times)[];
+  readonly ranges: readonly Times[];
 }
 
 /** What an answer used of a device. */
@@ -53,6 +56,8 @@ interface DeviceReceipt {
   readonly coverage: number;
   /** Its series lacks what was taken in before; null: nothing. */
   readonly since: string | null;
+  /** With `asOf`. */
+  readonly changedSince?: ChangedSince;
 }
 
 /** A range of seconds, UTC. */
@@ -74,6 +79,26 @@ const NOTE: Schema = { ...TEXT, description: "why completeUntil is null; absent 
 const SHARE: Schema = { type: "number", minimum: 0, maximum: 1 };
 const { gapRecords: _, ...OTHER_TOTALS } = TOTALS;
 const TIMES = { from: TEXT, toExclusive: TEXT } satisfies Record<keyof Times, Schema>;
+
+const CHANGED_SINCE: Schema = {
+  ...objectOf({
+    by: {
+      type: "array",
+      items: objectOf({
+        cause: { enum: ["reading", "late", "released", "corrected"] },
+        readings: { type: "integer", description: "more now than then; fewer: negative" },
+        seconds: { ...NATURAL, description: "whose readings are others" },
+        ...TIMES,
+      }),
+    },
+    ranges: {
+      type: "array",
+      items: objectOf(TIMES),
+      description: "hold all changed seconds; of 100 the last one holds all that follow",
+    },
+  }),
+  description: "only with asOf: what of the window changed since",
+};
 
 const SENSOR = objectOf(
   {
@@ -97,34 +122,20 @@ const SENSOR = objectOf(
     devices: NATURAL,
     stuckDevices: NATURAL,
     lag: NATURAL,
-    changedSince: {
-      ...objectOf({
-        by: {
-          type: "array",
-          items: objectOf({
-            cause: { enum: ["reading", "late", "released", "corrected"] },
-            readings: { type: "integer", description: "more now than then; fewer: negative" },
-            seconds: { ...NATURAL, description: "whose readings are others" },
-            ...TIMES,
-          }),
-        },
-        ranges: {
-          type: "array",
-          items: objectOf(TIMES),
-          description: "hold all changed seconds; of 100 the last one holds all that follow",
-        },
-      }),
-      description: "only with asOf: what of the window changed since",
-    },
+    changedSince: CHANGED_SINCE,
     ofDevices: {
       type: "object",
       description: "of a question per device: what it used of each",
-      additionalProperties: objectOf({
-        counted: NATURAL,
-        late: NATURAL,
-        coverage: SHARE,
-        since: { ...TIME_OR_NULL, description: "the device's series lacks what was taken in before; null: nothing" },
-      } satisfies Record<keyof DeviceReceipt, Schema>),
+      additionalProperties: objectOf(
+        {
+          counted: NATURAL,
+          late: NATURAL,
+          coverage: SHARE,
+          since: { ...TIME_OR_NULL, description: "the device's series lacks what was taken in before; null: nothing" },
+          changedSince: CHANGED_SINCE,
+        } satisfies Record<keyof DeviceReceipt, Schema>,
+        ["changedSince"],
+      ),
     },
   } satisfies Record<keyof SensorReceipt, Schema>,
   ["completeUntilNote", "changedSince", "ofDevices"],
@@ -185,7 +196,7 @@ export class Receipt {
     const coverage = aggregate.seconds / Math.max(1, this.#window.end - this.#window.start);
     if (device !== undefined) {
       const since = this.#engine.device(sensor, device)?.since ?? null;
-      const used = { counted: aggregate.count, late: aggregate.late, coverage };
+      const used = { counted: aggregate.count, late: aggregate.late, coverage, ...this.#changedSince(sensor, device) };
       const known = this.#devices.get(sensor);
       const own = known ?? new Map<string, DeviceReceipt>();
       this.#devices.set(sensor, own.set(device, { ...used, since: since === null ? null : formatMs(since) }));
@@ -214,10 +225,10 @@ export class Receipt {
     });
   }
 
-  #changedSince(sensor: string): Pick<SensorReceipt, "changedSince"> {
+  #changedSince(sensor: string, device?: string): { readonly changedSince?: ChangedSince } {
     const { past } = this.#moment;
     if (past === null) return {};
-    const { by, ranges } = past.revised(sensor, this.#window);
+    const { by, ranges } = past.revised(sensor, this.#window, device);
     return {
       changedSince: {
         by: by.map(({ cause, readings, seconds, range }) => ({ cause, readings, seconds, ...timesOf(range) })),

@@ -70,9 +70,9 @@ async function* writeNumbers({ metrics }: SeriesRequest, numbers: Numbers, pace:
 /** The devices of `by=device`; of `top` those with the largest first metric over the whole window. */
 function devicesOf(request: SeriesRequest, engine: Engine, sensor: string): Promise<DevicesShown> {
   const { devices, edges, metrics, needs } = request;
-  const { answers, nowMs } = request.moment;
+  const { answers, past, nowMs } = request.moment;
   const window = { start: edges[0], end: edges[edges.length - 1] };
-  return devicesAsked(engine, sensor, devices, (device) => {
+  return devicesAsked(engine, past, sensor, devices, (device) => {
     const { aggregate } = answers.query(sensor, window, needs, device);
     return metrics[0].read(aggregate, passedSeconds(window, answers, sensor, nowMs, device));
   });

@@ -64,10 +64,10 @@ export function readSeries(query: SeriesQuery, engine: Engine, ownZone: Zone, as
   const metrics = metricsOf(query);
   const { device, by, after, limit, top } = query;
   requireSense(query);
-  // Of a device that cannot be asked for: with its own error.
-  if (device !== undefined) for (const sensor of sensors) engine.span(sensor, device);
   const moment = momentOf(query.asOf, engine, zone, askedMs);
   if ("fault" in moment) throw new RequestError(400, moment.fault);
+  // Of a device that cannot be asked for: with its own error.
+  if (device !== undefined) for (const sensor of sensors) moment.answers.requireSeries(sensor, device);
   const { from, to, toExclusive } = query;
   const window = windowAsked({ from, to, toExclusive }, zone, moment.nowMs, {
     reach: () => historyOf(sensors, moment.answers, device),

@@ -1,4 +1,4 @@
-/** Checks what is noted of earlier revisions: every row can be read, and is of a revision, an era and a sensor that there are. */
+/** Checks what is noted of earlier revisions: every row can be read, and is of a revision, an era and a series that there are. */
 import { messageOf } from "../core/errors.ts";
 import { levelOf, seriesOf } from "../rollups/levels.ts";
 import { readNotes } from "../rollups/revision-note.ts";
@@ -23,13 +23,14 @@ export function* checkRevisions(db: Database, isSeries: (series: number) => bool
   const silent = new Set([...eraOf.keys()].slice(1));
   const isKnown = (revision: number, era: number): boolean => {
     silent.delete(revision);
-    return eras.has(era) && eraOf.get(revision) === era;
+    // Eras of devices have numbers of their own.
+    return eras.has(era) && (era > 0 ? eraOf.get(revision) === era : eraOf.has(revision));
   };
   for (const { era, key, first, bytes } of db.prepare("SELECT * FROM revision_note").iterate()) {
     const what = `row ${era}, ${key}, ${first} of table revision_note`;
     const page = Number(key);
     if (!isSeries(seriesOf(page)) || levelOf(page) !== 0)
-      say(what, "another page", "a page of seconds of a sensor that there is");
+      say(what, "another page", "a page of seconds of a series that there is");
     try {
       if (!(bytes instanceof Uint8Array)) throw new RangeError("no bytes");
       const notes = readNotes(page, Number(first), bytes);
@@ -43,10 +44,12 @@ export function* checkRevisions(db: Database, isSeries: (series: number) => bool
   for (const { era, series, start, revision, end, flags } of db.prepare("SELECT * FROM revision_range").iterate()) {
     const what = `row ${era}, ${series}, ${start}, ${revision} of table revision_range`;
     const isRange = Number(start) < Number(end) && [0, 4, 8, 12, 16].includes(Number(flags));
-    if (!isRange || !isSeries(Number(series))) say(what, "another range", "seconds of a sensor that there is");
+    if (!isRange || !isSeries(Number(series))) say(what, "another range", "seconds of a series that there is");
     if (!isKnown(Number(revision), Number(era))) say(what, "another revision", "a revision of its era");
     yield;
   }
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name='revision_devices'").get() !== undefined)
+    for (const { ms } of db.prepare("SELECT ms FROM revision_devices").iterate()) silent.delete(Number(ms));
   for (const ms of silent)
     say(`row ${ms} of table revision`, "a revision that changed nothing", "notes of what it changed");
 }

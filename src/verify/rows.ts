@@ -41,6 +41,11 @@ const RULES = [
     "SELECT DISTINCT key / 8589934592 AS id FROM page WHERE key / 8589934592 >= 500000 AND key / 8589934592 NOT IN (SELECT series FROM device_series)",
     "a device's series of its number",
   ],
+  [
+    "device_series_revision",
+    "SELECT device AS id FROM device_series_revision WHERE device NOT IN (SELECT device FROM device_series) OR forked <= began",
+    "a device that has a series, and a fork after its begin",
+  ],
   ["page", "SELECT key AS id FROM page WHERE (key / 1073741824) % 8 > 5", "a level from 0 to 5"],
   ["device", "SELECT id FROM device WHERE sensor NOT IN (SELECT id FROM sensor)", "a sensor that there is"],
   ["boot", "SELECT id FROM boot WHERE device NOT IN (SELECT id FROM device)", "a device that there is"],
@@ -95,7 +100,7 @@ const RULES = [
 
 /** Settings that there may be. */
 const SETTINGS =
-  /^(last-delta|quarantine-last-id|rejection-last-id|clock-offset|clock-offset-since|known-time|kept-since|oldest-part|replaced:.+)$/;
+  /^(last-delta|quarantine-last-id|rejection-last-id|clock-offset|clock-offset-since|known-time|kept-since|oldest-part|device-revisions-since|replaced:.+)$/;
 
 /** Rows of one rule that are told. */
 const TOLD_MAX = 20;
@@ -138,7 +143,7 @@ export function* checkRows(db: Database, tell: Tell): Generator<void> {
   if (tables.has("revision")) {
     const ids = new Set(
       db
-        .prepare("SELECT id FROM sensor")
+        .prepare(`SELECT id FROM sensor${tables.has("device_series") ? " UNION SELECT series FROM device_series" : ""}`)
         .all()
         .map(({ id }) => Number(id)),
     );

@@ -44,6 +44,12 @@ assert answer == {"indoor": {"mean": 29.5, "p50": 29.5}}, answer
 series = server.series("indoor", ["count"], start=noon, end_exclusive="2020-01-13 15:00", every="1h")
 assert series["series"] == {"indoor": {"count": [60, 30, 0]}}, series
 
+for ask in (server.compute, server.compute_by_device):
+    gone = raised(lambda: ask({"indoor": ["count"]}, as_of=noon))
+    assert gone.status == 410 and "Cannot answer as of 2020-01-13T12:00:00" in str(gone), gone
+gone = raised(lambda: server.series("indoor", ["count"], as_of=noon))
+assert gone.code == "revision-gone", gone
+
 error = raised(lambda: server.compute({"nowhere": ["count"]}))
 assert (error.code, error.status, error.retryable) == ("request-invalid", 400, False), error
 assert str(error) == "Unexpected key nowhere in the request body", error

@@ -38,9 +38,9 @@ export interface Running {
   send(...payloads: unknown[]): Promise<void>;
   /**
    * Whatever state it is in: a clean close, which may fail, then a new one on the same directory.
-   * @param keep another `--keep` from now on; @param between what happens while it is closed
+   * @param keep another `--keep` from now on; @param between what happens while it is closed @param bounds others from now on
    */
-  reopen(keep?: { readonly keepMs?: number }, between?: () => void): Promise<void>;
+  reopen(keep?: { readonly keepMs?: number }, between?: () => void, bounds?: Partial<Bounds>): Promise<void>;
 }
 
 export async function withPipeline(options: Options, body: (running: Running) => Promise<void>): Promise<void> {
@@ -49,10 +49,11 @@ export async function withPipeline(options: Options, body: (running: Running) =>
   const notices: string[] = [];
   let offset = 0;
   let keep: { readonly keepMs?: number } = options;
+  let { bounds } = options;
   const open = () => {
     const log = new ReplayLog([{ name: "temperature", id: "t-1", partitions: [0] }], options.rowsAtOnce);
     const db = Database.open(directory);
-    const state = new State(db, { ...BOUNDS, ...options.bounds });
+    const state = new State(db, { ...BOUNDS, ...bounds });
     const checkpointer = new Checkpointer(db.file);
     const settings = {
       state,
@@ -115,9 +116,10 @@ export async function withPipeline(options: Options, body: (running: Running) =>
         nowMs: clock.now(),
       })),
     send: (...payloads) => parts.log.deliver(running.arrivals(...payloads)),
-    reopen: async (next = keep, between = () => {}) => {
+    reopen: async (next = keep, between = () => {}, others = bounds) => {
       await close().catch(() => {});
       keep = next;
+      bounds = others;
       between();
       parts = open();
     },

@@ -96,6 +96,7 @@ class Kept {
     const { db, history, clock } = this;
     clock.set(clock.now() + 30_000);
     const write = (): void => {
+      history.revisions.begin();
       db.begin();
       for (const _ of history.write()) this.askWhileWriting();
       for (const _ of history.revisions.write()) this.askWhileWriting();

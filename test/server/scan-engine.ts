@@ -189,6 +189,10 @@ export class ScanEngine implements Engine {
     throw new TidemarkError("no-device-series", `Cannot answer for device "${device}" of "${sensor}": it has none`);
   }
 
+  requireSeries(sensor: string, device: string): void {
+    this.#require(sensor, device);
+  }
+
   device(sensor: string, device: string): DeviceStatus | null {
     return this.devices({ sensor, limit: Infinity }).find((known) => known.device === device) ?? null;
   }

@@ -77,7 +77,7 @@ export class Simulation {
     this.#history = history;
     this.#options = options;
     this.#oracle = new Oracle({ zone: history.options.zone });
-    this.#past = new PastComparison(history, this.#oracle);
+    this.#past = new PastComparison(history, this.#oracle, options.bounds?.deviceSeries ?? BOUNDS.deviceSeries);
     this.#corrections = new MadeCorrections(this.#oracle, history.corrections, (sensor) => this.#withSeries(sensor));
     this.#clock = new ManualClock(history.options.nowMs);
     ({

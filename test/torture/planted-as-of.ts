@@ -40,11 +40,36 @@ export const AS_OF: readonly Planted[] = [
     file: "src/rollups/revisions.ts",
     changes: [
       [
-        "const gone = blank.find(({ flags }) => flags === EXPIRED);",
-        "const gone = blank.find(({ flags }) => flags < 0);",
+        "const gone = ofSensor.find(({ flags }) => flags === EXPIRED);",
+        "const gone = ofSensor.find(({ flags }) => flags < 0);",
       ],
     ],
     by: "test/pipeline/as-of.test.ts",
+  },
+  {
+    name: "a device's past before another one came is that of its own series",
+    promise: "as-of",
+    file: "src/pipeline/past-history.ts",
+    changes: [
+      ["(own.forked !== null && this.#at.ms < own.forked)", "(own.forked !== null && this.#at.ms < -own.forked)"],
+    ],
+    by: "test/server/as-of-devices.test.ts",
+  },
+  {
+    name: "what was held back is told as what came, of a device",
+    promise: "as-of",
+    file: "src/pipeline/device-series.ts",
+    changes: [["if (isReleased) this.#isReleased = true;", "if (isReleased) this.#isReleased = false;"]],
+    by: "test/server/as-of-devices.test.ts",
+    only: "a receipt says of each device",
+  },
+  {
+    name: "devices that came later are among those of then",
+    promise: "as-of",
+    file: "src/pipeline/past-history.ts",
+    changes: [["deviceSeries.all(sensor).filter(({ began }) => began <= this.#at.ms)", "deviceSeries.all(sensor)"]],
+    by: "test/server/as-of-devices.test.ts",
+    only: "a device that had no series yet",
   },
   {
     name: "a row of notes is believed whatever its checksum",

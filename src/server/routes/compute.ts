@@ -244,7 +244,7 @@ export class ComputeRoute {
     const moment = momentOf(asOf, engine, zone, nowMs);
     if ("fault" in moment) return refusal([moment.fault]);
     const read = this.#reader.read(body, zone, moment.nowMs);
-    const asked = "refused" in read || device === undefined ? read : ofDevice(read, engine, device);
+    const asked = "refused" in read || device === undefined ? read : ofDevice(read, moment.answers, device);
     if ("refused" in asked) return refusal(asked.refused);
     const window = windowOf(asked, moment, device);
     if ("refused" in window) return refusal(window.refused);

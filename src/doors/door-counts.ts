@@ -59,6 +59,8 @@ export interface DoorView {
   readonly counts: Readonly<DoorCounts>;
   /** The newest first. */
   problems(): readonly Readonly<DoorProblem>[];
+  /** Messages that a map knows and found no reading in, by map; the newest first. */
+  passedOver(): readonly Readonly<DoorProblem>[];
   /** What keeps it from taking anything in; null: nothing. */
   readonly trouble: string | null;
   /** null: it has none of its own. */

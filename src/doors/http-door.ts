@@ -46,7 +46,7 @@ export class HttpDoor extends MappedDoor {
         ? { kind: "unrouted" }
         : tried.refusal === null
           ? { kind: "read", map: tried.map, read: tried.read }
-          : { kind: "passed", isRetained: false },
+          : { kind: "passed", isRetained: false, map: tried.map },
       batch,
       arrivalMs,
     );

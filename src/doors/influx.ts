@@ -87,6 +87,10 @@ export class InfluxDoor implements DoorView {
     return this.#problems.list();
   }
 
+  passedOver() {
+    return [];
+  }
+
   /** Appends the lines of one request, all of them or none. @param precision one of `PRECISION_NAMES` @throws TidemarkError of the log, "record-too-large" */
   async take(body: Uint8Array, precision: string): Promise<void> {
     const { log, naming, clock } = this.#options;

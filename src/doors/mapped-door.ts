@@ -98,6 +98,7 @@ export class MappedDoor implements DoorView {
   readonly maps: Maps;
   readonly #options: DoorOptions;
   readonly #problems = new DoorProblems();
+  readonly #passedOver = new DoorProblems();
   readonly #repeats = new Repeats();
   readonly #final: ReadonlySet<string>;
   /** By topic, when it is tried again. */
@@ -122,6 +123,10 @@ export class MappedDoor implements DoorView {
 
   problems() {
     return this.#problems.list();
+  }
+
+  passedOver() {
+    return this.#passedOver.list();
   }
 
   /** Something of a door that is no reading's, by its cause. */
@@ -151,9 +156,16 @@ export class MappedDoor implements DoorView {
     if (routed.kind === "passed") {
       if (routed.isRetained) counts.retained++;
       else counts.passed++;
+      if (routed.map !== null) this.#noteNothing(routed.map, came, arrivalMs);
       return { ...NOTHING, passed: 1 };
     }
     return this.#add(came, routed.map, routed.read, batch, arrivalMs);
+  }
+
+  /** Of an empty message, which clears what a broker kept, there is nothing to say. */
+  #noteNothing({ spec }: Mapper, { topic, body, payload }: Came, arrivalMs: number): void {
+    if (payload.kind === "nothing") return;
+    this.#passedOver.note(spec.name, "nothing-in-it", "none of its readings is there", topic, body, arrivalMs);
   }
 
   #add(

@@ -38,12 +38,16 @@ suite("not counted", { skip: "missing" in chromium ? chromium.missing : false },
     await page.getByText("Every message found its map.").waitFor();
     await post("cellar", '{"celsius":12.5,"note":"<b>"}');
     await post("thingsboard", '{"ts":"soon","values":{"t":1}}');
+    await post("tasmota", '{"MT681":{"Total_in":7}}');
     await page.getByText("/in/cellar").waitFor(); // without being asked
     assert.deepEqual(await column(page, "A map that would fit"), [
       '{ "name": "cellar", "readings": [ { "at": "celsius", "sensor": "celsius" } ] }Copy',
     ]);
     assert.match((await column(page, "Last"))[0], /"note":"<b>"/);
-    assert.deepEqual(await column(page, "Why"), ['the time: expected a number, was "soon"']);
+    assert.deepEqual(await column(page, "Why"), [
+      'the time: expected a number, was "soon"',
+      "none of its readings is there",
+    ]);
     assert.deepEqual(await axeFaults(page), []);
     assert.deepEqual(faults, []);
   });

@@ -169,6 +169,20 @@ describe("in", () => {
     await other.app.close();
   });
 
+  test("a message of a known device in which nothing is read is passed over, and named", async () => {
+    const before = (await app.inject("/doors")).json().items[0].counts.passed;
+    const meter = '{"Time":"2026-01-31T12:00:00","MT681":{"Total_in":7}}';
+    assert.deepEqual((await post("tasmota", meter)).answer, { appended: 0, passed: 1 });
+    assert.deepEqual((await post("tasmota", " ")).answer, { appended: 0, passed: 1 });
+    const { counts, passedOver } = (await app.inject("/doors")).json().items[0];
+    assert.equal(counts.passed, before + 2);
+    const { map, code, count, payload } = passedOver[0];
+    assert.deepEqual(
+      { map, code, count, payload },
+      { map: "tasmota", code: "nothing-in-it", count: 1, payload: meter },
+    );
+  });
+
   test("nothing is written by HEAD, and nothing without a Content-Length", async () => {
     const before = log.appends.length;
     assert.equal((await app.inject({ method: "HEAD", url: "/in/wunderground?ID=x&tempf=50" })).statusCode, 405);

@@ -26,8 +26,8 @@ export type Tried =
 /** What becomes of a message. */
 export type Routed =
   | { readonly kind: "read"; readonly map: Mapper; readonly read: MapRead }
-  /** A map knows it, and there is no reading in it. */
-  | { readonly kind: "passed"; readonly isRetained: boolean }
+  /** A map knows it, and there is no reading in it. `map`: it looked, and was not told to leave it alone; null otherwise. */
+  | { readonly kind: "passed"; readonly isRetained: boolean; readonly map: Mapper | null }
   | { readonly kind: "unrouted" };
 
 /** The maps, in their order. */
@@ -40,13 +40,15 @@ export class Maps {
 
   route(message: Message): Routed {
     let isKnown = false;
+    let looked: Mapper | null = null;
     for (const map of this.mappers) {
       const tried = tryMap(map, message);
       if (tried.refusal === null) return { kind: "read", map, read: tried.read };
-      if (tried.refusal === "retained") return { kind: "passed", isRetained: true };
+      if (tried.refusal === "retained") return { kind: "passed", isRetained: true, map: null };
+      if (tried.refusal === "nothing-in-it") looked ??= map;
       isKnown ||= tried.refusal !== "other-topic";
     }
-    return isKnown ? { kind: "passed", isRetained: false } : { kind: "unrouted" };
+    return isKnown ? { kind: "passed", isRetained: false, map: looked } : { kind: "unrouted" };
   }
 
   /** What each map says of it, whether or not one before it takes it. */

@@ -24,6 +24,7 @@ interface Item {
 interface Door {
   readonly name: string;
   readonly problems: readonly Problem[];
+  readonly passedOver: readonly Problem[];
 }
 
 interface Problem {
@@ -75,17 +76,21 @@ export class UnroutedLists {
   /** Only where something changed: a map may be about to be copied. */
   #show(items: readonly Item[], doors: readonly Door[]): void {
     const problems = doors.flatMap(({ problems }) => problems);
-    const text = JSON.stringify([items, problems]);
+    const passed = doors.flatMap(({ passedOver }) => passedOver);
+    const text = JSON.stringify([items, problems, passed]);
     if (text === this.#shown) return;
     this.#shown = text;
     const parts = [
       ...(items.length === 0 ? [] : [tableOf("Unrouted", this.#columns(), items)]),
-      ...(problems.length === 0
-        ? []
-        : [element("h2", {}, "Could not be read"), tableOf("Could not be read", this.#problemColumns(), problems)]),
+      ...this.#ofMaps("Could not be read", problems),
+      ...this.#ofMaps("Known, and nothing in it was read", passed),
     ];
     const none = element("div", { class: "empty" }, element("p", {}, "Every message found its map."));
     this.root.replaceChildren(...(parts.length === 0 ? [none] : parts));
+  }
+
+  #ofMaps(title: string, list: readonly Problem[]): HTMLElement[] {
+    return list.length === 0 ? [] : [element("h2", {}, title), tableOf(title, this.#problemColumns(), list)];
   }
 
   #columns(): Column<Item>[] {

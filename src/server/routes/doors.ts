@@ -54,6 +54,11 @@ const DOORS = describe({
           description: "of a door that listens itself",
         },
         problems: { type: "array", items: PROBLEM_OF_DOOR },
+        passedOver: {
+          type: "array",
+          items: PROBLEM_OF_DOOR,
+          description: "messages that a map knows and found no reading in, by map",
+        },
       }),
     },
   }),
@@ -89,9 +94,9 @@ export interface DoorsOptions {
 export function registerDoors(scope: FastifyInstance, doors: DoorsOptions): void {
   scope.get(DOORS_PATH, { schema: DOORS }, (_request, reply) => {
     const items = doors.views().map((door) => {
-      const problems = door.problems().map(({ lastMs, ...problem }) => ({ ...problem, last: formatMs(lastMs) }));
       const { name, trouble, counts, connections } = door;
-      return { name, trouble, counts, connections, problems };
+      const problems = door.problems().map(shown);
+      return { name, trouble, counts, connections, problems, passedOver: door.passedOver().map(shown) };
     });
     return sendFresh(reply, { items });
   });
@@ -99,4 +104,8 @@ export function registerDoors(scope: FastifyInstance, doors: DoorsOptions): void
     const { unrouted } = doors;
     return sendFresh(reply, { items: unrouted.list(), dropped: unrouted.dropped });
   });
+}
+
+function shown({ lastMs, ...problem }: Readonly<DoorProblem>): object {
+  return { ...problem, last: formatMs(lastMs) };
 }

@@ -14,7 +14,7 @@ import { type Broker, startBroker } from "./kafka/broker.ts";
 import { Seeded } from "./oracle/seeded.ts";
 import { canPreload } from "./simulation/disk.ts";
 import { type CrashSettings, KILL_BROKER } from "./torture/crash.ts";
-import type { CrashReport } from "./torture/crash-run.ts";
+import type { CrashReport } from "./torture/crash-options.ts";
 import { FAULTS, missingFaults } from "./torture/faults.ts";
 import { type Picture, percentile, writePicture } from "./torture/picture.ts";
 
@@ -42,7 +42,18 @@ function roundOf(number: number, random: Seeded, withKafka: boolean, data: strin
   const readings = Math.ceil(random.scale(500, 12_000));
   const kills = random.int(6, 14);
   const faults = random.shuffle(TURNS);
-  return { log, seed, readings, kills, bulk, windows: 60, faults, ...(data === undefined ? {} : { data }) };
+  const corrections = random.chance(0.5);
+  return {
+    log,
+    seed,
+    readings,
+    kills,
+    bulk,
+    windows: 60,
+    faults,
+    corrections,
+    ...(data === undefined ? {} : { data }),
+  };
 }
 
 interface Ended {

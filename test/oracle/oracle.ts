@@ -381,7 +381,7 @@ export class Oracle {
 }
 
 /** The name of a partition: what offsets count. */
-function logOf({ topicId, partition }: Pick<Arrival, "topicId" | "partition">): string {
+export function logOf({ topicId, partition }: Pick<Arrival, "topicId" | "partition">): string {
   return JSON.stringify([topicId, partition]);
 }
 

@@ -12,11 +12,12 @@ const RUNS: readonly (readonly [seed: number, bulk: number, faults?: readonly Fa
 ];
 
 for (const [seed, bulk, faults] of RUNS) {
-  const what = faults === undefined ? "kill -9 at any moment" : "kills and power losses";
+  const what = faults === undefined ? "kill -9 at any moment" : "kills, power losses and corrections";
   test(`answers exactly as the oracle after ${what}: embedded log, seed ${seed}`, async (t) => {
-    const more = faults === undefined ? {} : { faults };
+    const more = faults === undefined ? {} : { faults, corrections: true };
     const report = await crash({ log: "embedded", seed, readings: 6000, kills: KILLS, bulk, windows: 60, ...more });
     t.diagnostic(JSON.stringify(report));
     assert.equal(report.killedInCommit + report.killedInIngest + report.stopped, KILLS);
+    assert.equal(report.corrections > 0, faults !== undefined);
   });
 }

@@ -155,6 +155,7 @@ export function compareTotals(oracle: Oracle, statuses: ReadonlyMap<string, Stat
       `${note}, totals of ${sensor}`,
     );
     assert.equal(received, counted + duplicates + quarantined + rejected, `${note}, ${sensor}`);
+    assert.equal(status.deleted, oracle.deleted(sensor), `${note}, deleted of ${sensor}`);
     assert.ok(status.conflicts <= conflicts, `${note}, ${sensor}: conflicts ${status.conflicts} of ${conflicts}`);
     assert.equal(status.gapRecords + status.cutRecords, 0, `${note}, ${sensor}`);
   }

@@ -5,15 +5,14 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { runningProcesses } from "../../src/commands/run-files.ts";
-import type { History } from "../oracle/generator.ts";
-import type { Arrival } from "../oracle/oracle.ts";
+import type { Oracle } from "../oracle/oracle.ts";
 import { Seeded } from "../oracle/seeded.ts";
-import type { Disk } from "../simulation/disk.ts";
 import { ask, compareAnswers, compareTotals, oracleOf, RecordCounts } from "./comparison.ts";
+import type { CrashOptions, CrashReport, Happened } from "./crash-options.ts";
 import { begin, end, type Fault, losePower } from "./faults.ts";
 import { HttpClient, type Status } from "./http-client.ts";
 import type { ReadingsRequest } from "./requests.ts";
-import { type ProcessOptions, TidemarkProcess } from "./tidemark-process.ts";
+import { TidemarkProcess } from "./tidemark-process.ts";
 import { requireNoDifference } from "./verified.ts";
 
 /** Moments of a start at which a process is killed, as parts of the time that the last whole start took: before them nothing of ours runs. */
@@ -30,58 +29,6 @@ const KINDS: readonly Fault[] = ["commit", "ingest", "commit", "stop"];
 const FAULT_MS = { low: 50, high: 2000 };
 /** Between two looks whether it is ready again, ms. */
 const LOOK_MS = 10;
-
-export interface CrashOptions {
-  readonly history: History;
-  readonly seed: number;
-  /** What `POST /readings` gets, on a connection each. */
-  readonly lanes: readonly (readonly ReadingsRequest[])[];
-  readonly process: ProcessOptions;
-  /** How often something is done to it while it runs; when that was a kill, as often as not it is killed again in the middle of the next start. */
-  readonly kills: number;
-  /** What is done, in turns; default: kills in commits, kills while it takes in, stops. */
-  readonly faults?: readonly Fault[];
-  /** For faults of the disk and the clock: the one of the data directory, which `process.environment` preloads. */
-  readonly disk?: Disk | null;
-  /** For `broker`: kills it and starts it again. */
-  readonly killBroker?: () => Promise<void>;
-  readonly windows: number;
-  /** Sends more by another way; calls `onSent` with the number of records as they are acknowledged, and waits for it. */
-  readonly produce?: (onSent: (records: number) => Promise<void>) => Promise<void>;
-  /** Records that `produce` sends. */
-  readonly produced?: readonly Arrival[];
-  /** How many records the log holds of each sensor, where the server's own `lag` is only what it saw last (Kafka). */
-  readonly ends?: () => Promise<ReadonlyMap<string, number>>;
-  /** All that is in the log, in an order in which it may have been processed; called when the process has ended. */
-  readonly contents: () => Promise<Arrival[]>;
-}
-
-export interface CrashReport {
-  readonly killedInIngest: number;
-  readonly killedInCommit: number;
-  readonly killedBeforeListening: number;
-  readonly killedInReplay: number;
-  readonly stopped: number;
-  readonly powerLosses: number;
-  /** Sectors, and changes of names, that these took. */
-  readonly sectorsLost: number;
-  /** Each fault as it came, since the run began; `recoveredMs`: from its end until the server was ready, null when the next came before. */
-  readonly faults: readonly FaultReport[];
-  /** When a start was killed, since the run began. */
-  readonly startsKilledMs: readonly number[];
-  /** Records that were sent again and stand twice in the log. */
-  readonly sentTwice: number;
-  readonly records: number;
-  readonly comparisons: number;
-}
-
-interface Happened {
-  readonly fault: Fault;
-  readonly atMs: number;
-  recoveredMs: number | null;
-}
-
-export type FaultReport = Readonly<Happened>;
 
 export async function crashRun(options: CrashOptions): Promise<CrashReport> {
   const run = new CrashRun(options);
@@ -120,6 +67,8 @@ class CrashRun {
   #given: HttpClient[] = [];
   /** Set when something failed: senders give up. */
   #failed = false;
+  /** All is sent, and nothing more is done to it. */
+  #isOver = false;
 
   constructor(options: CrashOptions) {
     this.#options = options;
@@ -142,7 +91,7 @@ class CrashRun {
 
   async run(): Promise<CrashReport> {
     if (this.#options.faults?.includes("power")) this.#options.disk?.startJournal();
-    const { lanes, produce, produced = [], history, seed, windows, contents } = this.#options;
+    const { lanes, produce, produced = [], history, seed, windows, contents, corrections } = this.#options;
     await this.#start();
     const senders = [...lanes.map((lane) => this.#send(lane)), produce?.((records) => this.#onProduced(records))];
     const sending = Promise.all(senders);
@@ -150,9 +99,17 @@ class CrashRun {
       this.#failed = true;
       for (const { resolve } of this.#waiting) resolve();
     });
-    await Promise.all([sending, this.#crash()]);
+    const isOver = Promise.all([sending, this.#crash()]).finally(() => (this.#isOver = true));
+    await Promise.all([
+      isOver,
+      corrections?.make(
+        () => this.#client,
+        () => this.#isOver,
+      ),
+    ]);
     const statuses = await this.#drained();
     const client = await this.#client;
+    const listed = (await corrections?.listed(client)) ?? [];
     const asked = await ask(client, history.options.sensors, history.randomWindows(windows));
     await client.commit();
     await requireNoDifference(this.#options.process, `seed ${seed}, beside the server`);
@@ -164,28 +121,42 @@ class CrashRun {
     const note = `seed ${seed}`;
     assert.deepEqual(this.#acknowledged.beyond(held), [], `${note}: acknowledged, but not in the log`);
     const oracle = oracleOf(arrivals, history.options.zone);
+    const corrected = corrections?.tell(oracle, arrivals, listed, note) ?? 0;
     compareTotals(oracle, statuses, note);
     let comparisons = compareAnswers(oracle, asked, note);
-
-    await this.#start();
-    const again = await this.#client;
-    compareTotals(oracle, await this.#drained(), `${note}, after a clean restart`);
-    const askedAgain = await ask(again, history.options.sensors, history.randomWindows(windows));
-    comparisons += compareAnswers(oracle, askedAgain, `${note}, after a clean restart`);
-    await this.#process?.stop();
-    await requireNoDifference(this.#options.process, `${note}, stopped`);
+    comparisons += await this.#compareAgain(oracle, `${note}, after a clean restart`);
+    if (corrections !== null) {
+      corrections.removeHistory();
+      comparisons += await this.#compareAgain(oracle, `${note}, made anew from the log`);
+    }
     return {
       ...this.#report,
       faults: this.#faults,
       startsKilledMs: this.#startsKilled,
       sentTwice: arrivals.length - this.#total,
       records: arrivals.length,
+      corrections: corrected,
       comparisons,
     };
   }
 
+  /** What a new process answers. */
+  async #compareAgain(oracle: Oracle, note: string): Promise<number> {
+    const { history, windows, corrections } = this.#options;
+    await this.#start();
+    const client = await this.#client;
+    compareTotals(oracle, await this.#drained(), note);
+    const asked = await ask(client, history.options.sensors, history.randomWindows(windows));
+    const comparisons = compareAnswers(oracle, asked, note);
+    const ofDevices = (await corrections?.compareDevices(client, oracle, note)) ?? 0;
+    await this.#process?.stop();
+    await requireNoDifference(this.#options.process, `${note}, stopped`);
+    return comparisons + ofDevices;
+  }
+
   async end(): Promise<void> {
     this.#failed = true;
+    this.#isOver = true;
     this.#offer(new HttpClient(0)); // whoever still waits for one gives up
     for (const client of this.#given) client.close();
     await this.#process?.kill();
@@ -369,7 +340,8 @@ class CrashRun {
     const start = performance.now();
     const wanted = (await this.#options.ends?.()) ?? this.#bySensor;
     for (;;) {
-      const statuses = await client.statuses();
+      const said = await client.statuses();
+      const statuses = this.#options.corrections?.rooted(said) ?? said;
       const isDone = [...wanted].every(([sensor, count]) => {
         const status = statuses.get(sensor);
         return status !== undefined && status.lag === 0 && status.received >= count;

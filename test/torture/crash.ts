@@ -10,7 +10,9 @@ import { systemClock } from "../../src/core/clock.ts";
 import { sharedBroker } from "../kafka/broker.ts";
 import { createHistory, type History } from "../oracle/generator.ts";
 import { Disk } from "../simulation/disk.ts";
-import { type CrashOptions, type CrashReport, crashRun } from "./crash-run.ts";
+import { CrashCorrections } from "./crash-corrections.ts";
+import type { CrashOptions, CrashReport } from "./crash-options.ts";
+import { crashRun } from "./crash-run.ts";
 import { type Fault, missingFaults } from "./faults.ts";
 import { createTopics, deleteTopics, endOffsets, produce } from "./kafka-sending.ts";
 import { embeddedContents, kafkaContents } from "./log-contents.ts";
@@ -33,6 +35,8 @@ export interface CrashSettings {
   readonly sources?: string;
   /** What is done beside kill -9 and SIGTERM, in turns, as far as it can be had here. */
   readonly faults?: readonly Fault[];
+  /** Whether people correct the past meanwhile; of the embedded log. */
+  readonly corrections?: boolean;
   /** Where the directory of the run is made, and left when the run fails; default: a temporary one, never left. */
   readonly data?: string;
 }
@@ -104,6 +108,7 @@ function crashEmbedded(settings: CrashSettings): Promise<CrashReport> {
       process: { data, sensors, zone, environment, ...(sources === undefined ? {} : { sources }) },
       kills,
       windows,
+      corrections: settings.corrections === true ? new CrashCorrections(history, data) : null,
       contents: () => embeddedContents(data, sensors, systemClock.now()),
     });
   });
@@ -140,6 +145,7 @@ async function crashKafka(settings: CrashSettings): Promise<CrashReport> {
         },
         kills,
         windows,
+        corrections: null,
         ends: () => endOffsets(bootstrap, sensors),
         contents: async () => {
           const ends = await endOffsets(bootstrap, sensors);

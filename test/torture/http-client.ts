@@ -22,6 +22,7 @@ export interface Status {
   readonly conflicts: number;
   readonly quarantined: number;
   readonly rejected: number;
+  readonly deleted: number;
   readonly implicitBoots: number;
   readonly gapRecords: number;
   readonly cutRecords: number;

@@ -7,6 +7,7 @@ import { readTokens } from "./config/token-settings.ts";
 import type { KafkaAddress, LogTarget } from "./config/values.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
+import { plural } from "./core/figures.ts";
 import type { OnNotice } from "./core/notice.ts";
 import { formatMs } from "./core/time.ts";
 import { Tokens } from "./core/tokens.ts";
@@ -233,7 +234,7 @@ export async function openApp(config: Config, clock: Clock = systemClock, onNoti
     const reload = (): void => {
       try {
         tokens?.replace(readTokens(config.tokens));
-        if (tokens !== null) onNotice(`read the tokens again: ${tokens.all.length} are valid`, "reloaded");
+        if (tokens !== null) onNotice(`read the tokens again: ${plural(tokens.all.length, "token")} valid`, "reloaded");
       } catch (error) {
         onNotice(`the tokens stay as they were: ${messageOf(error)}`, "reload-failed");
       }

@@ -10,6 +10,7 @@ import {
   REQUEST_MS_MAX,
   SPARE_CONNECTION_MS_MAX,
   SPARE_CONNECTIONS_MAX,
+  SPARE_CONNECTIONS_PER_ADDRESS_MAX,
 } from "./limits.ts";
 import { PROBLEM_TYPE, type Problem, problem, problemHeaders } from "./problem.ts";
 import { UsualResponse } from "./usual-headers.ts";
@@ -36,10 +37,26 @@ export interface ConnectionCounts {
   readonly refused: number;
 }
 
+/** How many there are by address. */
+class ByAddress {
+  readonly #counts = new Map<string, number>();
+
+  of(address: string): number {
+    return this.#counts.get(address) ?? 0;
+  }
+
+  change(address: string, by: 1 | -1): void {
+    const count = this.of(address) + by;
+    if (count > 0) this.#counts.set(address, count);
+    else this.#counts.delete(address);
+  }
+}
+
 /** Bounded: past `CONNECTIONS_MAX`, or `CONNECTIONS_PER_ADDRESS_MAX`, some spare connections are answered with the reason (or that the process is alive), and the rest is cut. */
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
-  readonly #byAddress = new Map<string, number>();
+  readonly #byAddress = new ByAddress();
+  readonly #spareByAddress = new ByAddress();
   #spare = 0;
   #refused = 0;
 
@@ -50,14 +67,15 @@ export class Connections {
   /** Lets a new connection in. @param insecure it has a handshake before it */
   add(socket: Socket, insecure = false): void {
     const address = networkOf(socket.remoteAddress ?? "");
-    const ofAddress = this.#byAddress.get(address) ?? 0;
     const answer =
       this.#connections.size - this.#spare >= CONNECTIONS_MAX
         ? tooMany(CONNECTIONS_MAX, "at one time")
-        : ofAddress >= CONNECTIONS_PER_ADDRESS_MAX
+        : this.#byAddress.of(address) >= CONNECTIONS_PER_ADDRESS_MAX
           ? tooMany(CONNECTIONS_PER_ADDRESS_MAX, "from one address")
           : null;
-    if (answer !== null && this.#spare >= SPARE_CONNECTIONS_MAX) {
+    const isSpareLeft =
+      this.#spare < SPARE_CONNECTIONS_MAX && this.#spareByAddress.of(address) < SPARE_CONNECTIONS_PER_ADDRESS_MAX;
+    if (answer !== null && !isSpareLeft) {
       this.#refused++;
       socket.destroy();
       return;
@@ -66,7 +84,7 @@ export class Connections {
     const spare = answer && { answer, timer: setTimeout(refuse(answer), SPARE_CONNECTION_MS_MAX) };
     const connection: Connection = { used: false, refused: false, insecure, socket, address, spare };
     if (spare !== null) this.#spare++;
-    else this.#byAddress.set(address, ofAddress + 1);
+    (spare === null ? this.#byAddress : this.#spareByAddress).change(address, 1);
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#remove(socket));
   }
@@ -140,14 +158,10 @@ export class Connections {
     if (connection === undefined) return;
     this.#connections.delete(socket);
     const { address, spare } = connection;
-    if (spare !== null) {
-      this.#spare--;
-      clearTimeout(spare.timer);
-      return;
-    }
-    const left = (this.#byAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#byAddress.set(address, left);
-    else this.#byAddress.delete(address);
+    (spare === null ? this.#byAddress : this.#spareByAddress).change(address, -1);
+    if (spare === null) return;
+    this.#spare--;
+    clearTimeout(spare.timer);
   }
 
   #refuseSpare({ socket, insecure }: Connection, answer: Problem): void {

@@ -138,6 +138,9 @@ export const REFUSED_CONNECTION_MS_MAX = 1000;
 /** Connections beyond these that still get an answer: the error, or that the process is alive. Past it they are cut, and counted. */
 export const SPARE_CONNECTIONS_MAX = 64;
 
+/** Of these, from one address: one that opens connections without end takes no other's answer, nor a probe's. */
+export const SPARE_CONNECTIONS_PER_ADDRESS_MAX = 16;
+
 /** A spare connection without a request is answered and closed after this, ms: it makes room for the next. */
 export const SPARE_CONNECTION_MS_MAX = 1000;
 

@@ -46,7 +46,7 @@ id_of() { compose ps -aq "$1"; }
 state() { docker inspect "$(id_of "$1")" --format "$2"; }
 ask() { curl -s -m 5 -X POST '127.0.0.1:5000/compute/metrics?receipt=true' -d "{\"$1\":[\"count\"]}"; }
 count() { ask "$1" | sed -n "s/.*\"result\":{\"$1\":{\"count\":\([0-9]*\)}}.*/\1/p"; }
-# Until a command says so, at most SECONDS.
+# Until a command says so, at most SECONDS: generous, as the engine waits longer before each restart, and machines are busy.
 within() { local end=$(($(date +%s) + $1)); shift; until "$@"; do [ "$(date +%s)" -lt "$end" ] || return 1; sleep 0.3; done; }
 at_least() { local n; n=$(count "$1"); [ "${n:-0}" -ge "$2" ]; }
 exactly() { [ "$(count "$1")" = "$2" ]; }
@@ -57,19 +57,19 @@ healthy() { [ "$(state "$1" '{{.State.Health.Status}}')" = healthy ]; }
 compose down -v >/dev/null 2>&1 || true
 compose up -d --build >"${TMPDIR:-/tmp}/tidemark-compose.log" 2>&1 || { tail -n 30 "${TMPDIR:-/tmp}/tidemark-compose.log" >&2; fail "up --build"; }
 pass "up --build"
-within 60 healthy tidemark || fail "tidemark is not healthy"
+within 180 healthy tidemark || fail "tidemark is not healthy"
 pass "healthy"
-for sensor in temperature humidity pressure; do within 30 at_least "$sensor" 3 || fail "no readings of $sensor"; done
+for sensor in temperature humidity pressure; do within 180 at_least "$sensor" 3 || fail "no readings of $sensor"; done
 pass "three sensors are counted"
 [ "$(docker exec "$(id_of tidemark)" id -u)" = 1000 ] || fail "runs as another user"
 pass "runs as node"
 
 before=$(count temperature)
 compose restart kafka >/dev/null 2>&1
-within 90 at_least temperature $((before + 3)) || fail "nothing is counted after Kafka's restart"
+within 180 at_least temperature $((before + 3)) || fail "nothing is counted after Kafka's restart"
 pass "Kafka restarted"
 kill -9 "$(state tidemark '{{.State.Pid}}')"
-within 60 at_least temperature $((before + 6)) || fail "nothing is counted after the kill"
+within 180 at_least temperature $((before + 6)) || fail "nothing is counted after the kill"
 pass "killed, started again by the engine"
 echo '{"device":"simulator-host","boot":"1","sequence":0,"value":1}' | kcat -P -b localhost:9092 -t temperature
 compose stop temperature humidity pressure >/dev/null 2>&1
@@ -81,7 +81,7 @@ compose stop tidemark >/dev/null 2>&1
 pass "stops by itself"
 compose down >/dev/null 2>&1 || fail "down"
 compose up -d >/dev/null 2>&1 || fail "up again"
-within 60 at_least temperature $((before + 1)) || fail "down and up: $(count temperature) after $before"
+within 180 at_least temperature $((before + 1)) || fail "down and up: $(count temperature) after $before"
 pass "down and up, the data kept"
 compose down -v >/dev/null 2>&1
 [ -z "$(docker volume ls -q --filter name=$COMPOSE_PROJECT_NAME)" ] || fail "down -v left volumes"

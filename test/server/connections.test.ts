@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import { CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SPARE_CONNECTIONS_MAX } from "../../src/server/limits.ts";
+import {
+  CONNECTIONS_MAX,
+  CONNECTIONS_PER_ADDRESS_MAX,
+  SPARE_CONNECTIONS_MAX,
+  SPARE_CONNECTIONS_PER_ADDRESS_MAX,
+} from "../../src/server/limits.ts";
 import { Ports } from "../../src/server/ports.ts";
 import { type Fixture, openFixture } from "./fixture.ts";
 import { Line, post } from "./line.ts";
@@ -125,10 +130,19 @@ test("one connection too many is told so, the probe is answered all the same", a
   const { connections } = JSON.parse(alive[0].slice(alive[0].indexOf("\r\n\r\n")));
   assert.deepEqual(connections, { open: CONNECTIONS_MAX, most: CONNECTIONS_MAX, refused: 3 });
 
-  const spare = Array.from({ length: SPARE_CONNECTIONS_MAX }, () => new Line(port));
-  const beyond = new Line(port);
-  assert.deepEqual(await beyond.answers(1), []); // cut
+  const spareOf = (address: string) =>
+    Array.from({ length: SPARE_CONNECTIONS_PER_ADDRESS_MAX }, () => new Line(port, address));
+  const spare = spareOf("127.0.0.1");
+  assert.deepEqual(await new Line(port).answers(1), []); // cut
+  const other = new Line(port, "127.0.0.2");
+  other.socket.write("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  assert.deepEqual(statuses(await other.answers(1)), ["200"]);
   for (const line of spare) assert.deepEqual(statuses(await line.answers(1)), ["503"]);
+  const all64 = Array.from({ length: SPARE_CONNECTIONS_MAX / SPARE_CONNECTIONS_PER_ADDRESS_MAX }, (_, i) =>
+    spareOf(`127.0.1.${i}`),
+  ).flat();
+  assert.deepEqual(await new Line(port, "127.0.0.9").answers(1), []);
+  for (const line of all64) assert.deepEqual(statuses(await line.answers(1)), ["503"]);
 
   const closed = new Promise((resolve) => sockets[0].once("close", resolve));
   sockets[0].destroy();

@@ -14,8 +14,8 @@ export class Line {
   #ended = false;
   #wake = (): void => {};
 
-  constructor(port: number) {
-    this.socket = connect(port, "127.0.0.1");
+  constructor(port: number, localAddress = "127.0.0.1") {
+    this.socket = connect({ port, host: "127.0.0.1", localAddress });
     this.socket.on("data", (chunk) => {
       this.#text += chunk.toString("latin1");
       this.#wake();

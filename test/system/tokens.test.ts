@@ -82,7 +82,7 @@ test("rotation by the lines of OPERATIONS.md: no request is refused that has one
     assert.equal((await launch("sh", ["-c", command]).ended).code, 0, command);
     if (i === 0) next = readFileSync(file, "utf8").trim().split("\n").at(-1) ?? "";
     if (i % 2 === 0) continue;
-    await server.until(i === 1 ? /read the tokens again: 2 are valid/ : /read the tokens again: 1 are valid/);
+    await server.until(i === 1 ? /read the tokens again: 2 tokens valid/ : /read the tokens again: 1 token valid/);
     assert.deepEqual([await post(url, old), await post(url, next)], [i === 1 ? 200 : 401, 200], line);
   }
   writeFileSync(file, `${WRITE}\n`); // without a signal

@@ -27,7 +27,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const NAME_EXPECTED = "a name of 1 to 100 characters of A-Z a-z 0-9 . _ -, the first a letter or digit";
 
 const TEXT = { type: "string" } as const;
-const DURATION = { ...TEXT, pattern: "^\\d{1,9}[smhd]$" } as const;
+const DURATION = { ...TEXT, pattern: "^\\d{1,9}[smhd]$", examples: ["90s", "5m", "12h", "7d"] } as const;
 
 /** The JSON Schema of a rule, for the API's description; `readRule` judges what goes together. */
 export const RULE_SCHEMA = {

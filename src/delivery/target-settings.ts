@@ -66,7 +66,7 @@ function webhook(name: string, path: string, fields: Fields, refuse: Refuse): Ta
   if (key.length < KEY_BYTES_MIN) {
     return refuse(
       `${path}/secret`,
-      `at least ${KEY_BYTES_MIN} bytes, in base64 behind ${PREFIX}`,
+      `at least ${KEY_BYTES_MIN} bytes, as they are or in base64 behind ${PREFIX}`,
       `${key.length} bytes`,
     );
   }

@@ -33,15 +33,18 @@ interface Fault {
 }
 
 /** `limit must be <= 1000, was 5000` */
-function faultText({ instancePath, keyword, params, message, data }: Fault, part: string): string {
+function faultText({ instancePath, keyword, params, message, data, parentSchema }: Fault, part: string): string {
   const place = instancePath === "" ? `the ${part === "querystring" ? "query" : part}` : instancePath.slice(1);
   const was = shown(data);
+  const examples = keyword === "pattern" ? parentSchema?.["examples"] : undefined;
   const wanted =
     keyword === "enum" && Array.isArray(params["allowedValues"])
       ? `must be ${params["allowedValues"].join(" or ")}`
       : keyword === "additionalProperties"
         ? `must not have "${params["additionalProperty"]}"`
-        : (message ?? "is not valid");
+        : Array.isArray(examples)
+          ? `must be such as ${examples.map(shown).join(" or ")}`
+          : (message ?? "is not valid");
   return `${place} ${wanted}, was ${was}`;
 }
 

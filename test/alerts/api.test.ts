@@ -93,6 +93,7 @@ test("a rule that cannot be is refused, and says why", async (t) => {
     [{ above: undefined }, /either above or below, or noDataFor/],
     [{ below: 3 }, /either above or below/],
     [{ until: 31 }, /"r\/until".*at most 30/],
+    [{ window: "1x" }, /window must be such as "90s" or "5m" or "12h" or "7d", was "1x"/],
     [{ window: "0s" }, /"r\/window".*a duration of whole seconds/],
     [{ every: "1s", window: "2h" }, /"r\/every".*2s to 1d/],
     [{ for: "6h" }, /"r\/for".*at most 3600 times every/],

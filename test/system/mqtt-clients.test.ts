@@ -126,7 +126,7 @@ const WHO = ["-u", "anybody", "-P", TOKEN];
 const concurrency = 3;
 
 describe("mosquitto", { skip: skipWithoutMosquitto(), concurrency }, () => {
-  test("its publisher, by both versions; a wrong password and none", { timeout: 60_000 }, async () => {
+  test("its publisher, by both versions; a wrong password and none", { timeout: 120_000 }, async () => {
     const server = new Server({ map: MAP });
     await server.start();
     assert.match(server.running?.text() ?? "", /mqtt-listener: listening on mqtt:\/\/127\.0\.0\.1:\d+.*, 1 map\n/);
@@ -145,7 +145,7 @@ describe("mosquitto", { skip: skipWithoutMosquitto(), concurrency }, () => {
     await server.countedOnce("temperature", 300);
   });
 
-  test("its publisher by TLS", { skip: skipWithoutOpenssl(), timeout: 60_000 }, async () => {
+  test("its publisher by TLS", { skip: skipWithoutOpenssl(), timeout: 120_000 }, async () => {
     const authority = new Authority();
     folders.push(authority.directory);
     const { cert, key } = authority.sign("DNS:localhost,IP:127.0.0.1");
@@ -161,7 +161,7 @@ describe("mosquitto", { skip: skipWithoutMosquitto(), concurrency }, () => {
 
   test("a broker by TLS, of which tidemark is the client", {
     skip: skipWithoutOpenssl(),
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const authority = new Authority();
     folders.push(authority.directory);

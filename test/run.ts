@@ -46,6 +46,7 @@ const WAITING: readonly string[] = [
   "cli-sensor",
   "mqtt",
   "runner",
+  "cli-doctor",
   "cli-serve",
   "kafka-log",
   "alerts",

@@ -148,7 +148,11 @@ describe("traps", () => {
       isRetained: true,
       arrivalMs: NOW,
     };
-    assert.deepEqual(new Maps([presetMap("tasmota")], ZONE).route(message), { kind: "passed", isRetained: true, map: null });
+    assert.deepEqual(new Maps([presetMap("tasmota")], ZONE).route(message), {
+      kind: "passed",
+      isRetained: true,
+      map: null,
+    });
     const taking = readMaps([{ like: "tasmota", retained: "take" }], "test");
     assert.equal(new Maps(taking, ZONE).route(message).kind, "read");
   });

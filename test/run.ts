@@ -47,6 +47,7 @@ const WAITING: readonly string[] = [
   "mqtt",
   "runner",
   "cli-doctor",
+  "failing-beside",
   "cli-serve",
   "kafka-log",
   "alerts",

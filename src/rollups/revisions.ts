@@ -146,7 +146,7 @@ export class Revisions implements CommitPart {
   /** The last revision at or before a moment; no later one will be. @throws TidemarkError "revision-gone" when none is kept */
   at(ms: number): Revision {
     if (this.#options !== null)
-      this.#asked = Math.max(this.#asked, Math.min(Math.floor(ms), this.#options.clock.now()));
+      this.#asked = Math.max(this.#asked, Math.floor(Math.min(ms, this.#options.clock.now())));
     const row = this.isNoting ? this.#db.lookUp(this.#find, Math.floor(ms)) : undefined;
     if (row !== undefined) return { ms: Number(row.ms), era: Number(row.era) };
     const { since } = this;

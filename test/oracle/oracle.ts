@@ -15,7 +15,7 @@ import { type Decoded, decodeRecord, deviceOf, type Outcome, refused } from "./d
 import { type Asked, type Deletion, Deletions, type Marks } from "./deletions.ts";
 import { DeviceIdentities, type Place, placeIn } from "./identity.ts";
 import { KnownDevices } from "./known-devices.ts";
-import { type CountedReading, type Interval, metricOf, quantileFault, Sample, shareOf } from "./statistics.ts";
+import { type CountedReading, type Interval, metricFault, metricOf, Sample } from "./statistics.ts";
 import { NOTHING, type Totals } from "./totals.ts";
 
 const AHEAD_MS = 300_000;
@@ -301,15 +301,8 @@ export class Oracle {
     interval: Interval | null = null,
     device?: string,
   ): string | null {
-    const share = shareOf(metric);
     const sample = this.sample(sensor, startSec, endSec, device);
-    const wanted = metricOf(sample, metric, endSec - startSec);
-    const fault =
-      share !== null
-        ? quantileFault(sample, share, got, interval)
-        : Object.is(wanted, got)
-          ? null
-          : `wanted ${wanted}, got ${Object.is(got, -0) ? "-0" : got}`;
+    const fault = metricFault(sample, metric, endSec - startSec, got, interval);
     return fault === null
       ? null
       : `${metric} of "${sensor}"${device === undefined ? "" : `, device "${utf8(device)}",`} in [${startSec}, ${endSec}), ${sample.count} readings: ${fault}`;

@@ -232,3 +232,17 @@ export function quantileFault(
   const most = Math.min(sample.sorted[sample.count - 1], binOf(wanted.above, dropped)[1]);
   return least <= low && high <= most ? null : `wanted an interval within [${least}, ${most}], was ${interval}`;
 }
+
+/** What is wrong with `got` as a metric of these readings; null when nothing is: the same bits are wanted, except of quantiles that may be off. */
+export function metricFault(
+  sample: Sample,
+  metric: string,
+  windowSeconds: number,
+  got: number | null,
+  interval: Interval | null,
+): string | null {
+  const share = shareOf(metric);
+  if (share !== null) return quantileFault(sample, share, got, interval);
+  const wanted = metricOf(sample, metric, windowSeconds);
+  return Object.is(wanted, got) ? null : `wanted ${wanted}, got ${Object.is(got, -0) ? "-0" : got}`;
+}

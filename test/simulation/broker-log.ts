@@ -6,6 +6,7 @@ import type { Fetched, Gap, Log, LogReader, Opened, Position, Topic, Wanted } fr
 import type { Seeded } from "../oracle/seeded.ts";
 import type { Broker, BrokerPartition, BrokerTopic, Held } from "./broker.ts";
 import { fillRecords } from "./fill-records.ts";
+import type { Plan } from "./plan.ts";
 
 /** Most records of a read and of a batch. */
 const READ_MAX = 60;
@@ -308,4 +309,9 @@ class BrokerFetched implements Fetched {
     fillRecords(into, [], to, appendTime);
     return true;
   }
+}
+
+/** The log of a plan's broker, as a process opens it. */
+export function logOf(broker: Broker, { log, partitions }: Plan, random: () => Seeded): BrokerLog {
+  return new BrokerLog({ broker, random, appendTime: log === "kafka-append", partitions });
 }

@@ -1,11 +1,22 @@
 /** A Kafka as the log's contract shows it, in memory: what it holds outlives the process that reads it, and it does what brokers do to readers. */
 
+import type { PlannedRecord } from "./plan.ts";
+
 /** A record that a producer sent. */
 export interface Sent {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   /** The producer's, ms; -1: none. */
   readonly time: number;
+}
+
+/** @param stamp of a log that stamps records itself, ms */
+export function sentOf(records: readonly PlannedRecord[], stamp: number | null): Sent[] {
+  return records.map(({ key, value, time }) => ({
+    key: key === null ? null : Buffer.from(key, "latin1"),
+    value: value === null ? null : Buffer.from(value, "latin1"),
+    time: stamp ?? time,
+  }));
 }
 
 /** `open`: of a transaction that has not ended; `gone`: of one that was aborted, or compacted away. */

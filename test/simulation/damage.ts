@@ -49,6 +49,12 @@ export function damage(directory: string, { file, how, at }: Damage): boolean {
   return true;
 }
 
+/** Takes a history away, as one does who has it made anew from the log; corrections stay. */
+export function takeHistory(directory: string): void {
+  for (const end of ["db", "db-wal", "db-shm", "sums", "ends"])
+    rmSync(join(directory, `history.${end}`), { force: true });
+}
+
 /** What lies beside the databases. A simulated crash does not keep the process from changing it, as it does the databases. @returns what puts it back */
 export function beside(directory: string): () => void {
   const files = DAMAGED_FILES.filter((file) => /\.(?:sums|ends)$/.test(file)).map((file) => join(directory, file));

@@ -3,17 +3,19 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Seeded } from "../oracle/seeded.ts";
-import { Broker } from "./broker.ts";
+import { Broker, sentOf } from "./broker.ts";
 import { harmBroker } from "./broker-faults.ts";
-import { BrokerLog } from "./broker-log.ts";
+import { logOf } from "./broker-log.ts";
 import { checkEnds, checkKept } from "./checks.ts";
 import { brokenClaim } from "./claims.ts";
+import { comparePast } from "./compare-past.ts";
 import { compareWindows } from "./compare-windows.ts";
+import { correct } from "./correction-steps.ts";
 import { type Counts, tallyOf } from "./counts.ts";
-import { beside, damage, KeptDirectory } from "./damage.ts";
+import { beside, damage, KeptDirectory, takeHistory } from "./damage.ts";
 import { CHANGES, type Disk } from "./disk.ts";
 import { EmbeddedAppends } from "./embedded-appends.ts";
-import { settleLists, skipUnreadable } from "./list-steps.ts";
+import { faultOf, settleLists, skipUnreadable } from "./list-steps.ts";
 import type { Plan, PlannedRecord, Step } from "./plan.ts";
 import { SENSORS, SimulatedProcess } from "./simulated-process.ts";
 import { HostClock, time } from "./virtual-time.ts";
@@ -62,9 +64,7 @@ class HistoryRun {
   readonly #deletedBefore = new Map<string, number>();
 
   constructor(plan: Plan, disk: Disk, counts: Counts) {
-    this.#plan = plan;
-    this.#disk = disk;
-    this.#counts = counts;
+    [this.#plan, this.#disk, this.#counts] = [plan, disk, counts];
     this.#directory = join(disk.directory, "data");
     rmSync(this.#directory, { recursive: true, force: true });
     time.reset(() => this.#random.next());
@@ -138,15 +138,7 @@ class HistoryRun {
   async #open(): Promise<void> {
     if (this.#process !== null) return;
     const [plan, directory, clock, witness] = [this.#plan, this.#directory, this.#clock, this.#witness];
-    const brokerLog =
-      this.#broker === null
-        ? null
-        : new BrokerLog({
-            broker: this.#broker,
-            random: () => this.#random,
-            appendTime: plan.log === "kafka-append",
-            partitions: plan.partitions,
-          });
+    const brokerLog = this.#broker === null ? null : logOf(this.#broker, plan, () => this.#random);
     try {
       this.#process = await SimulatedProcess.start(
         { plan, directory, clock, witness, brokerLog, isDamaged: this.#kept !== null },
@@ -196,6 +188,7 @@ class HistoryRun {
     const process = this.#process;
     this.#process = null;
     if (this.#disk.failed === 0) this.#disk.fail({ what: CHANGES, error: "EIO" });
+    this.#witness.ended();
     await process?.end();
     this.#appends?.ended();
     this.#disk.heal();
@@ -250,14 +243,7 @@ class HistoryRun {
       case "disk-full":
         if (this.#doom !== null) return;
         this.#count(step.do);
-        this.#disk.fail({
-          what: CHANGES,
-          error: step.do === "disk-full" ? "ENOSPC" : "EIO",
-          part: step.part,
-          first: step.after + 1,
-          times: step.times,
-          shortBytes: step.shortBytes,
-        });
+        this.#disk.fail(faultOf(step));
         return;
       case "heal-disk":
         if (this.#doom === null) this.#disk.heal();
@@ -270,6 +256,12 @@ class HistoryRun {
         if (this.#process === null || this.#isInTrouble) return;
         this.#count(step.do);
         return settleLists(step, this.#process.pipeline, this.#witness, this.#random);
+      case "delete":
+      case "rename":
+      case "undo":
+        if (this.#process === null || this.#process.pipeline.trouble !== null) return;
+        return this.#count(await correct(step, this.#process.pipeline, this.#witness, this.#isInTrouble));
+      case "anew":
       case "damage":
         return this.#damage(step);
       default:
@@ -291,10 +283,13 @@ class HistoryRun {
   }
 
   /** What comes of it shows when the next process is started, on a disk that works. */
-  async #damage(step: Step & { readonly do: "damage" }): Promise<void> {
-    if (this.#doom !== null || this.#disk.isArmed || this.#diskFailed || this.#process === null) return;
+  async #damage(step: Step & { readonly do: "damage" | "anew" }): Promise<void> {
     const process = this.#process;
-    if (step.isClosed && process.pipeline.trouble === null) {
+    if (this.#doom !== null || this.#disk.isArmed || this.#diskFailed || process === null) return;
+    const isWell = process.pipeline.trouble === null;
+    // Offsets of a log that was cut mean other records by now: what of them is deleted depends on when that was heard of.
+    if (step.do === "anew" && (this.#witness.cuts > 0 || !isWell)) return;
+    if ((step.do === "anew" || step.isClosed) && isWell) {
       this.#process = null;
       const failure = (await process.end()) ?? process.failure?.error;
       if (failure !== undefined) throw failure;
@@ -305,9 +300,15 @@ class HistoryRun {
       await this.#die("killed");
       putBack();
     }
-    this.#kept = new KeptDirectory(this.#directory);
-    if (damage(this.#directory, step)) this.#count(`damage-${step.how}`);
-    else this.#endDamage();
+    if (step.do === "anew") {
+      this.#count("anew");
+      takeHistory(this.#directory);
+      this.#ending = "anew";
+    } else {
+      this.#kept = new KeptDirectory(this.#directory);
+      if (damage(this.#directory, step)) this.#count(`damage-${step.how}`);
+      else this.#endDamage();
+    }
     this.#disk.startJournal();
     await this.#open();
   }
@@ -320,11 +321,8 @@ class HistoryRun {
 
   async #append(sensor: string, partition: number, records: readonly PlannedRecord[]): Promise<void> {
     this.#count("append");
-    const sent = records.map(({ key, value, time: at }) => ({
-      key: key === null ? null : Buffer.from(key, "latin1"),
-      value: value === null ? null : Buffer.from(value, "latin1"),
-      time: this.#plan.log === "kafka-append" ? Math.floor(this.#plan.startMs + time.steadyMs) : at,
-    }));
+    const stamp = this.#plan.log === "kafka-append" ? Math.floor(this.#plan.startMs + time.steadyMs) : null;
+    const sent = sentOf(records, stamp);
     if (this.#broker !== null) {
       const known = this.#broker.topics.get(sensor);
       if (known === undefined) this.#count("new-sensor");
@@ -376,12 +374,14 @@ class HistoryRun {
     for (const name of checkKept(pipeline, this.#witness.oracle, this.#plan.keepMs, this.#deletedBefore))
       this.#count(name);
     if (windows === 0) return;
-    const { oracle } = this.#witness;
-    compareWindows(
-      { oracle, pipeline, nowMs: this.#clock.now(), deletedBefore: this.#deletedBefore },
-      windows,
-      this.#random,
-    );
+    const compared = {
+      oracle: this.#witness.oracle,
+      pipeline,
+      nowMs: this.#clock.now(),
+      deletedBefore: this.#deletedBefore,
+    };
+    compareWindows(compared, windows, this.#random);
+    this.#count("as-of", comparePast(compared, this.#witness.revisions, windows, this.#random));
   }
 
   /** A trouble has a cause; without one all is taken in that can be read. */

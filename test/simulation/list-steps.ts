@@ -1,15 +1,29 @@
-/** Steps of a plan that operators do: commit, deal with what was not counted, pass over what cannot be read. */
+/** Steps of a plan that operators do, or that harm the disk: commit, deal with what was not counted, pass over what cannot be read. */
 import assert from "node:assert/strict";
 import { TidemarkError } from "../../src/core/errors.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
 import type { Seeded } from "../oracle/seeded.ts";
 import type { Broker } from "./broker.ts";
+import { CHANGES, type DiskFault } from "./disk.ts";
 import { keyOf } from "./events.ts";
 import type { Step } from "./plan.ts";
 import { time } from "./virtual-time.ts";
 import type { Witness } from "./witness.ts";
 
 const ROWS_MAX = 1000;
+
+/** How the disk fails. */
+export function faultOf(step: Step & { readonly do: "disk-error" | "disk-full" }): DiskFault {
+  const { part, after, times, shortBytes } = step;
+  return {
+    what: CHANGES,
+    error: step.do === "disk-full" ? "ENOSPC" : "EIO",
+    part,
+    first: after + 1,
+    times,
+    shortBytes,
+  };
+}
 
 export async function settleLists(step: Step, pipeline: Pipeline, witness: Witness, random: Seeded): Promise<void> {
   const share = "share" in step ? step.share : 0;

@@ -18,12 +18,23 @@ export type Deed =
   | { readonly do: "pass"; readonly ms: number }
   | { readonly do: "clock"; readonly byMs: number }
   | { readonly do: "commit" | "restart" | "open" | "resume" | "retention" | "heal-log" | "skip" }
+  /** The history is taken away, and made anew from the log. */
+  | { readonly do: "anew" }
   | { readonly do: "stall" | "corrupt" | "begin-transaction"; readonly of: number }
   | { readonly do: "end-transactions"; readonly isCommitted: boolean }
   | { readonly do: "cut" | "trim" | "compact"; readonly of: number; readonly records: number }
   | { readonly do: "recreate"; readonly of: number }
   | { readonly do: "unreachable"; readonly requests: number }
   | { readonly do: "release" | "discard" | "retry-rejections" | "discard-rejections"; readonly share: number }
+  /** From one to another of the readings by time, as shares of all; `device` picks one by its number, null: all. */
+  | {
+      readonly do: "delete";
+      readonly of: number;
+      readonly device: number | null;
+      readonly from: number;
+      readonly share: number;
+    }
+  | { readonly do: "rename" | "undo"; readonly of: number }
   /** `after`: so many operations of the disk later, whatever is being done then; 0: now. */
   | { readonly do: "kill" | "power-loss"; readonly after: number }
   | {
@@ -90,7 +101,8 @@ export function createPlan(seed: number, readings?: number): Plan {
     garbage: random.int(0, 4),
     oversized: false,
   });
-  const steps = stepsOf(history, random, log === "embedded");
+  const keepMs = random.chance(0.15) ? random.pick([1, 3]) * DAY : null;
+  const steps = stepsOf(history, random, log === "embedded", keepMs);
   return {
     seed,
     log,
@@ -99,18 +111,24 @@ export function createPlan(seed: number, readings?: number): Plan {
     startMs: history.batches[0].nowMs,
     isTight: random.chance(0.7),
     followsAll: random.chance(0.5),
-    keepMs: random.chance(0.15) ? random.pick([1, 3]) * DAY : null,
+    keepMs,
     steps,
   };
 }
 
-function stepsOf({ arrivals, batches }: ReturnType<typeof createHistory>, random: Seeded, isEmbedded: boolean): Step[] {
+function stepsOf(
+  { arrivals, batches }: ReturnType<typeof createHistory>,
+  random: Seeded,
+  isEmbedded: boolean,
+  keepMs: number | null,
+): Step[] {
   const steps: Step[] = [];
   const put = (deed: Deed): void => {
     steps.push({ ...deed, seed: random.int(0, SEED_MAX) });
   };
   const faults = random.scale(FAULTS_MIN, FAULTS_MAX);
-  const kinds = isEmbedded ? FAULTS : [...FAULTS, ...BROKER_FAULTS];
+  // Of what is both deleted and kept no longer nothing is promised but that it is gone.
+  const kinds = [...FAULTS, ...(isEmbedded ? [] : BROKER_FAULTS), ...(keepMs === null ? CORRECTIONS : [])];
   let nowMs = batches[0].nowMs;
   /** What ends a fault some batches after it began. */
   let ends: { readonly batch: number; readonly deed: Deed }[] = [];
@@ -175,6 +193,23 @@ const FAULTS: readonly Fault[] = [
   damaged,
   (_, put) => put({ do: "retention" }),
   (_, put) => put({ do: "heal-disk" }),
+];
+
+const deleting: Fault = (random, put) =>
+  put({
+    do: "delete",
+    of: partition(random),
+    device: random.chance(0.4) ? random.int(0, 3) : null,
+    from: random.next(),
+    share: random.next() ** 2,
+  });
+
+const CORRECTIONS: readonly Fault[] = [
+  deleting,
+  deleting,
+  (random, put) => put({ do: "undo", of: partition(random) }),
+  (_, put) => put({ do: "anew" }),
+  (random, put) => put({ do: random.pick(["undo", "rename"]), of: partition(random) }),
 ];
 
 const BROKER_FAULTS: readonly Fault[] = [

@@ -105,7 +105,9 @@ export class SimulatedProcess {
       });
       const process: SimulatedProcess = new SimulatedProcess(log, db, state, checkpointer, pipeline);
       process.notices = [...notices, ...state.notices, ...(log.notices ?? [])];
-      witness.found(ending, state, pipeline, options.isDamaged && process.notices.length > 0);
+      const isNamed = options.isDamaged && process.notices.length > 0;
+      // No sums are of what was not synced yet: damage may take it unseen, as a power loss does, and the log is read again.
+      witness.found(options.isDamaged && ending === "killed" ? "power-lost" : ending, state, pipeline, isNamed);
       pipeline.start().catch(() => {}); // it goes on trying
       await time.settle();
       return process;

@@ -5,29 +5,21 @@
 import assert from "node:assert/strict";
 import type { Clock } from "../../src/core/clock.ts";
 import { ABSENT, type Records } from "../../src/core/records.ts";
-import type { Quarantined, RejectedRecord, SensorStatus } from "../../src/engine/engine.ts";
+import type { Quarantined, RejectedRecord } from "../../src/engine/engine.ts";
 import type { Fetched, Gap, Log, Position } from "../../src/log/log.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
 import type { State } from "../../src/pipeline/state.ts";
 import type { Checkpointer } from "../../src/store/checkpointer.ts";
 import { type Arrival, Oracle, type Quarantined as OracleHeld } from "../oracle/oracle.ts";
+import { newestRevision } from "./compare-past.ts";
+import { compareLists, compareSensor, totalsText } from "./compare-sensor.ts";
 import { timesOf } from "./event-times.ts";
-import {
-  COUNTS,
-  countsText,
-  type Event,
-  heldText,
-  isAt,
-  isSame,
-  keyOf,
-  type Mark,
-  rejectionText,
-  textOf,
-} from "./events.ts";
+import { COUNTS, countsText, type Event, heldText, isAt, keyOf, type Mark, nextIn, settle, textOf } from "./events.ts";
+import { KeptCorrections } from "./kept-corrections.ts";
 import { WatchedLog } from "./watched-log.ts";
 
 /** What a stored history may be at. */
-export type Ending = "closed" | "killed" | "power-lost";
+export type Ending = "closed" | "killed" | "power-lost" | "anew";
 
 const LIST_MAX = 1_000_000;
 /** Further ahead a reading's time is none. */
@@ -38,7 +30,9 @@ export class Witness {
   #mayLose: boolean;
   #oracle: Oracle;
   readonly #events: Event[] = [];
-  readonly #marks: Mark[] = [{ events: 0, positions: new Map(), totals: "", isDone: true }];
+  readonly #marks: Mark[] = [
+    { events: 0, positions: new Map(), totals: "", isDone: true, revision: null, readings: new Map() },
+  ];
   /** The newest mark that is known to be on the disk. */
   #synced = 0;
   /** What is read next, by topic id and partition. */
@@ -49,9 +43,11 @@ export class Witness {
   #lost = new Map<string, { gap: number; cut: number }>();
   /** Rows that the step asked to be released or discarded; null: nothing was asked. */
   #asked: { readonly kind: "released" | "discarded"; readonly rows: ReadonlySet<string> } | null = null;
+  #isEnded = false;
   /** The commit that is being written. */
   #written: Mark | null = null;
   #dismissed: readonly RejectedRecord[] | null = null;
+  readonly corrections = new KeptCorrections();
   /** The offset that `skip` was asked to go on at, by topic id and partition. */
   skipTo: { readonly key: string; readonly sensor: string; readonly to: number } | null = null;
   /** Whether the host's clock was set forward: then readings may be released by themselves. */
@@ -83,6 +79,11 @@ export class Witness {
   /** The newest event time that a partition has brought, of duplicates, too, ms. */
   newestOf(topicId: string, partition: number): number {
     return this.#newest.get(`${topicId} ${partition}`) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Commits that can be asked for. */
+  get revisions(): readonly Mark[] {
+    return this.#marks.filter(({ revision }) => revision !== null);
   }
 
   /** Known to be in a commit that is on the disk. */
@@ -118,33 +119,21 @@ export class Witness {
         if (cut !== null) this.#lives.set(key, (this.#lives.get(key) ?? 0) + 1);
         return;
       }
-      case "released":
-        for (const held of event.held) {
-          const one = this.#oracle.quarantine.find((each) => isSame(each, held));
-          this.#oracle.release((each) => each === one);
-        }
+      case "corrected":
+      case "uncorrected":
+        this.corrections.apply(event, this.#oracle);
         return;
-      case "discarded":
-        for (const held of event.held) {
-          const at = this.#oracle.quarantine.findIndex((each) => isSame(each, held));
-          this.#oracle.quarantine.splice(at, 1);
-        }
-        return;
-      case "rejections-discarded": {
-        const { rejections } = this.#oracle;
-        for (const row of event.rows) {
-          rejections.splice(
-            rejections.findIndex((each) => each.arrival.sensor === event.sensor && rejectionText(each) === row),
-            1,
-          );
-        }
-      }
+      default:
+        settle(this.#oracle, event);
     }
   }
 
   /** These held readings are going to be released or discarded; null: no more. */
   ask(kind: "released" | "discarded" | null, rows: readonly Quarantined[]): void {
-    this.#asked = kind === null ? null : { kind, rows: new Set(rows.map((row) => `${row.sensor} ${heldText(row)}`)) };
+    this.#asked =
+      kind === null
+        ? null
+        : { kind, rows: new Set(rows.map((row) => `${this.corrections.rootOf(row.sensor)} ${heldText(row)}`)) };
   }
 
   /** These rejected records are going to be discarded, in the commit after the next. */
@@ -156,7 +145,7 @@ export class Witness {
   #explainDismissed(): void {
     const rows = this.#dismissed;
     this.#dismissed = null;
-    const bySensor = Map.groupBy(rows ?? [], ({ sensor }) => sensor);
+    const bySensor = Map.groupBy(rows ?? [], ({ sensor }) => this.corrections.rootOf(sensor));
     for (const [sensor, own] of bySensor) {
       const texts = own.map(({ partition, offset, code }) => `${partition} ${offset} ${code}`);
       this.#add({ kind: "rejections-discarded", sensor, rows: texts });
@@ -170,7 +159,9 @@ export class Witness {
     this.#newest = new Map();
     this.#lost = new Map();
     this.#events.length = events;
+    this.corrections.forget();
     for (const event of this.#events) this.#apply(event);
+    this.corrections.lower((log, partition) => nextIn(log, partition, this.#positions, this.#lives));
   }
 
   /** Looks over the shoulder of a process: to be called before its pipeline is made. @param idOf the id of a topic that is open */
@@ -184,13 +175,22 @@ export class Witness {
         positions: new Map(this.#positions),
         totals: this.#wantedTotals(),
         isDone: false,
+        revision: null,
+        readings: new Map(this.#oracle.sensors.map((sensor) => [sensor, [...this.#oracle.readings(sensor)]])),
       };
       const last = this.#marks[this.#marks.length - 1];
       if (last.isDone || last.events !== mark.events) this.#marks.push(mark);
       const own = this.#marks[this.#marks.length - 1];
       this.#written = own;
       await commit();
+      own.revision = newestRevision(pipelineOf());
       this.#explainDismissed();
+    };
+    const keep = state.ledger.keep.bind(state.ledger);
+    state.ledger.keep = (stored) => {
+      keep(stored);
+      const event = this.corrections.kept(stored);
+      if (event !== null) this.#add(event);
     };
     const end = state.db.commit.bind(state.db);
     state.db.commit = () => {
@@ -201,10 +201,16 @@ export class Witness {
     checkpointer.sync = async () => {
       const at = this.#marks.findLastIndex(({ isDone }) => isDone);
       const isSynced = await sync();
-      if (isSynced) this.#synced = Math.max(this.#synced, at);
+      // After the end nobody hears of it.
+      if (isSynced && !this.#isEnded) this.#synced = Math.max(this.#synced, at);
       return isSynced;
     };
     return new WatchedLog(log, clock, this);
+  }
+
+  /** The process is gone. */
+  ended(): void {
+    this.#isEnded = true;
   }
 
   /** Positions that a reader begins at, or goes on from. */
@@ -232,7 +238,11 @@ export class Witness {
       `the log of "${topic}" lost what it had acknowledged: ${from} to ${to}, cut from ${cutFrom}`,
     );
     if (to > from) this.gaps++;
-    if (cut !== null) this.cuts++;
+    if (cut !== null) {
+      this.cuts++;
+      const life = this.#lives.get(keyOf(topic, partition, topicId)) ?? 0;
+      this.corrections.cut(`${topicId}#${life}`, partition, to);
+    }
     this.#add({ kind: "moved", sensor: topic, key: keyOf(topic, partition, topicId), to, gap: to - from, cut });
   }
 
@@ -304,7 +314,7 @@ export class Witness {
   #wantedCounts(sensor: string): string {
     const { received, counted, duplicates, quarantined, rejected, implicitBoots } = this.#oracle.totals(sensor);
     const { gap, cut } = this.#lost.get(sensor) ?? { gap: 0, cut: 0 };
-    return `${sensor} ${received} ${counted} ${duplicates} ${quarantined} ${rejected} ${implicitBoots} ${gap} ${cut}`;
+    return `${sensor} ${received} ${counted} ${duplicates} ${quarantined} ${rejected} ${implicitBoots} ${gap} ${cut} ${this.#oracle.deleted(sensor)}`;
   }
 
   #wantedTotals(): string {
@@ -319,22 +329,19 @@ export class Witness {
     );
   }
 
-  #totalsOf(pipeline: Pipeline): string {
-    return textOf(
-      pipeline.sensors.list().map(({ name }) => {
-        const held = pipeline.listQuarantine({ sensor: name, limit: LIST_MAX }).items.length;
-        const listed = pipeline.listRejections({ sensor: name, limit: LIST_MAX }).items.length;
-        return `${countsText(pipeline.status(name))} ${held} ${listed}`;
-      }),
-    );
-  }
-
   /** A history was opened again: goes back to the commit that it holds. To be called before it reads on. @param isNamed damage was */
   found(ending: Ending, state: State, pipeline: Pipeline, isNamed: boolean): void {
-    if (isNamed) this.#mayLose = true;
+    const isAnew = isNamed || ending === "anew";
+    if (isAnew) this.#mayLose = true;
+    const catchUp = pipeline.corrections.catchUp.bind(pipeline.corrections);
+    pipeline.corrections.catchUp = () => {
+      for (const event of this.corrections.pending()) this.#add(event);
+      return catchUp();
+    };
     const last = this.#marks.findLastIndex(({ isDone }) => isDone);
-    const first = isNamed ? 0 : ending === "power-lost" ? this.#synced : last;
-    const totals = this.#totalsOf(pipeline);
+    const first = isAnew ? 0 : ending === "power-lost" ? this.#synced : last;
+    const totals = totalsText(pipeline, (name) => this.corrections.rootOf(name));
+    this.#isEnded = false;
     const stored = [...state.sources.partitions()];
     let at = ending === "closed" ? last : this.#marks.length - 1;
     while (at >= first && !(this.#marks[at].totals === totals && isAt(this.#marks[at].positions, stored))) at--;
@@ -353,6 +360,9 @@ export class Witness {
     this.#goBack(this.#marks[at].events);
     this.#marks.length = at + 1;
     this.#marks[at].isDone = true;
+    // Of two commits of the same state it may be the earlier one that was found.
+    const newest = newestRevision(pipeline);
+    for (const mark of this.#marks) if (mark.revision !== null && mark.revision > newest) mark.revision = null;
     if (ending === "power-lost") {
       this.#synced = at;
       if (at < last) this.rolledBack++;
@@ -364,35 +374,13 @@ export class Witness {
   compare(state: State, pipeline: Pipeline, withLists: boolean): void {
     assert.ok(isAt(this.#positions, [...state.sources.partitions()]), "the positions differ from what was brought");
     for (const { name } of pipeline.sensors.list()) {
-      const status = pipeline.status(name);
-      const [got, wanted] = [countsText(status), this.#wantedCounts(name)];
+      const root = this.corrections.rootOf(name);
+      assert.equal(name, this.corrections.nameOf(root), `the name of "${root}"`);
+      const status = pipeline.status(root);
+      const [got, wanted] = [countsText(root, status), this.#wantedCounts(root)];
       assert.ok(got === wanted, `the totals of ${COUNTS} are\n  ${got}, not\n  ${wanted}`);
-      this.#compareSensor(status);
-      if (withLists) this.#compareLists(pipeline, name);
+      compareSensor(this.#oracle, root, status);
+      if (withLists) compareLists(this.#oracle, root, pipeline);
     }
-  }
-
-  #compareSensor({ sensor, totals, identities }: SensorStatus): void {
-    const { received, counted, duplicates, quarantined, rejected, conflicts } = totals;
-    const sum = counted + duplicates + quarantined + rejected;
-    assert.ok(received === sum, `the receipt of "${sensor}" does not add up: ${received}, not ${sum}`);
-    const expected = this.#oracle.totals(sensor);
-    assert.ok(conflicts <= expected.conflicts, `conflicts of "${sensor}": ${conflicts} of ${expected.conflicts}`);
-    const { explicit, sequence, offset } = expected.identities;
-    const isSame = identities.explicit === explicit && identities.sequence === sequence && identities.offset === offset;
-    assert.ok(
-      isSame,
-      `identities of "${sensor}": ${JSON.stringify(identities)}, not ${explicit}, ${sequence}, ${offset}`,
-    );
-  }
-
-  #compareLists(pipeline: Pipeline, sensor: string): void {
-    const held = pipeline.listQuarantine({ sensor, limit: LIST_MAX }).items.map(heldText);
-    const wantedHeld = this.#oracle.quarantine.filter(({ arrival }) => arrival.sensor === sensor).map(heldText);
-    assert.deepEqual(held, wantedHeld, `what is held back of "${sensor}"`);
-    const rejections = pipeline.listRejections({ sensor, limit: LIST_MAX }).items;
-    const rows = rejections.map(({ partition, offset, code }) => `${partition} ${offset} ${code}`);
-    const wantedRows = this.#oracle.rejections.filter(({ arrival }) => arrival.sensor === sensor).map(rejectionText);
-    assert.deepEqual(rows, wantedRows, `what was rejected of "${sensor}"`);
   }
 }

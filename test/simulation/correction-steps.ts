@@ -26,7 +26,7 @@ export async function correct(
   mayEnd: boolean,
 ): Promise<string> {
   const correcting = begin(step, pipeline, witness);
-  if (correcting === null) return step.do;
+  if (correcting === null) return "nothing-to-correct";
   if (mayEnd) {
     correcting.catch(() => {}); // the history shows what became of it
     await time.pass(SYNCED_MS);

@@ -9,7 +9,7 @@ export type Counts = Map<string, number>;
 export const COUNTED: readonly string[] = (
   "append pass clock-forward clock-back commit restart stall unreachable corrupt skip cut recreate transaction-committed transaction-aborted compact trim " +
   "retention log-retention release discard retry-rejections discard-rejections released-alone delete undo rename " +
-  "delete-inside undo-inside rename-inside correction-refused anew as-of new-sensor kill kill-inside power-loss power-loss-inside " +
+  "delete-inside undo-inside rename-inside correction-refused nothing-to-correct anew as-of new-sensor kill kill-inside power-loss power-loss-inside " +
   "power-loss-rolled-back sectors-lost disk-error disk-full start-failed append-refused append-unknown gap cut-back expired quarantined rejected " +
   "duplicates conflicts boots damage-bit damage-page damage-cut damage-gone damage-right damage-repaired damage-refused"
 ).split(" ");

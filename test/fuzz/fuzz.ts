@@ -5,8 +5,10 @@ import { Worker } from "node:worker_threads";
 import { minimised } from "./mutate.ts";
 import type { WorkerMessage, WorkerSettings } from "./worker.ts";
 
-/** An input that takes longer hangs, ms: all but a few take less than one. The slack of a busy machine is in it. */
+/** An input that takes more of the processor hangs, ms: all but a few take less than one. On a busy machine a thread waits for longer. */
 const INPUT_MS_MAX = 1000;
+/** So does one that has not ended after this long, as what it waits for never comes, ms. */
+const WAIT_MS_MAX = 60_000;
 const LOOK_MS = 100;
 /** Each try is a thread, and may hang. */
 const MINIMISE_MS_MAX = 30_000;
@@ -80,12 +82,17 @@ function run(target: string, given: Omit<WorkerSettings, "target" | "state" | "i
       workerData: { target, ...given, ...shared } satisfies WorkerSettings,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     });
-    let [last, sinceMs] = [-1, performance.now()];
-    const watch = setInterval(() => {
+    let [last, sinceMs, usedMs] = [-1, 0, 0];
+    const look = async (): Promise<void> => {
+      const { user, system } = await worker.cpuUsage();
       const now = Atomics.load(state, 1);
-      if (now !== last || Atomics.load(state, 0) === -1) [last, sinceMs] = [now, performance.now()];
-      else if (performance.now() - sinceMs > INPUT_MS_MAX) end(failed(`it hangs: over ${INPUT_MS_MAX} ms`));
-    }, LOOK_MS);
+      const spentMs = (user + system) / 1000;
+      if (now !== last || Atomics.load(state, 0) === -1) [last, sinceMs, usedMs] = [now, performance.now(), spentMs];
+      else if (spentMs - usedMs > INPUT_MS_MAX) end(failed(`it hangs: over ${INPUT_MS_MAX} ms of the processor`));
+      else if (performance.now() - sinceMs > WAIT_MS_MAX) end(failed(`it hangs: over ${WAIT_MS_MAX} ms`));
+    };
+    // A thread that has ended says so itself.
+    const watch = setInterval(() => void look().catch(() => {}), LOOK_MS);
     const end = (result: FuzzResult): void => {
       clearInterval(watch);
       void worker.terminate();

@@ -281,4 +281,33 @@ describe("what is suggested", () => {
     });
     assert.deepEqual(suggested("a/b", 3), { name: "a", topic: "{device}/{sensor}", readings });
   });
+
+  test("a list within a message: what Telegraf sends by MQTT or HTTP", () => {
+    const metric = { name: "cpu", tags: { host: "a" }, fields: { usage_idle: 91.5 }, timestamp: 1700000000 };
+    const readings = [{ at: "fields/usage_idle", sensor: "usage_idle" }];
+    const time = { at: "timestamp", as: "auto", else: "arrival" };
+    const map = suggested("telegraf/a/cpu", { metrics: [metric, { ...metric, tags: { host: "b" } }] });
+    assert.deepEqual(map, {
+      ...{ name: "telegraf a", topic: "telegraf/a/{device}", list: "metrics", with: { part: "tags/host" } },
+      ...{ device: "{device}/{part}", readings, time, id: "time" },
+    });
+    const [spec] = readMaps([map], "t");
+    const mapper = new Mapper(spec, ZONE);
+    const body = { metrics: [metric, { ...metric, tags: { host: "b" } }] };
+    const read = mapper.read(
+      payloadOf(Buffer.from(JSON.stringify(body)), undefined),
+      mapper.match("telegraf/a/cpu") ?? assert.fail(),
+      NOW,
+    );
+    assert.deepEqual(
+      read.readings.map(({ device, value }) => `${device} ${value}`),
+      ["cpu/a 91.5", "cpu/b 91.5"],
+    );
+    assert.deepEqual(read.faults, []);
+    const beside = suggested("hub", { ts: 1700000000, sensors: [{ serial: "x", celsius: 20 }] });
+    assert.deepEqual(beside, {
+      ...{ name: "hub", topic: "hub", list: "sensors", with: { device: "serial" } },
+      ...{ readings: [{ at: "celsius", sensor: "celsius" }], time: { ...time, at: "/ts" }, id: "time" },
+    });
+  });
 });

@@ -95,20 +95,47 @@ function ofPayload(topic: string | null, value: unknown): Suggested | null {
   const levels = topic?.split("/") ?? [];
   if (typeof value === "number" || typeof value === "string")
     return topic === null || Number.isNaN(Number(value)) ? null : plain(levels);
-  const list = Array.isArray(value) ? "" : null;
-  const item: unknown = Array.isArray(value) ? value[0] : value;
-  if (typeof item !== "object" || item === null) return null;
-  const found: Looked = { readings: [], time: null, device: null };
-  look(item, "", found, DEPTH_MAX);
-  if (found.readings.length === 0) return null;
+  const looked = placesOf(value).map(([list, item]) => ({ list, found: lookedInto(item) }));
+  const best = looked.find(({ found }) => found.readings.length > 0);
+  if (best === undefined) return null;
+  const { list, found } = best;
+  const time = found.time ?? (list ? timeBeside(value) : null);
   const at = deviceLevel(levels);
+  // Elements of a list are of one message: they are told apart by what each says.
+  const isParted = at >= 0 && list !== null && found.device !== null;
   return {
     ...(topic === null ? {} : { name: nameOf(levels, (i) => i !== at), topic: patternOf(levels, at) }),
     ...(list === null ? {} : { list }),
+    ...(isParted ? { with: { part: found.device }, device: "{device}/{part}" } : {}),
     ...(at >= 0 || found.device === null ? {} : { with: { device: found.device } }),
     readings: found.readings,
-    ...(found.time === null ? {} : { time: { at: found.time, as: "auto", else: "arrival" }, id: "time" }),
+    ...(time === null ? {} : { time: { at: time, as: "auto", else: "arrival" }, id: "time" }),
   };
+}
+
+/** Where readings may be: the message itself, or the first element of its list, or of a list in it; each with the path of the list. */
+function placesOf(value: unknown): [list: string | null, item: object][] {
+  if (Array.isArray(value)) return isObject(value[0]) ? [["", value[0]]] : [];
+  if (!isObject(value)) return [];
+  const lists = Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, object][] =>
+    Array.isArray(inner) && isObject(inner[0]) ? [[escaped(key), inner[0]]] : [],
+  );
+  return [[null, value], ...lists];
+}
+
+function lookedInto(item: object): Looked {
+  const found: Looked = { readings: [], time: null, device: null };
+  look(item, "", found, DEPTH_MAX);
+  return found;
+}
+
+function timeBeside(value: unknown): string | null {
+  const key = isObject(value) ? Object.keys(value).find((name) => TIMES.test(name)) : undefined;
+  return key === undefined ? null : `/${escaped(key)}`;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A number is the payload: the topic says of what, and whose. */

@@ -5,8 +5,10 @@ import { dataDirectory, freePort, type Running, tidemark } from "./cli.ts";
 
 const READINGS = 600_000;
 const BATCH = 60_000;
+/** On a busy machine all may be committed before it is killed: then nothing is read again, and it is tried anew with more. */
+const ROUNDS_MAX = 5;
 
-test("no answer after a restart is short of readings without saying so", async () => {
+test("no answer after a restart is short of readings without saying so", async (t) => {
   const data = dataDirectory();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -21,30 +23,38 @@ test("no answer after a restart is short of readings without saying so", async (
     return { answer, count: body.result?.temperature.count ?? -1 };
   };
   let server = await serve();
-  for (let at = 0; at < READINGS; at += BATCH) {
-    const body = Array.from({ length: BATCH }, (_, i) => `{"device":"d","boot":"b","sequence":${at + i},"value":1}`);
-    assert.equal((await fetch(`${url}/readings/temperature`, { method: "POST", body: body.join("\n") })).status, 200);
-  }
-  while ((await ask()).count < READINGS);
-  server.kill("SIGKILL");
-  await server.ended;
+  let [sent, short] = [0, 0];
+  for (let round = 0; short === 0; round++) {
+    assert.ok(round < ROUNDS_MAX, "no answer was short");
+    for (let i = 0; i < READINGS; i += BATCH) {
+      const first = sent;
+      const body = Array.from(
+        { length: BATCH },
+        (_, k) => `{"device":"d","boot":"b","sequence":${first + k},"value":1}`,
+      );
+      assert.equal((await fetch(`${url}/readings/temperature`, { method: "POST", body: body.join("\n") })).status, 200);
+      sent += BATCH;
+    }
+    while ((await ask()).count < sent);
+    server.kill("SIGKILL");
+    await server.ended;
 
-  server = await serve();
-  let short = 0;
-  for (let isReady = false; !isReady; ) {
-    const ready = await fetch(`${url}/readyz`);
-    const strict = await ask("?complete=true");
-    const { answer, count } = await ask();
-    isReady = ready.status === 200;
-    const backlog = Number(answer.headers.get("Tidemark-Backlog") ?? 0);
-    assert.ok(count === READINGS || backlog > 0, `${count} counted, ${backlog} to be read`);
-    if (strict.answer.status === 200) assert.equal(strict.count, READINGS);
-    else assert.equal(strict.answer.status, 503);
-    if (isReady) assert.equal(count, READINGS);
-    else assert.match(await ready.text(), /"catching-up"/);
-    if (count < READINGS) short++;
+    server = await serve();
+    for (let isReady = false; !isReady; ) {
+      const ready = await fetch(`${url}/readyz`);
+      const strict = await ask("?complete=true");
+      const { answer, count } = await ask();
+      isReady = ready.status === 200;
+      const backlog = Number(answer.headers.get("Tidemark-Backlog") ?? 0);
+      assert.ok(count === sent || backlog > 0, `${count} counted, ${backlog} to be read`);
+      if (strict.answer.status === 200) assert.equal(strict.count, sent);
+      else assert.equal(strict.answer.status, 503);
+      if (isReady) assert.equal(count, sent);
+      else assert.match(await ready.text(), /"catching-up"/);
+      if (count < sent) short++;
+    }
   }
-  console.log(`${short} answers were short, and said so`);
+  t.diagnostic(`${short} answers were short, and said so`);
   const receipt = await fetch(`${url}/compute/metrics?receipt=true`, {
     method: "POST",
     body: '{"temperature":["count"]}',

@@ -63,6 +63,13 @@ export class Controls {
     placeholder: "first reading",
   });
   readonly #to = element("input", { name: "to", autocomplete: "off", spellcheck: "false", placeholder: "now" });
+  readonly #asOf = element("input", {
+    name: "asOf",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "now",
+    title: "A moment, such as 2026-11-01 09:00: readings that came later are left out, and later corrections",
+  });
   readonly #presets: readonly HTMLButtonElement[];
   readonly #chips = element("ul", { class: "chips" });
   readonly #add = element("input", { list: "sensor-names", "aria-label": "Add a sensor", autocomplete: "off" });
@@ -90,7 +97,9 @@ export class Controls {
     );
     const submit = (event: Event) => {
       event.preventDefault();
-      host.change(window(this.#typed()));
+      const typed = this.#typed();
+      const isSame = this.#view !== null && sameRange(typed, this.#view.range);
+      host.change({ ...(isSame ? {} : window(typed)), asOf: this.#asOf.value.trim() });
     };
     this.window = element(
       "form",
@@ -101,6 +110,7 @@ export class Controls {
         { class: "exact" },
         element("label", {}, "From ", this.#from),
         element("label", {}, "to ", this.#to),
+        element("label", {}, "as of ", this.#asOf),
         element("button", { class: "quiet" }, "Show"),
       ),
     );
@@ -153,6 +163,7 @@ export class Controls {
     };
     this.#from.value = this.#shown.from;
     this.#to.value = this.#shown.to;
+    this.#asOf.value = view.asOf;
     PRESETS.forEach(([, from, to = ""], i) => {
       this.#presets[i].setAttribute("aria-pressed", String(sameRange(range, { from, to, toExclusive: "" })));
     });
@@ -269,6 +280,7 @@ function choice(name: string, options: Readonly<Record<string, string>>): HTMLSe
 export function windowState(view: View): string {
   if (view.selection !== null) return "the window stands still while something is selected";
   if (view.home !== null) return "the window stands still while you look closer";
+  if (view.asOf !== "") return "the window shows what was known at an earlier moment";
   return moves(view.range) ? "" : "the window has two fixed ends";
 }
 

@@ -16,7 +16,7 @@ import { meansOf, placeTip, sentenceOf, tableOf, tooltipOf } from "./readout.ts"
 import { Selection } from "./selection.ts";
 import { moveMsOf, panned, type Span, wholeSeconds, zoomed } from "./span.ts";
 import { spanText } from "./ticks.ts";
-import { FIRST_RANGE, moves, rangeOfSpan, readView, type View, writeView } from "./view.ts";
+import { FIRST_RANGE, isMoving, moves, rangeOfSpan, readView, type View, writeView } from "./view.ts";
 
 /** Sensors of a first visit. */
 const FIRST_SENSORS = 3;
@@ -248,7 +248,7 @@ class History implements Mounted, Board {
   /** What moves with the clock would move away below the selection. */
   #select(selection: Span): void {
     const { range, home } = this.#view;
-    const stays = moves(range) ? { range: rangeOfSpan(wholeSeconds(this.span())), home: home ?? range } : {};
+    const stays = isMoving(this.#view) ? { range: rangeOfSpan(wholeSeconds(this.span())), home: home ?? range } : {};
     this.#change({ selection, ...stays });
     this.#selection.root.scrollIntoView({ block: "nearest" });
   }
@@ -288,12 +288,12 @@ class History implements Mounted, Board {
 
   /** @param isChosen else, where someone looks at what moves, it is asked for as it stands */
   #wanted(isChosen: boolean): Wanted {
-    const { device, range, percentiles, shift } = this.#view;
-    const held = isChosen || this.#hair === null || !moves(range) ? null : this.#picture;
+    const { device, range, percentiles, shift, asOf } = this.#view;
+    const held = isChosen || this.#hair === null || !isMoving(this.#view) ? null : this.#picture;
     const points = Math.min(1000, Math.max(100, Math.ceil(this.root.clientWidth / 200) * 100));
     const metrics = ["mean", "min", "max", ...percentiles];
     const asked = held === null ? range : rangeOfSpan(held.span);
-    return { sensors: this.#sensors, device, metrics, range: asked, points, shift };
+    return { sensors: this.#sensors, device, metrics, range: asked, points, shift, asOf };
   }
 
   /** @param isChosen somebody waits for it, and is told when it is there */
@@ -308,22 +308,22 @@ class History implements Mounted, Board {
     const moving = this.#moving;
     const loading = setTimeout(() => this.#setLoading(true), LOADING_MS);
     try {
-      const picture = await this.#pictures.load(wanted, !moves(wanted.range));
+      const picture = await this.#pictures.load(wanted, wanted.asOf === "" && !moves(wanted.range));
       if (picture === null) return;
       // Who moved on meanwhile keeps what is seen, until it has settled.
       if (this.#moving === moving) this.#moving = null;
       this.#draw(picture, isChosen);
       setText(this.#fault, "");
       this.#controls.isRefused = false;
-      if (moves(this.#view.range)) this.#again.within(moveMsOf(picture.span));
+      if (isMoving(this.#view)) this.#again.within(moveMsOf(picture.span));
     } catch (error) {
       setText(this.#fault, error instanceof Error ? error.message : String(error));
-      const isNoSeries = error instanceof ApiError && error.code === "no-device-series";
-      if (isNoSeries) this.#clear();
+      const isNone = error instanceof ApiError && ["no-device-series", "revision-gone"].includes(error.code);
+      if (isNone) this.#clear();
       this.#figure.hidden = this.#picture === null;
-      if (isNoSeries) return;
+      if (isNone) return;
       if (!(error instanceof ApiError) || error.status !== 400) this.#again.within(AGAIN_MS);
-      else this.#controls.isRefused = !error.message.startsWith("Cannot"); // then it is not about the window
+      else this.#controls.isRefused = !/^Cannot|in asOf/.test(error.message); // then it is not about the window
     } finally {
       clearTimeout(loading);
       this.#setLoading(false);
@@ -344,7 +344,7 @@ class History implements Mounted, Board {
   /** What changed in the window is drawn again: the newest readings as the window moves, the past at once. */
   #heard({ snapshot, resumed, sensors }: LiveEvent): void {
     if (this.#isWaiting && sensors.length > 0) this.update(this.#context.url.params);
-    if (this.#picture === null) return;
+    if (this.#picture === null || this.#view.asOf !== "") return;
     for (const { sensor, changes } of sensors) {
       for (const { cause, from, toExclusive } of !snapshot || resumed ? changes : [ANYTHING]) {
         const span = { start: from, end: toExclusive };
@@ -368,7 +368,8 @@ class History implements Mounted, Board {
     this.#panels.setBox(this.#view.selection, "select");
     const buckets = `${now.edges.length - 1} buckets of ${now.step}`;
     const names = wanted.sensors.map((sensor) => nameOf(wanted, sensor)).join(", ");
-    setText(this.#caption, `${names}: ${spanText(span, zone)}, ${buckets}, ${zone.name}`);
+    const then = wanted.asOf === "" ? "" : `, as it was at ${wanted.asOf}`;
+    setText(this.#caption, `${names}: ${spanText(span, zone)}, ${buckets}, ${zone.name}${then}`);
     this.#legend.replaceChildren(...legendOf(wanted));
     this.#files.replaceChildren(...filesOf("What is shown: ", picture, null));
     this.#selection.update(this.#view, picture);

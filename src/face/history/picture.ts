@@ -22,6 +22,8 @@ export interface Wanted {
   readonly range: Range;
   readonly points: number;
   readonly shift: string;
+  /** As it was at this moment; "": as it is. */
+  readonly asOf: string;
 }
 
 /** What was drawn: nobody changes it. */
@@ -121,11 +123,12 @@ function downloadOf({ wanted, now, span }: Picture, within: Span | null, format:
   return `series?${new URLSearchParams([...pairs, ["every", now.step], ["format", format]].filter(isSet))}`;
 }
 
-function pairsOf({ sensors, device, metrics }: Wanted, range: Range): string[][] {
+function pairsOf({ sensors, device, metrics, asOf }: Wanted, range: Range): string[][] {
   return [
     ["sensor", sensors.join(",")],
     ["device", device],
     ["metrics", metrics.join(",")],
+    ["asOf", asOf],
     ...Object.entries<string>({ ...range }),
   ];
 }

@@ -70,7 +70,7 @@ export class Selection {
 
   /** Shows a view's selection, as it is now. @param picture what is drawn above */
   update({ selection, asked }: View, picture: Picture): void {
-    const { sensors, device } = picture.wanted;
+    const { sensors, device, asOf } = picture.wanted;
     this.root.hidden = selection === null;
     this.#abort.abort();
     if (selection === null) {
@@ -81,7 +81,8 @@ export class Selection {
     const seconds = (selection.end - selection.start) / 1000;
     setText(this.#span, `${spanText(selection, this.#host.zone)}, ${seconds.toLocaleString("en-US")} seconds`);
     this.#asked.value = asked.join(", ");
-    const path = `compute/metrics${device && `?${new URLSearchParams({ device })}`}`;
+    const parameters = new URLSearchParams(Object.entries({ device, asOf }).filter(([, value]) => value !== ""));
+    const path = `compute/metrics${parameters.size > 0 ? `?${parameters}` : ""}`;
     setText(this.#code, curlOf(path, body, this.#host.token));
     this.#files.replaceChildren(...filesOf("The buckets of the selection: ", picture, selection));
     void this.#compute(path, body, picture.wanted);

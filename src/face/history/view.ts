@@ -25,6 +25,8 @@ export interface View {
   readonly y: YAxis;
   /** What it is compared with: "1d", "1w"; "" nothing. */
   readonly shift: string;
+  /** As it was at this moment, in any form that the server takes; "": as it is. */
+  readonly asOf: string;
   readonly selection: Span | null;
   /** Metrics of the selection. */
   readonly asked: readonly string[];
@@ -62,6 +64,7 @@ export function readView(query: URLSearchParams): View {
     percentiles: list("percentiles").slice(0, PERCENTILES_MAX),
     y: yAxisOf(text("y")),
     shift: text("shift"),
+    asOf: text("asOf"),
     selection: spanOf(text("selection")),
     asked: asked.length === 0 ? ASKED : asked,
   };
@@ -83,6 +86,7 @@ export function writeView(view: View): Record<string, string | readonly string[]
     y:
       y.mode === "fixed" ? y.bounds.map((bounds) => bounds.join(BETWEEN)).join(",") : y.mode === "zero" ? y.mode : null,
     shift: view.shift || null,
+    asOf: view.asOf || null,
     selection: selection && momentText(selection.start) + BETWEEN + momentText(selection.end),
     asked: view.asked.join() === ASKED.join() ? null : view.asked.join(","),
   };
@@ -109,6 +113,11 @@ export function momentText(ms: number): string {
 export function moves({ from, to, toExclusive }: Range): boolean {
   const relative = /^(now|today|yesterday|[+-])/;
   return (to === "" && toExclusive === "") || relative.test(from) || relative.test(to) || relative.test(toExclusive);
+}
+
+/** Whether a view is another one a moment later. */
+export function isMoving({ asOf, range }: View): boolean {
+  return asOf === "" && moves(range);
 }
 
 /** The last bound, whichever it is. */

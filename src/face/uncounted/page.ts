@@ -1,7 +1,8 @@
-/** Page "Not counted": what was held back, rejected, came twice or was lost, of which sensor and why; releases and discards it. */
+/** Page "Not counted": what was held back, rejected, corrected, came twice or was lost, of which sensor and why; releases, discards and undoes it. */
 import { element } from "../dom.ts";
 import type { Context, Mounted, Page } from "../page.ts";
 import { hrefOf } from "../router.ts";
+import { CorrectionList } from "./corrections.ts";
 import { KINDS } from "./kinds.ts";
 import { UncountedList } from "./list.ts";
 import { losses } from "./losses.ts";
@@ -13,6 +14,7 @@ export const page: Page = { mount: (root, context) => new NotCounted(root, conte
 /** In the address; the other kinds are lists. */
 const LOSSES = "other";
 const UNROUTED = "unrouted";
+const CORRECTIONS = "corrections";
 
 class NotCounted implements Mounted {
   readonly #context: Context;
@@ -21,7 +23,7 @@ class NotCounted implements Mounted {
   readonly #explanation = element("p", { class: "explanation" });
   readonly #content = element("div");
   readonly #unsubscribe: () => void;
-  #list: UncountedList | UnroutedLists | null = null;
+  #list: UncountedList | UnroutedLists | CorrectionList | null = null;
   #shown = "";
 
   constructor(root: HTMLElement, context: Context) {
@@ -31,6 +33,7 @@ class NotCounted implements Mounted {
       ...Object.entries(KINDS).map(([kind, { title }]) => [kind, title]),
       [UNROUTED, "Unrouted"],
       [LOSSES, "Conflicts and losses"],
+      [CORRECTIONS, "Corrections"],
     ];
     this.#tabs = titles.map(([kind, title]) => [kind, element("a", {}, title)]);
     this.#sensor.addEventListener("change", () => url.set({ sensor: this.#sensor.value || null, after: null }, "push"));
@@ -69,6 +72,13 @@ class NotCounted implements Mounted {
       this.#content.replaceChildren(this.#list.root);
       return;
     }
+    if (kind === CORRECTIONS) {
+      this.#explanation.textContent =
+        "Readings that were deleted and sensors that were renamed, by whom and why; the newest first. What is undone is as if it had never been.";
+      this.#list = new CorrectionList(this.#context, sensor);
+      this.#content.replaceChildren(this.#list.root);
+      return;
+    }
     this.#explanation.textContent = KINDS[kind].explanation;
     this.#list = new UncountedList(this.#context, KINDS[kind], sensor, params.get("after"));
     this.#content.replaceChildren(this.#list.root);
@@ -81,7 +91,7 @@ class NotCounted implements Mounted {
 
   #kind(params: URLSearchParams): string {
     const kind = params.get("kind") ?? "held";
-    return kind === LOSSES || kind === UNROUTED || Object.hasOwn(KINDS, kind) ? kind : "held";
+    return [LOSSES, UNROUTED, CORRECTIONS].includes(kind) || Object.hasOwn(KINDS, kind) ? kind : "held";
   }
 
   /** What follows the stream: the sensors to choose from, and the totals. */

@@ -7,7 +7,7 @@ import { lockDataDirectory } from "../src/store/data-lock.ts";
 
 /** Files of the server beside `run`: databases with SQLite's own companions, what is kept beside them, was set aside or not finished, and who holds the lock. */
 const OURS =
-  /^(history|log|alerts|lock)\.(db(-wal|-shm|-journal)?|sums|ends|corrections|pid)(\.damaged-\d+|\.new|\.unfinished|\.salvaged)?$|^history\.repaired-\d+\.ndjson$/;
+  /^(history|log|alerts|lock)\.(db(-wal|-shm|-journal)?|sums|ends|corrections|pid)(\.damaged-\d+|\.new|\.unfinished|\.salvaged)?$|^history\.repaired-\d+\.(ndjson|db)$/;
 /** Files in `run`. */
 const OURS_RUN = /^(server|sensor-.+)\.(json|log|log\.1)$|^start\.db(-journal)?$/;
 

@@ -11,6 +11,7 @@ import { openZone } from "../core/zone.ts";
 import { DATABASES } from "../store/backup.ts";
 import { type DataLock, lockDataDirectory } from "../store/data-lock.ts";
 import { checkPages } from "../store/page-check.ts";
+import { replaceByLog } from "../verify/anew.ts";
 import type { Difference } from "../verify/differences.ts";
 import { repairPages } from "../verify/repair.ts";
 import { type Verified, verify as verifyHistory } from "../verify/verification.ts";
@@ -44,7 +45,8 @@ export async function verify(config: VerifyConfig, terminal: Console, streams: S
     scratch = mkdtempSync(join(tmpdir(), "tidemark-verify-"));
     const startedAt = performance.now();
     const verified = await look(config, findings, scratch, ending.signal, streams);
-    const repaired = lock === null || !config.repair ? null : await repair(config, verified, terminal, streams);
+    const mayRepair = lock !== null && config.repair;
+    const repaired = mayRepair ? await repair(config, verified, scratch, terminal, streams) : null;
     const seconds = (performance.now() - startedAt) / 1000;
     if (config.json) {
       printJson(findings.json(verified, { isRunning: lock === null, seconds, repaired }), terminal.out);
@@ -112,6 +114,7 @@ async function look(
       clockAheadMs: config.clockAheadMs,
       nowMs: systemClock.now(),
       scratch,
+      mayRepair: config.repair,
       onDifference: (difference) => {
         progress.log.end();
         progress.pages.end();
@@ -126,16 +129,18 @@ async function look(
   }
 }
 
-/** @returns the file with the pages as they were; null: nothing was repaired */
+/** @returns the file with what was there; null: nothing was repaired */
 async function repair(
   { data, yes }: VerifyConfig,
-  { repairs }: Verified,
+  { repairs, isAnew }: Verified,
+  scratch: string,
   { err }: Console,
   { stdin, stderr }: Streams,
 ): Promise<string | null> {
-  if (repairs.size === 0) return null;
+  if (repairs.size === 0 && !isAnew) return null;
   if (!yes) {
-    const question = `replace ${repairs.size} pages of the history in ${data}?`;
+    const what = isAnew ? "all that the log tells" : `${repairs.size} pages`;
+    const question = `replace ${what} of the history in ${data}?`;
     if (!stdin.isTTY) throw new TidemarkError("config-invalid", `Cannot repair unasked: expected --yes to ${question}`);
     const asking = createInterface({ input: stdin, output: stderr });
     const answer = await asking.question(`${question} [y/N] `);
@@ -145,5 +150,5 @@ async function repair(
       return null;
     }
   }
-  return repairPages(data, repairs);
+  return isAnew ? replaceByLog(data, scratch) : repairPages(data, repairs);
 }

@@ -111,7 +111,7 @@ export class Climb {
     const page = `page ${number} of level ${level}${this.#of}`;
     const what = isPage ? page : `${LEVEL_NAMES[level]} in ${page}`;
     const proof = isDamaged ? "checksum" : "parts";
-    this.#tell({ proof, sensor: this.#sensor, what, second, stored, expected }, isRepaired);
+    this.#tell({ proof, sensor: this.#sensor, what, second, stored, expected }, isRepaired ? "pages" : "log");
   }
 }
 

@@ -22,5 +22,8 @@ export interface Difference {
   readonly expected: string;
 }
 
-/** Takes a difference; `isRepaired`: it is mended by the pages that are to be replaced. */
-export type Tell = (difference: Difference, isRepaired?: boolean) => void;
+/** What mends a difference: pages that are to be replaced; all that the log tells put in the place of what is there, where it holds all; or neither. */
+export type Mending = "pages" | "log" | "none";
+
+/** Takes a difference. @param mending "log" by default */
+export type Tell = (difference: Difference, mending?: Mending) => void;

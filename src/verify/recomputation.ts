@@ -40,8 +40,8 @@ export interface RecomputationOptions {
   readonly sensors: readonly { readonly id: number; readonly name: string }[];
   readonly corrections: readonly Stored[];
   readonly reaches: readonly Reach[];
-  /** The series that devices have (`numberKey`). */
-  readonly deviceSeries: ReadonlyMap<string, number>;
+  /** The series that devices have (`numberKey`), to be compared with; null: they get theirs as in any history. */
+  readonly deviceSeries: ReadonlyMap<string, number> | null;
   readonly nowMs: number;
   readonly zone: Zone;
   readonly clockAheadMs: number;
@@ -95,13 +95,16 @@ export async function unreadTopics(
 
 /** @returns the state, committed; its sensors have the numbers of the stored ones, `reaches` say what was found */
 export async function recompute(options: RecomputationOptions): Promise<{ db: Database; state: State }> {
-  const { log, directory, sensors, reaches, nowMs, signal } = options;
+  const { log, directory, sensors, reaches, deviceSeries, nowMs, signal } = options;
   const db = Database.openScratch(directory);
   try {
     new State(db);
     const insert = db.prepare("INSERT INTO sensor VALUES(?, ?, NULL)");
     for (const { id, name } of sensors) insert.run(id, name);
-    const state = new State(db, { ...BOUNDS, deviceSeriesNumbers: options.deviceSeries });
+    const state = new State(db, {
+      ...BOUNDS,
+      ...(deviceSeries === null ? {} : { deviceSeriesNumbers: deviceSeries }),
+    });
     state.ledger.adopt(options.corrections);
     state.sensors.openStored();
     const clock: Clock = { now: () => nowMs, steady: () => 0 };

@@ -133,7 +133,8 @@ export function* checkRows(db: Database, tell: Tell): Generator<void> {
   }
   for (const { name, value } of db.prepare("SELECT name, value FROM setting").all()) {
     if (SETTINGS.test(String(name)) && Number.isFinite(value)) continue;
-    say(`setting ${JSON.stringify(name)}`, `${value}`, "one that there is, with a number");
+    const [what, expected] = [`setting ${JSON.stringify(name)}`, "one that there is, with a number"];
+    tell({ proof: "parts", sensor: null, what, second: null, stored: `${value}`, expected }, "none");
   }
   for (const { id, code } of db.prepare("SELECT id, code FROM rejection").iterate()) {
     if (!REJECTIONS.some((known) => known.code === code))

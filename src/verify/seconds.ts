@@ -121,30 +121,27 @@ export class SecondsComparison {
     for (const [key, page] of this.#pages) {
       const { proof, expected, damage, unexplained } = page;
       const repaired = isExact(proof, key) ? repairedPage(key, page) : undefined;
-      const isRepaired = repaired !== undefined;
-      if (isRepaired && (damage !== null || unexplained.length > 0)) verdicts.set(key, repaired);
+      const mending = repaired === undefined ? "log" : "pages";
+      if (repaired !== undefined && (damage !== null || unexplained.length > 0)) verdicts.set(key, repaired);
       const sensor = proof.sensor.name;
       const what = `page ${pageOf(key)} of level 0${ofDevice(proof.sensor)}`;
       const start = pageOf(key) * SECONDS_PER_PAGE;
       if (damage !== null) {
         const stored = { proof: "checksum", sensor, what, second: start, stored: damage } as const;
-        tell({ ...stored, expected: expected === null ? "no page" : "the page that the log comes to" }, isRepaired);
+        tell({ ...stored, expected: expected === null ? "no page" : "the page that the log comes to" }, mending);
       }
       for (const { second, stored, expected: text } of unexplained) {
-        tell({ proof: "log", sensor, what: `second in ${what}`, second, stored, expected: text }, isRepaired);
+        tell({ proof: "log", sensor, what: `second in ${what}`, second, stored, expected: text }, mending);
       }
     }
     for (const [sensor, count] of this.#left) {
       const stored = `${count} more pages that differ, not looked into`;
       const expected = `no more than ${this.#pagesMax} that differ: is it this log, and the server's --timezone?`;
-      tell({ proof: "log", sensor, what: "pages of level 0", second: null, stored, expected }, false);
+      tell({ proof: "log", sensor, what: "pages of level 0", second: null, stored, expected });
     }
     if (this.#unbalanced > 0) {
       const stored = `${this.#unbalanced} identities that count more than once, or not at all`;
-      tell(
-        { proof: "log", sensor: null, what: "conflicts", second: null, stored, expected: "each counts once" },
-        false,
-      );
+      tell({ proof: "log", sensor: null, what: "conflicts", second: null, stored, expected: "each counts once" });
     }
     return verdicts;
   }

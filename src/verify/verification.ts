@@ -1,4 +1,5 @@
 /** Checks a history: against what the log still holds, and each row against the others. Changes nothing; repair.ts does. */
+import { mkdirSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import type { Records } from "../core/records.ts";
@@ -10,9 +11,10 @@ import { numberKey } from "../pipeline/device-series.ts";
 import { storedCorrections } from "../pipeline/ledger.ts";
 import type { State } from "../pipeline/state.ts";
 import { Database } from "../store/database.ts";
+import { anewIn, lossOf, obstacleOf } from "./anew.ts";
 import { Climb } from "./climb.ts";
 import { checkDevices } from "./devices.ts";
-import type { Difference, Tell } from "./differences.ts";
+import type { Difference, Mending, Tell } from "./differences.ts";
 import { Explanation } from "./explanation.ts";
 import { IdentityComparison, type IdentityRule } from "./identities.ts";
 import { readSpans, type Span } from "./log-pass.ts";
@@ -52,6 +54,8 @@ export interface VerificationOptions {
   readonly nowMs: number;
   /** An empty directory for what is recomputed. */
   readonly scratch: string;
+  /** What pages alone do not mend is made anew there, too, for `replaceByLog`. */
+  readonly mayRepair: boolean;
   readonly onDifference: (difference: Difference) => void;
   readonly onProgress: (progress: Progress) => void;
   readonly signal: AbortSignal;
@@ -68,8 +72,12 @@ export interface Verified {
   readonly records: number;
   /** Pages to replace, or (null) to delete. */
   readonly repairs: ReadonlyMap<number, Uint8Array | null>;
-  /** Differences that these repairs do not mend. */
+  /** Differences that neither these repairs mend, nor `anew`. */
   readonly unrepaired: number;
+  /** Pages alone do not mend it, and all that the log tells can take the place of what is there. */
+  readonly isAnew: boolean;
+  /** Why it is not, though there are differences that pages do not mend; null: there are none, or it is. */
+  readonly obstacle: string | null;
 }
 
 /** @throws TidemarkError of opening the history or the log, the signal's reason when it aborts */
@@ -81,13 +89,14 @@ class Verification {
   readonly #options: VerificationOptions;
   readonly #db: Database;
   readonly #repairs = new Map<number, Uint8Array | null>();
+  /** Readings that the pages of a sensor hold, by its name. */
+  readonly #held = new Map<string, number>();
   #log: ReadableLog | null = null;
   #recomputed: { db: Database; state: State } | null = null;
   #records = 0;
   #pages = 0;
   #allPages = 0;
-  #differences = 0;
-  #unrepaired = 0;
+  readonly #mended: Record<Mending, number> = { pages: 0, log: 0, none: 0 };
   #yieldedAt = 0;
 
   constructor(options: VerificationOptions) {
@@ -96,9 +105,8 @@ class Verification {
   }
 
   /** An arrow, as it is handed on. */
-  readonly #tell: Tell = (difference, isRepaired = false) => {
-    this.#differences++;
-    if (!isRepaired) this.#unrepaired++;
+  readonly #tell: Tell = (difference, mending = "log") => {
+    this.#mended[mending]++;
     this.#options.onDifference(difference);
   };
 
@@ -141,13 +149,30 @@ class Verification {
       await this.#attempt("lists", async () => {
         if (state !== null) compareUncounted(this.#db, state, proofs, this.#tell);
       });
-      const [records, pages, differences] = [this.#records, this.#pages, this.#differences];
-      return { differences, unrepaired: this.#unrepaired, proofs, reaches, records, pages, repairs: this.#repairs };
+      let obstacle = this.#mended.log === 0 ? null : obstacleOf({ ...ground, proofs, held: this.#held });
+      if (this.#mended.log > 0 && obstacle === null && this.#options.mayRepair)
+        obstacle = await this.#makeAnew(proofs, reaches);
+      return this.#result(proofs, reaches, obstacle);
     } finally {
       this.#recomputed?.db.close();
       this.#db.close();
       await this.#log?.close();
     }
+  }
+
+  #result(proofs: readonly SensorProof[], reaches: readonly Reach[], obstacle: string | null): Verified {
+    const { pages, log, none } = this.#mended;
+    return {
+      differences: pages + log + none,
+      unrepaired: none + (obstacle === null ? 0 : log),
+      isAnew: log > 0 && obstacle === null,
+      obstacle,
+      proofs,
+      reaches,
+      records: this.#records,
+      pages: this.#pages,
+      repairs: this.#repairs,
+    };
   }
 
   /** What everything else is compared by. @throws TidemarkError "history-corrupt" */
@@ -185,6 +210,28 @@ class Verification {
         stored: "nothing",
         expected,
       });
+    }
+  }
+
+  /** A history as any other, of all that the log holds: where it was read to is a row as the others. @returns what would be lost by it; null: nothing */
+  async #makeAnew(proofs: readonly SensorProof[], reaches: readonly Reach[]): Promise<string | null> {
+    const log = this.#log;
+    if (log === null) throw new Error("BUG: without a log nothing is made anew");
+    const directory = anewIn(this.#options.scratch);
+    mkdirSync(directory);
+    const read = reaches.map((reach): Reach => {
+      const { span, logEnd } = reach;
+      return { ...reach, damaged: [], span: span === null ? null : { ...span, end: logEnd ?? span.end } };
+    });
+    const sensors = proofs.map(({ sensor }) => sensor);
+    const ground = { sensors, corrections: storedCorrections(this.#db), reaches: read, deviceSeries: null };
+    const onRecords = (): void => {};
+    const { db, state } = await recompute({ ...this.#options, ...ground, log, directory, onRecords });
+    try {
+      const isDamaged = read.some(({ damaged }) => damaged.length > 0);
+      return isDamaged ? "the log could not be read a second time" : lossOf(state, proofs, this.#held);
+    } finally {
+      db.close();
     }
   }
 
@@ -270,7 +317,9 @@ class Verification {
     const climb = new Climb(this.#db, sensor, changed, this.#tell);
     await this.#inSlices(this.#counted(climb.run()));
     for (const [key, bytes] of climb.repairs) this.#repairs.set(key, bytes);
-    if (climb.total !== null) compareWithPages(sensor, climb.total, this.#tell);
+    if (climb.total === null) return;
+    compareWithPages(sensor, climb.total, this.#tell);
+    this.#held.set(sensor.name, climb.total.count);
   }
 
   *#counted(pages: Iterable<void>): Generator<void> {

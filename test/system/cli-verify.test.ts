@@ -87,6 +87,31 @@ describe("verify", () => {
     await server.server.ended;
   });
 
+  test("a position that is wrong is named, and made anew of the log, killed in between or not", async () => {
+    const db = Database.open(at("data"));
+    db.prepare("UPDATE position SET newest=newest+1").run();
+    db.close();
+    const command = ["verify", "--data", at("data"), "--timezone", "UTC"];
+    const { stdout } = await done(command);
+    assert.match(stdout, /\n1 difference; all that the log tells can be made anew \(tidemark verify --repair\)\n$/);
+    for (let number = 1; number <= 3; number++) {
+      const repairing = tidemark([...command, "--repair", "--yes"]);
+      // It is about to replace what is there; where all was repaired before, it ends.
+      const isThere = (): void => assert.ok(readdirSync(at("data")).includes(`history.repaired-${number}.db`));
+      await Promise.race([eventually(isThere), repairing.ended]);
+      repairing.kill("SIGKILL");
+      await repairing.ended;
+      assert.match((await done(command)).stdout, /\n(no difference|1 difference; .*)\n$/);
+    }
+    const { stdout: repaired } = await done([...command, "--repair", "--yes"]);
+    assert.match(repaired, /\n(no difference|1 difference, all .* made anew; what was there is in .*\.db)\n$/);
+    await succeeded(command);
+    const { server, url } = await serve(at("data"));
+    await commit(url, 4000);
+    server.kill("SIGTERM");
+    await server.ended;
+  });
+
   test("a flip of a byte of the file is named by its page", async () => {
     cpSync(at("data"), at("flipped"), { recursive: true });
     const bytes = readFileSync(join(at("flipped"), "history.db"));

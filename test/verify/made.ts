@@ -22,7 +22,7 @@ export function folder(): { readonly path: string; remove(): void } {
 }
 
 /** Of a server on `data` with the embedded log. */
-function settingsOf(data: string) {
+export function settingsOf(data: string) {
   const log = { kind: "local" } as const;
   const rest = { sensors: null, topics: null, createTopics: false, timezone: ZONE, clockAheadMs: 300_000 };
   return { log, data, keepMs: null, logRetentionBytes: 2e9, ...rest };
@@ -81,6 +81,7 @@ export async function makeDirectory(
 export async function verified(
   directory: string,
   openLog: () => ReadableLog | null = () => LogSnapshot.open(directory),
+  repair: (verified: Verified, scratch: string) => void = () => {},
 ): Promise<Verified & { readonly found: readonly Difference[] }> {
   const scratch = folder();
   const found: Difference[] = [];
@@ -92,10 +93,12 @@ export async function verified(
       clockAheadMs: 300_000,
       nowMs: NOW,
       scratch: scratch.path,
+      mayRepair: true,
       onDifference: (difference) => found.push(difference),
       onProgress: () => {},
       signal: new AbortController().signal,
     });
+    repair(result, scratch.path);
     return { ...result, found };
   } finally {
     scratch.remove();

@@ -24,14 +24,19 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Flips a bit, or changes a number, of a row that is drawn. @returns what was done; null: there is no such row, or it may not be changed so */
-export function plantFlip(directory: string, table: string, random: Seeded): string | null {
+export function plantFlip(
+  directory: string,
+  table: string,
+  random: Seeded,
+  untold: readonly string[] = TABLES[table] ?? [],
+): string | null {
   const db = new DatabaseSync(join(directory, "history.db"));
   try {
     const rows = db.prepare(`SELECT * FROM ${table}`).all();
     if (rows.length === 0) return null;
     const row = random.pick(rows);
     const columns = Object.keys(row).filter((name) => row[name] !== null);
-    const column = random.pick(columns.filter((name) => TABLES[table]?.includes(name) !== true));
+    const column = random.pick(columns.filter((name) => !untold.includes(name)));
     const value = flipped(row[column], random);
     if (value === null) return null;
     const where = columns.map((name) => `"${name}" IS ?`).join(" AND ");

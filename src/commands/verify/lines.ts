@@ -48,7 +48,8 @@ export class Findings {
   }
 
   /** The lines after all differences. */
-  summary({ proofs, reaches, records, pages, repairs, unrepaired }: Verified, outcome: Outcome): void {
+  summary(verified: Verified, outcome: Outcome): void {
+    const { proofs, reaches, records, pages, obstacle } = verified;
     const { data } = this.#config;
     if (this.count > SHOWN_MAX) this.#out(`… and ${countText(this.count - SHOWN_MAX)} more`);
     for (const proof of proofs) this.#out(`${proof.sensor.name}: ${claimOf(proof, this.#zone)}`);
@@ -59,21 +60,23 @@ export class Findings {
     const speed = records === 0 ? "" : `, ${countText(Math.round(records / outcome.seconds))} records a second`;
     const work = `${countText(records)} records of the log taken in once more, ${countText(pages)} pages of seconds`;
     this.#out(`verified ${data}${beside} in ${outcome.seconds.toFixed(1)} s: ${work}${speed}`);
-    if (this.count === 0) this.#out("no difference");
-    else {
-      const noun = this.count === 1 ? "difference" : "differences";
-      const mended = repairs.size === 0 ? "" : `; ${repairs.size} pages can be made anew (tidemark verify --repair)`;
-      if (outcome.repaired === null) this.#out(`${countText(this.count)} ${noun}${mended}`);
-      else {
-        const left = unrepaired === 0 ? "" : `; ${countText(unrepaired)} are left`;
-        const kept = `what was there is in ${outcome.repaired}`;
-        this.#out(`${countText(this.count)} ${noun}, ${repairs.size} pages made anew${left}; ${kept}`);
-      }
+    if (obstacle !== null) this.#out(`rows that are no pages cannot be made anew, as ${obstacle}`);
+    this.#out(this.count === 0 ? "no difference" : this.#sum(verified, outcome));
+  }
+
+  #sum({ repairs, isAnew, unrepaired }: Verified, { repaired }: Outcome): string {
+    const count = `${countText(this.count)} ${this.count === 1 ? "difference" : "differences"}`;
+    const what = isAnew ? "all that the log tells" : `${repairs.size} pages`;
+    if (repaired === null) {
+      return repairs.size === 0 && !isAnew ? count : `${count}; ${what} can be made anew (tidemark verify --repair)`;
     }
+    const left = unrepaired === 0 ? "" : `; ${countText(unrepaired)} are left`;
+    return `${count}, ${what} made anew${left}; what was there is in ${repaired}`;
   }
 
   /** All of it as one object. */
-  json({ proofs, reaches, records, pages, repairs, unrepaired }: Verified, outcome: Outcome): object {
+  json(verified: Verified, outcome: Outcome): object {
+    const { proofs, reaches, records, pages, repairs, unrepaired, isAnew, obstacle } = verified;
     return {
       data: this.#config.data,
       running: outcome.isRunning,
@@ -92,6 +95,8 @@ export class Findings {
       pages,
       seconds: outcome.seconds,
       repairable: repairs.size,
+      anew: isAnew,
+      obstacle,
       repaired: outcome.repaired,
       left: unrepaired,
     };

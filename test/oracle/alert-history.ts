@@ -33,7 +33,7 @@ export function createAlertHistory({ seed, readings, startMs }: AlertHistoryOpti
     while (end < sent.length && sent[end].sensor === sensor && end - at < most) end++;
     const nowMs = sent[end - 1].arrivalMs;
     const [topicId, partition, index] = [`${sensor}-1`, 0, batches.length];
-    if (random.chance(0.03)) marks.push({ batch: index, kind: random.pick(["commit", "restart", "kill"]) });
+    if (random.chance(0.08)) marks.push({ batch: index, kind: random.pick(["commit", "restart", "kill"]) });
     batches.push({ index, start: at, end, sensor, topicId, partition, nowMs, isReplay: false });
     for (; at < end; at++) {
       const offset = offsets.get(sensor) ?? 0;

@@ -17,6 +17,7 @@ const root = mkdtempSync(join(tmpdir(), "tidemark-disk-"));
 after(() => rmSync(root, { recursive: true }));
 
 const appender = fileURLToPath(new URL("./embedded-log-appender.ts", import.meta.url));
+const failingWriter = fileURLToPath(new URL("./failing-writer.ts", import.meta.url));
 const failingSync = fileURLToPath(new URL("./failing-sync.ts", import.meta.url));
 
 /** Ends when the appender does. @returns its lines */
@@ -45,6 +46,18 @@ test("after a write error nothing more is acknowledged, and what was is there", 
     await reader.close();
   }
   await log.close();
+});
+
+test("a writer alone with its file takes out what was refused as its sync failed", (t) => {
+  const directory = join(root, "alone");
+  mkdirSync(directory);
+  const disk: Disk | null = Disk.of(directory);
+  if (disk === null) return t.skip(NEEDS_COMPILER);
+  const env = { ...process.env, ...disk.environment };
+  const { stdout, stderr } = spawnSync(process.execPath, [failingWriter, directory], { env, encoding: "utf8" });
+  disk.dispose();
+  assert.equal(stderr, "");
+  assert.deepEqual(stdout.trim().split("\n"), ["topics", "appended", "broken", "recovered", "appended"]);
 });
 
 for (const end of ["close", "recover", "kill"]) {

@@ -86,7 +86,8 @@ export const IN_PIPELINE: readonly Planted[] = [
     promise: "acknowledged",
     file: "src/log/embedded/writer-thread.ts",
     changes: [["if (this.#broken !== null) writer.cutTo(ends);", "void ends;"]],
-    by: "test/system/simulate.test.ts",
+    by: "test/system/embedded-log-disk.test.ts",
+    only: "alone with its file",
   },
   {
     name: "sensors appear beside those of a list",

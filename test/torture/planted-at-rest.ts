@@ -86,4 +86,30 @@ export const AT_REST: readonly Planted[] = [
     by: "test/system/cli-backup.test.ts",
     only: "refuses what is not",
   },
+  {
+    name: "what could not be written beside the history waits for the next reading",
+    promise: "ready",
+    file: "src/pipeline/commits.ts",
+    changes: [
+      [
+        "if (this.#told === this.#state.commits && !isBehind) return;",
+        "if (this.#told === this.#state.commits) return;",
+      ],
+    ],
+    by: "test/system/failing-beside.test.ts",
+    only: "said once",
+  },
+  {
+    name: "a failed sync of the alerts ends the process",
+    promise: "ready",
+    file: "src/alerts/alert-store.ts",
+    changes: [
+      [
+        "else fdatasyncSync(this.#wal);\n    } catch (error) {\n      throw this.#unsynced(error);",
+        "else fdatasyncSync(this.#wal);\n    } catch (error) {\n      throw error;",
+      ],
+    ],
+    by: "test/system/failing-beside.test.ts",
+    only: "said once",
+  },
 ];

@@ -1,4 +1,4 @@
-/** Planted bugs of corrections, which test/pipeline/corrections.test.ts must catch. */
+/** Planted bugs of corrections. */
 import type { Planted } from "./planted.ts";
 
 /** Each names the promise of docs/GUARANTEES.md that it breaks. */
@@ -45,5 +45,13 @@ export const IN_CORRECTIONS: readonly Planted[] = [
       ],
     ],
     by: "test/pipeline/corrections.test.ts",
+  },
+  {
+    name: "a correction that is refused stands after a crash",
+    promise: "corrected",
+    file: "src/store/ends-file.ts",
+    changes: [["if (this.#file === file) ftruncateSync(file, size);", "if (this.#file === file) return;"]],
+    by: "test/system/failing-beside.test.ts",
+    only: "said once",
   },
 ];

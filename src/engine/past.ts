@@ -48,6 +48,8 @@ export interface Revised {
 export interface Past extends Answers {
   /** When that was, ms. */
   readonly revision: number;
+  /** The moment that was asked for; while a commit is written no later one than its revision, which has not been told before: ms. */
+  readonly moment: number;
   revised(sensor: string, window: Window, device?: string): Revised;
   /** O(devices). */
   devices(sensor: string): DevicesThen;

@@ -25,6 +25,7 @@ export class PastHistory implements Past {
   readonly #state: State;
   readonly #at: Revision;
   readonly #devices: DeviceQuestions;
+  readonly moment: number;
   /** Asks, and ends the pipeline where that tears it. */
   readonly #guarded: <T>(ask: () => T) => T;
 
@@ -32,6 +33,7 @@ export class PastHistory implements Past {
   constructor(state: State, devices: DeviceQuestions, ms: number, guarded: <T>(ask: () => T) => T) {
     this.#state = state;
     this.#at = state.history.revisions.at(ms);
+    this.moment = Math.min(ms, state.history.revisions.until);
     this.#devices = devices;
     this.#guarded = guarded;
   }

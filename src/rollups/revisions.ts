@@ -80,6 +80,8 @@ export class Revisions implements CommitPart {
   /** Of the commit that is being written. */
   #writing = 0;
   #isNew = false;
+  /** Between `begin` and `committed`: the revision is not there yet, and notes of it are. */
+  #isWriting = false;
 
   constructor(db: Database) {
     this.#db = db;
@@ -162,10 +164,16 @@ export class Revisions implements CommitPart {
     const earliest = Math.max(this.#last ?? Number.NEGATIVE_INFINITY, this.#asked) + 1;
     this.#writing = Math.max(Math.floor(this.#options.clock.now()), earliest);
     this.#isNew = this.#last === null;
+    this.#isWriting = true;
     this.#devicesSinceNext = this.#devicesSince;
     this.#devicesNext = this.#devices;
     this.#ofSensors.begin();
     this.#ofDevices.begin();
+  }
+
+  /** The latest moment that is answered as of the newest revision for good: later ones get the revision that is being written. */
+  get until(): number {
+    return this.#isWriting ? this.#writing - 1 : Number.POSITIVE_INFINITY;
   }
 
   /** The revision that is being written, ms. */
@@ -252,6 +260,7 @@ export class Revisions implements CommitPart {
   }
 
   committed(): void {
+    this.#isWriting = false;
     if (this.#options === null || this.#options.bytesMax === 0 || !this.#isNew) return;
     this.#last = this.#writing;
     this.#isNew = false;

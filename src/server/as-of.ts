@@ -52,7 +52,7 @@ export function momentOf(
   }
   const ms = Math.min(time.endMs - 1, nowMs);
   const past = engine.asOf(ms);
-  return { answers: past, past, nowMs: ms };
+  return { answers: past, past, nowMs: past.moment };
 }
 
 /** Headers of an answer of a moment, by name. */

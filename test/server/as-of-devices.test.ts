@@ -105,8 +105,21 @@ for (const seed of [1, 2]) {
         // What is committed, what waits, and what is being committed.
         if (told.length > 0) await compare(server, pickTold(), `round ${round}, before the commit`);
         const committing = running.pipeline.releaseQuarantine([]);
+        // As of now, in the middle: what the header says is answered the same afterwards.
+        const { app } = server;
+        const asked = { method: "POST" as const, payload: { temperature: ["count", "last"] } };
+        const middle = await app.inject({ ...asked, url: "/compute/metrics?by=device&asOf=now" });
         if (told.length > 0) await compare(server, pickTold(), `round ${round}, while it is committed`);
         await committing;
+        if (middle.statusCode === 200) {
+          clock.advance(1000);
+          const url = `/compute/metrics?by=device&asOf=${middle.headers["tidemark-as-of"]}`;
+          assert.equal(
+            (await app.inject({ ...asked, url })).body,
+            middle.body,
+            `round ${round}, as of a commit's middle`,
+          );
+        }
         clock.advance(10);
         const answers = await server.ask();
         told.push({ moment: clock.now(), answers });

@@ -25,8 +25,8 @@ const TOP = SERIES_NUMBERS - 1;
 
 /** Rows that wait before those of busy devices are folded: as many as a sensor's own may be deferred (backlog.ts). */
 const BEHIND_ROWS = 131_072;
-/** A device with so many rows among them is busy: they fill half a page. */
-const BUSY_ROWS = 300;
+/** A device with so many rows among them is busy: they fill a page, which is then not opened again for the others. */
+const BUSY_ROWS = 600;
 /** A commit folds more rows than these of one device with all that changed, in steps, and not at once. */
 const THROUGH_ROWS_MAX = 16_384;
 
@@ -340,7 +340,10 @@ export class DeviceSeries implements CommitPart {
     this.#isWriting = true;
     if (this.#bounds.deviceSeries > 0) this.#history.revisions.noteDevices(this.#identities.devices.nextId - 1);
     yield* this.#history.copyForks();
-    for (const index of this.#pending.indexes) if (this.#pending.rowsOf(index) > 0) yield this.#store(index);
+    // In the order of keys, in which SQLite fills its pages.
+    for (const index of [...this.#pending.indexes].sort((a, b) => b - a)) {
+      if (this.#pending.rowsOf(index) > 0) yield this.#store(index);
+    }
     if (this.#writeError !== null) throw this.#writeError;
     for (const own of this.#changed) {
       if (own.series === SERIES_NONE) this.#rows.delete(own.device);

@@ -275,7 +275,10 @@ export class History implements CommitPart {
    */
   *write(): Generator<number> {
     yield* this.catchUp();
-    for (const changes of this.#changes.values()) yield* changes.write();
+    // In the order of keys, in which SQLite fills its pages.
+    for (const series of [...this.#changes.keys()].sort((a, b) => a - b)) {
+      yield* (this.#changes.get(series) as SeriesChanges).write();
+    }
   }
 
   /** The transaction of `write` is committed. */

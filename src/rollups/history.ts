@@ -22,8 +22,9 @@ import { addPast } from "./past-query.ts";
 import { ReadingRun } from "./reading-run.ts";
 import { addNotes, before, coverPages, joined, type Revision, Revisions, type Since } from "./revisions.ts";
 import { encodeSeconds } from "./seconds-codec.ts";
+import { copyOfSeconds } from "./seconds-copy.ts";
 import type { SecondsPage } from "./seconds-page.ts";
-import { copyOfSeconds, SeriesChanges } from "./series-changes.ts";
+import { SeriesChanges } from "./series-changes.ts";
 import { queryWindow } from "./window-query.ts";
 
 /** One reading. */
@@ -162,9 +163,11 @@ export class History implements CommitPart {
    * next commit copies the others.
    */
   fork(origin: number, series: number): void {
-    this.#pages.fork(origin, series);
     const changes = this.#changes.get(origin);
-    if (changes === undefined) return;
+    if (changes === undefined) {
+      this.#pages.fork(origin, series);
+      return;
+    }
     if (changes === this.#backlogOf) changes.foldBacklog();
     changes.copyTo(this.#changesOf(series));
   }
@@ -305,10 +308,12 @@ export class History implements CommitPart {
       const end = pageKey(series, level, Math.floor(second / pageSeconds));
       this.#db.guarded(() => this.#deleteRange.run(pageKey(series, level, FIRST_PAGE), end));
     }
+    yield* this.#changesOf(series).lowerAfter(second);
   }
 
   /** Evicts cached pages that `expire` deleted. @param horizons the second by series */
   forget(horizons: ReadonlyMap<number, number>): void {
+    for (const series of horizons.keys()) this.#pages.forgetNewest(series);
     for (const page of this.#pages.cache.pages()) {
       const second = horizons.get(seriesOf(page.key));
       if (second === undefined) continue;

@@ -22,6 +22,13 @@ export const MINUTES_PER_PAGE = SECONDS_PER_PAGE / SECONDS_PER_MINUTE;
  */
 export const BUCKETS_PER_PAGE = [SECONDS_PER_PAGE, 60, 24, 32, 32, 128] as const;
 
+/**
+ * A series has levels up to the lowest one of which it has no more pages than this, its *top*. A question reads all of these in place of
+ * two of each level above: at most as many pages and 4 + 2 · 4 in all, as of a series with all levels; only values of minutes are of up
+ * to 24 pages of seconds instead of 12.
+ */
+export const TOP_PAGES_MAX = 4;
+
 const PAGE_BITS = 2 ** 30;
 /** Page numbers start here: the year 1 is far before the epoch. */
 const PAGE_ZERO = 2 ** 27;
@@ -63,6 +70,7 @@ export function pageOf(key: number): number {
 /**
  * Visits the fewest buckets that cover the seconds [start, end): runs [from, to) of one level, at most two a level.
  * O(levels).
+ * @param top the highest level that there is
  * @example
  * ```ts
  * const buckets: string[] = [];
@@ -70,10 +78,15 @@ export function pageOf(key: number): number {
  * assert.deepEqual(buckets.sort(), ["1 of 1 s from 3600", "1 of 1 s from 59", "59 of 60 s from 60"]);
  * ```
  */
-export function plan(start: number, end: number, visit: (level: number, from: number, to: number) => void): void {
+export function plan(
+  start: number,
+  end: number,
+  visit: (level: number, from: number, to: number) => void,
+  top: number = TOP_LEVEL,
+): void {
   let from = start;
   let to = end;
-  for (let level = 0; level < TOP_LEVEL; level++) {
+  for (let level = 0; level < top; level++) {
     const ratio = RATIO[level + 1];
     const up = Math.ceil(from / ratio);
     const upEnd = Math.floor(to / ratio);
@@ -86,5 +99,5 @@ export function plan(start: number, end: number, visit: (level: number, from: nu
     from = up;
     to = upEnd;
   }
-  if (from < to) visit(TOP_LEVEL, from, to);
+  if (from < to) visit(top, from, to);
 }

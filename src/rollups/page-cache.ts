@@ -91,6 +91,12 @@ export class CachedPage {
     return this.seconds?.count === 0 || this.buckets?.isEmpty === true;
   }
 
+  /** Makes a page of buckets one without any reading. */
+  empty(): void {
+    this.encoded = null;
+    this.buckets = new BucketPage(BUCKETS_PER_PAGE[this.level]);
+  }
+
   /** Makes these the seconds of an open page of level 0. */
   replaceSeconds(seconds: SecondsPage): void {
     this.seconds = seconds;

@@ -3,7 +3,17 @@ import type { StatementSync } from "node:sqlite";
 import type { Cost } from "../metrics/answer.ts";
 import type { Database } from "../store/database.ts";
 import { HotPages } from "./hot-pages.ts";
-import { FIRST_PAGE, keyOfSeries, LAST_PAGE, pageKey, pageOf, seriesOf, TOP_LEVEL } from "./levels.ts";
+import {
+  FIRST_PAGE,
+  keyOfSeries,
+  LAST_PAGE,
+  levelOf,
+  pageKey,
+  pageOf,
+  seriesOf,
+  TOP_LEVEL,
+  TOP_PAGES_MAX,
+} from "./levels.ts";
 import { CachedPage, PageCache } from "./page-cache.ts";
 import { check, corrupt, rekeyed } from "./page-frame.ts";
 
@@ -11,6 +21,14 @@ const TABLES = "CREATE TABLE IF NOT EXISTS page(key INTEGER PRIMARY KEY, bytes B
 
 /** Pages copied at once when a series is forked. */
 const COPIED_AT_ONCE = 64;
+
+/** How high a series reaches. */
+interface Top {
+  /** The highest level of which it has pages. */
+  readonly level: number;
+  /** These pages, in any order; one more than `TOP_PAGES_MAX` until there is a level above. */
+  readonly numbers: number[];
+}
 
 /**
  * Finds pages, and says which there are.
@@ -26,7 +44,8 @@ export class PageTable {
   readonly #selectAny: StatementSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
-  /** Numbers of the newest page, by series and level: newer ones need not be looked for. */
+  readonly #tops = new Map<number, Top>();
+  /** Numbers of the newest page, by series and level below the top: newer ones need not be looked for. */
   readonly #newest = new Map<number, number>();
   /** The series that each fork began as. */
   readonly #forks = new Map<number, number>();
@@ -47,7 +66,7 @@ export class PageTable {
     this.#selectSome = db.prepare(
       `SELECT key, bytes FROM page WHERE key>? AND key<=? ORDER BY key LIMIT ${COPIED_AT_ONCE}`,
     );
-    this.#selectKeys = db.prepare("SELECT key FROM page WHERE key>=? AND key<=?");
+    this.#selectKeys = db.prepare("SELECT key FROM page WHERE key>=? AND key<=? LIMIT ?");
     this.#selectAny = db.prepare("SELECT 1 FROM page WHERE key>? AND key<? LIMIT 1");
     this.#insert = db.prepare("INSERT OR REPLACE INTO page VALUES(?, ?)");
     this.#delete = db.prepare("DELETE FROM page WHERE key=?");
@@ -56,14 +75,27 @@ export class PageTable {
   newPage(series: number, level: number, number: number): CachedPage {
     const page = new CachedPage(pageKey(series, level, number), null);
     this.cache.add(page);
-    if (number > this.#newestOf(series, level)) this.#newest.set(pageKey(series, level, FIRST_PAGE), number);
+    this.#met(series, level, number);
     return page;
+  }
+
+  /** There is such a page. */
+  #met(series: number, level: number, number: number): void {
+    const top = this.topOf(series);
+    if (level === top.level) {
+      if (!top.numbers.includes(number)) top.numbers.push(number);
+    } else if (number > this.#newestOf(series, level)) {
+      this.#newest.set(pageKey(series, level, FIRST_PAGE), number);
+    }
   }
 
   /** A page for changing. @throws TidemarkError "history-corrupt" */
   page(series: number, level: number, number: number): CachedPage | undefined {
     const page = this.#lookUp(series, level, number, null);
-    if (page === undefined || page.isOpen) return page;
+    if (page === undefined) return page;
+    // One that was emptied may be in no list.
+    this.#met(series, level, number);
+    if (page.isOpen) return page;
     page.open();
     this.hot.drop(page);
     this.remeasure(page);
@@ -86,7 +118,9 @@ export class PageTable {
     if (cost !== null) cost.pages++;
     const cached = this.cache.get(key);
     if (cached !== undefined) return cached;
-    if (number > this.#newestOf(series, level)) return undefined;
+    const top = this.topOf(series);
+    if (level > top.level || (level === top.level && !top.numbers.includes(number))) return undefined;
+    if (level < top.level && number > this.#newestOf(series, level)) return undefined;
     const bytes = this.#readOrOrigin(key);
     if (bytes === undefined) return undefined;
     if (cost !== null) cost.pagesFromDisk++;
@@ -111,9 +145,70 @@ export class PageTable {
     return row[0];
   }
 
-  /** A series that has no pages begins with those that another one has in the file. */
+  /** How high a series reaches, with what is not committed yet. */
+  topOf(series: number): Top {
+    let top = this.#tops.get(series);
+    if (top === undefined) {
+      const from = (this.#areCopied ? undefined : this.#forks.get(series)) ?? series;
+      const [first, last] = [pageKey(from, 0, FIRST_PAGE), pageKey(from, TOP_LEVEL, LAST_PAGE)];
+      const key = this.#db.lookUp(this.#selectLast, first, last)?.key;
+      const level = typeof key === "number" ? levelOf(key) : 0;
+      const numbers = typeof key === "number" ? this.#storedNumbers(from, level) : [];
+      top = { level, numbers };
+      this.#tops.set(series, top);
+    }
+    return top;
+  }
+
+  #storedNumbers(series: number, level: number, limit = -1): number[] {
+    const [first, last] = [pageKey(series, level, FIRST_PAGE), pageKey(series, level, LAST_PAGE)];
+    return this.#db.lookUpAll(this.#selectKeys, first, last, limit).map(({ key }) => pageOf(Number(key)));
+  }
+
+  /** The top has pages enough for a level above: `raise`. */
+  isTopFull(series: number, level: number): boolean {
+    const top = this.topOf(series);
+    return level === top.level && level < TOP_LEVEL && top.numbers.length > TOP_PAGES_MAX;
+  }
+
+  /** The level above is the top from now on, and has no pages yet. @returns the numbers of all pages of the one that was */
+  raise(series: number): readonly number[] {
+    const { level, numbers } = this.topOf(series);
+    this.#newest.set(pageKey(series, level, FIRST_PAGE), Math.max(...numbers));
+    this.#tops.set(series, { level: level + 1, numbers: [] });
+    return numbers;
+  }
+
+  /** The lowest level of few pages: that which should be the top. @param changed pages that are not as in the file @param isGone whether one of these goes */
+  topWith(series: number, changed: readonly CachedPage[], isGone: (page: CachedPage) => boolean): Top {
+    const top = this.topOf(series);
+    for (let level = 0; level < top.level; level++) {
+      const its = changed.filter((page) => page.level === level);
+      const gone = new Set(its.filter(isGone).map(({ key }) => pageOf(key)));
+      const numbers = new Set(this.#storedNumbers(series, level, TOP_PAGES_MAX + 1 + gone.size));
+      for (const { key } of its) numbers.add(pageOf(key));
+      const left = [...numbers.difference(gone)];
+      if (left.length <= TOP_PAGES_MAX) return { level, numbers: left };
+    }
+    return top;
+  }
+
+  /** Lowers the top; all pages above it are emptied. */
+  lower(series: number, top: Top): void {
+    this.#tops.set(series, top);
+  }
+
+  /** Keys of pages above a level that are in the file. */
+  keysAbove(series: number, level: number): number[] {
+    const [first, last] = [pageKey(series, level + 1, FIRST_PAGE), pageKey(series, TOP_LEVEL, LAST_PAGE)];
+    return this.#db.lookUpAll(this.#selectKeys, first, last, -1).map(({ key }) => Number(key));
+  }
+
+  /** A series that has no pages begins with those that another one has in the file, and as high as that one reaches now. */
   fork(origin: number, series: number): void {
     this.#forks.set(series, origin);
+    const { level, numbers } = this.topOf(origin);
+    this.#tops.set(series, { level, numbers: [...numbers] });
   }
 
   /** Copies the pages of forks, inside a transaction and before their origins are written. Yields bytes. */
@@ -151,8 +246,9 @@ export class PageTable {
     for (const number of series) this.forgetNewest(number);
   }
 
-  /** Forgets which pages are the newest of a series; they are looked for again. */
+  /** Forgets how high a series reaches and which pages are its newest; they are looked for again. */
   forgetNewest(series: number): void {
+    this.#tops.delete(series);
     for (let level = 0; level <= TOP_LEVEL; level++) this.#newest.delete(pageKey(series, level, FIRST_PAGE));
   }
 
@@ -161,8 +257,7 @@ export class PageTable {
     const page = new CachedPage(keyOfSeries(key, series), encoded);
     page.isStored = isStored;
     this.cache.add(page);
-    const place = pageKey(series, page.level, FIRST_PAGE);
-    if (pageOf(page.key) > this.#newestOf(series, page.level)) this.#newest.set(place, pageOf(page.key));
+    if (page.level <= this.topOf(series).level) this.#met(series, page.level, pageOf(page.key));
     return page;
   }
 
@@ -170,11 +265,12 @@ export class PageTable {
   numbers(series: number, first: number, last: number): number[] {
     const low = pageKey(series, 0, Math.max(first, FIRST_PAGE));
     const high = pageKey(series, 0, Math.min(last, LAST_PAGE));
-    const keys = new Set(this.#db.lookUpAll(this.#selectKeys, low, high).map(({ key }) => Number(key)));
+    const keys = new Set(this.#db.lookUpAll(this.#selectKeys, low, high, -1).map(({ key }) => Number(key)));
     const origin = this.#areCopied ? undefined : this.#forks.get(series);
     if (origin !== undefined) {
       const [from, to] = [keyOfSeries(low, origin), keyOfSeries(high, origin)];
-      for (const row of this.#db.lookUpAll(this.#selectKeys, from, to)) keys.add(keyOfSeries(Number(row.key), series));
+      for (const row of this.#db.lookUpAll(this.#selectKeys, from, to, -1))
+        keys.add(keyOfSeries(Number(row.key), series));
     }
     if (low === high) return keys.size === 1 || this.cache.get(low) !== undefined ? [first] : [];
     for (const { key } of this.cache.pages()) if (key >= low && key <= high) keys.add(key);
@@ -193,6 +289,8 @@ export class PageTable {
 
   /** The number of the newest page of a series and level; -Infinity when there is none. */
   #newestOf(series: number, level: number): number {
+    const top = this.topOf(series);
+    if (level >= top.level) return level > top.level ? Number.NEGATIVE_INFINITY : Math.max(...top.numbers);
     const place = pageKey(series, level, FIRST_PAGE);
     const known = this.#newest.get(place);
     if (known !== undefined) return known;
@@ -224,9 +322,16 @@ export class PageTable {
     page.isStored = !page.isOpen;
     this.#dirtyBytes -= page.bytes;
     // Encoded by the commit, unless there was nothing to write.
-    if (page.isOpen) this.cache.drop(page);
+    if (page.isOpen) this.#dropEmpty(page);
     // Unqueried seconds before the newest are not worth their memory: a backfill is full of them.
     if (page.level === 0 && page.reads === 0 && !this.#isNewest(page)) this.cache.drop(page);
+  }
+
+  #dropEmpty(page: CachedPage): void {
+    this.cache.drop(page);
+    const { level, numbers } = this.topOf(seriesOf(page.key));
+    const at = level === page.level ? numbers.indexOf(pageOf(page.key)) : -1;
+    if (at >= 0) numbers.splice(at, 1);
   }
 
   /** Accounts for a page that has changed. */

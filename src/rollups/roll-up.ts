@@ -13,6 +13,7 @@ import type { BucketPage } from "./bucket-page.ts";
 import {
   BUCKETS_PER_PAGE,
   HOUR_LEVEL,
+  levelOf,
   MINUTES_PER_PAGE,
   pageOf,
   SECONDS_PER_MINUTE,
@@ -39,6 +40,11 @@ function pageBit({ key }: CachedPage): number {
   return 1 << (number - Math.floor(number / PAGES_PER_HOUR) * PAGES_PER_HOUR);
 }
 
+/** The second after a page's last. */
+export function endOf({ key, level }: CachedPage): number {
+  return (pageOf(key) + 1) * BUCKETS_PER_PAGE[level] * STEP_SECONDS[level];
+}
+
 /** Opens a page of the series for changing. */
 type Open = (level: number, number: number) => CachedPage;
 
@@ -62,11 +68,32 @@ export class RollUp {
   /** What is not merged upwards yet: numbers, and values by the level of the buckets. Buckets outside equal the merge of their children. */
   readonly #unmerged = new SecondRange();
   readonly #unmergedValues = STEP_SECONDS.map(() => new SecondRange());
+  /** Pages of each level that was the top, until all of them are merged into the level above. */
+  readonly #risen = STEP_SECONDS.map(() => new Set<CachedPage>());
 
   constructor(series: number, pages: PageTable, open: Open) {
     this.#series = series;
     this.#pages = pages;
     this.#open = open;
+  }
+
+  get #top(): number {
+    return this.#pages.topOf(this.#series).level;
+  }
+
+  /** Opens a page of buckets. Where it is one too many for the top, all pages of that level are to be merged into the one above. */
+  #openBuckets(level: number, number: number): CachedPage {
+    const page = this.#open(level, number);
+    if (!this.#pages.isTopFull(this.#series, level)) return page;
+    const seconds = BUCKETS_PER_PAGE[level] * STEP_SECONDS[level];
+    for (const other of this.#pages.raise(this.#series)) {
+      const risen = this.#open(level, other);
+      this.#risen[level].add(risen);
+      if (level < HOUR_LEVEL) this.#staleHours.add(other);
+      else this.#staleValues[level].add(risen);
+      this.changed(other * seconds, (other + 1) * seconds);
+    }
+    return page;
   }
 
   /** Readings were added to, or removed from, the seconds [start, end). */
@@ -98,7 +125,7 @@ export class RollUp {
     const seconds = page.seconds as SecondsPage;
     const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
     const hour = Math.floor(firstMinute / MINUTES_PER_HOUR);
-    const minutes = this.#open(1, hour);
+    const minutes = this.#openBuckets(1, hour);
     const buckets = minutes.buckets as BucketPage;
     this.#changedMinutes.add(minutes);
     this.#staleHours.add(hour);
@@ -126,9 +153,10 @@ export class RollUp {
   numbers(): void {
     this.#unmerged.clear();
     let changed = this.#changedMinutes;
-    if (changed.size === 0) return;
     this.#changedMinutes = new Set();
-    for (let level = 1; level < TOP_LEVEL; level++) {
+    for (let level = 1; level < this.#top; level++) {
+      for (const page of this.#risen[level]) changed.add(page);
+      this.#risen[level].clear();
       const parents = new Set<CachedPage>();
       for (const page of changed) {
         const parent = this.#parent(page);
@@ -149,7 +177,7 @@ export class RollUp {
     const level = page.level + 1;
     const bucket = pageOf(page.key); // a page's number is its parent bucket's
     const number = Math.floor(bucket / BUCKETS_PER_PAGE[level]);
-    const parent = this.#open(level, number);
+    const parent = this.#openBuckets(level, number);
     return { page: parent, bucket: bucket - number * BUCKETS_PER_PAGE[level] };
   }
 
@@ -179,6 +207,7 @@ export class RollUp {
   close(page: CachedPage): void {
     this.minutes(page);
     this.minuteValues(page);
+    if (this.#top < HOUR_LEVEL) return;
     const firstMinute = pageOf(page.key) * MINUTES_PER_PAGE;
     const hour = Math.floor(firstMinute / MINUTES_PER_HOUR);
     if (hour !== this.#gatheredHour) {
@@ -215,9 +244,10 @@ export class RollUp {
   /**
    * After `numbers`: merges all values, minutes' into hours, hours' into days and so on. Yields 0 between two steps; a query
    * in between merges its share, and the rest follows.
-   * @param highest the highest level whose buckets get theirs
+   * @param upTo the highest level whose buckets get theirs, where there is such a level
    */
-  *values(highest: number = TOP_LEVEL): Generator<number> {
+  *values(upTo: number = TOP_LEVEL): Generator<number> {
+    const highest = Math.min(upTo, this.#top);
     if (highest > 0) yield* this.#allMinuteValues();
     if (highest < HOUR_LEVEL) return;
     for (const hour of this.#staleHours) {
@@ -259,9 +289,28 @@ export class RollUp {
       isChanged = true;
       const buckets = this.#open(level, number).buckets as BucketPage;
       for (let i = 0; i < before; i++) buckets.clear(i);
-      if (level < TOP_LEVEL) this.#mergeWhole(page);
+      if (level < this.#top) this.#mergeWhole(page);
       this.#pages.remeasure(page);
     }
+  }
+
+  /**
+   * After all is merged: empties the levels above the lowest one that has few pages left. The commit deletes them, as any page
+   * without readings.
+   * @param changed pages that are not as in the file @param isGone whether one of these goes
+   */
+  lower(changed: readonly CachedPage[], isGone: (page: CachedPage) => boolean): void {
+    const top = this.#pages.topWith(this.#series, changed, isGone);
+    if (top.level === this.#pages.topOf(this.#series).level) return;
+    const above = changed.filter((page) => page.level > top.level);
+    for (const key of this.#pages.keysAbove(this.#series, top.level)) {
+      above.push(this.#open(levelOf(key), pageOf(key)));
+    }
+    for (const page of above) {
+      page.empty();
+      this.#pages.remeasure(page);
+    }
+    this.#pages.lower(this.#series, top);
   }
 
   /** Merges a page of buckets into its parent, numbers and values. */
@@ -287,7 +336,7 @@ export class RollUp {
 
   #setHourValues(hour: number, values: Distribution): void {
     const day = Math.floor(hour / BUCKETS_PER_PAGE[HOUR_LEVEL]);
-    const hours = this.#open(HOUR_LEVEL, day);
+    const hours = this.#openBuckets(HOUR_LEVEL, day);
     (hours.buckets as BucketPage).setValues(hour - day * BUCKETS_PER_PAGE[HOUR_LEVEL], values.encoded());
     this.#staleValues[HOUR_LEVEL].add(hours);
   }

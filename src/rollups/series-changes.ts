@@ -11,8 +11,9 @@ import type { PageTable } from "./page-table.ts";
 import type { ReadingRun } from "./reading-run.ts";
 import type { Note } from "./revision-note.ts";
 import type { Revisions } from "./revisions.ts";
-import { RollUp } from "./roll-up.ts";
+import { endOf, RollUp } from "./roll-up.ts";
 import { decodeSeconds, encodeSeconds } from "./seconds-codec.ts";
+import { copyOfSeconds, within, withinCopy } from "./seconds-copy.ts";
 import { ALL_MINUTES, SecondsPage } from "./seconds-page.ts";
 import { SeriesNotes } from "./series-notes.ts";
 
@@ -145,7 +146,23 @@ export class SeriesChanges {
   #open(level: number, number: number): CachedPage {
     const page = this.#pages.page(this.#series, level, number) ?? this.#pages.newPage(this.#series, level, number);
     if (this.#pages.markDirty(page)) this.#dirty.push(page);
+    if (level === 0 && this.#pages.isTopFull(this.#series, 0)) this.#rise();
     return page;
+  }
+
+  /** Seconds are the top: nothing is merged upwards. */
+  get #isFlat(): boolean {
+    return this.#pages.topOf(this.#series).level === 0;
+  }
+
+  /** There are pages of seconds enough for minutes: all of them are to be merged. */
+  #rise(): void {
+    for (const number of this.#pages.raise(this.#series)) {
+      const page = this.#open(0, number);
+      (page.seconds as SecondsPage).staleMinutes = ALL_MINUTES;
+      this.#stale.add(page);
+      this.#rollUp.changed(number * SECONDS_PER_PAGE, (number + 1) * SECONDS_PER_PAGE);
+    }
   }
 
   /** Leaves the fold page: it may be committed and evicted now. */
@@ -176,7 +193,7 @@ export class SeriesChanges {
   /** Merges a page's minutes upwards and encodes it ahead of the commit, while it is in the processor's cache: it then waits in an eighth of the memory. */
   #seal(page: CachedPage): void {
     this.#stale.delete(page);
-    this.#rollUp.close(page);
+    if (!this.#isFlat) this.#rollUp.close(page);
     page.close(encodeSeconds(page.key, page.seconds as SecondsPage).slice());
     this.#pages.remeasure(page);
   }
@@ -266,6 +283,7 @@ export class SeriesChanges {
     for (const _ of this.#merge()) {
       // nothing may be folded in between
     }
+    fork.#pages.fork(this.#series, fork.#series);
     for (const page of this.#dirty) {
       const key = keyOfSeries(page.key, fork.#series);
       const bytes = page.isEmpty
@@ -286,6 +304,7 @@ export class SeriesChanges {
   /** Merges what was folded upwards, as far as a question about the window needs it. O(changed minutes). */
   rollUp(window: Window, withValues: boolean): void {
     this.#settleFold();
+    if (this.#isFlat) return;
     for (const page of this.#stale) {
       this.#stale.delete(page);
       this.#rollUp.minutes(page);
@@ -300,6 +319,7 @@ export class SeriesChanges {
    */
   *write(): Generator<number> {
     yield* this.#merge();
+    if (this.#dirty.some((page) => page.isEmpty)) this.#rollUp.lower(this.#dirty, (page) => page.isEmpty);
     for (const page of this.#dirty) yield this.#store(page);
     yield* this.#notes.ofNewPages(this.#dirty);
   }
@@ -308,6 +328,7 @@ export class SeriesChanges {
   *#merge(): Generator<number> {
     this.#settleFold();
     this.#left.clear();
+    if (this.#isFlat) return;
     for (const page of this.#stale) {
       this.#stale.delete(page);
       this.#rollUp.minutes(page);
@@ -353,6 +374,12 @@ export class SeriesChanges {
     for (const page of this.#dirty) if (page.isOpen) yield this.#store(page);
   }
 
+  /** After that, and once all pages before the midnight are deleted: as few levels as those that are left need. */
+  *lowerAfter(second: number): Generator<number> {
+    this.#rollUp.lower(this.#dirty, (page) => page.isEmpty || endOf(page) <= second);
+    for (const page of this.#dirty) if (page.isOpen) yield this.#store(page);
+  }
+
   /** What was written is committed. */
   committed(): void {
     for (const page of this.#dirty) this.#pages.markClean(page);
@@ -362,22 +389,4 @@ export class SeriesChanges {
 /** @returns bytes that are valid until another page is encoded */
 function encode(page: CachedPage, key: number = page.key): Uint8Array {
   return page.seconds !== null ? encodeSeconds(key, page.seconds) : encodeBuckets(key, page.buckets as BucketPage);
-}
-
-/** Where the seconds [start, end) begin and end within a page of them. */
-function within(number: number, start: number, end: number): [from: number, to: number] {
-  const pageStart = number * SECONDS_PER_PAGE;
-  return [Math.max(0, start - pageStart), Math.min(SECONDS_PER_PAGE, end - pageStart)];
-}
-
-/** The same content in a page of its own. */
-export function copyOfSeconds(key: number, seconds: SecondsPage): SecondsPage {
-  // An empty page has no bytes.
-  return seconds.count === 0 ? new SecondsPage(seconds.start) : decodeSeconds(key, encodeSeconds(key, seconds).slice());
-}
-
-/** Of a page that is nobody else's the seconds [from, to). */
-function withinCopy(copy: SecondsPage, from: number, to: number): SecondsPage {
-  const before = to < SECONDS_PER_PAGE ? copy.without(to, SECONDS_PER_PAGE) : copy;
-  return from > 0 ? before.without(0, from) : before;
 }

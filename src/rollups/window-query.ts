@@ -16,37 +16,41 @@ export function queryWindow(pages: PageTable, series: number, window: Window, ne
 
 /** Adds everything in the window's seconds to an answer. */
 export function addWindow(pages: PageTable, answer: Answer, series: number, window: Window): void {
+  const top = pages.topOf(series);
   const runs: (readonly [number, number, number])[] = [];
-  plan(window.start, window.end, (level, from, to) => runs.push([level, from, to]));
+  plan(window.start, window.end, (level, from, to) => runs.push([level, from, to]), top.level);
   for (const [level, from, to] of runs.reverse()) {
-    addRun(pages, answer, series, level, from, to, answer.aggregate.needs);
+    // As long as the window may be: of the top all pages are known.
+    if (level === top.level) for (const number of top.numbers) addPage(pages, answer, series, level, number, from, to);
+    else {
+      const perPage = BUCKETS_PER_PAGE[level];
+      const last = Math.floor((to - 1) / perPage);
+      for (let n = Math.floor(from / perPage); n <= last; n++) addPage(pages, answer, series, level, n, from, to);
+    }
   }
 }
 
-function addRun(
+/** What a page has of the buckets [from, to) of its level, numbers since the epoch. */
+function addPage(
   pages: PageTable,
   { aggregate, cost }: Answer,
   series: number,
   level: number,
+  number: number,
   from: number,
   to: number,
-  needs: Needs,
 ): void {
-  const perPage = BUCKETS_PER_PAGE[level];
-  for (let at = from; at < to; ) {
-    const number = Math.floor(at / perPage);
-    const first = number * perPage;
-    const end = Math.min(to, first + perPage);
-    const page = pages.find(series, level, number, cost);
-    if (page !== undefined) {
-      cost.buckets += end - at;
-      if (level === 0) addSeconds(aggregate, page, at - first, end - first, needs.sums);
-      else addBuckets(pages, aggregate, page, at - first, end - first, needs.sums);
-      if (level === 1 && aggregate.distribution !== null) {
-        addMinuteValues(pages, aggregate.distribution, series, page, at, end, cost);
-      }
-    }
-    at = end;
+  const first = number * BUCKETS_PER_PAGE[level];
+  const at = Math.max(from, first);
+  const end = Math.min(to, first + BUCKETS_PER_PAGE[level]);
+  const page = at < end ? pages.find(series, level, number, cost) : undefined;
+  if (page === undefined) return;
+  cost.buckets += end - at;
+  const { sums } = aggregate.needs;
+  if (level === 0) addSeconds(aggregate, page, at - first, end - first, sums);
+  else addBuckets(pages, aggregate, page, at - first, end - first, sums);
+  if (level === 1 && aggregate.distribution !== null) {
+    addMinuteValues(pages, aggregate.distribution, series, page, at, end, cost);
   }
 }
 

@@ -1,6 +1,18 @@
 /** Reads all pages of a series in order and has the ladder merge them upwards, with those in their places that the log has otherwise. */
 import type { Aggregate } from "../metrics/aggregate.ts";
-import { FIRST_PAGE, LAST_PAGE, pageKey, pageOf, SECONDS_PER_PAGE, seriesOf } from "../rollups/levels.ts";
+import {
+  BUCKETS_PER_PAGE,
+  FIRST_PAGE,
+  LAST_PAGE,
+  levelOf,
+  pageKey,
+  pageOf,
+  SECONDS_PER_PAGE,
+  STEP_SECONDS,
+  seriesOf,
+  TOP_LEVEL,
+  TOP_PAGES_MAX,
+} from "../rollups/levels.ts";
 import type { Database } from "../store/database.ts";
 import type { Tell } from "./differences.ts";
 import { Ladder, type LadderFault } from "./ladder.ts";
@@ -41,15 +53,16 @@ export class Climb {
   /** Yields after each page of seconds. */
   *run(): Generator<void> {
     const find = this.#db.prepare("SELECT bytes FROM page WHERE key=?");
+    const changed = [...this.#changed.keys()].filter((key) => seriesOf(key) === this.#series).sort((a, b) => a - b);
     const ladder = new Ladder({
       series: this.#series,
+      top: this.#top(changed),
       isOlder: hasOlderParts(this.#db),
       find: (key) => bytesOf(find.get(key)?.bytes),
       numbers: (level) => this.#numbers(level),
       onFault: (fault) => this.#tellFault(fault),
       onRepair: (key, bytes) => this.repairs.set(key, bytes),
     });
-    const changed = [...this.#changed.keys()].filter((key) => seriesOf(key) === this.#series).sort((a, b) => a - b);
     let at = 0;
     let isDamaged = false;
     for (const { key, bytes } of this.#rows()) {
@@ -61,6 +74,35 @@ export class Climb {
     for (; at < changed.length; at++) this.#takeChanged(ladder, changed[at]);
     ladder.end();
     if (!isDamaged) this.total = ladder.total;
+  }
+
+  /** The highest level that there must be: that of the file, or a higher one where pages of it are too many. */
+  #top(changed: readonly number[]): number {
+    const newest = this.#db.prepare("SELECT max(key) AS key FROM page WHERE key>=? AND key<=?");
+    const key = newest.get(this.#bounds(0)[0], this.#bounds(TOP_LEVEL)[1])?.key;
+    const pages = STEP_SECONDS.map(() => ({ count: 0, last: Number.NaN }));
+    for (const number of this.#numbersToBe(changed)) {
+      for (const [level, of] of pages.entries()) {
+        const its = Math.floor((number * SECONDS_PER_PAGE) / (STEP_SECONDS[level] * BUCKETS_PER_PAGE[level]));
+        if (its !== of.last) of.count++;
+        of.last = its;
+      }
+    }
+    let top = typeof key === "number" ? levelOf(key) : 0;
+    while (top < TOP_LEVEL && pages[top].count > TOP_PAGES_MAX) top++;
+    return top;
+  }
+
+  /** Pages of level 0 with those that are to be there, ascending. */
+  *#numbersToBe(changed: readonly number[]): Generator<number> {
+    let at = 0;
+    for (const number of this.#numbers(0)) {
+      for (; at < changed.length && pageOf(changed[at]) <= number; at++) {
+        if (this.#changed.get(changed[at]) !== null) yield pageOf(changed[at]);
+      }
+      if (!this.#changed.has(pageKey(this.#series, 0, number))) yield number;
+    }
+    for (; at < changed.length; at++) if (this.#changed.get(changed[at]) !== null) yield pageOf(changed[at]);
   }
 
   *#rows(): Generator<{ key: number; bytes: Uint8Array | null }> {

@@ -1,5 +1,5 @@
 /**
- * Merges a series upwards once more, from its seconds to 1,024 days, and compares each page with the one that is stored. A page is compared
+ * Merges a series upwards once more, from its seconds to its top, and compares each page with the one that is stored. A page is compared
  * with the merge of what its children should hold, so one wrong second is not told again at each level above it.
  */
 import { messageOf } from "../core/errors.ts";
@@ -13,8 +13,8 @@ import {
   MINUTES_PER_PAGE,
   pageKey,
   SECONDS_PER_MINUTE,
+  SECONDS_PER_PAGE,
   STEP_SECONDS,
-  TOP_LEVEL,
 } from "../rollups/levels.ts";
 import { DERIVED_MINUTE_READINGS_MAX } from "../rollups/minute-values.ts";
 import type { SecondsPage } from "../rollups/seconds-page.ts";
@@ -42,6 +42,8 @@ export interface LadderFault {
 /** Where the ladder reads, and whom it tells. */
 export interface LadderOptions {
   readonly series: number;
+  /** The highest level that there must be, and no page is stored above. */
+  readonly top: number;
   /** Values that an older version cut to fewer bits are believed, as long as they are as many. */
   readonly isOlder: boolean;
   /** The bytes of a page that is stored. */
@@ -76,7 +78,7 @@ export class Ladder {
 
   constructor(options: LadderOptions) {
     this.#options = options;
-    for (let level = 1; level <= TOP_LEVEL; level++) {
+    for (let level = 1; level <= options.top; level++) {
       const stored = options.numbers(level);
       const page = new BucketPage(BUCKETS_PER_PAGE[level]);
       this.#rungs.push({ level, number: Number.NaN, page, isUnknown: false, stored, next: next(stored) });
@@ -85,6 +87,12 @@ export class Ladder {
 
   /** @param seconds of a page; null: it is there and cannot be read, or recomputed */
   take(number: number, seconds: SecondsPage | null): void {
+    if (this.#options.top === 0) {
+      scratch.reset();
+      seconds?.mergeInto(scratch, 0, SECONDS_PER_PAGE, false);
+      this.total.merge(scratch);
+      return;
+    }
     const hour = Math.floor(number / PAGES_PER_HOUR);
     const rung = this.#turn(1, hour);
     if (seconds === null) {
@@ -109,7 +117,7 @@ export class Ladder {
 
   /** After the last page. */
   end(): void {
-    for (let level = 1; level <= TOP_LEVEL; level++) this.#turn(level, Number.POSITIVE_INFINITY);
+    for (let level = 1; level <= this.#options.top; level++) this.#turn(level, Number.POSITIVE_INFINITY);
   }
 
   #turn(level: number, number: number): Rung {
@@ -163,7 +171,7 @@ export class Ladder {
     if (level === 1) this.#hourValues = new Distribution(true);
     scratch.reset();
     page.mergeInto(scratch, 0, page.size, true);
-    if (level === TOP_LEVEL) {
+    if (level === this.#options.top) {
       this.total.merge(scratch);
       return;
     }

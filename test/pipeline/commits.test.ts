@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { TidemarkError } from "../../src/core/errors.ts";
 import { ALL_NEEDS } from "../../src/metrics/aggregate.ts";
+import { TOP_PAGES_MAX } from "../../src/rollups/levels.ts";
 import { fillDisk } from "./full-disk.ts";
 import { EVER, NOW, type Running, reading, withPipeline } from "./running.ts";
 
@@ -166,17 +167,19 @@ test("a page that cannot be read ends the pipeline, and nothing of the broken ba
 
 test("a question whose merging meets a page that cannot be read ends it: half of it is neither answered nor committed", () =>
   withPipeline({}, async (running) => {
-    await running.send(...readings(0, 3));
+    // So many pages that there is something to merge.
+    const spread = Array.from({ length: TOP_PAGES_MAX + 1 }, (_, i) => reading("d", i, NOW - i * 3_600_000));
+    await running.send(...spread);
     await running.reopen();
     const { pipeline } = running;
-    await running.send(...readings(3, 1));
+    await running.send(...readings(spread.length, 1));
     running.db.prepare("UPDATE page SET bytes=x'ff'").run();
     const ask = () => pipeline.query("temperature", EVER, ALL_NEEDS);
     assert.throws(ask, { code: "history-corrupt" });
     await assert.rejects(pipeline.failed, { code: "history-corrupt" });
     assert.throws(ask, { code: "history-corrupt" });
     await pipeline.close();
-    assert.equal(storedPosition(running), 3);
+    assert.equal(storedPosition(running), spread.length);
   }));
 
 test("a listener that throws ends the pipeline; what was committed is safe", () =>

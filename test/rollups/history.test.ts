@@ -10,6 +10,7 @@ import { squareError } from "../../src/metrics/exact-sum.ts";
 import { findMetric, METRICS } from "../../src/metrics/registry.ts";
 import { MEDIAN, shareOf } from "../../src/metrics/share.ts";
 import { History } from "../../src/rollups/history.ts";
+import { TOP_PAGES_MAX } from "../../src/rollups/levels.ts";
 import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { Database } from "../../src/store/database.ts";
 
@@ -167,12 +168,15 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test("a question beside what changed merges nothing upwards, one that touches it does, for numbers and for values", () => {
+test("a question beside what changed merges nothing upwards, one that touches it does, for numbers and for values", async () => {
   const directory = mkdtempSync(join(tmpdir(), "tidemark-history-"));
   try {
     const db = Database.open(directory);
     const history = new History(db);
     const second = 1_700_000_400; // a page begins
+    // Long before, and so many that the series has hours.
+    for (let k = 1; k <= TOP_PAGES_MAX + 1; k++) history.fold(3, (second - k * 864_000) * 1000, 1, 0);
+    await commit(db, history);
     history.fold(3, second * 1000, 5, 0);
     const folded = history.waitingBytes;
     for (const window of [

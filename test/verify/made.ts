@@ -21,6 +21,11 @@ export function folder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** Readings over so many years that their series has all levels: a page of 1,024 days for more of them than may be the highest. */
+const LONG_PAST = [2001, 2004, 2007, 2010, 2013, 2016, 2019].map((year) => ({
+  value: Buffer.from(JSON.stringify({ device: "old", sequence: year, value: 1, time: Date.UTC(year, 0) })),
+}));
+
 /** Of a server on `data` with the embedded log. */
 export function settingsOf(data: string) {
   const log = { kind: "local" } as const;
@@ -48,6 +53,10 @@ export async function makeDirectory(
   let generation = 0;
   const at = (): string => join(path, "..", `${generation}-of-it`);
   let core = await openCore(settingsOf(at()), clock);
+  const [{ sensor: first }] = history.batches;
+  await core.engine.admit(first);
+  await core.log.append(first, LONG_PAST);
+  await takenIn(core);
   for (const { index, start, end, nowMs, sensor } of history.batches) {
     for (const { batch, kind } of history.marks) {
       if (batch !== index) continue;

@@ -10,8 +10,8 @@ const SAID = { by: "anna", reason: "" };
 /** Why a correction may be refused: of a device whose readings cannot be told apart, of what another one holds. */
 const REFUSALS = new Set(["correction-refused", "no-device-series"]);
 
-/** By then it is on the disk, where that works, ms. */
-const SYNCED_MS = 1000;
+/** By then it is on the disk, where that works, also when a commit had to be tried again, ms. */
+const SYNCED_MS = 30_000;
 
 type CorrectionStep = Extract<Step, { readonly do: "delete" | "rename" | "undo" }>;
 

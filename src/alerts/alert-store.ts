@@ -2,21 +2,11 @@
  * The file of the alerts: rules of the API, how far each rule is judged, alerts, what is to be judged again, and what waits for delivery.
  * docs/formats/alerts.md. A transaction survives a `kill -9`; `sync` makes all of them survive a power loss, too.
  */
-import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { promisify } from "node:util";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { messageOf, TidemarkError } from "../core/errors.ts";
 import type { Window } from "../core/window.ts";
 import { type Alert, type Owner, REASONS } from "./alert.ts";
-
-const FILE = "alerts.db";
-
-/** Raised when a table changes its meaning. */
-const VERSION = 1;
-
-/** Waits this long for another connection, ms: a copy is being made. */
-const BUSY_MS = 5000;
+import { AlertFile } from "./alert-file.ts";
 
 /** What waits for one target; past it the oldest are dropped, and counted: what is newest says how things are. */
 const WAITING_MAX = 10_000;
@@ -69,25 +59,20 @@ export interface Delivery {
   readonly body: string;
 }
 
-/** The open file. One connection, one thread. */
+/** The rows of the file. One connection, one thread. */
 export class AlertStore {
+  readonly #file: AlertFile;
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  /** Of the write-ahead log, which no locks are held on. */
-  readonly #wal: number;
   readonly #waiting = new Map<string, number>();
-  #written = 0;
-  #synced = 0;
-  /** Why a sync failed, until all was written anew. */
-  #syncFailed: string | null = null;
   #kept: number;
   #on: number;
   /** Deliveries that were dropped as too many waited, since the start. */
   dropped = 0;
 
-  private constructor(db: DatabaseSync, wal: number) {
-    this.#db = db;
-    this.#wal = wal;
+  private constructor(file: AlertFile) {
+    this.#file = file;
+    this.#db = file.db;
     const count = (sql: string) => Number(this.#get(sql)?.["n"] ?? 0);
     this.#kept = count("SELECT count(*) AS n FROM alert");
     this.#on = count("SELECT count(*) AS n FROM alert WHERE ended IS NULL AND taken_back IS NULL");
@@ -98,19 +83,12 @@ export class AlertStore {
 
   /** @throws TidemarkError "data-dir-unusable" */
   static open(directory: string): AlertStore {
-    const file = join(directory, FILE);
-    let db: DatabaseSync | null = null;
-    try {
-      db = new DatabaseSync(file);
-      db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=${BUSY_MS}`);
-      const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
-      if (version > VERSION) throw new Error(`its version must be <= ${VERSION}, was ${version}`);
-      db.exec(`BEGIN; ${TABLES} PRAGMA user_version=${VERSION}; COMMIT`);
-      return new AlertStore(db, openSync(`${file}-wal`, "r+"));
-    } catch (error) {
-      if (db?.isOpen) db.close();
-      throw new TidemarkError("data-dir-unusable", `Cannot open the alerts "${file}": ${messageOf(error)}`, error);
-    }
+    return new AlertStore(AlertFile.open(directory, TABLES));
+  }
+
+  /** What was found not as it was written: a sentence each, for the operator. */
+  get notices(): readonly string[] {
+    return this.#file.notices;
   }
 
   /** Alerts that are kept, and those that are on. */
@@ -130,7 +108,7 @@ export class AlertStore {
       this.#db.exec("BEGIN IMMEDIATE");
       work();
       this.#db.exec("COMMIT");
-      this.#written++;
+      this.#file.wrote();
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       [this.#kept, this.#on] = before;
@@ -142,38 +120,13 @@ export class AlertStore {
   }
 
   /** Resolves when what was written is on disk. @throws TidemarkError "disk-full" */
-  async sync(): Promise<void> {
-    const written = this.#written;
-    if (this.#synced >= written) return;
-    if (this.#syncFailed !== null) return this.syncNow();
-    await promisify(fdatasync)(this.#wal).catch((error: unknown) => {
-      throw this.#unsynced(error);
-    });
-    this.#synced = Math.max(this.#synced, written);
+  sync(): Promise<void> {
+    return this.#file.sync();
   }
 
   /** The same, at once. @throws TidemarkError "disk-full" */
   syncNow(): void {
-    if (this.#synced >= this.#written) return;
-    try {
-      if (this.#syncFailed !== null) this.#move();
-      else fdatasyncSync(this.#wal);
-    } catch (error) {
-      throw this.#unsynced(error);
-    }
-    this.#synced = this.#written;
-  }
-
-  #unsynced(error: unknown): TidemarkError {
-    this.#syncFailed ??= messageOf(error);
-    return new TidemarkError("disk-full", `Cannot sync the alerts: ${this.#syncFailed}`, error);
-  }
-
-  /** After a sync that failed another one of the same file proves nothing: all that the write-ahead log has is written once more, into the database. */
-  #move(): void {
-    const moved = this.#get("PRAGMA wal_checkpoint(TRUNCATE)");
-    if (moved?.["busy"] !== 0) throw new Error("another program reads it");
-    this.#syncFailed = null;
+    this.#file.syncNow();
   }
 
   rules(): RuleRow[] {
@@ -347,9 +300,8 @@ export class AlertStore {
   }
 
   close(): void {
-    this.syncNow();
-    closeSync(this.#wal);
-    this.#db.close();
+    this.#file.syncNow();
+    this.#file.close();
   }
 
   #statement(sql: string): StatementSync {

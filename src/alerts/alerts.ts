@@ -166,6 +166,11 @@ export class Alerts {
     this.#options.store.close();
   }
 
+  /** What of them was found damaged at the start, and what became of it. */
+  get notices(): readonly string[] {
+    return this.#options.store.notices;
+  }
+
   /** Why nothing is judged; null: it is. */
   get trouble(): string | null {
     return this.#trouble;

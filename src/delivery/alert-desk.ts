@@ -45,6 +45,7 @@ export class AlertDesk {
     const settings = readTargets(targets, { ...doors, file: given.file });
     const names = settings.map(({ name }) => name);
     const store = AlertStore.open(data);
+    for (const notice of store.notices) needs.onNotice(notice, "damaged");
     try {
       const alerts = new Alerts({ ...needs, store, configured, file: given.file, targets: names });
       const deliveries = new Deliveries(settings, { ...needs, store });

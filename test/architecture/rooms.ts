@@ -15,7 +15,7 @@ export const ROOMS: Record<string, readonly string[]> = {
   rollups: ["core", "metrics", "store"],
   identity: ["core", "store"],
   engine: ["core", "metrics"],
-  alerts: ["core", "engine", "metrics"],
+  alerts: ["core", "engine", "metrics", "store"],
   delivery: ["alerts", "core", "doors"],
   pipeline: ["core", "engine", "formats", "identity", "log", "metrics", "rollups", "store"],
   verify: ["core", "formats", "identity", "log", "metrics", "pipeline", "rollups", "store"],

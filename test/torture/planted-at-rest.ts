@@ -102,14 +102,30 @@ export const AT_REST: readonly Planted[] = [
   {
     name: "a failed sync of the alerts ends the process",
     promise: "ready",
-    file: "src/alerts/alert-store.ts",
+    file: "src/alerts/alert-file.ts",
     changes: [
       [
-        "else fdatasyncSync(this.#wal);\n    } catch (error) {\n      throw this.#unsynced(error);",
-        "else fdatasyncSync(this.#wal);\n    } catch (error) {\n      throw error;",
+        "        fdatasyncSync(this.#wal);\n        this.#sums.keep();\n      }\n    } catch (error) {\n      throw this.#unsynced(error);",
+        "        fdatasyncSync(this.#wal);\n        this.#sums.keep();\n      }\n    } catch (error) {\n      throw error;",
       ],
     ],
     by: "test/system/failing-beside.test.ts",
     only: "said once",
+  },
+  {
+    name: "damaged alerts are opened as they are",
+    promise: "at-rest",
+    file: "src/alerts/alert-file.ts",
+    changes: [["if (damage === null) return notices;", "if (damage !== undefined) return notices;"]],
+    by: "test/alerts/at-rest.test.ts",
+    only: "flips of each file",
+  },
+  {
+    name: "alerts are moved into the database before their sums are written",
+    promise: "at-rest",
+    file: "src/alerts/alert-file.ts",
+    changes: [["    this.#sums.startMoving();\n    const moved", "    const moved"]],
+    by: "test/alerts/at-rest.test.ts",
+    only: "grows long",
   },
 ];

@@ -85,5 +85,5 @@ function alertNotices(options: AlertsOptions | undefined): string[] {
   const of = deliveries().flatMap(({ name, trouble, waiting }) =>
     trouble === null ? [] : [`alerts to ${name}: ${trouble}; ${waiting} wait`],
   );
-  return [...own, ...of];
+  return [...alerts.notices, ...own, ...of];
 }

@@ -38,8 +38,15 @@ for (const [name, options] of [
   });
 }
 
-test("numbers that are none are refused in a line", async () => {
-  const asked = [run("torture", "--rounds", "none"), run("soak", "--rate", "-1"), run("simulate", "--jobs", "0")];
+test("what is asked wrongly is refused in a line, and nothing is done", async () => {
+  const asked = [
+    run("torture", "--rounds", "0"),
+    run("torture", "localhost:9092"),
+    run("soak", "--rate", "-1"),
+    run("soak", "--minutes", "never"),
+    run("fuzz", "--target", "moon"),
+    run("simulate", "--jobs", "0"),
+  ];
   for (const { code, stdout, stderr } of await Promise.all(asked)) {
     assert.equal(code, 2);
     assert.equal(stdout, "");

@@ -109,6 +109,8 @@ function assertInOrder(events: readonly Got[]): void {
 }
 
 test("what was found is told though the receiver is down, fails, is slow, and tidemark is killed", {
+  // What is never told is a failure, not a hang.
+  timeout: 90_000,
   skip: skipWithoutMosquitto(),
   timeout: 120_000,
 }, async () => {

@@ -2,7 +2,7 @@
  * `alerts.db` as a file: compared with the sums of its pages before SQLite opens it, and made to survive a power loss. What is damaged in it and stands
  * nowhere else takes the file out of the way: alerts that cannot be told from others are none.
  */
-import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
@@ -16,8 +16,8 @@ const FILE = "alerts.db";
 /** SQLite's default, which all files of it have. */
 const PAGE_BYTES = 4096;
 
-/** Pages of the write-ahead log that are moved into the database at once: 4 MB, as SQLite does by itself. */
-const MOVED_PAGES = 1000;
+/** A write-ahead log of so many bytes is moved into the database, whether anybody syncs it or not: a thousand pages, as SQLite does by itself. */
+const WAL_BYTES_MAX = 4_000_000;
 
 /** Waits this long for another connection, ms: a copy is being made. */
 const BUSY_MS = 5000;
@@ -71,6 +71,15 @@ export class AlertFile {
   /** A transaction was committed. */
   wrote(): void {
     this.#written++;
+    if (fstatSync(this.#wal).size < WAL_BYTES_MAX) return;
+    try {
+      this.#sums.collect();
+      this.#move();
+      this.#synced = this.#written;
+    } catch (error) {
+      // It is committed all the same. The next sync moves it, or says why not.
+      this.#syncFailed ??= messageOf(error);
+    }
   }
 
   /** Resolves when what was written is on disk. @throws TidemarkError "disk-full" */
@@ -79,7 +88,7 @@ export class AlertFile {
     if (this.#synced >= written) return;
     try {
       this.#sums.collect();
-      if (this.#syncFailed !== null || this.#sums.waiting >= MOVED_PAGES) this.#move();
+      if (this.#syncFailed !== null) this.#move();
       else {
         const own = ++this.#syncs;
         await promisify(fdatasync)(this.#wal);
@@ -119,6 +128,8 @@ export class AlertFile {
    */
   #move(): void {
     this.#syncs++;
+    // Sums that are on disk before what they are of would make all of it damaged, should the power go now.
+    fdatasyncSync(this.#wal);
     this.#sums.startMoving();
     const moved = this.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     if (moved?.["busy"] !== 0) throw new Error("another program reads it");

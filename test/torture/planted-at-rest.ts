@@ -128,4 +128,12 @@ export const AT_REST: readonly Planted[] = [
     by: "test/alerts/at-rest.test.ts",
     only: "grows long",
   },
+  {
+    name: "the write-ahead log of the alerts grows without end",
+    promise: "bounded",
+    file: "src/alerts/alert-file.ts",
+    changes: [["if (fstatSync(this.#wal).size < WAL_BYTES_MAX) return;", "if (fstatSync(this.#wal).size > 0) return;"]],
+    by: "test/alerts/at-rest.test.ts",
+    only: "grows long",
+  },
 ];

@@ -4,9 +4,9 @@
  *
  *     new Alerts(…) ─open()─▶ judging, each half second, in slices ─stop()─▶ only noting what changes ─close()─▶ closed
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { TidemarkError } from "../core/errors.ts";
+import { Pace } from "../core/slices.ts";
 import type { Zone } from "../core/zone.ts";
 import type { Change } from "../engine/change.ts";
 import type { AlertEvent, REASONS } from "./alert.ts";
@@ -20,9 +20,6 @@ import { type Trial, tryRule } from "./trial.ts";
 
 /** How often to look, ms. */
 const TICK_MS = 500;
-
-/** How long judging works before it lets others run, ms: a fraction of what a reader of the live stream would notice. */
-const SLICE_MS = 4;
 
 /** Rules, of the configuration and the API together. New ones are refused. */
 const RULES_MAX = 1000;
@@ -142,13 +139,12 @@ export class Alerts {
   }
 
   async #inSlices<T>(work: Generator<undefined, T>): Promise<T | null> {
-    let sliceEnd = performance.now() + SLICE_MS;
+    const pace = new Pace();
     for (let step = work.next(); ; step = work.next()) {
       if (step.done === true) return step.value;
-      if (performance.now() < sliceEnd) continue;
-      await nextTurn();
+      if (!pace.isOver) continue;
+      await pace.rest();
       if (this.#isStopped) return null;
-      sliceEnd = performance.now() + SLICE_MS;
     }
   }
 

@@ -1,6 +1,7 @@
 /** What is known of single devices, whether they are resident or not: for lists of them. Makes none resident. */
 import type { StatementSync } from "node:sqlite";
 import { ByteReader } from "../core/bytes.ts";
+import { compare, FirstNamed, type Place } from "../core/first-named.ts";
 import type { Database } from "../store/database.ts";
 import {
   CONFLICTS,
@@ -21,7 +22,6 @@ import {
 } from "./device-columns.ts";
 import { readState } from "./device-state.ts";
 import { type Devices, STUCK_DUPLICATES } from "./devices.ts";
-import { compare, FirstDevices, type Place } from "./first-devices.ts";
 
 /** Rows of devices that are read, or slots that are looked at, before the caller may let others run: below a millisecond. */
 const ROWS_AT_ONCE = 256;
@@ -116,7 +116,7 @@ export class DeviceDirectory {
   list(sensor: number, after: string | null, limit: number): KnownDevice[] {
     // Not behind a name: the nameless device is one of the list.
     const rows = this.#db.lookUpAll(this.#list, sensor, after === null ? -1 : Buffer.from(after), limit);
-    const first = new FirstDevices<KnownDevice>(limit);
+    const first = new FirstNamed<KnownDevice>(limit);
     for (const row of rows) {
       const name = row.name as Uint8Array;
       const slot = this.#slotOf(sensor, name);
@@ -139,7 +139,7 @@ export class DeviceDirectory {
   *rank(sensor: number, { by, after, limit }: RankQuery): Generator<void, KnownDevice[]> {
     const number = NUMBERS[by];
     const behind = after === undefined ? null : this.#placeOf(sensor, after, by);
-    const first = new FirstDevices<KnownDevice>(limit);
+    const first = new FirstNamed<KnownDevice>(limit);
     /** By number of a device's row: it was looked at. Those that come meanwhile have higher ones, and are left out. */
     const isDone = new Uint8Array(this.#devices.nextId);
     const isNext = (id: number): boolean => {

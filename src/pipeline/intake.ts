@@ -1,14 +1,11 @@
 /** Takes in what a read brought, in slices, and passes over what the log has lost. */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { Pace } from "../core/slices.ts";
 import type { Fetched, Gap } from "../log/log.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Series } from "./sensors.ts";
 import { NOT_COMMITTED, type PartitionState, type Source } from "./sources.ts";
 import type { Standstills } from "./standstills.ts";
 import type { State } from "./state.ts";
-
-/** Slice of taking in, ms: an HTTP request waits no longer for it. */
-const INGEST_SLICE_MS = 4;
 
 /** What the pipeline lends. */
 export interface IntakeOptions {
@@ -37,15 +34,14 @@ export class Intake {
     const partition = partitionOf(source, fetched.partition);
     try {
       if (fetched.gap !== null) await this.#passOver(fetched.gap, source, partition);
-      let sliceEnd = performance.now() + INGEST_SLICE_MS;
+      const pace = new Pace();
       for (;;) {
         if (!ingest.takeBatch(fetched, source, partition)) return standstills.passed(partition);
         await state.catchUp();
         if (state.isFull) await commit();
-        if (performance.now() < sliceEnd) continue;
+        if (!pace.isOver) continue;
         notify([source.own]);
-        await nextTurn();
-        sliceEnd = performance.now() + INGEST_SLICE_MS;
+        await pace.rest();
       }
     } catch (error) {
       if (standstills.halt(partition, error, fetched.resumeAt)) return;

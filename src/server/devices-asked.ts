@@ -1,4 +1,5 @@
 /** Questions per device: `device=` and `by=device`, and which devices are meant. */
+import { FirstNamed } from "../core/first-named.ts";
 import { Pace } from "../core/slices.ts";
 import type { DeviceStatus, Engine } from "../engine/engine.ts";
 import type { Past } from "../engine/past.ts";
@@ -86,38 +87,12 @@ export async function devicesAsked(
     }
     return { names, next: null, withoutSeries };
   }
-  const largest = new Largest<string>(top);
+  const first = new FirstNamed<string>(top);
   for await (const known of allDevices(engine, sensor)) {
-    if (canBeAsked(known)) largest.add(known.device, rank(known.device));
+    const { device } = known;
+    if (canBeAsked(known)) first.add(rank(device) ?? Number.NEGATIVE_INFINITY, Buffer.from(device), () => device);
   }
-  return { names: largest.list(), next: null, withoutSeries };
-}
-
-/** Of many items the ones of the largest keys, so that not all of them are sorted at once; of equal keys the first. */
-class Largest<T> {
-  readonly #most: number;
-  #kept: { readonly item: T; readonly key: number }[] = [];
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** @param key null is the smallest */
-  add(item: T, key: number | null): void {
-    this.#kept.push({ item, key: key ?? Number.NEGATIVE_INFINITY });
-    if (this.#kept.length >= 2 * this.#most) this.#sort();
-  }
-
-  /** The largest first. */
-  list(): T[] {
-    this.#sort();
-    return this.#kept.map(({ item }) => item);
-  }
-
-  #sort(): void {
-    this.#kept.sort((a, b) => (a.key === b.key ? 0 : b.key - a.key));
-    this.#kept.length = Math.min(this.#kept.length, this.#most);
-  }
+  return { names: first.inOrder(), next: null, withoutSeries };
 }
 
 /** By the bytes of their names; lets others run in between. */

@@ -1,12 +1,12 @@
-/** The devices that come first among many, in the room of as many as are asked for. */
+/** What comes first among many that have names, in the room of as many as are asked for. */
 
-/** Where a device stands: the larger value comes first, of equal ones the name whose bytes come first. */
+/** Where something stands: the larger value comes first, of equal ones the name whose bytes come first. */
 export interface Place {
   readonly value: number;
   readonly name: Uint8Array;
 }
 
-/** A device, where it stands. */
+/** Something, where it stands. */
 interface Placed<T> extends Place {
   readonly item: T;
 }
@@ -17,7 +17,7 @@ export function compare(a: Place, b: Place): number {
 }
 
 /** A binary heap with the last of the first ones on top (Williams, 1964): one more costs O(log limit), and mostly O(1), as it is none of them. */
-export class FirstDevices<T> {
+export class FirstNamed<T> {
   readonly #limit: number;
   readonly #heap: Placed<T>[] = [];
 

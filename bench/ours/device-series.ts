@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ABSENT, type Records } from "../../src/core/records.ts";
 import { HistoryBuilder } from "../data/history.ts";
+import { fillTexts, type TextRecord } from "../data/records.ts";
 import { START_SECOND } from "../data/series.ts";
 import { argument } from "../harness/lap.ts";
 
@@ -22,29 +22,12 @@ const BATCH = 5000;
 
 const { devices, readings, stepSeconds, perCommit, deviceSeries } = argument<DeviceSeriesTask>();
 
-function fill(records: Records, first: number, count: number): number {
-  records.reserve(count);
-  records.count = count;
-  records.appendTime = false;
-  const parts: string[] = [];
-  let at = 0;
-  for (let row = 0; row < count; row++) {
-    const [device, sequence] = [(first + row) % devices, Math.floor((first + row) / devices)];
-    const time = (START_SECOND + sequence * stepSeconds) * 1000;
-    const value = 20 + ((device * 31 + sequence * 7) % 83) / 10;
-    const text = `{"device":"device-${device}","boot":"b7f3a2","sequence":${sequence},"value":${value},"time":${time}}`;
-    parts.push(text);
-    records.offset[row] = first + row;
-    records.timestamp[row] = time;
-    records.keyStart[row] = ABSENT;
-    records.keyEnd[row] = ABSENT;
-    records.valueStart[row] = at;
-    at += text.length;
-    records.valueEnd[row] = at;
-  }
-  records.data = new Uint8Array(Buffer.from(parts.join(""), "latin1"));
-  records.nextOffset = first + count;
-  return at;
+function recordAt(offset: number): TextRecord {
+  const [device, sequence] = [offset % devices, Math.floor(offset / devices)];
+  const timestamp = (START_SECOND + sequence * stepSeconds) * 1000;
+  const value = 20 + ((device * 31 + sequence * 7) % 83) / 10;
+  const text = `{"device":"device-${device}","boot":"b7f3a2","sequence":${sequence},"value":${value},"time":${timestamp}}`;
+  return { text, timestamp };
 }
 
 const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
@@ -56,7 +39,7 @@ try {
   builder.noteRevisions();
   for (let taken = 0; taken < readings; ) {
     const next = Math.min(BATCH, readings - taken, perCommit ?? BATCH);
-    await builder.take("temperature", (records) => fill(records, taken, next));
+    await builder.take("temperature", (records) => fillTexts(records, taken, next, recordAt));
     taken += next;
   }
   const { cpuSeconds, commits, bytesWritten } = await builder.finish();

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "../../src/core/random.ts";
-import { ABSENT, type Records } from "../../src/core/records.ts";
 import { HistoryBuilder } from "../data/history.ts";
+import { fillTexts, type TextRecord } from "../data/records.ts";
 import { START_SECOND } from "../data/series.ts";
 import { argument } from "../harness/lap.ts";
 
@@ -38,29 +38,11 @@ function* readings(): Generator<number> {
   }
 }
 
-function fill(records: Records, source: Iterator<number>, first: number): number {
-  records.reserve(BATCH);
-  records.count = BATCH;
-  records.appendTime = false;
-  const parts: string[] = [];
-  let at = 0;
-  for (let row = 0; row < BATCH; row++) {
-    const reading = Number(source.next().value);
-    const sequence = Math.floor(reading / devices);
-    const time = (START_SECOND + sequence) * 1000;
-    const text = `{"device":"d-${reading % devices}","boot":"b7f3a2","sequence":${sequence},"value":${reading % 101},"time":${time}}`;
-    parts.push(text);
-    records.offset[row] = first + row;
-    records.timestamp[row] = time;
-    records.keyStart[row] = ABSENT;
-    records.keyEnd[row] = ABSENT;
-    records.valueStart[row] = at;
-    at += text.length;
-    records.valueEnd[row] = at;
-  }
-  records.data = new Uint8Array(Buffer.from(parts.join(""), "latin1"));
-  records.nextOffset = first + BATCH;
-  return at;
+function recordOf(reading: number): TextRecord {
+  const sequence = Math.floor(reading / devices);
+  const timestamp = (START_SECOND + sequence) * 1000;
+  const text = `{"device":"d-${reading % devices}","boot":"b7f3a2","sequence":${sequence},"value":${reading % 101},"time":${timestamp}}`;
+  return { text, timestamp };
 }
 
 try {
@@ -69,7 +51,10 @@ try {
   const result: Record<string, number> = {};
   let taken = 0;
   for (const [i, stage] of stages.entries()) {
-    for (; taken < stage; taken += BATCH) await builder.take("temperature", (records) => fill(records, source, taken));
+    for (; taken < stage; taken += BATCH)
+      await builder.take("temperature", (records) =>
+        fillTexts(records, taken, BATCH, () => recordOf(Number(source.next().value))),
+      );
     const written = await builder.finish();
     result[`rss ${i}`] = process.memoryUsage().rss;
     result[`peak ${i}`] = process.resourceUsage().maxRSS * 1024;

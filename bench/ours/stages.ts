@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
 import { CLOCK_AHEAD_MS, COMMIT_READINGS } from "../../src/core/limits.ts";
 import { IDENTITY_OFFSET, Readings } from "../../src/core/readings.ts";
-import { ABSENT, Records } from "../../src/core/records.ts";
+import { Records } from "../../src/core/records.ts";
 import { openZone } from "../../src/core/zone.ts";
 import { createDecoder } from "../../src/formats/decode.ts";
 import { OWN_SERIES_ONLY } from "../../src/formats/format.ts";
@@ -20,6 +20,7 @@ import { State } from "../../src/pipeline/state.ts";
 import { ReadingRun } from "../../src/rollups/reading-run.ts";
 import { Database } from "../../src/store/database.ts";
 import { JsonStream } from "../data/json-stream.ts";
+import { fillTexts } from "../data/records.ts";
 import { Series, START_SECOND } from "../data/series.ts";
 import { argument } from "../harness/lap.ts";
 
@@ -49,23 +50,7 @@ function fill(records: Records, from: number): void {
     series.fill(records, from, from + BATCH, stream.kind === "bare" ? stream.stepMs : 1000);
     return;
   }
-  records.reserve(BATCH);
-  records.count = BATCH;
-  const parts: string[] = [];
-  let at = 0;
-  for (let row = 0; row < BATCH; row++) {
-    const text = json.text(from + row);
-    parts.push(text);
-    records.offset[row] = from + row;
-    records.timestamp[row] = json.endMs + from + row;
-    records.keyStart[row] = ABSENT;
-    records.keyEnd[row] = ABSENT;
-    records.valueStart[row] = at;
-    at += text.length;
-    records.valueEnd[row] = at;
-  }
-  records.data = new Uint8Array(Buffer.from(parts.join(""), "latin1"));
-  records.nextOffset = from + BATCH;
+  fillTexts(records, from, BATCH, (i) => ({ text: json.text(i), timestamp: json.endMs + i }));
 }
 
 const directory = mkdtempSync(join(tmpdir(), "tidemark-bench-"));

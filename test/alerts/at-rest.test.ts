@@ -1,6 +1,6 @@
 /** A bit that turns in the files of the alerts while nothing runs: what they say is as it was, or that it is not is said. */
 import assert from "node:assert/strict";
-import {
+import fs, {
   cpSync,
   existsSync,
   mkdirSync,
@@ -11,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -170,6 +171,35 @@ for (const syncs of ["never", "now and then"] as const) {
     store.close();
   });
 }
+
+test("a long write-ahead log that cannot be synced is not moved, and is when it can", async (t) => {
+  const directory = join(root, "unsynced");
+  mkdirSync(directory);
+  const store = AlertStore.open(directory);
+  const wal = join(directory, "alerts.db-wal");
+  const { ino } = statSync(wal);
+  const { fdatasyncSync } = fs;
+  const failing = t.mock.method(fs, "fdatasyncSync", (file: number) => {
+    if (fs.fstatSync(file).ino === ino) throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+    fdatasyncSync(file);
+  });
+  syncBuiltinESMExports();
+  const restored = () => {
+    failing.mock.restore();
+    syncBuiltinESMExports();
+  };
+  t.after(restored);
+  fill(store, 0, 600);
+  assert.ok(statSync(wal).size > 4e6);
+  await assert.rejects(store.sync(), /Cannot sync the alerts: EIO/);
+  assert.ok(statSync(wal).size > 4e6);
+  restored();
+  await store.sync();
+  assert.equal(statSync(wal).size, 0);
+  const before = all(store);
+  store.close();
+  assert.deepEqual(opened(directory), { said: [], answers: before });
+});
 
 test("a file of version 1, which has no sums, is taken as it is, and has some from then on", () => {
   const directory = made("closed", "old");

@@ -67,7 +67,6 @@ export function compareTotals(proof: SensorProof, state: State | null, isUnread:
   same("received");
   if (proof.isOlder) return;
   same("rejected");
-  if (isOrdered && conflicts > other.conflicts) say("conflicts", conflicts, `<= ${other.conflicts}, by the log`, "log");
   // Implicit boots are told by the order of readings.
   if (isOrdered || (totals.implicitBoots === 0 && other.implicitBoots === 0)) {
     same("duplicates");

@@ -53,6 +53,45 @@ const WAITING: readonly string[] = [
   "alerts",
 ];
 
+/** Folders and files that the quick run leaves out, as each file takes some five seconds of a core or more; a browser opens for each of `face`. */
+const THOROUGH: readonly string[] = [
+  "face",
+  "alerts/api",
+  "alerts/oracle",
+  "client/connect",
+  "core/zone",
+  "doors/mqtt-listener",
+  "doors/oracle",
+  "examples",
+  "formats/decode-fuzz",
+  "formats/influx",
+  "growth",
+  "identity/device-rank",
+  "log/embedded-damage",
+  "log/embedded-retention",
+  "log/embedded-writer",
+  "oracle/generator",
+  "pipeline/commits",
+  "pipeline/corrections",
+  "pipeline/oracle",
+  "pipeline/replicas",
+  "pipeline/state",
+  "rollups/fold",
+  "rollups/history",
+  "rollups/replace",
+  "rollups/revisions",
+  "rollups/top",
+  "server/as-of-devices",
+  "server/connections",
+  "server/live",
+  "server/live-examples",
+  "server/openapi",
+  "verify/anew",
+  "verify/flips",
+  "verify/healthy",
+  "verify/repair",
+];
+
 /** What a file wrote itself is shown from its end when it fails, characters. */
 const OUTPUT_SHOWN = 6000;
 
@@ -98,6 +137,16 @@ function isSystemTest(file: string, name: string): boolean {
   return file.endsWith(join("system", `${name}.test.ts`));
 }
 
+function isQuick(file: string): boolean {
+  return !isSystem(file) && !THOROUGH.some((place) => isIn(file, place));
+}
+
+/** @param place of a folder of tests, or of a file without its ending */
+function isIn(file: string, place: string): boolean {
+  const path = join(ROOT, "test", place);
+  return file === `${path}.test.ts` || file.startsWith(`${path}/`);
+}
+
 function filesOf(args: readonly string[]): { files: string[]; missing: string[] } {
   const every = globSync("test/**/*.test.ts", { cwd: ROOT })
     .sort()
@@ -106,7 +155,7 @@ function filesOf(args: readonly string[]): { files: string[]; missing: string[] 
   const missing: string[] = [];
   for (const arg of args) {
     if (arg === "all") for (const file of every) found.add(file);
-    else if (arg === "quick") for (const file of every.filter((file) => !isSystem(file))) found.add(file);
+    else if (arg === "quick") for (const file of every.filter(isQuick)) found.add(file);
     else {
       const path = resolve(arg);
       const below = every.filter((file) => file === path || file.startsWith(`${path}/`));
@@ -115,6 +164,7 @@ function filesOf(args: readonly string[]): { files: string[]; missing: string[] 
       else missing.push(arg);
     }
   }
+  for (const place of THOROUGH) if (!every.some((file) => isIn(file, place))) missing.push(place);
   for (const name of [...LONGEST, ...WAITING]) if (!every.some((file) => isSystemTest(file, name))) missing.push(name);
   return { files: [...found].sort((a, b) => rankOf(a) - rankOf(b)), missing };
 }
